@@ -1,0 +1,35 @@
+//go:build deps
+
+package deps
+
+import (
+	_ "github.com/RoaringBitmap/roaring/v2"
+	_ "github.com/apache/arrow-go/v18/arrow/compute"
+	_ "github.com/apache/arrow-go/v18/arrow/compute/exec"
+	_ "github.com/apache/arrow-go/v18/arrow/extensions"
+	_ "github.com/apache/arrow-go/v18/arrow/flight"
+	_ "github.com/apache/arrow-go/v18/arrow/flight/flightsql"
+	_ "github.com/apache/arrow-go/v18/arrow/ipc"
+	_ "github.com/cockroachdb/datadriven"
+	_ "github.com/google/go-cmp/cmp"
+	_ "github.com/google/uuid"
+	_ "github.com/hashicorp/golang-lru/v2"
+	_ "github.com/jedib0t/go-pretty/v6/table"
+	_ "github.com/klauspost/compress/zstd"
+	_ "github.com/pierrec/lz4/v4"
+	_ "github.com/spf13/cobra"
+	_ "github.com/spf13/viper"
+	_ "github.com/stretchr/testify/require"
+	_ "github.com/viterin/vek/vek32"
+	_ "github.com/xwb1989/sqlparser"
+	_ "go.uber.org/goleak"
+	_ "golang.org/x/crypto/bcrypt"
+	_ "golang.org/x/crypto/argon2"
+	_ "golang.org/x/sync/errgroup"
+	_ "golang.org/x/sys/unix"
+	_ "golang.org/x/text/collate"
+	_ "google.golang.org/grpc"
+	_ "google.golang.org/protobuf/proto"
+	_ "pgregory.net/rapid"
+	_ "gocloud.dev/blob"
+)
