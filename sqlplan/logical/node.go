@@ -1,0 +1,267 @@
+// Package logical binds the parser's tree to tables and types, and rewrites the resulting plan.
+//
+//	parse.Statement ──Bind(catalog, session)──> Node ──one rewrite per file──> Node ──> exec.Build
+//
+// Nodes are immutable once built: a rewrite returns new nodes. Columns carry ids that are unique in
+// the statement, so no rewrite renumbers anything.
+package logical
+
+import (
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"lanceflight/lancefmt"
+	"lanceflight/sqlplan/expr"
+	"lanceflight/vecindex"
+)
+
+// Col is an output column of a node.
+type Col struct {
+	ID       expr.ColID
+	Name     string
+	Type     arrow.DataType
+	Nullable bool
+	// Table, Source: where the column comes from, for metadata of result fields; may be empty.
+	Table, Source string
+	Metadata      arrow.Metadata
+}
+
+// Node is a relational operator. Columns are its output, in order.
+type Node interface {
+	Columns() []Col
+	Inputs() []Node
+	WithInputs([]Node) Node
+}
+
+// Scan reads a snapshot, filters, and returns the surviving rows in row-address order unless
+// Unordered. Columns that only Filter needs are in Read and not in Out.
+type Scan struct {
+	Snap      *lancefmt.Snapshot
+	Name      string    // table name, for EXPLAIN
+	Read      []ScanCol // every column the scan touches
+	Out       []Col     // what it returns: a subset of Read
+	Filter    expr.Expr // nil = none; boolean, NULL counts as false
+	Limit     int64     // stop after that many survivors; -1 = none
+	Unordered bool      // the parent does not care about row order
+	// EstimatedRows is the planner's guess of survivors; -1 = unknown.
+	EstimatedRows int64
+}
+
+// ScanCol is a column read from storage: Source is its name in the snapshot's schema, or one of the
+// system columns "_rowid", "_rowaddr", "_row_created_at_version", "_row_last_updated_at_version".
+type ScanCol struct {
+	Col
+	Source string
+}
+
+// VectorSearch returns the K rows of a snapshot nearest to Query, nearest first, ties by row id. It is
+// what ORDER BY distance LIMIT k over a scan becomes. NULL vectors never qualify.
+type VectorSearch struct {
+	Snap            *lancefmt.Snapshot
+	Name            string
+	Column          string // vector column
+	Metric          vecindex.Metric
+	Query           expr.Expr // constant for the execution: Literal or Param, type fixed_size_list<float32, dim>
+	K               expr.Expr // constant int64: LIMIT + OFFSET rows are searched; the Limit node above skips
+	Within          expr.Expr // nil, or the inclusive bound of a range search, in Lance's distance
+	WithinExclusive bool
+	Read            []ScanCol // columns Filter needs
+	Filter          expr.Expr // prefilter; nil = none
+	Distance        Col       // float32 `_distance` as Lance reports it (squared L2, 1-cos, 1-dot)
+	RowID, RowAddr  Col       // uint64 output columns
+	Options         SearchOptions
+	// Indexes are the segments of the chosen index; empty = exact search. Why says in words why
+	// this strategy was chosen (EXPLAIN).
+	Indexes              []*lancefmt.Index
+	Why                  string
+	EstimatedSelectivity float64 // of Filter; -1 = unknown
+}
+
+// SearchOptions are the knobs of one search; zero values mean the session's defaults were applied
+// by the binder already, except where 0 is meaningful.
+type SearchOptions struct {
+	NProbes      int
+	MaxNProbes   int // 0 = all partitions when a filter leaves too few rows
+	RefineFactor int // 0 = none: distances are the quantizer's estimates
+	EF           int
+	UseIndex     bool
+	FastSearch   bool // skip rows no index covers
+}
+
+// Take fetches further columns for the rows of its input by row address, keeping order.
+type Take struct {
+	Input   Node
+	Snap    *lancefmt.Snapshot
+	Name    string
+	RowAddr expr.ColID // uint64 column of the input
+	Fetch   []ScanCol
+	Out     []Col // any of the input's columns and of Fetch
+}
+
+// Filter keeps the rows for which Cond is true.
+type Filter struct {
+	Input Node
+	Cond  expr.Expr
+}
+
+// Project computes columns.
+type Project struct {
+	Input Node
+	Exprs []NamedExpr
+}
+
+// NamedExpr is an expression with the column it becomes.
+type NamedExpr struct {
+	Expr expr.Expr
+	Col  Col
+}
+
+// Aggregate groups by Groups (none: one row always) and computes Aggs. Output: groups, then aggs.
+type Aggregate struct {
+	Input  Node
+	Groups []NamedExpr
+	Aggs   []AggCall
+}
+
+// AggCall is one aggregate: Name is lower case ("count", "sum", …); count(*) has no Args.
+type AggCall struct {
+	Name     string
+	Args     []expr.Expr
+	Distinct bool
+	Filter   expr.Expr // FILTER (WHERE …), nil = none
+	Col      Col
+}
+
+// Distinct drops duplicate rows (NULLs equal each other); On limits the comparison to some columns
+// and keeps the first row of each group in input order.
+type Distinct struct {
+	Input Node
+	On    []expr.ColID // nil = all
+}
+
+// Sort orders rows; with Limit >= 0 only the first Limit rows are needed (top-k). Stable.
+type Sort struct {
+	Input Node
+	Keys  []SortKey
+	Limit expr.Expr // nil = all; constant int64
+}
+
+// SortKey is one key; NULLs are placed explicitly. NaN sorts above every number.
+type SortKey struct {
+	Expr       expr.Expr
+	Desc       bool
+	NullsFirst bool
+}
+
+// Limit skips Offset rows and returns Count at most; nil = 0 and unlimited. Constant int64 exprs.
+type Limit struct {
+	Input         Node
+	Count, Offset expr.Expr
+}
+
+// Values is literal rows; also the one empty row of a FROM-less SELECT.
+type Values struct {
+	Out  []Col
+	Rows [][]expr.Expr
+}
+
+// Records is an in-memory relation made when the plan is built or run: information_schema, SHOW,
+// EXPLAIN, system tables. Make returns a batch the caller releases.
+type Records struct {
+	Name string
+	Out  []Col
+	Make func() (arrow.RecordBatch, error)
+}
+
+// Union concatenates its inputs (UNION ALL); columns correspond by position and have equal types.
+type Union struct {
+	In  []Node
+	Out []Col
+}
+
+// Join is declared here so that nothing needs rebuilding; Build refuses kinds it does not run.
+type Join struct {
+	Kind                string // "INNER", "LEFT", "RIGHT", "FULL", "CROSS", "SEMI", "ANTI"
+	Left, Right         Node
+	LeftKeys, RightKeys []expr.Expr // equi-keys
+	Residual            expr.Expr
+	Out                 []Col
+}
+
+// Plan is a bound statement: the root, and subplans whose single value fills a parameter slot before
+// the root starts (uncorrelated scalar subqueries).
+type Plan struct {
+	Root Node
+	// Params are the statement's own parameters by number-1; their slots are 0..len-1.
+	Params []ParamInfo
+	// Subplans fill slots len(Params)…, in order: each may use the slots before it.
+	Subplans []Subplan
+}
+
+// ParamInfo describes a parameter of the statement.
+type ParamInfo struct {
+	Type arrow.DataType // from context; arrow.Null if nothing decides it
+}
+
+// Subplan yields one value: NULL for no row, an error for more than one.
+type Subplan struct {
+	Slot int
+	Root Node
+	Type arrow.DataType
+}
+
+func (n *Scan) Columns() []Col         { return n.Out }
+func (n *VectorSearch) Columns() []Col { return []Col{n.RowAddr, n.RowID, n.Distance} }
+func (n *Take) Columns() []Col         { return n.Out }
+func (n *Filter) Columns() []Col       { return n.Input.Columns() }
+func (n *Project) Columns() []Col {
+	out := make([]Col, len(n.Exprs))
+	for i, e := range n.Exprs {
+		out[i] = e.Col
+	}
+	return out
+}
+func (n *Aggregate) Columns() []Col {
+	out := make([]Col, 0, len(n.Groups)+len(n.Aggs))
+	for _, g := range n.Groups {
+		out = append(out, g.Col)
+	}
+	for _, a := range n.Aggs {
+		out = append(out, a.Col)
+	}
+	return out
+}
+func (n *Distinct) Columns() []Col { return n.Input.Columns() }
+func (n *Sort) Columns() []Col     { return n.Input.Columns() }
+func (n *Limit) Columns() []Col    { return n.Input.Columns() }
+func (n *Values) Columns() []Col   { return n.Out }
+func (n *Records) Columns() []Col  { return n.Out }
+func (n *Union) Columns() []Col    { return n.Out }
+func (n *Join) Columns() []Col     { return n.Out }
+
+func (n *Scan) Inputs() []Node         { return nil }
+func (n *VectorSearch) Inputs() []Node { return nil }
+func (n *Take) Inputs() []Node         { return []Node{n.Input} }
+func (n *Filter) Inputs() []Node       { return []Node{n.Input} }
+func (n *Project) Inputs() []Node      { return []Node{n.Input} }
+func (n *Aggregate) Inputs() []Node    { return []Node{n.Input} }
+func (n *Distinct) Inputs() []Node     { return []Node{n.Input} }
+func (n *Sort) Inputs() []Node         { return []Node{n.Input} }
+func (n *Limit) Inputs() []Node        { return []Node{n.Input} }
+func (n *Values) Inputs() []Node       { return nil }
+func (n *Records) Inputs() []Node      { return nil }
+func (n *Union) Inputs() []Node        { return n.In }
+func (n *Join) Inputs() []Node         { return []Node{n.Left, n.Right} }
+
+func (n *Scan) WithInputs([]Node) Node         { return n }
+func (n *VectorSearch) WithInputs([]Node) Node { return n }
+func (n *Take) WithInputs(in []Node) Node      { c := *n; c.Input = in[0]; return &c }
+func (n *Filter) WithInputs(in []Node) Node    { c := *n; c.Input = in[0]; return &c }
+func (n *Project) WithInputs(in []Node) Node   { c := *n; c.Input = in[0]; return &c }
+func (n *Aggregate) WithInputs(in []Node) Node { c := *n; c.Input = in[0]; return &c }
+func (n *Distinct) WithInputs(in []Node) Node  { c := *n; c.Input = in[0]; return &c }
+func (n *Sort) WithInputs(in []Node) Node      { c := *n; c.Input = in[0]; return &c }
+func (n *Limit) WithInputs(in []Node) Node     { c := *n; c.Input = in[0]; return &c }
+func (n *Values) WithInputs([]Node) Node       { return n }
+func (n *Records) WithInputs([]Node) Node      { return n }
+func (n *Union) WithInputs(in []Node) Node     { c := *n; c.In = in; return &c }
+func (n *Join) WithInputs(in []Node) Node      { c := *n; c.Left, c.Right = in[0], in[1]; return &c }
