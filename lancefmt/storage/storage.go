@@ -5,6 +5,10 @@
 //
 // A Store and its Objects are safe for concurrent use. Buffers are reference counted; a buffer of a
 // mapped file keeps the mapping alive until its last Release, also after Object.Close.
+//
+// Bytes of a mapped file are read from the disk when they are touched. Goroutines that touch them,
+// directly or through an array that aliases them, do so below Guard, which turns the signal for a
+// page that is gone into an error.
 package storage
 
 import (

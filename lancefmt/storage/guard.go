@@ -1,0 +1,59 @@
+package storage
+
+import (
+	"fmt"
+	"os"
+	"runtime/debug"
+
+	"lanceflight/internal/fault"
+)
+
+// Guard runs fn and turns a memory fault on a mapped file into an error.
+//
+// A page of a mapping is read when it is touched, not when ReadRanges returns. If by then another
+// process truncated the file, or the disk fails, the kernel sends SIGBUS, which ends a Go program
+// unless the goroutine asked otherwise. Guard asks, for the calling goroutine only: every goroutine
+// that touches bytes of a buffer from ReadRanges, or arrays that alias one, must do so below a Guard
+// of its own. Guards nest; the outer state is restored.
+//
+// The error is a fault.CorruptError naming the file if it became shorter than it was, else
+// fault.Unavailable. A fault outside of all mappings is a bug and panics on, as does any other panic
+// of fn. State that fn was changing is as an interrupted function leaves it: locks held without
+// defer stay locked, so code that reads mapped bytes must not hold any.
+func Guard(fn func() error) (err error) {
+	before := debug.SetPanicOnFault(true)
+	defer func() {
+		debug.SetPanicOnFault(before)
+		cause := recover()
+		if cause == nil {
+			return
+		}
+		faulted, ok := cause.(interface {
+			error
+			Addr() uintptr
+		})
+		if !ok {
+			panic(cause)
+		}
+		m := findMapping(faulted.Addr())
+		if m == nil {
+			panic(cause)
+		}
+		err = m.lost(faulted.Addr())
+	}()
+	return fn()
+}
+
+// lost says why the page at addr could not be read.
+func (m *mapping) lost(addr uintptr) error {
+	was := int64(len(m.data))
+	info, err := os.Stat(m.path)
+	switch {
+	case err == nil && info.Size() < was:
+		return &fault.CorruptError{File: m.name, Column: -1, Page: -1, Offset: -1,
+			Msg: fmt.Sprintf("another process cut the file from %d to %d bytes while it was being read", was, info.Size())}
+	case err != nil:
+		return fault.New(fault.Unavailable, "read %s: a page of the file could not be read, and the file is gone: %w", m.name, err)
+	}
+	return fault.New(fault.Unavailable, "read %s: a page of the file could not be read", m.name)
+}
