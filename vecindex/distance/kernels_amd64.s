@@ -1,0 +1,378 @@
+//go:build !noasm
+
+#include "textflag.h"
+
+// Eight set lanes, then eight clear ones: a load at 4*(8-r) masks the first r lanes.
+DATA tailMask<>+0(SB)/8, $0xffffffffffffffff
+DATA tailMask<>+8(SB)/8, $0xffffffffffffffff
+DATA tailMask<>+16(SB)/8, $0xffffffffffffffff
+DATA tailMask<>+24(SB)/8, $0xffffffffffffffff
+DATA tailMask<>+32(SB)/8, $0
+DATA tailMask<>+40(SB)/8, $0
+DATA tailMask<>+48(SB)/8, $0
+DATA tailMask<>+56(SB)/8, $0
+GLOBL tailMask<>(SB), RODATA|NOPTR, $64
+
+// Arguments shared by the row kernels:
+//	DI dst, CX rows, SI query, DX row, R8 dim, R9 stride in bytes
+// and what they derive:
+//	R10 dim rounded down to 32, R11 to 8, R12 the rest, Y15 its mask.
+#define ROW_SETUP \
+	MOVQ R8, R10           \
+	ANDQ $-32, R10         \
+	MOVQ R8, R11           \
+	ANDQ $-8, R11          \
+	MOVQ R8, R12           \
+	ANDQ $7, R12           \
+	LEAQ tailMask<>+32(SB), R13 \
+	MOVQ R12, BX           \
+	SHLQ $2, BX            \
+	SUBQ BX, R13           \
+	VMOVUPS (R13), Y15
+
+// Adds the lanes of A (Y register; X its low half) and leaves the sum in the low lane. T is scratch.
+#define SUM_LANES(A, AX_, T) \
+	VEXTRACTF128 $1, A, T  \
+	VADDPS T, AX_, AX_     \
+	VMOVHLPS AX_, AX_, T   \
+	VADDPS T, AX_, AX_     \
+	VMOVSHDUP AX_, T       \
+	VADDSS T, AX_, AX_
+
+// func l2RowsAVX2(dst *float32, rows int, query, values *float32, dim, strideBytes int)
+TEXT ·l2RowsAVX2(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), DI
+	MOVQ rows+8(FP), CX
+	MOVQ query+16(FP), SI
+	MOVQ values+24(FP), DX
+	MOVQ dim+32(FP), R8
+	MOVQ strideBytes+40(FP), R9
+	ROW_SETUP
+
+l2row:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	XORQ   AX, AX
+	CMPQ   AX, R10
+	JGE    l2eight
+
+l2loop:
+	VMOVUPS     (SI)(AX*4), Y4
+	VMOVUPS     32(SI)(AX*4), Y5
+	VMOVUPS     64(SI)(AX*4), Y6
+	VMOVUPS     96(SI)(AX*4), Y7
+	VSUBPS      (DX)(AX*4), Y4, Y4
+	VSUBPS      32(DX)(AX*4), Y5, Y5
+	VSUBPS      64(DX)(AX*4), Y6, Y6
+	VSUBPS      96(DX)(AX*4), Y7, Y7
+	VFMADD231PS Y4, Y4, Y0
+	VFMADD231PS Y5, Y5, Y1
+	VFMADD231PS Y6, Y6, Y2
+	VFMADD231PS Y7, Y7, Y3
+	ADDQ        $32, AX
+	CMPQ        AX, R10
+	JLT         l2loop
+
+l2eight:
+	CMPQ        AX, R11
+	JGE         l2tail
+	VMOVUPS     (SI)(AX*4), Y4
+	VSUBPS      (DX)(AX*4), Y4, Y4
+	VFMADD231PS Y4, Y4, Y0
+	ADDQ        $8, AX
+	JMP         l2eight
+
+l2tail:
+	TESTQ       R12, R12
+	JZ          l2sum
+	VMASKMOVPS  (SI)(AX*4), Y15, Y4
+	VMASKMOVPS  (DX)(AX*4), Y15, Y5
+	VSUBPS      Y5, Y4, Y4
+	VFMADD231PS Y4, Y4, Y1
+
+l2sum:
+	VADDPS Y1, Y0, Y0
+	VADDPS Y3, Y2, Y2
+	VADDPS Y2, Y0, Y0
+	SUM_LANES(Y0, X0, X1)
+	VMOVSS X0, (DI)
+	ADDQ   $4, DI
+	ADDQ   R9, DX
+	DECQ   CX
+	JNZ    l2row
+	VZEROUPPER
+	RET
+
+// func dotRowsAVX2(dst *float32, rows int, query, values *float32, dim, strideBytes int)
+TEXT ·dotRowsAVX2(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), DI
+	MOVQ rows+8(FP), CX
+	MOVQ query+16(FP), SI
+	MOVQ values+24(FP), DX
+	MOVQ dim+32(FP), R8
+	MOVQ strideBytes+40(FP), R9
+	ROW_SETUP
+
+dotrow:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	XORQ   AX, AX
+	CMPQ   AX, R10
+	JGE    doteight
+
+dotloop:
+	VMOVUPS     (SI)(AX*4), Y4
+	VMOVUPS     32(SI)(AX*4), Y5
+	VMOVUPS     64(SI)(AX*4), Y6
+	VMOVUPS     96(SI)(AX*4), Y7
+	VFMADD231PS (DX)(AX*4), Y4, Y0
+	VFMADD231PS 32(DX)(AX*4), Y5, Y1
+	VFMADD231PS 64(DX)(AX*4), Y6, Y2
+	VFMADD231PS 96(DX)(AX*4), Y7, Y3
+	ADDQ        $32, AX
+	CMPQ        AX, R10
+	JLT         dotloop
+
+doteight:
+	CMPQ        AX, R11
+	JGE         dottail
+	VMOVUPS     (SI)(AX*4), Y4
+	VFMADD231PS (DX)(AX*4), Y4, Y0
+	ADDQ        $8, AX
+	JMP         doteight
+
+dottail:
+	TESTQ       R12, R12
+	JZ          dotsum
+	VMASKMOVPS  (SI)(AX*4), Y15, Y4
+	VMASKMOVPS  (DX)(AX*4), Y15, Y5
+	VFMADD231PS Y5, Y4, Y1
+
+dotsum:
+	VADDPS Y1, Y0, Y0
+	VADDPS Y3, Y2, Y2
+	VADDPS Y2, Y0, Y0
+	SUM_LANES(Y0, X0, X1)
+	VMOVSS X0, (DI)
+	ADDQ   $4, DI
+	ADDQ   R9, DX
+	DECQ   CX
+	JNZ    dotrow
+	VZEROUPPER
+	RET
+
+// func dotNormRowsAVX2(dots, norms *float32, rows int, query, values *float32, dim, strideBytes int)
+//
+// One pass over a row gives its product with the query (dots) and with itself (norms).
+TEXT ·dotNormRowsAVX2(SB), NOSPLIT, $0-56
+	MOVQ dots+0(FP), DI
+	MOVQ norms+8(FP), R14
+	MOVQ rows+16(FP), CX
+	MOVQ query+24(FP), SI
+	MOVQ values+32(FP), DX
+	MOVQ dim+40(FP), R8
+	MOVQ strideBytes+48(FP), R9
+	ROW_SETUP
+
+dnrow:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	XORQ   AX, AX
+	CMPQ   AX, R10
+	JGE    dneight
+
+dnloop:
+	VMOVUPS     (DX)(AX*4), Y4
+	VMOVUPS     32(DX)(AX*4), Y5
+	VMOVUPS     64(DX)(AX*4), Y6
+	VMOVUPS     96(DX)(AX*4), Y7
+	VFMADD231PS (SI)(AX*4), Y4, Y0
+	VFMADD231PS 32(SI)(AX*4), Y5, Y1
+	VFMADD231PS 64(SI)(AX*4), Y6, Y2
+	VFMADD231PS 96(SI)(AX*4), Y7, Y3
+	VFMADD231PS Y4, Y4, Y8
+	VFMADD231PS Y5, Y5, Y9
+	VFMADD231PS Y6, Y6, Y10
+	VFMADD231PS Y7, Y7, Y11
+	ADDQ        $32, AX
+	CMPQ        AX, R10
+	JLT         dnloop
+
+dneight:
+	CMPQ        AX, R11
+	JGE         dntail
+	VMOVUPS     (DX)(AX*4), Y4
+	VFMADD231PS (SI)(AX*4), Y4, Y0
+	VFMADD231PS Y4, Y4, Y8
+	ADDQ        $8, AX
+	JMP         dneight
+
+dntail:
+	TESTQ       R12, R12
+	JZ          dnsum
+	VMASKMOVPS  (DX)(AX*4), Y15, Y4
+	VMASKMOVPS  (SI)(AX*4), Y15, Y5
+	VFMADD231PS Y5, Y4, Y1
+	VFMADD231PS Y4, Y4, Y9
+
+dnsum:
+	VADDPS Y1, Y0, Y0
+	VADDPS Y3, Y2, Y2
+	VADDPS Y2, Y0, Y0
+	VADDPS Y9, Y8, Y8
+	VADDPS Y11, Y10, Y10
+	VADDPS Y10, Y8, Y8
+	SUM_LANES(Y0, X0, X1)
+	SUM_LANES(Y8, X8, X1)
+	VMOVSS X0, (DI)
+	VMOVSS X8, (R14)
+	ADDQ   $4, DI
+	ADDQ   $4, R14
+	ADDQ   R9, DX
+	DECQ   CX
+	JNZ    dnrow
+	VZEROUPPER
+	RET
+
+// func l2ColumnsAVX2(dst *float32, n int, columns, v *float32, dim int)
+//
+// n is a multiple of 8. Each of up to 32 columns has a lane; the elements of v are broadcast.
+TEXT ·l2ColumnsAVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ n+8(FP), CX
+	MOVQ columns+16(FP), SI
+	MOVQ v+24(FP), DX
+	MOVQ dim+32(FP), R8
+	MOVQ CX, R9
+	SHLQ $2, R9             // bytes from one element of a column to the next
+
+l2cwide:
+	CMPQ   CX, $32
+	JLT    l2cnarrow
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   SI, R10
+	XORQ   AX, AX
+
+l2cwideloop:
+	VBROADCASTSS (DX)(AX*4), Y8
+	VSUBPS       (R10), Y8, Y4
+	VSUBPS       32(R10), Y8, Y5
+	VSUBPS       64(R10), Y8, Y6
+	VSUBPS       96(R10), Y8, Y7
+	VFMADD231PS  Y4, Y4, Y0
+	VFMADD231PS  Y5, Y5, Y1
+	VFMADD231PS  Y6, Y6, Y2
+	VFMADD231PS  Y7, Y7, Y3
+	ADDQ         R9, R10
+	INCQ         AX
+	CMPQ         AX, R8
+	JLT          l2cwideloop
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y2, 64(DI)
+	VMOVUPS      Y3, 96(DI)
+	ADDQ         $128, DI
+	ADDQ         $128, SI
+	SUBQ         $32, CX
+	JMP          l2cwide
+
+l2cnarrow:
+	TESTQ  CX, CX
+	JZ     l2cdone
+	VXORPS Y0, Y0, Y0
+	MOVQ   SI, R10
+	XORQ   AX, AX
+
+l2cnarrowloop:
+	VBROADCASTSS (DX)(AX*4), Y8
+	VSUBPS       (R10), Y8, Y4
+	VFMADD231PS  Y4, Y4, Y0
+	ADDQ         R9, R10
+	INCQ         AX
+	CMPQ         AX, R8
+	JLT          l2cnarrowloop
+	VMOVUPS      Y0, (DI)
+	ADDQ         $32, DI
+	ADDQ         $32, SI
+	SUBQ         $8, CX
+	JMP          l2cnarrow
+
+l2cdone:
+	VZEROUPPER
+	RET
+
+// func dotColumnsAVX2(dst *float32, n int, columns, v *float32, dim int)
+TEXT ·dotColumnsAVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ n+8(FP), CX
+	MOVQ columns+16(FP), SI
+	MOVQ v+24(FP), DX
+	MOVQ dim+32(FP), R8
+	MOVQ CX, R9
+	SHLQ $2, R9
+
+dotcnarrow:
+	TESTQ  CX, CX
+	JZ     dotcdone
+	VXORPS Y0, Y0, Y0
+	MOVQ   SI, R10
+	XORQ   AX, AX
+
+dotcloop:
+	VBROADCASTSS (DX)(AX*4), Y8
+	VFMADD231PS  (R10), Y8, Y0
+	ADDQ         R9, R10
+	INCQ         AX
+	CMPQ         AX, R8
+	JLT          dotcloop
+	VMOVUPS      Y0, (DI)
+	ADDQ         $32, DI
+	ADDQ         $32, SI
+	SUBQ         $8, CX
+	JMP          dotcnarrow
+
+dotcdone:
+	VZEROUPPER
+	RET
+
+// func widenHalvesF16C(dst *float32, src *uint16, n int)
+//
+// n is a multiple of 8.
+TEXT ·widenHalvesF16C(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	XORQ AX, AX
+
+widenloop:
+	CMPQ      AX, CX
+	JGE       widendone
+	VCVTPH2PS (SI)(AX*2), Y0
+	VMOVUPS   Y0, (DI)(AX*4)
+	ADDQ      $8, AX
+	JMP       widenloop
+
+widendone:
+	VZEROUPPER
+	RET
+
+// func cpuidLeaf1ECX() uint32
+TEXT ·cpuidLeaf1ECX(SB), NOSPLIT, $0-4
+	MOVL $1, AX
+	XORL CX, CX
+	CPUID
+	MOVL CX, ret+0(FP)
+	RET

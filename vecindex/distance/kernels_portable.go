@@ -1,0 +1,24 @@
+//go:build !amd64 || noasm
+
+package distance
+
+// Accelerated reports whether the kernels use SIMD instructions.
+func Accelerated() bool { return false }
+
+func squaredL2Rows(dst, query, values []float32, stride int) {
+	squaredL2RowsPortable(dst, query, values, stride)
+}
+
+func dotRows(dst, query, values []float32, stride int) {
+	dotRowsPortable(dst, query, values, stride)
+}
+
+func dotNormRows(dots, norms, query, values []float32, stride int) {
+	dotNormRowsPortable(dots, norms, query, values, stride)
+}
+
+func squaredL2Columns(dst, columns, v []float32) { squaredL2ColumnsPortable(dst, columns, v) }
+
+func dotColumns(dst, columns, v []float32) { dotColumnsPortable(dst, columns, v) }
+
+func widenHalves(dst []float32, src []uint16) { widenHalvesPortable(dst, src) }
