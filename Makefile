@@ -1,0 +1,67 @@
+# make test sets up every client it needs by itself; see README.md.
+
+PYTHON  ?= python3
+VENV    := .venv
+BIN     := bin/lanceflight
+TOOLS   := go tool -modfile=go.tools.mod
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+export LANCEFLIGHT_BIN := $(CURDIR)/$(BIN)
+# The decoders' and planner's assertions cost time; tests want them, the product does not.
+GOTEST  := go test
+
+.PHONY: all build test test-go test-race test-noasm test-python test-java lint bench fuzz sample clean
+
+all: build
+
+build:
+	CGO_ENABLED=0 go build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/lanceflight
+
+test: lint build test-go test-race test-noasm test-python test-java
+
+# Everything, with leak checks; -count=1 because tests read tables outside the module.
+test-go:
+	$(GOTEST) -count=1 ./...
+
+# What runs concurrently, under the race detector (needs a C compiler, as the detector does).
+test-race:
+	CGO_ENABLED=1 $(GOTEST) -race -count=1 -short ./flightsrv/... ./sqlplan/... ./vecindex/... ./lancefmt/...
+
+# The portable definitions of the kernels, alone.
+test-noasm:
+	$(GOTEST) -count=1 -tags noasm ./vecindex/...
+
+$(VENV)/.ready: integration/python/requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r integration/python/requirements.txt
+	touch $@
+
+test-python: build $(VENV)/.ready
+	cd integration/python && ../../$(VENV)/bin/python -m pytest -q -p no:cacheprovider
+
+test-java: build
+	integration/java/run.sh
+
+lint:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "not gofmt-ed"; exit 1; }
+	CGO_ENABLED=0 go vet ./...
+	$(TOOLS) staticcheck ./...
+
+# Side by side with pylance in process and DuckDB; writes bench/out/*.json. ROWS=1000000 for the big table.
+bench: build $(VENV)/.ready
+	$(VENV)/bin/python bench/run.py $(BENCH_ARGS)
+
+# Each fuzz target for FUZZTIME.
+FUZZTIME ?= 30s
+fuzz:
+	@for p in $$(go list ./...); do \
+	  for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
+	    echo "== $$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+	  done; \
+	done
+
+# Writes the embedded table anew.
+sample:
+	internal/sample/regenerate.sh
+
+clean:
+	rm -rf bin $(VENV) integration/java/target bench/out

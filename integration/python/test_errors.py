@@ -1,0 +1,168 @@
+"""Bad input: a clear error in the right code, and the server goes on."""
+
+import shutil
+
+import adbc_driver_manager
+import lance
+import numpy as np
+import pyarrow as pa
+import pyarrow.flight as flight
+import pytest
+
+STATUS = adbc_driver_manager.AdbcStatusCode
+
+
+def refused(server, sql, parameters=None):
+    """The error of a statement, as ADBC shows it, while the server still answers."""
+    with server.adbc() as conn, conn.cursor() as cur:
+        with pytest.raises(adbc_driver_manager.Error) as caught:
+            cur.execute(sql, parameters)
+            cur.fetchall()
+    assert server.query("SELECT 1 AS one").to_pylist() == [{"one": 1}]
+    return caught.value
+
+
+@pytest.mark.parametrize("sql, code, says", [
+    ("SELEC 1", STATUS.INVALID_ARGUMENT, "LINE 1"),
+    ("SELECT * FROM train WHERE", STATUS.INVALID_ARGUMENT, "LINE 1"),
+    ("SELECT capton FROM train", STATUS.INVALID_ARGUMENT, "caption"),
+    ("SELECT * FROM trian", STATUS.NOT_FOUND, "train"),
+    ("SELECT * FROM train FOR VERSION AS OF 999", STATUS.NOT_FOUND, "999"),
+    ("SELECT * FROM train FOR VERSION AS OF 'no-such-tag'", STATUS.NOT_FOUND, "no-such-tag"),
+    ("SELECT key + caption FROM train", STATUS.INVALID_ARGUMENT, ""),
+    ("SELECT 1 / (key - key) FROM train", STATUS.INVALID_ARGUMENT, "division by zero"),
+    ("SELECT key FROM train ORDER BY img_emb <-> [1, 2, 3] LIMIT 1", STATUS.INVALID_ARGUMENT, "768"),
+    ("SELECT nosuch(key) FROM train", STATUS.INVALID_ARGUMENT, "nosuch"),
+    ("INSERT INTO train VALUES (1)", STATUS.NOT_IMPLEMENTED, "not supported"),
+    ("SELECT a.key FROM train a JOIN train b ON a.key = b.key", STATUS.NOT_IMPLEMENTED, "not supported"),
+    ("SELECT sum(key) OVER (ORDER BY key) FROM train", STATUS.NOT_IMPLEMENTED, "not supported"),
+    ("SET lance.nosuch = 1", STATUS.INVALID_ARGUMENT, "lance."),
+    ("SELECT 1; SELECT 2", STATUS.INVALID_ARGUMENT, ""),
+    ("SELECT " + "(" * 10_000 + "1" + ")" * 10_000, STATUS.INVALID_ARGUMENT, "nest"),
+])
+def test_statement(sample, sql, code, says):
+    e = refused(sample, sql)
+    assert e.status_code == code, e
+    assert says in str(e)
+
+
+@pytest.mark.parametrize("vector, says", [
+    ([1.0, 2.0, 3.0], "768"),
+    ([float("nan")] * 768, "NaN"),
+    ([float("inf")] + [0.0] * 767, "inf"),
+    ("not a vector", ""),
+])
+def test_vector_parameter(sample, vector, says):
+    e = refused(sample, "SELECT key FROM train ORDER BY img_emb <-> ? LIMIT 3", (vector,))
+    assert e.status_code == STATUS.INVALID_ARGUMENT and says.lower() in str(e).lower()
+
+
+def test_wrong_number_of_parameters(sample):
+    e = refused(sample, "SELECT key FROM train WHERE key = ?", (1, 2))
+    assert e.status_code in (STATUS.INVALID_ARGUMENT, STATUS.INVALID_STATE)
+
+
+@pytest.mark.parametrize("ticket", [b"", b"nonsense", b"\x00" * 100])
+def test_ticket_that_is_none(sample, ticket):
+    with pytest.raises(pa.ArrowInvalid):
+        sample.flight().do_get(flight.Ticket(ticket)).read_all()
+
+
+def test_forged_ticket(sample):
+    client = sample.flight()
+    info = client.get_flight_info(flight.FlightDescriptor.for_command(b"SELECT key FROM train WHERE key = 1"))
+    ticket = bytearray(info.endpoints[0].ticket.ticket)
+    at = ticket.index(b"key = 1")
+    ticket[at + 6] = ord("2")
+    with pytest.raises(flight.FlightUnauthorizedError, match="signature"):
+        client.do_get(flight.Ticket(bytes(ticket))).read_all()
+    assert client.do_get(info.endpoints[0].ticket).read_all().num_rows == 1
+
+
+def prepared_handle(handle):
+    from test_clients import varint
+    command = b"\x0a" + varint(len(handle)) + handle
+    url = b"type.googleapis.com/arrow.flight.protocol.sql.CommandPreparedStatementQuery"
+    return b"\x0a" + varint(len(url)) + url + b"\x12" + varint(len(command)) + command
+
+
+def test_unknown_prepared_handle(sample):
+    with pytest.raises(Exception, match="unknown prepared statement"):
+        sample.flight().get_flight_info(flight.FlightDescriptor.for_command(prepared_handle(b"no such handle")))
+
+
+# ---- damaged tables -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "t.lance"
+    rng = np.random.default_rng(7)
+    n = 600
+    v = pa.FixedSizeListArray.from_arrays(pa.array(rng.random(n * 16, dtype="f4")), 16)
+    lance.write_dataset(pa.table({"key": pa.array(range(n)), "s": pa.array([f"row {i}" * 3 for i in range(n)]), "v": v}), str(path))
+    ds = lance.dataset(str(path))
+    ds.create_index("v", "IVF_PQ", num_partitions=2, num_sub_vectors=4)
+    lance.dataset(str(path)).delete("key % 7 = 3")
+    return path
+
+
+def only(path, pattern):
+    [found] = path.glob(pattern)
+    return found
+
+
+def newest(path):
+    return sorted((path / "_versions").glob("*.manifest"))[0]  # names count down
+
+
+@pytest.mark.parametrize("what", ["data", "manifest", "deletion", "index", "missing data"])
+def test_damaged_file(start, table, what):
+    target = {
+        "data": lambda: only(table, "data/*.lance"),
+        "missing data": lambda: only(table, "data/*.lance"),
+        "manifest": lambda: newest(table),
+        "deletion": lambda: only(table, "_deletions/*"),
+        "index": lambda: only(table, "_indices/*/auxiliary.idx"),
+    }[what]()
+    good = table.parent / "good.lance"
+    shutil.copytree(table, good)
+    if what == "missing data":
+        target.unlink()
+    else:
+        raw = target.read_bytes()
+        target.write_bytes(raw[: len(raw) // 2])  # truncated
+    server = start(table.parent)
+    sql = {
+        "index": "SELECT key FROM t ORDER BY l2_distance(v, [" + ",".join(["0.5"] * 16) + "], 'use_index=true') LIMIT 3",
+    }.get(what, "SELECT * FROM t")
+    with server.adbc() as conn, conn.cursor() as cur:
+        if what == "index":
+            # A damaged index must not hide rows: the search answers exactly, from the vectors.
+            cur.execute(sql)
+            got = [r[0] for r in cur.fetchall()]
+            assert got == [r["key"] for r in server.query(sql.replace("FROM t ", "FROM good ").replace("use_index=true", "use_index=false")).to_pylist()]
+        else:
+            with pytest.raises(adbc_driver_manager.Error) as caught:
+                cur.execute(sql)
+                cur.fetchall()
+            assert caught.value.status_code != STATUS.INTERNAL or "corrupt" in str(caught.value)
+            assert target.name in str(caught.value) or "corrupt" in str(caught.value)
+    assert server.query("SELECT count(*) AS n FROM good").to_pylist() == [{"n": 514}]
+
+
+def test_file_truncated_under_a_running_server(start, table):
+    server = start(table)
+    assert server.query("SELECT * FROM t").num_rows == 514
+    target = only(table, "data/*.lance")
+    with open(target, "r+b") as f:
+        f.truncate(100)
+    with pytest.raises(adbc_driver_manager.Error):
+        server.query("SELECT * FROM t")
+    assert server.query("SELECT 1 AS one").to_pylist() == [{"one": 1}]
+
+
+def test_legacy_and_unstable_storage_versions_say_so(fixtures):
+    for name, version in [("laion_legacy_v0_1", "0.1"), ("laion_v2_3_unstable", "2.3")]:
+        e = refused(fixtures, f"SELECT count(*) FROM {name}")
+        assert e.status_code == STATUS.NOT_IMPLEMENTED and version in str(e)

@@ -1,0 +1,193 @@
+"""The binary itself: the ready line, the snippets as printed, stopping, TLS and users, bad paths, snapshots."""
+
+import contextlib
+import io
+import re
+import subprocess
+import threading
+import time
+
+import bcrypt
+import lance
+import numpy as np
+import pyarrow as pa
+import pyarrow.flight as flight
+import pytest
+
+from conftest import BIN, Server
+
+
+def test_ready_line(sample):
+    assert re.match(r"lanceflight \S+ ready on grpc://127\.0\.0\.1:\d+ serving table train\n", sample.ready)
+
+
+def run_python(text):
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(text, "<snippet>", "exec"), {})
+    return out.getvalue()
+
+
+def test_python_snippets_work_as_printed(sample):
+    texts = [t for title, t in sample.snippets().items() if title.startswith("Python")]
+    assert len(texts) == 2
+    for text in texts:
+        shown = run_python(text)
+        assert "key" in shown and "caption" in shown
+
+
+def test_sigterm_drains(start):
+    server = Server()
+    client = server.flight()
+    info = client.get_flight_info(flight.FlightDescriptor.for_command(b"SELECT key FROM train"))
+    reader = client.do_get(info.endpoints[0].ticket)
+    assert reader.read_chunk().data.num_rows > 0
+    del reader, client
+    assert server.stop() == 0
+
+
+@pytest.mark.parametrize("make, says", [
+    (lambda d: d / "nothing.lance", "nothing.lance"),
+    (lambda d: (d / "plain").write_text("x") and d / "plain", "plain"),
+    (lambda d: (d / "empty.lance").mkdir() or d / "empty.lance", "empty.lance"),
+])
+def test_a_path_that_is_no_table(tmp_path, make, says):
+    done = subprocess.run([BIN, "serve", "--addr", "127.0.0.1:0", str(make(tmp_path))], capture_output=True, text=True, timeout=30)
+    assert done.returncode != 0 and says in done.stderr and "panic" not in done.stderr
+
+
+def test_refuses_to_listen_beyond_loopback(tmp_path):
+    done = subprocess.run([BIN, "serve", "--addr", "0.0.0.0:0"], capture_output=True, text=True, timeout=30)
+    assert done.returncode != 0 and "--insecure" in done.stderr
+
+
+def test_users(tmp_path):
+    hashed = bcrypt.hashpw(b"s3cret", bcrypt.gensalt(4)).decode()
+    (tmp_path / "users").write_text(f"# name:hash\nann:{hashed}\n")
+    server = Server("--auth", tmp_path / "users")
+    try:
+        with pytest.raises(Exception, match="user name and password"):
+            server.query("SELECT 1")
+        client = server.flight()
+        with pytest.raises(flight.FlightUnauthenticatedError, match="wrong user name or password"):
+            client.authenticate_basic_token("ann", "wrong")
+        header = client.authenticate_basic_token("ann", "s3cret")
+        options = flight.FlightCallOptions(headers=[header])
+        info = client.get_flight_info(flight.FlightDescriptor.for_command(b"SELECT count(*) AS n FROM train"), options)
+        assert client.do_get(info.endpoints[0].ticket, options).read_all().to_pylist() == [{"n": 1000}]
+        with pytest.raises(flight.FlightUnauthenticatedError):
+            client.do_get(info.endpoints[0].ticket).read_all()  # the ticket alone opens nothing
+        with server.adbc(db_kwargs={"username": "ann", "password": "s3cret"}) as conn, conn.cursor() as cur:
+            cur.execute("SELECT count(*) FROM train")
+            assert cur.fetchone() == (1000,)
+    finally:
+        server.stop()
+
+
+def test_sql_command(sample):
+    done = subprocess.run([BIN, "sql", "--format", "csv", "SELECT count(*) AS n FROM train"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "n\n1000\n"), done.stderr
+    done = subprocess.run([BIN, "sql", "--connect", sample.url, "--format", "json", "SELECT key FROM train ORDER BY key LIMIT 2"],
+                          capture_output=True, text=True, timeout=60)
+    assert done.stdout == '{"key":0}\n{"key":1}\n', done.stderr
+    done = subprocess.run([BIN, "sql", "SELECT nope FROM train"], capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0 and "nope" in done.stderr
+
+
+# ---- snapshots ------------------------------------------------------------------------------------
+
+
+def test_a_new_version_is_seen_by_the_next_statement(start, tmp_path):
+    path = tmp_path / "t.lance"
+    lance.write_dataset(pa.table({"key": pa.array(range(10))}), str(path))
+    server = start(path)
+    assert server.query("SELECT count(*) AS n FROM t").to_pylist() == [{"n": 10}]
+    client = server.flight()
+    pinned = client.get_flight_info(flight.FlightDescriptor.for_command(b"SELECT count(*) AS n FROM t")).endpoints[0].ticket
+    lance.write_dataset(pa.table({"key": pa.array(range(5))}), str(path), mode="append")
+    assert server.query("SELECT count(*) AS n FROM t").to_pylist() == [{"n": 15}]
+    # The ticket was issued before the commit, and keeps the snapshot it was planned on.
+    assert client.do_get(pinned).read_all().to_pylist() == [{"n": 10}]
+    lance.dataset(str(path)).delete("key < 3")
+    assert server.query("SELECT count(*) AS n, min(key) AS lo FROM t").to_pylist() == [{"n": 9, "lo": 3}]
+
+
+def test_a_stream_under_way_keeps_its_snapshot(start, tmp_path):
+    path = tmp_path / "wide.lance"
+    rows = 40_000
+    data = pa.table({"key": pa.array(range(rows)), "pad": pa.array([b"x" * 1000] * rows, pa.large_binary())})
+    lance.write_dataset(data, str(path), max_rows_per_file=10_000)
+    server = start(path)
+    client = server.flight()
+    info = client.get_flight_info(flight.FlightDescriptor.for_command(b"SELECT * FROM wide"))
+    reader = client.do_get(info.endpoints[0].ticket)
+    first = reader.read_chunk().data
+    lance.dataset(str(path)).delete("key >= 5")
+    keys = first.column("key").to_pylist() + [k for c in reader for k in c.data.column("key").to_pylist()]
+    assert keys == list(range(rows))
+    assert server.query("SELECT count(*) AS n FROM wide").to_pylist() == [{"n": 5}]
+
+
+def test_a_table_that_appears_later_is_found(start, tmp_path):
+    lance.write_dataset(pa.table({"a": [1]}), str(tmp_path / "one.lance"))
+    server = start(tmp_path)
+    lance.write_dataset(pa.table({"a": [1, 2]}), str(tmp_path / "two.lance"))
+    assert server.query("SELECT count(*) AS n FROM two").to_pylist() == [{"n": 2}]
+
+
+def test_a_dropped_stream_frees_its_memory(start, tmp_path):
+    """Ten readers that each take one batch of a big table and go away leave nothing behind."""
+    path = tmp_path / "big.lance"
+    rng = np.random.default_rng(1)
+    n = 60_000
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(rng.random(n * 256, dtype="f4")), 256)
+    lance.write_dataset(pa.table({"key": pa.array(range(n)), "v": vectors, "w": vectors}), str(path), max_rows_per_file=15_000)
+    server = start(path)
+    for _ in range(10):
+        client = server.flight()
+        info = client.get_flight_info(flight.FlightDescriptor.for_command(b"SELECT * FROM big"))
+        reader = client.do_get(info.endpoints[0].ticket)
+        reader.read_chunk()
+        reader.cancel()
+        del reader
+        client.close()
+    client = server.flight()
+    # The log of the server says when each stream ended; the statement below is answered while none runs.
+    assert server.query("SELECT count(*) AS n FROM big").to_pylist() == [{"n": n}]
+    del client
+
+
+def test_a_slow_reader_does_not_make_the_server_grow(start, tmp_path):
+    path = tmp_path / "slow.lance"
+    n = 300_000
+    table = pa.table({"key": pa.array(range(n)), "pad": pa.array([bytes(1000)] * n, pa.large_binary())})
+    lance.write_dataset(table, str(path), max_rows_per_file=50_000)
+    server = start(path)
+    server.query("SELECT count(*) FROM slow WHERE key < 0")
+    before = server.rss_mib()
+    client = server.flight()
+    info = client.get_flight_info(flight.FlightDescriptor.for_command(b"SELECT key, pad FROM slow"))
+    reader = client.do_get(info.endpoints[0].ticket)
+    reader.read_chunk()
+    time.sleep(1.0)  # the server may run ahead as far as its bounds allow, not further
+    grown = server.rss_mib() - before
+    reader.cancel()
+    # 300 MB of rows wait; mapped pages that were touched count here too.
+    assert grown < 256, f"the server grew by {grown:.0f} MiB for a reader that does not read"
+
+
+def test_many_connections_at_once(sample):
+    failures = []
+
+    def work(i):
+        try:
+            for k in range(5):
+                got = sample.query(f"SELECT key FROM train WHERE key >= {i} ORDER BY key LIMIT 3").num_rows
+                assert got == 3
+        except Exception as e:  # collected for the main thread
+            failures.append(e)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(16)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert not failures
