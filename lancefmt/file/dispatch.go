@@ -1,0 +1,16 @@
+package file
+
+import (
+	"lanceflight/internal/fault"
+	"lanceflight/lancefmt/encoding"
+	"lanceflight/lancefmt/encoding/v21"
+)
+
+// newDecoder chooses the decoder by the footer's version: the pages of 2.0 carry other messages
+// than those of 2.1 and 2.2, which differ only in what pages may say.
+func newDecoder(r *Reader, f encoding.Field) (encoding.ColumnReader, error) {
+	if r.foot.major == 2 && r.foot.minor >= 1 {
+		return v21.NewReader(r.obj, r.columns, f)
+	}
+	return nil, fault.New(fault.Unsupported, "reading columns of storage version 2.0")
+}
