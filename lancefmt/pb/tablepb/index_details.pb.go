@@ -28,7 +28,7 @@ const (
 type VectorKind struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	MetricType int32                  `protobuf:"varint,1,opt,name=metric_type,json=metricType,proto3" json:"metric_type,omitempty"` // 0 L2, 1 cosine, 2 dot, 3 hamming
-	Hnsw       *VectorKind_Present    `protobuf:"bytes,3,opt,name=hnsw,proto3,oneof" json:"hnsw,omitempty"`
+	Hnsw       *VectorKind_Present    `protobuf:"bytes,3,opt,name=hnsw,proto3" json:"hnsw,omitempty"`
 	// Types that are valid to be assigned to Compression:
 	//
 	//	*VectorKind_Pq
@@ -195,19 +195,18 @@ var File_lancefmt_pb_tablepb_index_details_proto protoreflect.FileDescriptor
 
 const file_lancefmt_pb_tablepb_index_details_proto_rawDesc = "" +
 	"\n" +
-	"'lancefmt/pb/tablepb/index_details.proto\x12\x11lanceflight.table\"\xf8\x02\n" +
+	"'lancefmt/pb/tablepb/index_details.proto\x12\x11lanceflight.table\"\xea\x02\n" +
 	"\n" +
 	"VectorKind\x12\x1f\n" +
 	"\vmetric_type\x18\x01 \x01(\x05R\n" +
-	"metricType\x12>\n" +
-	"\x04hnsw\x18\x03 \x01(\v2%.lanceflight.table.VectorKind.PresentH\x01R\x04hnsw\x88\x01\x01\x127\n" +
+	"metricType\x129\n" +
+	"\x04hnsw\x18\x03 \x01(\v2%.lanceflight.table.VectorKind.PresentR\x04hnsw\x127\n" +
 	"\x02pq\x18\x04 \x01(\v2%.lanceflight.table.VectorKind.PresentH\x00R\x02pq\x127\n" +
 	"\x02sq\x18\x05 \x01(\v2%.lanceflight.table.VectorKind.PresentH\x00R\x02sq\x127\n" +
 	"\x02rq\x18\x06 \x01(\v2%.lanceflight.table.VectorKind.PresentH\x00R\x02rq\x12;\n" +
 	"\x04flat\x18\b \x01(\v2%.lanceflight.table.VectorKind.PresentH\x00R\x04flat\x1a\t\n" +
 	"\aPresentB\r\n" +
-	"\vcompressionB\a\n" +
-	"\x05_hnswB!Z\x1flanceflight/lancefmt/pb/tablepbb\x06proto3"
+	"\vcompressionB!Z\x1flanceflight/lancefmt/pb/tablepbb\x06proto3"
 
 var (
 	file_lancefmt_pb_tablepb_index_details_proto_rawDescOnce sync.Once
