@@ -1,0 +1,173 @@
+package v20
+
+import (
+	"context"
+	"math"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"lanceflight/internal/fault"
+	"lanceflight/lancefmt/encoding"
+)
+
+// listReader is a list: offsets in its own column, items in its child.
+//
+// Offset i of a page is the end of list i in the items of the page, which follow those of the pages
+// before it. A NULL list has null_offset_adjustment added to its offset, one more than the page has
+// items; what remains is the end of the list before it. As in strings, reading list i takes offsets
+// i-1 and i.
+type listReader struct {
+	*pages
+	dt    arrow.DataType
+	wide  bool // 64-bit offsets
+	child reader
+	lists []listPage
+}
+
+type listPage struct {
+	ends       node
+	width      int
+	adjustment uint64
+	base       int64 // first item of the page
+	items      int64
+}
+
+func openList(src encoding.Source, number int, col encoding.Column, dt arrow.DataType, child reader) (*listReader, error) {
+	p, err := openPages(src, number, col)
+	if err != nil {
+		return nil, err
+	}
+	_, wide := storageType(dt).(*arrow.LargeListType)
+	r := &listReader{pages: p, dt: dt, wide: wide, child: child}
+	var base int64
+	for i := range p.pages {
+		l, err := r.openPage(i, base, col)
+		if err != nil {
+			return nil, p.place(err, &p.pages[i])
+		}
+		r.lists = append(r.lists, l)
+		base += l.items
+	}
+	return r, nil
+}
+
+func (r *listReader) openPage(i int, base int64, col encoding.Column) (l listPage, err error) {
+	pg := &r.pages.pages[i]
+	enc, err := pageEncoding(pg.Page)
+	if err != nil {
+		return l, err
+	}
+	list := enc.GetList()
+	if list == nil {
+		return l, fault.Corruptf("the page encoding %s for a list", name(enc))
+	}
+	items := list.GetNumItems()
+	if items > uint64(r.child.rows()-base) {
+		return l, fault.Corruptf("lists of %d items from item %d on, but the items' column has %d", items, base, r.child.rows())
+	}
+	if list.GetNullOffsetAdjustment() == 0 {
+		return l, fault.Corruptf("a null offset adjustment of 0")
+	}
+	b := &builder{src: r.src, page: i, pageBufs: pg.BufRanges, columnBufs: col.BufRanges, cache: &r.cache}
+	l = listPage{adjustment: list.GetNullOffsetAdjustment(), base: base, items: int64(items)}
+	l.ends, l.width, err = b.unsigned(list.GetOffsets(), pg.NumRows)
+	return l, err
+}
+
+func (r *listReader) read(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (*array.Data, error) {
+	n := encoding.Count(rows)
+	if n >= math.MaxInt32 {
+		return nil, fault.New(fault.ResourceExhausted, "%d rows are too many for one array; read fewer rows at a time", n)
+	}
+	j := newJob(ctx, r.src, mem)
+	defer j.close()
+	// A varOut without bytes keeps the lengths, NULLs and later the offsets of lists as it does for strings.
+	o := &varOut{dt: r.dt, n: int(n), wide: r.wide, mem: j.mem, valid: validity{n: int(n), mem: j.mem}}
+	j.own(o)
+	o.lengths()
+	parts := make([]*[]encoding.Range, 0, 4)
+	err := r.run(j, rows, func(piece pageRows) error {
+		l := &r.lists[piece.page]
+		items := new([]encoding.Range)
+		parts = append(parts, items)
+		return readUnsigned(j, l.ends, l.width, withPrevious(piece.rows), func(ends []uint64) (err error) {
+			*items, err = l.lengths(ends, piece.rows, o, piece.at)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	var items []encoding.Range
+	for _, p := range parts {
+		for _, i := range *p {
+			if k := len(items); k > 0 && items[k-1].End == i.Start {
+				items[k-1].End = i.End
+			} else {
+				items = append(items, i)
+			}
+		}
+	}
+	if err := o.sumLengths("items"); err != nil {
+		return nil, err
+	}
+	child, err := r.child.read(ctx, items, mem)
+	if err != nil {
+		return nil, err
+	}
+	defer child.Release()
+	bitmap, nulls := o.valid.finish()
+	return array.NewData(r.dt, int(n), []*memory.Buffer{bitmap, o.offsets}, []arrow.ArrayData{child}, nulls, 0), nil
+}
+
+// lengths writes the lengths and NULLs of rows to o and returns the items that the lists hold.
+// Items below a NULL list are left out.
+func (l *listPage) lengths(ends []uint64, rows []encoding.Range, o *varOut, at int) ([]encoding.Range, error) {
+	var items []encoding.Range
+	var last uint64
+	for _, r := range rows {
+		var end uint64
+		if r.Start > 0 {
+			end = ends[0] % l.adjustment
+			ends = ends[1:]
+		}
+		if end < last {
+			return nil, fault.Corruptf("list %d starts at item %d, before item %d, where one before it ends", r.Start, end, last)
+		}
+		start := end // of the range of items being grown
+		for i, e := range ends[:r.Len()] {
+			next, length := e%l.adjustment, int64(0)
+			if next < end || next > uint64(l.items) {
+				return nil, fault.Corruptf("list %d reaches from item %d to item %d of %d", r.Start+int64(i), end, next, l.items)
+			}
+			if e >= l.adjustment {
+				o.valid.clear(at + i)
+				if next > end {
+					items = l.extend(items, start, end)
+					start = next
+				}
+			} else {
+				length = int64(next - end)
+			}
+			if err := o.setLen(at+i, length); err != nil {
+				return nil, err
+			}
+			end = next
+		}
+		items = l.extend(items, start, end)
+		at += int(r.Len())
+		ends = ends[r.Len():]
+		last = end
+	}
+	return items, nil
+}
+
+// extend adds items of the page to ranges of items of the column.
+func (l *listPage) extend(items []encoding.Range, start, end uint64) []encoding.Range {
+	if start == end {
+		return items
+	}
+	return append(items, encoding.Range{Start: l.base + int64(start), End: l.base + int64(end)})
+}

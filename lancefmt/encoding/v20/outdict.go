@@ -1,0 +1,134 @@
+package v20
+
+import (
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"lanceflight/internal/fault"
+)
+
+// dictOut holds indices into dictionaries. Every page has a dictionary of its own; finish brings
+// them to one, which costs nothing while they are equal.
+type dictOut struct {
+	dt    arrow.DataType
+	typ   *arrow.DictionaryType
+	index *fixedOut
+	mem   memoryOf
+	parts []dictPart // in row order
+}
+
+type dictPart struct {
+	at, n int
+	dict  arrow.Array // not retained: the page's cache or the job owns it; nil = all NULL
+}
+
+func (o *dictOut) length() int      { return o.index.n }
+func (o *dictOut) nulls() *validity { return &o.index.valid }
+
+func (o *dictOut) fillNull(at, n int) error        { return o.index.fillNull(at, n) }
+func (o *dictOut) nullBytes(n int64) (int64, bool) { return o.index.nullBytes(n) }
+func (o *dictOut) release()                        { o.index.release() }
+
+// reserve adds the part of a page and returns its number; the page's step sets the dictionary.
+func (o *dictOut) reserve(at, n int) int {
+	o.parts = append(o.parts, dictPart{at: at, n: n})
+	return len(o.parts) - 1
+}
+
+func (o *dictOut) finish() (*array.Data, error) {
+	if _, err := o.index.bytes(); err != nil {
+		return nil, err
+	}
+	dict, err := o.unify()
+	if err != nil {
+		return nil, err
+	}
+	defer dict.Release()
+	bitmap, nulls := o.index.valid.finish()
+	return array.NewDataWithDictionary(o.dt, o.index.n, []*memory.Buffer{bitmap, o.index.buf}, nulls, 0, dict.Data().(*array.Data)), nil
+}
+
+// unify returns the dictionary of all parts, and rewrites the indices if the parts differ.
+func (o *dictOut) unify() (arrow.Array, error) {
+	var first arrow.Array
+	same := true
+	for _, p := range o.parts {
+		switch {
+		case p.dict == nil:
+		case first == nil:
+			first = p.dict
+		case first != p.dict && !array.Equal(first, p.dict):
+			same = false
+		}
+	}
+	if first == nil {
+		empty := array.MakeArrayOfNull(o.mem, o.typ.ValueType, 0)
+		return empty, nil
+	}
+	if same {
+		first.Retain()
+		return first, nil
+	}
+	u, err := array.NewDictionaryUnifier(o.mem, o.typ.ValueType)
+	if err != nil {
+		return nil, fault.New(fault.Unsupported, "pages with different dictionaries of %s", o.typ.ValueType)
+	}
+	defer u.Release()
+	maps := make([][]int32, len(o.parts))
+	for i, p := range o.parts {
+		if p.dict == nil {
+			continue
+		}
+		if i > 0 && o.parts[i-1].dict == p.dict {
+			maps[i] = maps[i-1]
+			continue
+		}
+		b, err := u.UnifyAndTranspose(p.dict)
+		if err != nil {
+			return nil, fault.New(fault.Unsupported, "pages with different dictionaries of %s: %v", o.typ.ValueType, err)
+		}
+		defer b.Release()
+		maps[i] = arrow.Int32Traits.CastFromBytes(b.Bytes())
+	}
+	dict, err := u.GetResultWithIndexType(o.typ.IndexType)
+	if err != nil {
+		return nil, fault.New(fault.ResourceExhausted,
+			"the dictionaries of the rows read at once have more entries together than %s indices reach; read fewer rows at a time", o.typ.IndexType)
+	}
+	for i, p := range o.parts {
+		if p.dict != nil {
+			o.rewrite(p, maps[i])
+		}
+	}
+	return dict, nil
+}
+
+// rewrite maps the indices of a part. Indices below NULLs may be anything.
+func (o *dictOut) rewrite(p dictPart, to []int32) {
+	w := o.index.width / 8
+	b := o.index.buf.Bytes()[p.at*w : (p.at+p.n)*w]
+	for i := range p.n {
+		v := b[i*w : (i+1)*w]
+		k, next := loadUint(v), uint64(0)
+		if k < uint64(len(to)) {
+			next = uint64(to[k])
+		}
+		storeUint(v, next)
+	}
+}
+
+// loadUint reads a little-endian number of 1, 2, 4 or 8 bytes.
+func loadUint(b []byte) (v uint64) {
+	for i := len(b) - 1; i >= 0; i-- {
+		v = v<<8 | uint64(b[i])
+	}
+	return v
+}
+
+func storeUint(b []byte, v uint64) {
+	for i := range b {
+		b[i] = byte(v)
+		v >>= 8
+	}
+}
