@@ -72,7 +72,7 @@ func (b *builder) valueBytes(enc *enc20pb.ArrayEncoding, width uint64) (v valueB
 	if v.plain, err = b.buffer(flat.GetBuffer()); err != nil {
 		return v, err
 	}
-	if scheme != schemeNone {
+	if scheme != 0 {
 		v.compressed = &compressedBuf{b.cache, b.key(), v.plain, scheme}
 	}
 	return v, nil
@@ -85,7 +85,7 @@ func (v *valueBytes) load(j *job, parts []encoding.Range, c *chunk) error {
 	}
 	c.spans = make([]span, len(parts))
 	if v.compressed != nil {
-		return v.compressed.load(j, func(data []byte) error {
+		return v.compressed.load(j, math.MaxInt64, func(data []byte) error {
 			whole := memory.NewBufferBytes(data)
 			for i, p := range parts {
 				if p.End > int64(len(data)) {

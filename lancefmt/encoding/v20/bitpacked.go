@@ -98,4 +98,3 @@ func load64(b []byte) uint64 {
 	}
 	return loadUint(b)
 }
-

@@ -41,7 +41,7 @@ func (b *builder) build(enc *enc20pb.ArrayEncoding, dt arrow.DataType, n int64) 
 	case *enc20pb.ArrayEncoding_Binary:
 		return b.binary(e.Binary, dt, n)
 	case *enc20pb.ArrayEncoding_Fsst:
-		return nil, fault.New(fault.Unsupported, "fsst")
+		return b.fsst(e.Fsst, dt, n)
 	case *enc20pb.ArrayEncoding_Dictionary:
 		return b.dictionary(e.Dictionary, dt, n)
 	case *enc20pb.ArrayEncoding_PackedStruct:

@@ -24,7 +24,7 @@ func (b *builder) flat(enc *enc20pb.Flat, width int, n int64) (node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if scheme == schemeNone {
+	if scheme == 0 {
 		r, err := b.valuesBuffer(enc.GetBuffer(), n, uint64(width))
 		if err != nil {
 			return nil, err
@@ -98,7 +98,7 @@ type compressedNode struct {
 
 func (d *compressedNode) read(j *job, rows []encoding.Range, o out, at int) error {
 	f := o.(*fixedOut)
-	return d.load(j, func(data []byte) error {
+	return d.load(j, d.size, func(data []byte) error {
 		if int64(len(data)) < d.size {
 			return fault.Corruptf("a compressed buffer has %d bytes where %d are declared", len(data), d.size)
 		}

@@ -67,6 +67,14 @@ func (o *varOut) setLen(i int, length int64) error {
 	return nil
 }
 
+// lenAt returns the length of value i, before finish.
+func (o *varOut) lenAt(i int) int {
+	if o.wide {
+		return int(o.off64[i+1])
+	}
+	return int(o.off32[i+1])
+}
+
 func (o *varOut) fillNull(at, n int) error {
 	o.lengths()
 	if o.wide {
