@@ -47,14 +47,16 @@ type flatScorer struct {
 	query *distance.Query
 }
 
-// NewScorer implements Quantizer. A query that distance.NewQuery refuses finds nothing; callers check it
-// before.
-func (q *Flat) NewScorer(query []float32) Scorer {
-	prepared, err := distance.NewQuery(q.metric, query)
+// NewScorer implements Quantizer.
+func (q *Flat) NewScorer() Scorer { return &flatScorer{q: q} }
+
+// Start implements Scorer. A query that distance.NewQuery refuses finds nothing; callers check it before.
+func (s *flatScorer) Start(query []float32) {
+	prepared, err := distance.NewQuery(s.q.metric, query)
 	if err != nil {
 		prepared = nil
 	}
-	return &flatScorer{q: q, query: prepared}
+	s.query = prepared
 }
 
 // Enter implements Scorer.

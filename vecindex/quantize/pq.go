@@ -111,8 +111,8 @@ type pqScorer struct {
 }
 
 // NewScorer implements Quantizer.
-func (q *PQ) NewScorer(query []float32) Scorer {
-	s := &pqScorer{q: q, query: query, tables: make([]float32, q.CodeBytes()*256)}
+func (q *PQ) NewScorer() Scorer {
+	s := &pqScorer{q: q, tables: make([]float32, q.CodeBytes()*256)}
 	if q.residual() {
 		s.rest = make([]float32, q.dim)
 	} else {
@@ -124,6 +124,9 @@ func (q *PQ) NewScorer(query []float32) Scorer {
 	}
 	return s
 }
+
+// Start implements Scorer.
+func (s *pqScorer) Start(query []float32) { s.query, s.ready = query, false }
 
 // Enter implements Scorer.
 func (s *pqScorer) Enter(centroid []float32) {

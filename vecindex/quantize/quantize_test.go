@@ -51,6 +51,12 @@ func decodePQ(q *PQ, book []float32, codes []byte, n, row int) []float32 {
 	return v
 }
 
+func start(q Quantizer, query []float32) Scorer {
+	s := q.NewScorer()
+	s.Start(query)
+	return s
+}
+
 func TestPQDistancesAreThoseOfTheDecodedVectors(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, metric := range []distance.Metric{distance.L2, distance.Cosine, distance.Dot} {
@@ -60,7 +66,7 @@ func TestPQDistancesAreThoseOfTheDecodedVectors(t *testing.T) {
 		} {
 			q, book, codes := randomPQ(t, rng, metric, c.dim, c.sub, c.bits, c.n)
 			query, centroid := randomVector(rng, c.dim), randomVector(rng, c.dim)
-			s := q.NewScorer(query)
+			s := start(q, query)
 			s.Enter(randomVector(rng, c.dim)) // a partition before must leave nothing behind
 			s.Enter(centroid)
 			all := make([]float32, c.n)
@@ -96,7 +102,7 @@ func TestPQOfHalvesRoundsTheResidual(t *testing.T) {
 	book := randomVector(rng, 8<<8)
 	half, err := NewPQ(PQConfig{Dim: 8, SubVectors: 2, Bits: 8, Codebook: book, Half: true})
 	require.NoError(t, err)
-	s := half.NewScorer([]float32{1, 2, 3, 4, 5, 6, 7, 8}).(*pqScorer)
+	s := start(half, []float32{1, 2, 3, 4, 5, 6, 7, 8}).(*pqScorer)
 	s.Enter([]float32{1e-4, 0, 0, 0, 0, 0, 0, 0})
 	require.Equal(t, distance.RoundToHalf(1-1e-4), s.rest[0])
 	require.NotEqual(t, float32(1-1e-4), s.rest[0])
@@ -148,7 +154,7 @@ func TestSQ(t *testing.T) {
 			vectors = append(vectors, v)
 		}
 		query := randomVector(rng, dim)
-		s := q.NewScorer(query)
+		s := start(q, query)
 		s.Enter(nil)
 		dst, at := make([]float32, n), make([]float32, 2)
 		s.Distances(dst, codes, n, 0)
@@ -172,7 +178,7 @@ func TestSQ(t *testing.T) {
 	q, err := NewSQ(distance.L2, 2, 1, 1)
 	require.NoError(t, err)
 	dst := make([]float32, 1)
-	q.NewScorer([]float32{1, 5}).Distances(dst, []byte{0, 0}, 1, 0)
+	start(q, []float32{1, 5}).Distances(dst, []byte{0, 0}, 1, 0)
 	require.Zero(t, dst[0])
 	for _, b := range [][2]float64{{1, 0}, {math.NaN(), 1}, {0, math.Inf(1)}} {
 		_, err := NewSQ(distance.L2, 2, b[0], b[1])
@@ -202,7 +208,7 @@ func TestFlatTakesAllElementTypes(t *testing.T) {
 				codes = append(codes, enc(x)...)
 			}
 			require.Equal(t, len(codes), n*q.CodeBytes())
-			s := q.NewScorer(query)
+			s := start(q, query)
 			s.Enter(nil)
 			dst, at := make([]float32, n-2), make([]float32, 1)
 			s.Distances(dst, codes, n, 2)
@@ -220,9 +226,9 @@ func TestFlatTakesAllElementTypes(t *testing.T) {
 	q, err := NewFlat(distance.Hamming, 2, arrow.UINT8)
 	require.NoError(t, err)
 	dst := make([]float32, 2)
-	q.NewScorer([]float32{255, 1}).Distances(dst, []byte{0, 0, 255, 3}, 2, 0)
+	start(q, []float32{255, 1}).Distances(dst, []byte{0, 0, 255, 3}, 2, 0)
 	require.Equal(t, []float32{9, 1}, dst)
-	q.NewScorer([]float32{0.5, 1}).Distances(dst, []byte{0, 0, 255, 3}, 2, 0)
+	start(q, []float32{0.5, 1}).Distances(dst, []byte{0, 0, 255, 3}, 2, 0)
 	require.True(t, dst[0] != dst[0])
 }
 
@@ -231,7 +237,7 @@ func BenchmarkPQScan(b *testing.B) {
 	for _, bits := range []int{8, 4} {
 		const dim, sub, n = 768, 96, 4096
 		q, _, codes := randomPQ(b, rng, distance.L2, dim, sub, bits, n)
-		s := q.NewScorer(randomVector(rng, dim))
+		s := start(q, randomVector(rng, dim))
 		s.Enter(make([]float32, dim))
 		dst := make([]float32, n)
 		b.Run(fmt.Sprintf("dim=%d/sub=%d/bits=%d/rows=%d", dim, sub, bits, n), func(b *testing.B) {
@@ -249,7 +255,7 @@ func BenchmarkPQTables(b *testing.B) {
 	for _, bits := range []int{8, 4} {
 		const dim, sub = 768, 96
 		q, _, _ := randomPQ(b, rng, distance.L2, dim, sub, bits, 1)
-		s := q.NewScorer(randomVector(rng, dim))
+		s := start(q, randomVector(rng, dim))
 		centroid := randomVector(rng, dim)
 		b.Run(fmt.Sprintf("dim=%d/sub=%d/bits=%d", dim, sub, bits), func(b *testing.B) {
 			b.ReportAllocs()

@@ -10,14 +10,16 @@ type Quantizer interface {
 	CodeBytes() int
 	// Approximate reports whether distances are estimates.
 	Approximate() bool
-	// NewScorer prepares a query of Dim elements; under cosine it is normalised. The Scorer keeps
-	// query, which must not change.
-	NewScorer(query []float32) Scorer
+	// NewScorer makes the scratch for one query at a time. It is worth keeping: tables are large.
+	NewScorer() Scorer
 }
 
 // Scorer computes the distances of one query to codes. It belongs to one goroutine.
 type Scorer interface {
-	// Enter fits the scorer to a partition. centroid has Dim elements; quantizers whose codes are
+	// Start begins a query of Dim elements, which is normalised under cosine. The Scorer keeps query,
+	// which must not change until the next Start.
+	Start(query []float32)
+	// Enter fits the scorer to a partition; Start came before. centroid has Dim elements; quantizers whose codes are
 	// not residuals ignore it.
 	Enter(centroid []float32)
 	// Distances writes the distances of rows first … first+len(dst)-1 of a partition of n rows, whose

@@ -63,24 +63,25 @@ type sqScorer struct {
 	base, scale float32
 }
 
-// NewScorer implements Quantizer. For L2 the query is encoded too and codes are compared, as Lance
-// does; for dot it keeps its digits.
-func (q *SQ) NewScorer(query []float32) Scorer {
-	s := &sqScorer{q: q, query: query}
-	step := float32(q.hi-q.lo) / 255
-	if q.metric == distance.Dot {
+// NewScorer implements Quantizer.
+func (q *SQ) NewScorer() Scorer { return &sqScorer{q: q, code: make([]byte, q.dim)} }
+
+// Start implements Scorer. For L2 the query is encoded too and codes are compared, as Lance does; for
+// dot it keeps its digits.
+func (s *sqScorer) Start(query []float32) {
+	s.query = query
+	step := float32(s.q.hi-s.q.lo) / 255
+	if s.q.metric == distance.Dot {
 		// Σ x·(lo + step·c) = lo·Σx + step·Σx·c
 		var sum float32
 		for _, x := range query {
 			sum += x
 		}
-		s.base, s.scale = float32(q.lo)*sum, step
-		return s
+		s.base, s.scale = float32(s.q.lo)*sum, step
+		return
 	}
-	s.code = make([]byte, q.dim)
-	q.encode(s.code, query)
+	s.q.encode(s.code, query)
 	s.scale = step * step
-	return s
 }
 
 // Enter implements Scorer.

@@ -1,0 +1,224 @@
+package ivf
+
+import (
+	"context"
+	"math"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"lanceflight/internal/fault"
+	"lanceflight/vecindex"
+	"lanceflight/vecindex/distance"
+)
+
+// index implements vecindex.Index.
+type index struct {
+	model   Model
+	store   Store
+	numRows int64
+	scratch sync.Pool // *scratch
+}
+
+// New makes an index of a model and its partitions. The index owns the store and keeps the model's
+// slices. Sizes that contradict each other are a CorruptError.
+func New(m Model, s Store) (vecindex.Index, error) {
+	if err := m.validate(); err != nil {
+		return nil, err
+	}
+	if m.Kind == "" {
+		m.Kind = "IVF_" + m.Quantizer.Kind()
+	}
+	x := &index{model: m, store: s}
+	for _, n := range m.Lengths {
+		x.numRows += int64(n)
+	}
+	x.scratch.New = func() any { return &scratch{scorer: m.Quantizer.NewScorer()} }
+	return x, nil
+}
+
+func (x *index) Metric() vecindex.Metric { return x.model.Metric }
+func (x *index) Dim() int                { return x.model.Quantizer.Dim() }
+func (x *index) NumPartitions() int      { return len(x.model.Lengths) }
+func (x *index) NumRows() int64          { return x.numRows }
+func (x *index) Kind() string            { return x.model.Kind }
+func (x *index) Approximate() bool       { return x.model.Quantizer.Approximate() }
+func (x *index) Close() error            { return x.store.Close() }
+
+func (x *index) DistanceScale() float32 {
+	if x.model.Metric == vecindex.Cosine && x.model.Quantizer.Approximate() {
+		return 2
+	}
+	return 1
+}
+
+// prepare checks the query and brings it to the form in which vectors were indexed.
+func (x *index) prepare(query []float32) ([]float32, error) {
+	if len(query) != x.Dim() {
+		return nil, fault.New(fault.InvalidArgument, "the query vector has %d dimensions, the indexed column %d", len(query), x.Dim())
+	}
+	v := append([]float32(nil), query...)
+	round := func() {
+		if x.model.Half {
+			for i, e := range v {
+				v[i] = distance.RoundToHalf(e)
+			}
+		}
+	}
+	round()
+	// Checks for NaN and infinities, also those that rounding made.
+	if _, err := distance.NewQuery(x.model.Metric, v); err != nil {
+		return nil, err
+	}
+	if x.model.Metric == vecindex.Cosine {
+		distance.Normalize(v, v)
+		round()
+	}
+	return v, nil
+}
+
+// Search implements vecindex.Index.
+func (x *index) Search(ctx context.Context, query []float32, p vecindex.Params) (vecindex.Result, error) {
+	res := vecindex.Result{Stats: vecindex.Stats{PartitionsTotal: x.NumPartitions()}}
+	v, err := x.prepare(query)
+	if err != nil {
+		return res, err
+	}
+	if p.K <= 0 || v[0] != v[0] { // normalising made a zero vector NaN: at no distance from anything
+		return res, nil
+	}
+	probes := p.NProbes
+	if probes <= 0 {
+		probes = vecindex.DefaultNProbes
+	}
+	probes = min(probes, x.NumPartitions())
+	limit := probes
+	if p.Filter != nil {
+		limit = x.NumPartitions()
+		if p.MaxNProbes > 0 {
+			limit = max(probes, min(p.MaxNProbes, limit))
+		}
+	}
+	order, err := x.model.rank(v, limit)
+	if err != nil {
+		return res, err
+	}
+	enough := int64(p.K)
+	if c, ok := p.Filter.(interface{ Len() int }); ok {
+		enough = min(enough, int64(c.Len()))
+	}
+
+	s := &search{index: x, ctx: ctx, query: v, params: p}
+	for next := probes; len(order) > 0; {
+		if err := s.round(order[:next]); err != nil {
+			return res, err
+		}
+		order = order[next:]
+		if s.survivors >= enough {
+			break
+		}
+		next = min(s.stats.PartitionsProbed, len(order)) // doubles what was probed
+	}
+	res.Hits = s.hits()
+	s.stats.PartitionsTotal = x.NumPartitions()
+	res.Stats = s.stats
+	return res, nil
+}
+
+// search is one query under way. Between rounds it belongs to the searching goroutine alone.
+type search struct {
+	index  *index
+	ctx    context.Context
+	query  []float32
+	params vecindex.Params
+
+	top       *vecindex.TopK
+	stats     vecindex.Stats
+	survivors int64 // rows that passed the filter
+}
+
+func (s *search) hits() []vecindex.Hit {
+	if s.top == nil {
+		return nil
+	}
+	return s.top.Hits()
+}
+
+// parallelBytes is the amount of codes below which a second goroutine costs more than it saves: about
+// 0.2 ms of scanning.
+const parallelBytes = 512 << 10
+
+// round probes partitions and merges what it finds.
+func (s *search) round(partitions []int) error {
+	var work int64
+	for _, p := range partitions {
+		work += int64(s.index.model.Lengths[p]) * int64(s.index.model.Quantizer.CodeBytes())
+	}
+	workers := s.params.Workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	workers = min(workers, len(partitions), int(work/parallelBytes)+1)
+
+	if workers == 1 {
+		w := s.newWorker()
+		for _, p := range partitions {
+			if err := w.probe(s.ctx, p); err != nil {
+				return err
+			}
+		}
+		s.merge(w)
+		return nil
+	}
+
+	group, ctx := errgroup.WithContext(s.ctx)
+	var next atomic.Int64
+	all := make([]*worker, workers)
+	for i := range all {
+		w := s.newWorker()
+		all[i] = w
+		group.Go(func() error {
+			for {
+				i := next.Add(1) - 1
+				if i >= int64(len(partitions)) {
+					return nil
+				}
+				if err := w.probe(ctx, partitions[i]); err != nil {
+					return err
+				}
+			}
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for _, w := range all {
+		s.merge(w)
+	}
+	return nil
+}
+
+func (s *search) merge(w *worker) {
+	if s.top == nil {
+		s.top = w.top
+	} else {
+		s.top.Merge(w.top)
+	}
+	s.stats.Add(w.stats)
+	s.survivors += w.survivors
+	s.index.scratch.Put(w.scratch)
+}
+
+// bounds returns the half-open range of distances wanted; ok is false when there is none.
+func bounds(p vecindex.Params) (lo, hi float32, ok bool) {
+	lo, hi = float32(math.Inf(-1)), float32(math.Inf(1))
+	if p.LowerBound != nil {
+		lo, ok = *p.LowerBound, true
+	}
+	if p.UpperBound != nil {
+		hi, ok = *p.UpperBound, true
+	}
+	return lo, hi, ok
+}
