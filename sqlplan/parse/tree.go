@@ -17,7 +17,8 @@ type Ident struct {
 	Pos    Pos
 }
 
-// TableName is [catalog.][schema.]table; absent parts have an empty Name.
+// TableName is [catalog.][schema.]table; absent parts have an empty Name. Where only a schema can be
+// named (USE, SHOW TABLES FROM), Table is the absent part.
 type TableName struct {
 	Catalog, Schema, Table Ident
 	Pos                    Pos
@@ -70,26 +71,32 @@ type (
 		Statement              Statement
 		Pos                    Pos
 	}
-	// Show is SHOW TABLES | SHOW name | SHOW VERSIONS|TAGS|BRANCHES|INDEXES|FRAGMENTS FROM table.
-	// What is upper case for the keyword forms ("TABLES", "VERSIONS"), else a setting's name.
+	// Show is SHOW TABLES|SCHEMAS|DATABASES|CATALOGS|FUNCTIONS|VIEWS|ALL [FROM schema] |
+	// SHOW VERSIONS|TAGS|BRANCHES|INDEXES|FRAGMENTS|COLUMNS FROM table | SHOW name.
+	// What is upper case for the keyword forms ("TABLES", "VERSIONS"), else the name of a setting in
+	// lower case ("lance.nprobes"; SHOW TIME ZONE is "timezone"). LIKE 'pattern' after the list
+	// forms is Like.
 	Show struct {
 		What  string
 		Table *TableName
+		Like  *String
 		Pos   Pos
 	}
-	// Describe is DESCRIBE t | DESC t.
+	// Describe is DESCRIBE t | DESC t | DESCRIBE SELECT … (Table is then a Derived).
 	Describe struct {
 		Table TableRef
 		Pos   Pos
 	}
-	// Set is SET name = value | SET name TO value; Value nil with Reset for RESET name.
+	// Set is SET name = value | SET name TO value; Value nil with Reset for RESET name, SET name TO
+	// DEFAULT and RESET ALL (Name "all"). Name is in lower case ("lance.as_of"; SET TIME ZONE is
+	// "timezone"). A bare word as value (SET x = on) is a String; several values are an Array.
 	Set struct {
 		Name  string
 		Value Expr
 		Reset bool
 		Pos   Pos
 	}
-	// Use is USE [catalog.]schema.
+	// Use is USE [catalog.]schema: USE a has Name.Schema a, which may also be meant as a catalog.
 	Use struct {
 		Name TableName
 		Pos  Pos
@@ -117,7 +124,8 @@ func (*Unsupported) statement() {}
 type QueryBody interface{ queryBody() }
 
 type (
-	// Select is one SELECT block.
+	// Select is one SELECT block; DISTINCT ON (…) sets Distinct and DistinctOn. FROM t alone and
+	// TABLE t are SELECT * FROM t.
 	Select struct {
 		Distinct   bool
 		DistinctOn []Expr
@@ -130,7 +138,8 @@ type (
 		Windows    []NamedWindow
 		Pos        Pos
 	}
-	// SetOp is left UNION|INTERSECT|EXCEPT [ALL] right.
+	// SetOp is left UNION|INTERSECT|EXCEPT [ALL] right. A chain of one UNION [ALL] is a balanced tree
+	// (the operator is associative), so that a thousand terms nest ten deep; the rest nests leftwards.
 	SetOp struct {
 		Op          string // "UNION", "INTERSECT", "EXCEPT"
 		All         bool
@@ -144,12 +153,13 @@ type (
 	}
 	// Nested is a query expression in parentheses used as a body.
 	Nested struct{ Query *Query }
-	// SelectItem is an expression with an optional alias, or a star.
+	// SelectItem is an expression with an optional alias, or a star. The text of the item without
+	// its alias is sql[Pos:End].
 	SelectItem struct {
-		Expr  Expr
-		Alias Ident // Name "" = none
-		Star  *Star // set instead of Expr
-		Pos   Pos
+		Expr     Expr
+		Alias    Ident // Name "" = none
+		Star     *Star // set instead of Expr
+		Pos, End Pos
 	}
 	// Star is * or t.*, with EXCLUDE (columns).
 	Star struct {
@@ -189,10 +199,10 @@ type (
 		Sample  *Sample
 		Pos     Pos
 	}
-	// AsOf is [FOR] [SYSTEM_]VERSION AS OF n | 'tag', or [FOR] [SYSTEM_]TIME[STAMP] AS OF '…'.
+	// AsOf is [FOR] [SYSTEM_]VERSION AS OF n | 'tag', or [FOR] TIMESTAMP|SYSTEM_TIME AS OF '…'.
 	AsOf struct {
 		Timestamp bool
-		Value     Expr // literal or parameter
+		Value     Expr // Number, String, Param; with Timestamp also a TypedString
 		Pos       Pos
 	}
 	// Sample is TABLESAMPLE [method] (n PERCENT|ROWS) [REPEATABLE (seed)].
@@ -244,7 +254,8 @@ type (
 	// Column is [[[catalog.]schema.]table.]column or a path into a struct: Parts in order, at
 	// least one.
 	Column struct{ Parts []Ident }
-	// Number is an integer or decimal literal, as written ("42", "1e-3"), without sign.
+	// Number is an integer or decimal literal, as written ("42", "1e-3"), without sign; digits in
+	// another base and underscores are made plain (0x1F is "31", 1_000 is "1000").
 	Number struct {
 		Text string
 		Pos  Pos
@@ -266,13 +277,15 @@ type (
 	}
 	// Null is NULL.
 	Null struct{ Pos Pos }
-	// TypedString is DATE '…', TIME '…', TIMESTAMP '…', INTERVAL '…' [unit]; Type is upper case.
+	// TypedString is DATE '…', TIME '…', TIMESTAMP '…', TIMESTAMPTZ '…', INTERVAL '…' [unit]; Type is
+	// upper case, Unit too and singular ("DAY", "YEAR TO MONTH"). INTERVAL 1 DAY has Value "1".
 	TypedString struct {
 		Type, Value, Unit string
 		Pos               Pos
 	}
 	// Vector is a bracketed list whose items are all plain numbers: [0.1, -2]; kept as float64,
-	// and Ints says that no item had a point or exponent. Other lists are Array.
+	// and Ints says that no item had a point or exponent. Other lists are Array, and so are lists
+	// with a number that a float64 cannot hold: an integer beyond 2^53, 1e400.
 	Vector struct {
 		Values []float64
 		Ints   bool
@@ -296,6 +309,8 @@ type (
 	}
 	// Binary is x op y. Op is upper case for words: "AND", "OR"; symbols as in text, with "!=" for
 	// "<>": = != < <= > >= + - * / % ^ || & | << >> <-> <=> <#> -> ->> ~ ~* !~ !~*.
+	// A chain of ANDs, or of ORs, is a balanced tree whatever parentheses are in it, so that ten
+	// thousand terms nest fourteen deep; the terms stay in order. Other operators nest leftwards.
 	Binary struct {
 		Op   string
 		X, Y Expr
@@ -383,34 +398,44 @@ type (
 		Pos  Pos
 	}
 	// TypeName is a type as written: Name upper case ("DOUBLE PRECISION" becomes "DOUBLE"),
-	// Args of DECIMAL(p,s) or VARCHAR(n), Dims of FLOAT[768] (a 0 for FLOAT[]), Fields of STRUCT.
+	// Args of DECIMAL(p,s) or VARCHAR(n), Dims of FLOAT[768] (a 0 for FLOAT[]), Fields of
+	// STRUCT(a INTEGER, …) and, without names, of MAP(key, value) and LIST(item).
 	TypeName struct {
 		Name     string
 		Args     []int
 		Dims     []int
-		TimeZone bool // TIMESTAMP WITH TIME ZONE, TIMESTAMPTZ
+		Fields   []TypeField
+		TimeZone bool // TIMESTAMP or TIME WITH TIME ZONE, TIMESTAMPTZ, TIMETZ; Name is "TIMESTAMP", "TIME"
 		Pos      Pos
+	}
+	// TypeField is one member of a nested type.
+	TypeField struct {
+		Name Ident
+		Type TypeName
 	}
 	// Call is f(args), with the special syntaxes (EXTRACT, SUBSTRING … FROM, POSITION, TRIM,
 	// OVERLAY) turned into plain calls: extract('year', x), substring(x, a, b), position(a, x),
-	// trim/ltrim/rtrim(x [, chars]). Name is lower case. Star is f(*).
+	// trim/ltrim/rtrim(x [, chars]), overlay(x, y, a [, b]). CURRENT_DATE and its kin are calls
+	// without arguments. Name is lower case unless Quoted. Star is f(*).
 	Call struct {
-		Name     string
-		Quoted   bool
-		Args     []Arg
-		Star     bool
-		Distinct bool
-		OrderBy  []OrderItem // inside the parentheses
-		Filter   Expr        // FILTER (WHERE …)
-		Over     *Window
-		Pos      Pos
+		Qualifier   []Ident // schema, or catalog and schema, before the name: pg_catalog.f(x)
+		Name        string
+		Quoted      bool
+		Args        []Arg
+		Star        bool
+		Distinct    bool
+		OrderBy     []OrderItem // inside the parentheses, or
+		WithinGroup bool        // OrderBy was written behind them: WITHIN GROUP (ORDER BY …)
+		Filter      Expr        // FILTER (WHERE …)
+		Over        *Window
+		Pos         Pos
 	}
 	// Arg is an argument, with its name for name => value.
 	Arg struct {
 		Name string
 		Expr Expr
 	}
-	// Window is OVER name or OVER (…).
+	// Window is OVER name or OVER ([name] …): Name is the window it builds on.
 	Window struct {
 		Name        Ident
 		PartitionBy []Expr
@@ -418,7 +443,8 @@ type (
 		Frame       *Frame
 		Pos         Pos
 	}
-	// Frame is ROWS|RANGE|GROUPS BETWEEN start AND end [EXCLUDE …].
+	// Frame is ROWS|RANGE|GROUPS BETWEEN start AND end [EXCLUDE …]; without BETWEEN, End is CURRENT
+	// ROW. Exclude is "", "CURRENT ROW", "GROUP", "TIES" (NO OTHERS is "").
 	Frame struct {
 		Unit       string
 		Start, End Bound
@@ -429,7 +455,8 @@ type (
 		Kind   string // "UNBOUNDED PRECEDING", "PRECEDING", "CURRENT ROW", "FOLLOWING", "UNBOUNDED FOLLOWING"
 		Offset Expr
 	}
-	// Index is x[i] (1-based, as in PostgreSQL and DuckDB) or a slice x[a:b].
+	// Index is x[i] (1-based, as in PostgreSQL and DuckDB) or a slice x[a:b]; a side left out of a
+	// slice is nil.
 	Index struct {
 		X, I  Expr
 		Hi    Expr
