@@ -94,8 +94,8 @@ func NewSchema(fields []*filepb.Field, schemaMetadata map[string][]byte) (*Schem
 			if parent == nil {
 				return nil, fault.Corruptf("field %d (%s) names the parent %d, which does not stand before it", f.ID, f.Name, p.GetParentId())
 			}
-			if depth[f] = depth[parent] + 1; depth[f] > maxTypeDepth {
-				return nil, fault.New(fault.Unsupported, "fields nested more than %d deep (field %d)", maxTypeDepth, f.ID)
+			if depth[f] = depth[parent] + 1; depth[f] > maxDepth {
+				return nil, fault.New(fault.Unsupported, "fields nested more than %d deep (field %d)", maxDepth, f.ID)
 			}
 			parent.Children = append(parent.Children, f)
 		}

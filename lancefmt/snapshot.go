@@ -1,0 +1,153 @@
+package lancefmt
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"lanceflight/internal/fault"
+	"lanceflight/lancefmt/storage"
+	"lanceflight/lancefmt/table"
+)
+
+// Snapshot is one version of a table. It is immutable and shared; there is nothing to close.
+type Snapshot struct {
+	table     *Table
+	line      *line
+	manifest  *table.Manifest
+	fragments []*Fragment
+	byID      map[uint32]*Fragment
+	indexes   []*Index
+	rows      int64
+
+	ids struct { // of tables with stable row ids, made when first needed
+		sync.Mutex
+		index *rowIDIndex
+	}
+}
+
+// snapshotKey tells manifest files apart, also of a table that was removed and made anew.
+type snapshotKey struct {
+	info storage.Info
+}
+
+// load returns the snapshot of a manifest file, from the cache if it is there.
+func (t *Table) load(ctx context.Context, l *line, f table.VersionFile, info storage.Info) (*Snapshot, error) {
+	p, err := get(ctx, t.cache, snapshotKey{info}, func(ctx context.Context) (loaded[*Snapshot], error) {
+		s, err := t.newSnapshot(ctx, l, f)
+		if err != nil {
+			return loaded[*Snapshot]{}, err
+		}
+		// Decoded, a manifest takes several times its size on disk.
+		return loaded[*Snapshot]{value: s, cost: 8*s.manifest.SizeBytes + 4096}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer p.release()
+	return p.value, nil
+}
+
+func (t *Table) newSnapshot(ctx context.Context, l *line, f table.VersionFile) (*Snapshot, error) {
+	m, err := table.ReadManifest(ctx, t.store, f.Name)
+	if err != nil {
+		return nil, err
+	}
+	if m.Version != f.Version {
+		return nil, wrongVersion(f, m.Version)
+	}
+	if err := m.Readable(); err != nil {
+		return nil, fmt.Errorf("table %s: %w", t.Name(), err)
+	}
+	s := &Snapshot{table: t, line: l, manifest: m, byID: make(map[uint32]*Fragment, len(m.Fragments))}
+	for i := range m.Fragments {
+		frag := newFragment(s, &m.Fragments[i])
+		s.fragments = append(s.fragments, frag)
+		s.byID[frag.meta.ID] = frag
+		if err := frag.resolveCounts(ctx); err != nil {
+			return nil, err
+		}
+		s.rows += frag.rows - frag.deleted
+	}
+	for i := range m.Indexes {
+		s.indexes = append(s.indexes, newIndex(s, &m.Indexes[i]))
+	}
+	return s, nil
+}
+
+// Version returns the number of the version.
+func (s *Snapshot) Version() uint64 { return s.manifest.Version }
+
+// Timestamp returns when the version was committed, by its writer's clock, in UTC.
+func (s *Snapshot) Timestamp() time.Time { return s.manifest.Timestamp }
+
+// Branch returns the branch that the version is on, "" for the main line.
+func (s *Snapshot) Branch() string { return s.line.branch }
+
+// Writer returns name and version of the library that committed the version.
+func (s *Snapshot) Writer() string { return s.manifest.Writer }
+
+// Table returns the table.
+func (s *Snapshot) Table() *Table { return s.table }
+
+// Schema returns the columns, with field and schema metadata as stored. A column whose logical type
+// this program does not know has type null here, and reading it fails with fault.Unsupported.
+func (s *Snapshot) Schema() *arrow.Schema { return s.manifest.Schema.Arrow }
+
+// Fields returns the columns as the format has them, with ids and logical types. Do not change them.
+func (s *Snapshot) Fields() []*table.Field { return s.manifest.Schema.Fields }
+
+// NumRows returns the number of rows that are not deleted. It reads nothing.
+func (s *Snapshot) NumRows() int64 { return s.rows }
+
+// Fragments returns the fragments in scan order. The slice is shared.
+func (s *Snapshot) Fragments() []*Fragment { return s.fragments }
+
+// Fragment returns the fragment with an id, nil if there is none.
+func (s *Snapshot) Fragment(id uint32) *Fragment { return s.byID[id] }
+
+// Indexes returns the segments of the indices. The slice is shared.
+func (s *Snapshot) Indexes() []*Index { return s.indexes }
+
+// StorageVersion returns the storage version of new data files: "2.0", "2.1" or "2.2".
+func (s *Snapshot) StorageVersion() string { return s.manifest.StorageVersion }
+
+// HasStableRowIDs reports whether row ids are something else than row addresses.
+func (s *Snapshot) HasStableRowIDs() bool { return s.manifest.HasStableRowIDs() }
+
+// Config returns a copy of the table's config ("lance.auto_cleanup.interval", …).
+func (s *Snapshot) Config() map[string]string { return maps.Clone(s.manifest.Config) }
+
+// Metadata returns a copy of the table's own metadata, which is not that of the schema.
+func (s *Snapshot) Metadata() map[string]string { return maps.Clone(s.manifest.TableMetadata) }
+
+// Manifest returns the decoded manifest. Do not change it.
+func (s *Snapshot) Manifest() *table.Manifest { return s.manifest }
+
+// Store returns the store whose root is that of the table; Index.Dir is a folder in it.
+func (s *Snapshot) Store() storage.Store { return s.table.store }
+
+// field returns a top-level field.
+func (s *Snapshot) field(name string) (*table.Field, error) {
+	for _, f := range s.manifest.Schema.Fields {
+		if f.Name == name {
+			if f.Err != nil {
+				return nil, f.Err
+			}
+			return f, nil
+		}
+	}
+	return nil, fault.New(fault.NotFound, "table %s version %d has no column %q", s.table.Name(), s.Version(), name)
+}
+
+func span(from, to uint64) string {
+	if from == to {
+		return strconv.FormatUint(from, 10)
+	}
+	return fmt.Sprintf("%d to %d", from, to)
+}

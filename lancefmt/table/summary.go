@@ -1,0 +1,163 @@
+package table
+
+import (
+	"context"
+	"math"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"lanceflight/internal/fault"
+	"lanceflight/lancefmt/pb/tablepb"
+	"lanceflight/lancefmt/storage"
+)
+
+// Summary is what a list of versions shows.
+type Summary struct {
+	Version       uint64
+	Timestamp     time.Time // UTC
+	Writer        string
+	Operation     string
+	Fragments     int
+	DataFiles     int
+	NumRows       int64 // -1 if the manifest does not say
+	DeletedRows   int64 // -1 if the manifest does not say
+	ManifestBytes int64
+}
+
+// ReadSummary reads the summary of a version. It walks over the manifest without building messages:
+// a table with thousands of versions of thousands of fragments is listed in a second.
+func ReadSummary(ctx context.Context, store storage.Store, name string) (s Summary, err error) {
+	o, err := store.Open(ctx, name, -1)
+	if err != nil {
+		return s, err
+	}
+	defer o.Close()
+	buffers, err := o.ReadRanges(ctx, []storage.Range{{Length: o.SizeBytes()}})
+	if err != nil {
+		return s, err
+	}
+	defer buffers[0].Release()
+	err = storage.Guard(func() error {
+		s, err = Summarize(buffers[0].Bytes())
+		return err
+	})
+	return s, fault.Place(err, name, -1, -1, -1)
+}
+
+// Summarize walks over the bytes of a manifest file.
+func Summarize(file []byte) (Summary, error) {
+	s := Summary{ManifestBytes: int64(len(file))}
+	message, err := manifestMessage(file)
+	if err != nil {
+		return s, err
+	}
+	var transactions []uint64
+	err = walk(message, func(number protowire.Number, v uint64, data []byte) error {
+		switch number {
+		case 2:
+			s.Fragments++
+			return s.addFragment(data)
+		case 3:
+			s.Version = v
+		case 7:
+			t := new(timestamppb.Timestamp)
+			if err := unmarshal(data, t, "timestamp"); err != nil {
+				return err
+			}
+			s.Timestamp = t.AsTime()
+		case 13:
+			w := new(tablepb.Manifest_WriterVersion)
+			if err := unmarshal(data, w, "writer version"); err != nil {
+				return err
+			}
+			s.Writer = strings.TrimSpace(w.GetLibrary() + " " + w.GetVersion())
+		case 21, 23:
+			transactions = append(transactions, v)
+		}
+		return nil
+	})
+	if err != nil {
+		return s, err
+	}
+	for _, offset := range transactions {
+		if data, err := section(file, offset, "transaction"); err == nil && s.Operation == "" {
+			s.Operation = operation(data)
+		}
+	}
+	return s, nil
+}
+
+func (s *Summary) addFragment(data []byte) error {
+	var physical, deleted uint64
+	hasDeletions := false
+	files := 0
+	err := walk(data, func(number protowire.Number, v uint64, data []byte) error {
+		switch number {
+		case 2:
+			files++
+		case 3:
+			hasDeletions = true
+			return walk(data, func(number protowire.Number, v uint64, _ []byte) error {
+				if number == 4 {
+					deleted = v
+				}
+				return nil
+			})
+		case 4:
+			physical = v
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if physical > math.MaxUint32+1 || deleted > physical {
+		return fault.Corruptf("a fragment has %d rows, of which %d are deleted", physical, deleted)
+	}
+	s.DataFiles += files
+	if hasDeletions && deleted == 0 {
+		s.DeletedRows = -1
+	}
+	if s.DeletedRows >= 0 {
+		s.DeletedRows += int64(deleted)
+	}
+	if physical == 0 && files > 0 || s.DeletedRows < 0 {
+		s.NumRows = -1
+	}
+	if s.NumRows >= 0 {
+		s.NumRows += int64(physical - deleted)
+	}
+	return nil
+}
+
+// walk calls yield for each field of a message: v for numbers, data for what has a length.
+func walk(message []byte, yield func(number protowire.Number, v uint64, data []byte) error) error {
+	for len(message) > 0 {
+		number, kind, n := protowire.ConsumeTag(message)
+		if n < 0 {
+			return fault.Corruptf("the manifest is not a protobuf message: %v", protowire.ParseError(n))
+		}
+		message = message[n:]
+		var v uint64
+		var data []byte
+		switch kind {
+		case protowire.VarintType:
+			v, n = protowire.ConsumeVarint(message)
+		case protowire.BytesType:
+			data, n = protowire.ConsumeBytes(message)
+		default:
+			n = protowire.ConsumeFieldValue(number, kind, message)
+		}
+		if n < 0 {
+			return fault.Corruptf("the manifest is not a protobuf message: %v", protowire.ParseError(n))
+		}
+		if err := yield(number, v, data); err != nil {
+			return err
+		}
+		message = message[n:]
+	}
+	return nil
+}
