@@ -2,6 +2,7 @@ package ivf
 
 import (
 	"context"
+	"math/bits"
 
 	"lanceflight/internal/fault"
 	"lanceflight/vecindex"
@@ -13,6 +14,7 @@ type scratch struct {
 	scorer    quantize.Scorer
 	distances []float32
 	rows      []uint32
+	mask      [scanRows / 64]uint64
 }
 
 // worker scans partitions for one search in one goroutine.
@@ -22,6 +24,8 @@ type worker struct {
 	top       *vecindex.TopK
 	stats     vecindex.Stats
 	survivors int64
+	pruner    quantize.Pruner // the scorer, if it is one
+	block     int             // size of the block before
 }
 
 func (s *search) newWorker() *worker {
@@ -31,6 +35,7 @@ func (s *search) newWorker() *worker {
 		top:     vecindex.NewTopK(s.params.K),
 	}
 	w.scorer.Start(s.query)
+	w.pruner, _ = w.scorer.(quantize.Pruner)
 	return w
 }
 
@@ -67,20 +72,20 @@ func (w *worker) probe(ctx context.Context, p int) error {
 		return nil
 	}
 	entered := false
-	for first := 0; first < n; first += scanRows {
-		if first > 0 {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
+	for first := 0; first < n; {
+		if err := ctx.Err(); err != nil {
+			return err
 		}
-		count := min(scanRows, n-first)
+		count := min(w.blockRows(), n-first)
 		rowIDs := part.RowIDs[first : first+count]
 		w.rows = w.rows[:0]
-		if f := w.search.params.Filter; f != nil {
+		f := w.search.params.Filter
+		if f != nil {
 			w.rows = vecindex.SelectRows(f, rowIDs, w.rows)
 			w.stats.RowsFiltered += int64(count - len(w.rows))
 			w.survivors += int64(len(w.rows))
 			if len(w.rows) == 0 {
+				first += count
 				continue
 			}
 		} else {
@@ -90,50 +95,94 @@ func (w *worker) probe(ctx context.Context, p int) error {
 			w.scorer.Enter(m.centroid(p))
 			entered = true
 		}
-		if w.search.params.Filter != nil {
-			w.scoreSelected(part, first, count)
-			continue
-		}
-		w.distances = grow(w.distances, count)
-		w.scorer.Distances(w.distances, part.Codes, n, first)
-		w.push(w.distances, rowIDs)
+		w.score(part, first, count, f != nil)
+		first += count
 	}
 	return nil
 }
 
-// scoreSelected scores the rows at w.rows, positions relative to first.
-func (w *worker) scoreSelected(part Partition, first, count int) {
+// firstRows is the size of a worker's first block where pruning is possible. Blocks double from there, so
+// that the first rows set a threshold that the others are measured by.
+const firstRows = 512
+
+// blockRows returns the size of the next block.
+func (w *worker) blockRows() int {
+	if w.pruner == nil {
+		return scanRows
+	}
+	if !w.top.Full() {
+		return min(scanRows, max(firstRows, w.search.params.K))
+	}
+	w.block = min(scanRows, max(firstRows, 2*w.block))
+	return w.block
+}
+
+// score offers rows first … first+count-1, or of these, if selected, the ones at w.rows (relative to
+// first), to the heap. Every path gives a row the same distance; they differ in cost alone.
+func (w *worker) score(part Partition, first, count int, selected bool) {
 	n := len(part.RowIDs)
-	rowIDs := part.RowIDs[first : first+count]
-	if len(w.rows)*sparse > count {
+	few := selected && len(w.rows)*sparse <= count
+	if !few && w.pruner != nil && w.top.Full() {
+		mask := w.mask[:(count+63)/64]
+		if w.pruner.Prune(mask, part.Codes, n, first, count, w.top.Threshold()) {
+			w.maskRows(mask, selected)
+			selected, few = true, len(w.rows)*sparse <= count
+		}
+	}
+	switch {
+	case few:
+		for i := range w.rows {
+			w.rows[i] += uint32(first)
+		}
+		w.distances = grow(w.distances, len(w.rows))
+		w.scorer.DistancesAt(w.distances, part.Codes, n, w.rows)
+		for i, row := range w.rows {
+			w.push(part.RowIDs[row], w.distances[i])
+		}
+	case selected:
 		w.distances = grow(w.distances, count)
 		w.scorer.Distances(w.distances, part.Codes, n, first)
 		for _, i := range w.rows {
-			w.pushOne(rowIDs[i], w.distances[i])
+			w.push(part.RowIDs[first+int(i)], w.distances[i])
 		}
-		return
-	}
-	for i := range w.rows {
-		w.rows[i] += uint32(first)
-	}
-	w.distances = grow(w.distances, len(w.rows))
-	w.scorer.DistancesAt(w.distances, part.Codes, n, w.rows)
-	for i, row := range w.rows {
-		w.pushOne(part.RowIDs[row], w.distances[i])
+	default:
+		w.distances = grow(w.distances, count)
+		w.scorer.Distances(w.distances, part.Codes, n, first)
+		w.pushAll(w.distances, part.RowIDs[first:first+count])
 	}
 }
 
-func (w *worker) push(distances []float32, rowIDs []uint64) {
+// maskRows keeps of w.rows, or if nothing was selected of all rows, those whose bit is set.
+func (w *worker) maskRows(mask []uint64, selected bool) {
+	if selected {
+		kept := w.rows[:0]
+		for _, i := range w.rows {
+			if mask[i/64]>>(i%64)&1 != 0 {
+				kept = append(kept, i)
+			}
+		}
+		w.rows = kept
+		return
+	}
+	w.rows = w.rows[:0]
+	for g, word := range mask {
+		for ; word != 0; word &= word - 1 {
+			w.rows = append(w.rows, uint32(g*64+bits.TrailingZeros64(word)))
+		}
+	}
+}
+
+func (w *worker) pushAll(distances []float32, rowIDs []uint64) {
 	if _, _, ok := bounds(w.search.params); !ok {
 		w.top.PushBatch(distances, rowIDs)
 		return
 	}
 	for i, d := range distances {
-		w.pushOne(rowIDs[i], d)
+		w.push(rowIDs[i], d)
 	}
 }
 
-func (w *worker) pushOne(rowID uint64, d float32) {
+func (w *worker) push(rowID uint64, d float32) {
 	if lo, hi, ok := bounds(w.search.params); ok && !(lo <= d && d < hi) {
 		return
 	}

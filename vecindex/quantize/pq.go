@@ -25,6 +25,7 @@ type PQ struct {
 	half       bool
 	// columns holds the codebook with a column per codeword: [sub-vector][element][codeword].
 	columns []float32
+	finite  bool // no number of the codebook is NaN or infinite
 }
 
 // PQConfig describes a product quantizer as index files do.
@@ -71,6 +72,11 @@ func NewPQ(c PQConfig) (*PQ, error) {
 			}
 		}
 	}
+	var zero float32
+	for _, x := range c.Codebook {
+		zero += x * 0
+	}
+	q.finite = zero == 0
 	return q, nil
 }
 
@@ -108,6 +114,7 @@ type pqScorer struct {
 	nibbles []float32 // 4 bits: the tables of single sub-vectors
 	offset  float32   // subtracted from each sum
 	ready   bool      // tables do not depend on the partition and are filled
+	prune   pruneTables
 }
 
 // NewScorer implements Quantizer.
@@ -150,6 +157,7 @@ func (s *pqScorer) Enter(centroid []float32) {
 
 // fill computes the tables for a vector: the distance of each sub-vector to each codeword.
 func (s *pqScorer) fill(v []float32) {
+	s.prune.state = pruneUnknown
 	words := 1 << s.q.bits
 	sub := s.q.dim / s.q.subVectors
 	tables := s.tables
