@@ -54,6 +54,19 @@ func TakeBatch(mem memory.Allocator, b arrow.RecordBatch, rows []int32) (arrow.R
 	})
 }
 
+// Copy is Take, but never shares buffers with src.
+func Copy(mem memory.Allocator, src arrow.Array, rows []int32) (arrow.Array, error) {
+	g := gatherer{mem: mem, src: []arrow.Array{src}, rows: rows, n: len(rows)}
+	return g.run(src.DataType())
+}
+
+// CopyRows is TakeBatch, but never shares buffers with b: for few rows that outlive many batches.
+func CopyRows(mem memory.Allocator, b arrow.RecordBatch, rows []int32) (arrow.RecordBatch, error) {
+	return buildBatch(b.Schema(), len(rows), func(c int) (arrow.Array, error) {
+		return Copy(mem, b.Column(c), rows)
+	})
+}
+
 // InterleaveBatches returns rows of several batches of one schema.
 func InterleaveBatches(mem memory.Allocator, schema *arrow.Schema, src []arrow.RecordBatch, refs []Ref) (arrow.RecordBatch, error) {
 	cols := make([]arrow.Array, len(src))

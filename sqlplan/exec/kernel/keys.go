@@ -35,7 +35,7 @@ type Keys struct {
 }
 
 // Len returns the number of rows.
-func (k *Keys) Len() int { return len(k.Offsets) - 1 }
+func (k *Keys) Len() int { return max(0, len(k.Offsets)-1) }
 
 // Row returns the key of row i; it aliases Data.
 func (k *Keys) Row(i int) []byte { return k.Data[k.Offsets[i]:k.Offsets[i+1]] }
@@ -381,4 +381,19 @@ func Float64FromWord(w uint64) float64 {
 		return math.Float64frombits(w &^ (1 << 63))
 	}
 	return math.Float64frombits(^w)
+}
+
+// AppendWordKey appends the key of one column whose value normalises to word. It sorts among others
+// of its kind only: Keys stores narrow types in fewer bytes.
+func AppendWordKey(dst []byte, word uint64, null bool, o Order) []byte {
+	if null {
+		if o.NullsFirst {
+			return append(dst, tagNullFirst)
+		}
+		return append(dst, tagNullLast)
+	}
+	if o.Desc {
+		word = ^word
+	}
+	return binary.BigEndian.AppendUint64(append(dst, tagValue), word)
 }

@@ -64,7 +64,7 @@ func SortKeyed(items, scratch []Keyed) {
 func (k *Keys) SortRows() []int32 {
 	items := make([]Keyed, k.Len())
 	for i := range items {
-		items[i] = Keyed{prefix(k.Row(i)), int32(i)}
+		items[i] = Keyed{Prefix(k.Row(i)), int32(i)}
 	}
 	SortKeyed(items, nil)
 	rows := make([]int32, len(items))
@@ -89,8 +89,8 @@ func (k *Keys) SortRows() []int32 {
 	return rows
 }
 
-// prefix is the first eight bytes of a key as a word, zeros behind a shorter one.
-func prefix(key []byte) uint64 {
+// Prefix is the first eight bytes of a key as a word, zeros behind a shorter one.
+func Prefix(key []byte) uint64 {
 	if len(key) >= 8 {
 		return binary.BigEndian.Uint64(key)
 	}

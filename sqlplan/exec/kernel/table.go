@@ -14,6 +14,7 @@ type WordTable struct {
 	shift uint // 64 - log2(len(slots))
 	seed  uint64
 	keys  []uint64
+	null  int32 // number of the NULL key + 1; 0 = none
 }
 
 type wordSlot struct {
@@ -62,11 +63,24 @@ func (t *WordTable) Find(key uint64) (id int32, added bool) {
 	}
 }
 
+// Null returns the number of the NULL key, adding it if it is new; its entry in Keys means nothing.
+func (t *WordTable) Null() (id int32, added bool) {
+	if t.null != 0 {
+		return t.null - 1, false
+	}
+	t.keys = append(t.keys, 0)
+	t.null = int32(len(t.keys))
+	return t.null - 1, true
+}
+
 func (t *WordTable) grow() {
 	t.slots = make([]wordSlot, 4*len(t.slots))
 	t.shift -= 2
 	mask := uint64(len(t.slots) - 1)
 	for n, key := range t.keys {
+		if int32(n+1) == t.null {
+			continue
+		}
 		i := t.slot(key)
 		for t.slots[i&mask].id != 0 {
 			i++
@@ -82,6 +96,7 @@ type BytesTable struct {
 	seed    maphash.Seed
 	arena   []byte
 	offsets []int64 // len = keys+1
+	null    int32   // number of the NULL key + 1; 0 = none
 }
 
 type bytesSlot struct {
@@ -128,6 +143,16 @@ func (t *BytesTable) Find(key []byte) (id int32, added bool) {
 	}
 }
 
+// Null returns the number of the NULL key, adding it if it is new; Key gives no bytes for it.
+func (t *BytesTable) Null() (id int32, added bool) {
+	if t.null != 0 {
+		return t.null - 1, false
+	}
+	t.offsets = append(t.offsets, int64(len(t.arena)))
+	t.null = int32(t.Len())
+	return t.null - 1, true
+}
+
 // Lookup returns the number of key, or -1.
 func (t *BytesTable) Lookup(key []byte) int32 {
 	h := maphash.Bytes(t.seed, key)
@@ -148,6 +173,9 @@ func (t *BytesTable) grow() {
 	t.slots = make([]bytesSlot, 4*len(t.slots))
 	mask := uint64(len(t.slots) - 1)
 	for n := range t.Len() {
+		if int32(n+1) == t.null {
+			continue
+		}
 		h := maphash.Bytes(t.seed, t.Key(n))
 		i := h
 		for t.slots[i&mask].id != 0 {
@@ -156,3 +184,15 @@ func (t *BytesTable) grow() {
 		t.slots[i&mask] = bytesSlot{uint32(h >> 32), int32(n + 1)}
 	}
 }
+
+// IsNull reports whether id is the number of the NULL key.
+func (t *WordTable) IsNull(id int) bool { return int32(id+1) == t.null }
+
+// HasNull reports whether the NULL key is there.
+func (t *WordTable) HasNull() bool { return t.null != 0 }
+
+// IsNull reports whether id is the number of the NULL key.
+func (t *BytesTable) IsNull(id int) bool { return int32(id+1) == t.null }
+
+// HasNull reports whether the NULL key is there.
+func (t *BytesTable) HasNull() bool { return t.null != 0 }

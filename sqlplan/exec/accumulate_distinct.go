@@ -1,0 +1,273 @@
+package exec
+
+import (
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"lanceflight/sqlplan/exec/kernel"
+)
+
+// distinctSet tells the rows that show a new (group, arguments). Rows that do not count, and rows with a
+// NULL argument, are never new: SQL's DISTINCT aggregates skip NULLs.
+type distinctSet struct {
+	groups  *grouper // over group number and arguments; over the arguments alone until group 1 exists
+	types   []arrow.DataType
+	single  bool // only group 0 so far, and groups has no group column
+	mem     memory.Allocator
+	rows    []int32
+	ids     []int32
+	fresh   []int32
+	numbers []int32
+}
+
+func newDistinctSet(types []arrow.DataType, mem memory.Allocator) *distinctSet {
+	return &distinctSet{types: types, mem: mem}
+}
+
+// start chooses the keys when the first batch comes: without GROUP BY there is no group column.
+func (d *distinctSet) start(ungrouped bool) {
+	if d.groups != nil {
+		return
+	}
+	d.single = ungrouped
+	types := d.types
+	if !ungrouped {
+		types = append([]arrow.DataType{arrow.PrimitiveTypes.Int32}, types...)
+	}
+	d.groups = newGrouper(types)
+}
+
+// fresh returns the arguments and groups of the new rows; the caller releases the arrays.
+func (d *distinctSet) add(args []arrow.Array, groups []int32, rows int, ungrouped bool) (kept []arrow.Array, of []int32, err error) {
+	d.start(ungrouped)
+	d.rows, d.numbers = d.rows[:0], d.numbers[:0]
+	in := aggInput{args: args, rows: rows, groups: groups}
+	in.counted(func(r int, g int32) {
+		d.rows = append(d.rows, int32(r))
+		d.numbers = append(d.numbers, g)
+	})
+	if len(d.rows) == 0 {
+		return nil, nil, nil
+	}
+	candidates, err := takeAll(d.mem, args, d.rows)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer releaseAll(candidates)
+	keys := candidates
+	if !d.single {
+		b := array.NewInt32Builder(d.mem)
+		b.AppendValues(d.numbers, nil)
+		numbers := b.NewArray()
+		b.Release()
+		defer numbers.Release()
+		keys = append([]arrow.Array{numbers}, candidates...)
+	}
+	if d.ids, d.fresh, err = d.groups.assign(keys, len(d.rows), d.ids[:0], d.fresh[:0]); err != nil || len(d.fresh) == 0 {
+		return nil, nil, err
+	}
+	for _, r := range d.fresh {
+		of = append(of, d.numbers[r])
+	}
+	kept, err = takeAll(d.mem, candidates, d.fresh)
+	return kept, of, err
+}
+
+func (d *distinctSet) bytes() int64 {
+	if d.groups == nil {
+		return 0
+	}
+	return d.groups.bytes()
+}
+
+func takeAll(mem memory.Allocator, cols []arrow.Array, rows []int32) ([]arrow.Array, error) {
+	out := make([]arrow.Array, 0, len(cols))
+	for _, c := range cols {
+		a, err := kernel.Take(mem, c, rows)
+		if err != nil {
+			releaseAll(out)
+			return nil, err
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}
+
+// distinctAcc feeds another accumulator with the first row of every (group, arguments). It keeps those
+// rows too: merging two workers' states means feeding one's rows to the other.
+type distinctAcc struct {
+	inner  accumulator
+	set    *distinctSet
+	chunks []distinctChunk
+	held   int64
+}
+
+type distinctChunk struct {
+	args   []arrow.Array
+	groups []int32
+	at     position
+	single bool
+}
+
+func newDistinctAccumulator(inner accumulator, types []arrow.DataType, env *Env) accumulator {
+	return &distinctAcc{inner: inner, set: newDistinctSet(types, env.Mem)}
+}
+
+func (d *distinctAcc) resize(n int) { d.inner.resize(n) }
+
+func (d *distinctAcc) add(in aggInput) error {
+	return d.feed(in.args, in.groups, in.rows, in.at, d.single(in.groups == nil))
+}
+
+// single keeps the choice of the first batch: a FILTER makes groups of an ungrouped aggregate.
+func (d *distinctAcc) single(ungrouped bool) bool {
+	if d.set.groups != nil {
+		return d.set.single
+	}
+	return ungrouped
+}
+
+func (d *distinctAcc) feed(args []arrow.Array, groups []int32, rows int, at position, single bool) error {
+	kept, of, err := d.set.add(args, groups, rows, single)
+	if err != nil || len(of) == 0 {
+		return err
+	}
+	d.chunks = append(d.chunks, distinctChunk{args: kept, groups: of, at: at, single: single})
+	for _, a := range kept {
+		d.held += kernel.ArrayBytes(a)
+	}
+	return d.inner.add(aggInput{args: kept, rows: len(of), groups: of, at: at})
+}
+
+func (d *distinctAcc) merge(o accumulator, to []int32) error {
+	for _, c := range o.(*distinctAcc).chunks {
+		groups := make([]int32, len(c.groups))
+		for i, g := range c.groups {
+			groups[i] = to[g]
+		}
+		if err := d.feed(c.args, groups, len(groups), c.at, d.single(c.single)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *distinctAcc) result(groups []int32) (arrow.Array, error) { return d.inner.result(groups) }
+func (d *distinctAcc) bytes() int64                               { return d.inner.bytes() + d.set.bytes() + d.held }
+
+func (d *distinctAcc) release() {
+	for _, c := range d.chunks {
+		releaseAll(c.args)
+	}
+	d.chunks = nil
+	d.inner.release()
+}
+
+// countDistinct is count(DISTINCT …). Of a single ungrouped argument only the keys are kept.
+type countDistinct struct {
+	env   *Env
+	types []arrow.DataType
+	n     []int64
+	// flat is the set of an ungrouped count of one column; general is used otherwise.
+	flat    *grouper
+	general *distinctAcc
+	ids     []int32
+	fresh   []int32
+}
+
+func newCountDistinct(types []arrow.DataType, env *Env) accumulator {
+	return &countDistinct{env: env, types: types}
+}
+
+func (c *countDistinct) resize(n int) {
+	c.n = grow(c.n, n)
+	if c.general != nil {
+		c.general.resize(n)
+	}
+}
+
+func (c *countDistinct) choose(ungrouped bool) {
+	if c.flat != nil || c.general != nil {
+		return
+	}
+	if ungrouped && len(c.types) == 1 && (wordType(c.types[0]) || textType(c.types[0])) {
+		c.flat = newGrouper(c.types)
+		return
+	}
+	c.general = newDistinctAccumulator(&countAcc{env: c.env}, c.types, c.env).(*distinctAcc)
+	c.general.resize(len(c.n))
+}
+
+func (c *countDistinct) add(in aggInput) (err error) {
+	c.choose(in.groups == nil)
+	if c.general != nil {
+		return c.general.add(in)
+	}
+	args := in.args
+	rows := in.rows
+	if in.groups != nil { // a FILTER
+		var keep []int32
+		for r, g := range in.groups {
+			if g >= 0 {
+				keep = append(keep, int32(r))
+			}
+		}
+		if args, err = takeAll(c.env.Mem, args, keep); err != nil {
+			return err
+		}
+		defer releaseAll(args)
+		rows = len(keep)
+	}
+	c.ids, c.fresh, err = c.flat.assign(args, rows, c.ids[:0], c.fresh[:0])
+	return err
+}
+
+func (c *countDistinct) merge(o accumulator, to []int32) error {
+	p := o.(*countDistinct)
+	if p.flat == nil && p.general == nil {
+		return nil
+	}
+	if c.flat == nil && c.general == nil {
+		c.choose(p.flat != nil)
+	}
+	if c.flat != nil && p.flat != nil {
+		c.flat.absorb(p.flat)
+		return nil
+	}
+	return c.general.merge(p.general, to)
+}
+
+func (c *countDistinct) result(groups []int32) (arrow.Array, error) {
+	if c.general != nil {
+		return c.general.result(groups)
+	}
+	b := array.NewInt64Builder(c.env.Mem)
+	defer b.Release()
+	for range groups {
+		var n int64
+		if c.flat != nil {
+			n = int64(c.flat.values())
+		}
+		b.Append(n)
+	}
+	return b.NewArray(), nil
+}
+
+func (c *countDistinct) bytes() int64 {
+	n := 8 * int64(cap(c.n))
+	if c.flat != nil {
+		n += c.flat.bytes()
+	}
+	if c.general != nil {
+		n += c.general.bytes()
+	}
+	return n
+}
+
+func (c *countDistinct) release() {
+	if c.general != nil {
+		c.general.release()
+	}
+	c.flat = nil
+}

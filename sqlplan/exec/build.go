@@ -1,0 +1,109 @@
+package exec
+
+import (
+	"context"
+	"io"
+
+	"lanceflight/internal/fault"
+	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/logical"
+)
+
+// Build makes the operator tree of a plan. Nothing is read yet: errors are about the plan
+// (fault.Unsupported for node kinds that are not run, fault.Internal for plans that do not fit
+// together). Parameters are looked up when the tree is opened, so subplans may run after Build.
+func Build(n logical.Node, env *Env) (Operator, error) {
+	switch n := n.(type) {
+	case *logical.Scan:
+		return newScan(n, env)
+	case *logical.VectorSearch:
+		return newVectorSearch(n, env)
+	case *logical.Values:
+		return newValues(n, env)
+	case *logical.Records:
+		return newRecords(n, env)
+	}
+	var inputs []Operator
+	for _, in := range n.Inputs() {
+		op, err := Build(in, env)
+		if err != nil {
+			return nil, err
+		}
+		inputs = append(inputs, op)
+	}
+	switch n := n.(type) {
+	case *logical.Take:
+		return newTake(n, env, inputs[0])
+	case *logical.Filter:
+		return newFilter(n, env, inputs[0])
+	case *logical.Project:
+		return newProject(n, env, inputs[0])
+	case *logical.Aggregate:
+		return newAggregate(n, env, inputs[0])
+	case *logical.Distinct:
+		return newDistinct(n, env, inputs[0])
+	case *logical.Sort:
+		return newSort(n, env, inputs[0])
+	case *logical.Limit:
+		return newLimit(n, env, inputs[0])
+	case *logical.Union:
+		return newUnion(n, env, inputs)
+	case *logical.Join:
+		return newJoin(n, env, inputs[0], inputs[1])
+	}
+	return nil, fault.New(fault.Unsupported, "plan node %T", n)
+}
+
+// RunSubplans runs the scalar subqueries of a plan in order and puts each value into its slot of
+// env.Params (which grows as needed): NULL for no row. More than one row is fault.InvalidArgument,
+// as in PostgreSQL.
+func RunSubplans(ctx context.Context, plan *logical.Plan, env *Env) error {
+	for _, sub := range plan.Subplans {
+		for len(env.Params) <= sub.Slot {
+			env.Params = append(env.Params, expr.Literal{})
+		}
+		v, err := scalar(ctx, sub, env)
+		if err != nil {
+			return err
+		}
+		env.Params[sub.Slot] = v
+	}
+	return nil
+}
+
+func scalar(ctx context.Context, sub logical.Subplan, env *Env) (v expr.Literal, err error) {
+	v = expr.Literal{T: sub.Type}
+	op, err := Build(sub.Root, env)
+	if err != nil {
+		return v, err
+	}
+	defer func() {
+		if cerr := op.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	if err := op.Open(ctx); err != nil {
+		return v, err
+	}
+	for rows := int64(0); ; {
+		rec, err := op.Next(ctx)
+		if err == io.EOF {
+			return v, nil
+		}
+		if err != nil {
+			return v, err
+		}
+		if rows += rec.NumRows(); rows > 1 {
+			rec.Release()
+			return v, fault.New(fault.InvalidArgument, "more than one row returned by a subquery used as an expression")
+		}
+		err = guard(func() (err error) {
+			v, err = expr.LiteralAt(rec.Column(0), 0)
+			return err
+		})
+		rec.Release()
+		if err != nil {
+			return v, err
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package exec
+
+import (
+	"context"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"lanceflight/internal/fault"
+	"lanceflight/sqlplan/exec/kernel"
+	"lanceflight/sqlplan/logical"
+)
+
+// distinctOp passes the first row of every distinct key, in input order, as it sees them. Its memory
+// is the table of keys; the rows are not kept.
+type distinctOp struct {
+	base
+	on     []int
+	groups *grouper
+	share  *share
+	held   int64
+	ids    []int32
+}
+
+func newDistinct(n *logical.Distinct, env *Env, in Operator) (Operator, error) {
+	d := &distinctOp{base: newBase(env, "Distinct", in.Columns(), in)}
+	d.share = newShare(env, &d.stats, "DISTINCT")
+	at := positions(in.Columns())
+	if n.On == nil {
+		for i := range in.Columns() {
+			d.on = append(d.on, i)
+		}
+	}
+	for _, id := range n.On {
+		i, ok := at[id]
+		if !ok {
+			return nil, fault.New(fault.Internal, "DISTINCT ON column %d is not in its input", id)
+		}
+		d.on = append(d.on, i)
+	}
+	types := make([]arrow.DataType, len(d.on))
+	for i, c := range d.on {
+		types[i] = in.Columns()[c].Type
+	}
+	d.groups = newGrouper(types)
+	return d, nil
+}
+
+func (d *distinctOp) Next(ctx context.Context) (arrow.RecordBatch, error) { return d.pull(ctx, d.next) }
+
+func (d *distinctOp) next(ctx context.Context) (arrow.RecordBatch, error) {
+	b, err := d.inputs[0].Next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer b.Release()
+	keys := make([]arrow.Array, len(d.on))
+	for i, c := range d.on {
+		keys[i] = b.Column(c)
+	}
+	var fresh []int32
+	d.ids, fresh, err = d.groups.assign(keys, int(b.NumRows()), d.ids[:0], nil)
+	if err != nil {
+		return nil, err
+	}
+	if grown := d.groups.bytes() - d.held; grown > 0 {
+		if err := d.share.reserve(grown); err != nil {
+			return nil, err
+		}
+		d.held += grown
+	}
+	return kernel.TakeBatch(d.env.Mem, b, fresh)
+}
+
+func (d *distinctOp) Close() error {
+	d.share.releaseAll()
+	d.groups = nil
+	return d.base.Close()
+}

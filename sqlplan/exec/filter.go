@@ -1,0 +1,36 @@
+package exec
+
+import (
+	"context"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"lanceflight/sqlplan/exec/kernel"
+	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/logical"
+)
+
+// newFilter keeps the rows for which a condition is true. A batch that passes whole is passed on as it
+// is, and a run of neighbouring rows as a slice of it.
+func newFilter(n *logical.Filter, env *Env, in Operator) (Operator, error) {
+	cond, err := expr.Compile(n.Cond, positions(in.Columns()))
+	if err != nil {
+		return nil, err
+	}
+	f := &mapper{base: newBase(env, "Filter", in.Columns(), in)}
+	f.stats.Detail = n.Cond.String()
+	f.apply = func(ctx context.Context, b arrow.RecordBatch) (arrow.RecordBatch, error) {
+		f.stats.RowsRead.Add(b.NumRows())
+		sel, err := cond.Select(ctx, input(env, b), nil)
+		if err != nil {
+			return nil, err
+		}
+		return kernel.TakeBatch(env.Mem, b, sel)
+	}
+	return f, nil
+}
+
+// input is what an expression sees of a batch.
+func input(env *Env, b arrow.RecordBatch) expr.Input {
+	return expr.Input{Cols: b.Columns(), Rows: int(b.NumRows()), Params: env.Params, Mem: env.Mem}
+}

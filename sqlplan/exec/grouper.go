@@ -1,0 +1,235 @@
+package exec
+
+import (
+	"unsafe"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"lanceflight/sqlplan/exec/kernel"
+)
+
+// grouper numbers the distinct rows of some key columns in the order of first appearance. NULLs equal
+// each other, -0 equals 0 and NaN equals NaN, as in PostgreSQL. It belongs to one goroutine.
+//
+//	one key of numbers, booleans, dates, times    WordTable over the normalised word
+//	one key of strings or bytes                   BytesTable over the value itself
+//	anything else                                 BytesTable over kernel.Keys
+type grouper struct {
+	words *kernel.WordTable
+	text  *kernel.BytesTable
+	keys  *kernel.BytesTable
+
+	norm    []uint64
+	encoded kernel.Keys
+	codes   []int32 // dictionary code to number, for one batch
+}
+
+func newGrouper(types []arrow.DataType) *grouper {
+	if len(types) == 1 {
+		switch t := types[0]; {
+		case wordType(t):
+			return &grouper{words: kernel.NewWordTable()}
+		case textType(t):
+			return &grouper{text: kernel.NewBytesTable()}
+		}
+	}
+	return &grouper{keys: kernel.NewBytesTable()}
+}
+
+func wordType(t arrow.DataType) bool {
+	switch t.ID() {
+	case arrow.BOOL, arrow.INT8, arrow.INT16, arrow.INT32, arrow.INT64, arrow.UINT8, arrow.UINT16, arrow.UINT32, arrow.UINT64,
+		arrow.FLOAT16, arrow.FLOAT32, arrow.FLOAT64, arrow.DATE32, arrow.DATE64, arrow.TIME32, arrow.TIME64,
+		arrow.TIMESTAMP, arrow.DURATION:
+		return true
+	}
+	return false
+}
+
+func textType(t arrow.DataType) bool {
+	switch t.ID() {
+	case arrow.STRING, arrow.BINARY, arrow.LARGE_STRING, arrow.LARGE_BINARY:
+		return true
+	case arrow.DICTIONARY:
+		return textType(t.(*arrow.DictionaryType).ValueType)
+	}
+	return false
+}
+
+// size is the number of distinct rows so far.
+func (g *grouper) size() int {
+	switch {
+	case g.words != nil:
+		return g.words.Len()
+	case g.text != nil:
+		return g.text.Len()
+	}
+	return g.keys.Len()
+}
+
+func (g *grouper) bytes() int64 {
+	switch {
+	case g.words != nil:
+		return g.words.Bytes() + 8*int64(cap(g.norm))
+	case g.text != nil:
+		return g.text.Bytes()
+	}
+	return g.keys.Bytes() + g.encoded.Bytes()
+}
+
+// assign appends the number of every row to ids, and to fresh the rows that are the first of
+// theirs.
+func (g *grouper) assign(cols []arrow.Array, rows int, ids, fresh []int32) ([]int32, []int32, error) {
+	switch {
+	case g.words != nil:
+		ids, fresh = g.assignWords(cols[0], ids, fresh)
+		return ids, fresh, nil
+	case g.text != nil:
+		ids, fresh = g.assignText(cols[0], ids, fresh)
+		return ids, fresh, nil
+	}
+	if err := g.encoded.Encode(cols, nil, rows); err != nil {
+		return ids, fresh, err
+	}
+	for r := range rows {
+		id, added := g.keys.Find(g.encoded.Row(r))
+		if added {
+			fresh = append(fresh, int32(r))
+		}
+		ids = append(ids, id)
+	}
+	return ids, fresh, nil
+}
+
+func (g *grouper) assignWords(a arrow.Array, ids, fresh []int32) ([]int32, []int32) {
+	g.norm, _ = kernel.Normalise(a, g.norm[:0])
+	nulls := a.NullN() > 0
+	for r, w := range g.norm {
+		var id int32
+		var added bool
+		if nulls && a.IsNull(r) {
+			id, added = g.words.Null()
+		} else {
+			id, added = g.words.Find(w)
+		}
+		if added {
+			fresh = append(fresh, int32(r))
+		}
+		ids = append(ids, id)
+	}
+	return ids, fresh
+}
+
+func (g *grouper) assignText(a arrow.Array, ids, fresh []int32) ([]int32, []int32) {
+	if d, ok := a.(*array.Dictionary); ok {
+		return g.assignCodes(d, ids, fresh)
+	}
+	value := textOf(a)
+	nulls := a.NullN() > 0
+	for r := range a.Len() {
+		var id int32
+		var added bool
+		if nulls && a.IsNull(r) {
+			id, added = g.text.Null()
+		} else {
+			id, added = g.text.Find(value(r))
+		}
+		if added {
+			fresh = append(fresh, int32(r))
+		}
+		ids = append(ids, id)
+	}
+	return ids, fresh
+}
+
+// assignCodes looks each code of a dictionary up once.
+func (g *grouper) assignCodes(d *array.Dictionary, ids, fresh []int32) ([]int32, []int32) {
+	dict := d.Dictionary()
+	value := textOf(dict)
+	g.codes = g.codes[:0]
+	for range dict.Len() {
+		g.codes = append(g.codes, -1)
+	}
+	for r := range d.Len() {
+		var id int32
+		var added bool
+		if d.IsNull(r) {
+			id, added = g.text.Null()
+		} else {
+			code := d.GetValueIndex(r)
+			id = g.codes[code]
+			if id < 0 {
+				if dict.IsNull(code) {
+					id, added = g.text.Null()
+				} else {
+					id, added = g.text.Find(value(code))
+				}
+				g.codes[code] = id
+			}
+		}
+		if added {
+			fresh = append(fresh, int32(r))
+		}
+		ids = append(ids, id)
+	}
+	return ids, fresh
+}
+
+// textOf returns a function from row to the bytes of a string or binary value, not copied.
+func textOf(a arrow.Array) func(row int) []byte {
+	switch a := a.(type) {
+	case *array.String:
+		return func(r int) []byte { return stringBytes(a.Value(r)) }
+	case *array.LargeString:
+		return func(r int) []byte { return stringBytes(a.Value(r)) }
+	case *array.Binary:
+		return a.Value
+	case *array.LargeBinary:
+		return a.Value
+	case *array.Dictionary:
+		value := textOf(a.Dictionary())
+		return func(r int) []byte { return value(a.GetValueIndex(r)) }
+	}
+	panic("grouper: not a text type: " + a.DataType().String())
+}
+
+func stringBytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
+// absorb adds the distinct rows of another grouper over the same types.
+func (g *grouper) absorb(o *grouper) {
+	switch {
+	case g.words != nil:
+		for i, w := range o.words.Keys() {
+			if o.words.IsNull(i) {
+				g.words.Null()
+			} else {
+				g.words.Find(w)
+			}
+		}
+	case g.text != nil:
+		absorbBytes(g.text, o.text)
+	default:
+		absorbBytes(g.keys, o.keys)
+	}
+}
+
+func absorbBytes(t, o *kernel.BytesTable) {
+	for i := range o.Len() {
+		if o.IsNull(i) {
+			t.Null()
+		} else {
+			t.Find(o.Key(i))
+		}
+	}
+}
+
+// values is the number of distinct rows, the NULL of a single key not counted.
+func (g *grouper) values() int {
+	n := g.size()
+	switch {
+	case g.words != nil && g.words.HasNull(), g.text != nil && g.text.HasNull():
+		return n - 1
+	}
+	return n
+}

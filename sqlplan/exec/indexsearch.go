@@ -1,0 +1,400 @@
+package exec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"golang.org/x/sync/errgroup"
+
+	"lanceflight/internal/fault"
+	"lanceflight/lancefmt"
+	"lanceflight/sqlplan/exec/kernel"
+	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/logical"
+	"lanceflight/vecindex"
+)
+
+// segment is an index segment that a search uses.
+type segment struct {
+	meta    *lancefmt.Index
+	index   vecindex.Index
+	release func()
+	frags   []*lancefmt.Fragment // that it covers and that still exist
+	// allowed are the rows of frags that may be hits; nil = all, deletions aside.
+	allowed *vecindex.RowSet
+}
+
+// openSegments opens the segments of the index and says which fragments none of them covers. A
+// segment that cannot be used covers nothing.
+func (v *vectorSearchOp) openSegments(ctx context.Context) (segments []*segment, uncovered []*lancefmt.Fragment) {
+	covered := map[uint32]bool{}
+	for _, meta := range v.node.Indexes {
+		s := &segment{meta: meta}
+		for _, f := range v.node.Snap.Fragments() {
+			if meta.Fragments != nil && meta.Fragments.Contains(f.ID()) && !covered[f.ID()] {
+				s.frags = append(s.frags, f)
+			}
+		}
+		if len(s.frags) == 0 {
+			continue
+		}
+		if err := v.open(ctx, s); err != nil {
+			v.stats.Note(fmt.Sprintf("index segment %s of %s cannot be used, its rows are searched exactly: %v", meta.UUID, meta.Name, err))
+			continue
+		}
+		for _, f := range s.frags {
+			covered[f.ID()] = true
+		}
+		segments = append(segments, s)
+	}
+	for _, f := range v.node.Snap.Fragments() {
+		if !covered[f.ID()] {
+			uncovered = append(uncovered, f)
+		}
+	}
+	return segments, uncovered
+}
+
+func (v *vectorSearchOp) open(ctx context.Context, s *segment) (err error) {
+	cache := v.env.Indexes
+	if cache == nil {
+		cache = NewIndexCache(0) // of this search alone
+	}
+	if s.index, s.release, err = cache.Open(ctx, v.node.Snap, s.meta); err != nil {
+		return err
+	}
+	switch {
+	case s.index.Metric() != v.node.Metric:
+		err = fault.New(fault.Unsupported, "it is for metric %s, not %s", s.index.Metric(), v.node.Metric)
+	case s.index.Dim() != v.dim:
+		err = fault.Corruptf("it has %d dimensions, the column %d", s.index.Dim(), v.dim)
+	}
+	if err != nil {
+		s.release()
+	}
+	return err
+}
+
+// searchSegments searches the segments and refines. failed are fragments whose segment turned out to
+// be damaged, and which must be searched exactly.
+func (v *vectorSearchOp) searchSegments(ctx context.Context, segments []*segment) (hits []vecindex.Hit, failed []*lancefmt.Fragment, err error) {
+	if v.node.Filter != nil {
+		rows, err := v.survivors(ctx, segments)
+		if err != nil {
+			return nil, nil, err
+		}
+		defer v.share.release(16 * int64(len(rows)))
+		if limit := v.exactLimit(segments); len(rows) <= limit {
+			v.stats.Note(fmt.Sprintf("exact over the %d rows that pass the filter: no more than %d", len(rows), limit))
+			hits, err := v.compare(ctx, rows)
+			return hits, nil, err
+		}
+		v.stats.Note(fmt.Sprintf("index with a row filter of %d rows", len(rows)))
+		v.allow(segments, rows)
+	}
+	approximate := false
+	var candidates []vecindex.Hit
+	for _, s := range segments {
+		found, err := v.searchSegment(ctx, s)
+		if err != nil {
+			if !recoverable(ctx, err) {
+				return nil, nil, err
+			}
+			v.stats.Note(fmt.Sprintf("index segment %s of %s failed, its rows are searched exactly: %v", s.meta.UUID, s.meta.Name, err))
+			failed = append(failed, s.frags...)
+			continue
+		}
+		approximate = approximate || s.index.Approximate()
+		candidates = append(candidates, found...)
+	}
+	v.noteAccuracy(segments)
+	if approximate && v.node.Options.RefineFactor > 0 {
+		hits, err = v.refine(ctx, candidates)
+		return hits, failed, err
+	}
+	for _, h := range vecindex.MergeHits(v.k, candidates) {
+		if v.upper == nil || h.Distance < *v.upper {
+			hits = append(hits, h)
+		}
+	}
+	return hits, failed, nil
+}
+
+func (v *vectorSearchOp) noteAccuracy(segments []*segment) {
+	for _, s := range segments {
+		if s.index.Approximate() || v.stats.Partitions.Load() < v.stats.PartitionsN.Load() {
+			v.stats.Note("approximate")
+			return
+		}
+	}
+	v.stats.Note("exact")
+}
+
+// recoverable reports whether an error is about the index, so that exact search can do without.
+func recoverable(ctx context.Context, err error) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	switch fault.KindOf(err) {
+	case fault.Corrupt, fault.Unsupported, fault.NotFound, fault.Internal:
+		return !errors.Is(err, context.Canceled)
+	}
+	return false
+}
+
+// wanted is the number of candidates asked of an index.
+func (v *vectorSearchOp) wanted(s *segment) int {
+	if s.index.Approximate() {
+		return v.k * max(1, v.node.Options.RefineFactor)
+	}
+	return v.k
+}
+
+// searchSegment searches one segment; distances are brought to the metric's own scale.
+func (v *vectorSearchOp) searchSegment(ctx context.Context, s *segment) ([]vecindex.Hit, error) {
+	p := vecindex.Params{K: v.wanted(s), NProbes: v.node.Options.NProbes, MaxNProbes: v.node.Options.MaxNProbes, Workers: v.env.workers()}
+	verify := false
+	switch {
+	case s.allowed != nil:
+		p.Filter = s.allowed
+	case v.plain(s):
+		// Nothing was deleted. Rows of fragments that are gone are rare, so look afterwards.
+		verify = true
+	default:
+		live, err := v.live(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		p.Filter = live
+	}
+	hits, err := v.probe(ctx, s, p)
+	if err == nil && verify && !v.allCovered(s, hits) {
+		if p.Filter, err = v.live(ctx, s); err != nil {
+			return nil, err
+		}
+		hits, err = v.probe(ctx, s, p)
+	}
+	if scale := s.index.DistanceScale(); scale != 1 {
+		for i := range hits {
+			hits[i].Distance /= scale
+		}
+	}
+	return hits, err
+}
+
+// probe searches, and goes on with more partitions while those probed have too few rows. With a
+// filter the index does that itself.
+func (v *vectorSearchOp) probe(ctx context.Context, s *segment, p vecindex.Params) ([]vecindex.Hit, error) {
+	for {
+		r, err := s.index.Search(ctx, v.vector, p)
+		v.stats.Codes.Add(r.Stats.CodesScanned)
+		v.stats.BytesRead.Add(r.Stats.BytesRead)
+		if err != nil {
+			return nil, err
+		}
+		probed, total := r.Stats.PartitionsProbed, r.Stats.PartitionsTotal
+		more := p.Filter == nil && len(r.Hits) < p.K && int64(len(r.Hits)) < s.index.NumRows() && probed < total
+		if p.MaxNProbes > 0 && probed >= p.MaxNProbes {
+			more = false
+		}
+		if !more {
+			v.stats.Partitions.Add(int64(probed))
+			v.stats.PartitionsN.Add(int64(total))
+			return r.Hits, nil
+		}
+		if p.NProbes = max(4*probed, 1); p.MaxNProbes > 0 {
+			p.NProbes = min(p.NProbes, p.MaxNProbes)
+		}
+	}
+}
+
+// plain reports whether every row id in the segment of a covered fragment is alive.
+func (v *vectorSearchOp) plain(s *segment) bool {
+	if v.node.Snap.HasStableRowIDs() {
+		return false
+	}
+	return !slices.ContainsFunc(s.frags, func(f *lancefmt.Fragment) bool { return f.NumRows() != f.NumPhysicalRows() })
+}
+
+func (v *vectorSearchOp) allCovered(s *segment, hits []vecindex.Hit) bool {
+	rows := make(map[uint32]int64, len(s.frags))
+	for _, f := range s.frags {
+		rows[f.ID()] = f.NumPhysicalRows()
+	}
+	return !slices.ContainsFunc(hits, func(h vecindex.Hit) bool {
+		return int64(uint32(h.RowID)) >= rows[uint32(h.RowID>>32)]
+	})
+}
+
+// live is the set of row ids of the segment's fragments that are not deleted. With stable row ids an updated row
+// keeps its id and moves to a fragment that the segment does not cover: its old entry is not
+// in the set, so the row is found once, with its new vector.
+func (v *vectorSearchOp) live(ctx context.Context, s *segment) (*vecindex.RowSet, error) {
+	return v.env.Indexes.liveRows(liveKey{v.node.Snap, s.meta.UUID}, func() (*vecindex.RowSet, error) {
+		if v.node.Snap.HasStableRowIDs() {
+			return v.liveStable(ctx, s)
+		}
+		set := vecindex.NewRowSet()
+		for _, f := range s.frags {
+			del, err := deletedRows(ctx, f)
+			if err != nil {
+				return nil, err
+			}
+			first := uint64(f.ID()) << 32
+			for _, r := range live(del, 0, f.NumPhysicalRows()) {
+				set.AddRange(first+uint64(r.Start), first+uint64(r.End))
+			}
+		}
+		return set, nil
+	})
+}
+
+func (v *vectorSearchOp) liveStable(ctx context.Context, s *segment) (*vecindex.RowSet, error) {
+	rows, err := v.rowsOf(ctx, s.frags, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer v.share.release(16 * int64(len(rows)))
+	set := vecindex.NewRowSet()
+	for _, r := range rows {
+		set.Add(r.id)
+	}
+	return set, nil
+}
+
+// row is a row by id and address.
+type row struct{ id, addr uint64 }
+
+// survivors are the rows of the segments' fragments that pass the filter.
+func (v *vectorSearchOp) survivors(ctx context.Context, segments []*segment) ([]row, error) {
+	var frags []*lancefmt.Fragment
+	for _, s := range segments {
+		frags = append(frags, s.frags...)
+	}
+	return v.rowsOf(ctx, frags, v.node.Filter)
+}
+
+// rowsOf are the rows of some fragments that pass a filter, in no order. 16 bytes for each are reserved in the
+// search's share, and are the caller's to release.
+func (v *vectorSearchOp) rowsOf(ctx context.Context, frags []*lancefmt.Fragment, filter expr.Expr) ([]row, error) {
+	s, err := v.scan(frags, filter, []logical.ScanCol{v.rowIDCol(), v.rowAddrCol()})
+	if err != nil {
+		return nil, err
+	}
+	found := make([][]row, v.env.workers())
+	err = v.runScan(ctx, s, func(_ context.Context, worker int, _ position, b arrow.RecordBatch) error {
+		if err := v.share.reserve(16 * b.NumRows()); err != nil {
+			return err
+		}
+		ids, addrs := b.Column(0).(*array.Uint64).Uint64Values(), b.Column(1).(*array.Uint64).Uint64Values()
+		for i := range ids {
+			found[worker] = append(found[worker], row{ids[i], addrs[i]})
+		}
+		return nil
+	})
+	return slices.Concat(found...), err
+}
+
+// allow gives each segment the survivors in its own fragments.
+func (v *vectorSearchOp) allow(segments []*segment, rows []row) {
+	of := map[uint32]*segment{}
+	for _, s := range segments {
+		s.allowed = vecindex.NewRowSet()
+		for _, f := range s.frags {
+			of[f.ID()] = s
+		}
+	}
+	for _, r := range rows {
+		of[uint32(r.addr>>32)].allowed.Add(r.id)
+	}
+}
+
+// exactLimit is the number of survivors up to which comparing each one's vector costs less than the
+// index: a read and a comparison take about a microsecond, and an index that has to probe on until k survivors
+// are found scans the more codes the fewer survivors there are.
+func (v *vectorSearchOp) exactLimit(segments []*segment) int {
+	limit := max(1000, 4*v.k*max(1, v.node.Options.RefineFactor))
+	for _, s := range segments {
+		probes := v.node.Options.NProbes
+		if probes <= 0 {
+			probes = vecindex.DefaultNProbes
+		}
+		// With fewer survivors than this, the partitions probed at first are expected to have less than k.
+		expected := float64(v.k) * float64(s.index.NumPartitions()) / float64(probes)
+		limit = max(limit, int(min(expected, 20_000)))
+	}
+	return limit
+}
+
+// refine replaces estimated distances of the best candidates by exact ones.
+func (v *vectorSearchOp) refine(ctx context.Context, candidates []vecindex.Hit) ([]vecindex.Hit, error) {
+	candidates = vecindex.MergeHits(v.k*v.node.Options.RefineFactor, candidates)
+	ids := make([]uint64, len(candidates))
+	for i, h := range candidates {
+		ids[i] = h.RowID
+	}
+	addrs, ok, err := v.node.Snap.Addresses(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]row, 0, len(ids))
+	for i := range ids {
+		if ok[i] {
+			rows = append(rows, row{ids[i], addrs[i]})
+		}
+	}
+	v.stats.Refined.Add(int64(len(rows)))
+	return v.compare(ctx, rows)
+}
+
+// compareBytes is how much of vectors is fetched at once.
+const compareBytes = 4 << 20
+
+// compare returns the k nearest of the given rows by exact distance. It sorts rows by address, so that reads
+// go forward, and fetches them in pieces, several at a time.
+func (v *vectorSearchOp) compare(ctx context.Context, rows []row) ([]vecindex.Hit, error) {
+	items := make([]kernel.Keyed, len(rows))
+	for i, r := range rows {
+		items[i] = kernel.Keyed{Key: r.addr, Row: int32(i)}
+	}
+	kernel.SortKeyed(items, nil)
+	width := max(1, bytesPerRow(v.node.Snap, []string{v.node.Column}))
+	size := max(1, min(int(compareBytes/width), (len(rows)+v.env.workers()-1)/v.env.workers()))
+	pieces := slices.Collect(slices.Chunk(items, size))
+	found := make([][]vecindex.Hit, len(pieces))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(v.env.workers())
+	for i, piece := range pieces {
+		g.Go(func() error {
+			return guard(func() (err error) {
+				found[i], err = v.comparePiece(ctx, rows, piece)
+				return err
+			})
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return vecindex.MergeHits(v.k, found...), nil
+}
+
+func (v *vectorSearchOp) comparePiece(ctx context.Context, rows []row, piece []kernel.Keyed) ([]vecindex.Hit, error) {
+	addrs, ids := make([]uint64, len(piece)), make([]uint64, len(piece))
+	for i, it := range piece {
+		addrs[i], ids[i] = it.Key, rows[it.Row].id
+	}
+	b, err := v.fetch.rows(ctx, addrs, []string{v.node.Column})
+	if err != nil {
+		return nil, err
+	}
+	defer b.Release()
+	e := v.newExact()
+	if err := e.Add(b.Column(0), ids); err != nil {
+		return nil, err
+	}
+	return e.Hits(), nil
+}

@@ -1,0 +1,248 @@
+package exec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"lanceflight/internal/fault"
+	"lanceflight/lancefmt/storage"
+	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/logical"
+)
+
+// Operator yields the rows of one plan node as record batches.
+type Operator interface {
+	// Columns are the columns of every batch, in order; the batch's fields carry their names,
+	// types, nullability and metadata.
+	Columns() []logical.Col
+	// Open prepares the operator and its inputs. It may start goroutines; Close must follow, also
+	// after an error. ctx bounds the whole run: cancelling it ends every goroutine.
+	Open(ctx context.Context) error
+	// Next returns the next batch, never an empty one, or io.EOF. The caller releases the batch; it
+	// stays valid after further calls and after Close. After an error, or io.EOF, Next returns the
+	// same again.
+	Next(ctx context.Context) (arrow.RecordBatch, error)
+	// Close stops the operator's goroutines, waits for them and frees what it holds, inputs
+	// included. It is idempotent and legal before Open.
+	Close() error
+	// Inputs are the operators this one pulls from.
+	Inputs() []Operator
+	// Stats are the operator's counters; safe to read while the operator runs.
+	Stats() *OpStats
+}
+
+// parallel is implemented by operators whose batches may be consumed by several goroutines at once.
+// Such an operator, once open, is driven either by Next or by one call of each, not both.
+type parallel interface {
+	Operator
+	// each calls fn for every batch and returns when all calls have returned. Calls come from up to
+	// Env.Workers goroutines; worker, in [0, Env.Workers), is unique among the calls under way, so
+	// it can index per-worker state. fn borrows the batch: each releases it when fn returns.
+	// Returning errStop ends the run without an error; any other error ends it with that error.
+	each(ctx context.Context, fn eachFunc) error
+	// splits reports whether each would really run in parallel; if not, Next is as good.
+	splits() bool
+}
+
+// eachFunc consumes one batch, see parallel.
+type eachFunc func(ctx context.Context, worker int, at position, b arrow.RecordBatch) error
+
+// position orders rows as Next would return them: the first row of a batch has the batch's position,
+// the others follow by one. Positions of different batches do not overlap, and have gaps.
+type position int64
+
+// morselPosition is the position of row n of morsel m.
+func morselPosition(m int, n int64) position { return position(int64(m)<<32 | n&0xffffffff) }
+
+// errStop ends an each run early and is not reported.
+var errStop = errors.New("enough rows")
+
+// Env is what the operators of one execution share.
+type Env struct {
+	Mem     memory.Allocator
+	Budget  *Budget // nil = unlimited
+	Params  []expr.Literal
+	Workers int // goroutines per operator that splits its work; 0 = GOMAXPROCS
+	Indexes *IndexCache
+	// BatchBytes is the size at which batches are cut; a single row may exceed it. 0 = 2 MiB.
+	BatchBytes int64
+	// SpillDir is where sorts put runs that exceed the budget; "" = the system's temporary directory.
+	SpillDir string
+}
+
+func (e *Env) workers() int {
+	if e.Workers > 0 {
+		return e.Workers
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+func (e *Env) batchBytes() int64 {
+	if e.BatchBytes > 0 {
+		return e.BatchBytes
+	}
+	return 2 << 20
+}
+
+// base is what every operator has: columns, inputs, counters.
+type base struct {
+	env    *Env
+	cols   []logical.Col
+	schema *arrow.Schema
+	stats  OpStats
+	inputs []Operator
+	err    error // what Next returned at the end, io.EOF included
+}
+
+func newBase(env *Env, name string, cols []logical.Col, inputs ...Operator) base {
+	return base{env: env, cols: cols, schema: schemaOf(cols), stats: OpStats{Name: name}, inputs: inputs}
+}
+
+func (b *base) Columns() []logical.Col { return b.cols }
+func (b *base) Inputs() []Operator     { return b.inputs }
+func (b *base) Stats() *OpStats        { return &b.stats }
+
+// Open opens the inputs. Operators with more to do call it first.
+func (b *base) Open(ctx context.Context) error {
+	for _, in := range b.inputs {
+		if err := in.Open(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close closes the inputs. Operators with more to do call it last.
+func (b *base) Close() error {
+	var errs []error
+	for _, in := range b.inputs {
+		errs = append(errs, in.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// pull runs one step of an operator: it guards, times and counts it, skips empty batches, and
+// remembers how the operator ended.
+func (b *base) pull(ctx context.Context, next func(context.Context) (arrow.RecordBatch, error)) (rec arrow.RecordBatch, err error) {
+	if b.err != nil {
+		return nil, b.err
+	}
+	start := time.Now()
+	defer func() { b.stats.Nanos.Add(int64(time.Since(start))) }()
+	for {
+		if err := ctx.Err(); err != nil {
+			b.err = context.Cause(ctx)
+			return nil, b.err
+		}
+		err := guard(func() (err error) {
+			if rec, err = next(ctx); err == nil && rec.NumRows() > 0 {
+				b.stats.count(rec) // looks at offsets, so it is guarded too
+			}
+			return err
+		})
+		if err != nil {
+			if rec != nil {
+				rec.Release()
+			}
+			b.err = err
+			return nil, err
+		}
+		if rec.NumRows() > 0 {
+			return rec, nil
+		}
+		rec.Release()
+	}
+}
+
+// guard runs fn, turning a fault of mapped memory and a panic into errors.
+func guard(fn func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fault.New(fault.Internal, "internal error in query execution: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return storage.Guard(fn)
+}
+
+// each drives op with every worker it can use: in parallel where op splits, else from one goroutine.
+// op must be open. fn borrows the batch.
+func each(ctx context.Context, op Operator, fn eachFunc) error {
+	if p, ok := op.(parallel); ok && p.splits() {
+		return p.each(ctx, fn)
+	}
+	return eachInOrder(ctx, op, fn)
+}
+
+// eachInOrder is each with one worker, which sees the batches in order.
+func eachInOrder(ctx context.Context, op Operator, fn eachFunc) error {
+	var at position
+	for {
+		rec, err := op.Next(ctx)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		err = fn(ctx, 0, at, rec)
+		at += position(rec.NumRows())
+		rec.Release()
+		if err == errStop {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// schemaOf is the Arrow schema of batches with the given columns.
+func schemaOf(cols []logical.Col) *arrow.Schema {
+	fields := make([]arrow.Field, len(cols))
+	for i, c := range cols {
+		fields[i] = arrow.Field{Name: c.Name, Type: c.Type, Nullable: c.Nullable, Metadata: c.Metadata}
+	}
+	return arrow.NewSchema(fields, nil)
+}
+
+// positions maps column ids to their places in batches of the given columns.
+func positions(cols []logical.Col) map[expr.ColID]int {
+	m := make(map[expr.ColID]int, len(cols))
+	for i, c := range cols {
+		if _, dup := m[c.ID]; !dup {
+			m[c.ID] = i
+		}
+	}
+	return m
+}
+
+// constInt evaluates a constant int64 expression such as LIMIT; a nil expression or NULL gives def.
+func constInt(e expr.Expr, env *Env, def int64, what string) (int64, error) {
+	if e == nil {
+		return def, nil
+	}
+	l, err := expr.ConstValue(e, env.Params)
+	if err != nil {
+		return 0, err
+	}
+	switch v := l.Value.(type) {
+	case nil:
+		return def, nil
+	case int64:
+		if v < 0 {
+			return 0, fault.New(fault.InvalidArgument, "%s must not be negative, got %d", what, v)
+		}
+		return v, nil
+	case uint64:
+		return int64(min(v, 1<<62)), nil
+	}
+	return 0, fault.New(fault.InvalidArgument, "%s must be an integer, got %s", what, fmt.Sprint(l.Value))
+}

@@ -1,0 +1,192 @@
+package exec
+
+import (
+	"context"
+	"io"
+	"sync"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"lanceflight/sqlplan/exec/kernel"
+)
+
+// queue hands the batches of concurrent workers to one consumer, bounded in bytes.
+//
+//	worker, morsel 7 ──push──> lane 7  ┐
+//	worker, morsel 5 ──push──> lane 5  ├──pop──> batches of 5, then 6, then 7
+//	(morsel 6 finished)        lane 6  ┘
+//
+// A worker may run ahead of the consumer by window morsels, and push while the lanes hold less than
+// limitBytes. The lane the consumer waits at, the head, may always hold one batch, so the worker
+// that everyone waits for is never blocked by those ahead of it. Unordered, there is one lane.
+type queue struct {
+	mu        sync.Mutex
+	changed   *sync.Cond
+	share     *share
+	limit     int64 // bytes
+	window    int   // morsels
+	unordered bool
+
+	lanes   map[int]*lane
+	head    int
+	bytes   int64
+	claimed int  // morsels handed out
+	open    int  // morsels being worked on
+	drained bool // no morsel is left to claim
+	err     error
+	closed  bool
+}
+
+type lane struct {
+	batches []arrow.RecordBatch
+	sizes   []int64
+	done    bool
+}
+
+func newQueue(s *share, limitBytes int64, window int, unordered bool) *queue {
+	q := &queue{share: s, limit: limitBytes, window: window, unordered: unordered, lanes: map[int]*lane{}}
+	q.changed = sync.NewCond(&q.mu)
+	return q
+}
+
+// wake makes everyone look at the context again.
+func (q *queue) wake() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.changed.Broadcast()
+}
+
+func (q *queue) lane(m int) *lane {
+	if q.unordered {
+		m = 0
+	}
+	l := q.lanes[m]
+	if l == nil {
+		l = &lane{}
+		q.lanes[m] = l
+	}
+	return l
+}
+
+// claim waits until a worker may start the next morsel, and takes it from next (called under the
+// queue's lock, so morsels are numbered in the order they are cut). ok is false when none is left
+// or the run is over.
+func (q *queue) claim(ctx context.Context, next func() (ok bool, err error)) (m int, ok bool, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for !q.closed && q.err == nil && !q.drained && ctx.Err() == nil && !q.unordered && q.claimed-q.head >= q.window {
+		q.changed.Wait()
+	}
+	if q.closed || q.err != nil || q.drained || ctx.Err() != nil {
+		return 0, false, ctx.Err()
+	}
+	if ok, err = next(); err != nil || !ok {
+		q.drained = true
+		q.changed.Broadcast()
+		return 0, false, err
+	}
+	m = q.claimed
+	q.claimed++
+	q.open++
+	q.lane(m)
+	return m, true, nil
+}
+
+// push adds a batch of morsel m, waiting for room; the queue takes the batch over, also on error.
+func (q *queue) push(ctx context.Context, m int, b arrow.RecordBatch) error {
+	size := kernel.BatchBytes(b)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l := q.lane(m)
+	for !q.closed && q.err == nil && ctx.Err() == nil && q.bytes+size > q.limit &&
+		!((q.unordered || m == q.head) && len(l.batches) == 0) {
+		q.changed.Wait()
+	}
+	switch {
+	case q.closed:
+		b.Release()
+		return errStop
+	case ctx.Err() != nil:
+		b.Release()
+		return context.Cause(ctx)
+	case q.err != nil:
+		b.Release()
+		return q.err
+	}
+	q.share.force(size)
+	q.bytes += size
+	l.batches = append(l.batches, b)
+	l.sizes = append(l.sizes, size)
+	q.changed.Broadcast()
+	return nil
+}
+
+// finish says that morsel m has no more batches.
+func (q *queue) finish(m int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.open--
+	q.lane(m).done = true
+	q.changed.Broadcast()
+}
+
+// fail ends the run with an error, which pop returns.
+func (q *queue) fail(err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err == nil {
+		q.err = err
+	}
+	q.changed.Broadcast()
+}
+
+// pop returns the next batch, io.EOF when all morsels are finished.
+func (q *queue) pop(ctx context.Context) (arrow.RecordBatch, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for {
+		if q.err != nil {
+			return nil, q.err
+		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		l := q.lanes[q.head]
+		switch {
+		case l != nil && len(l.batches) > 0:
+			b, size := l.batches[0], l.sizes[0]
+			l.batches[0] = nil
+			l.batches, l.sizes = l.batches[1:], l.sizes[1:]
+			q.bytes -= size
+			q.share.release(size)
+			q.changed.Broadcast()
+			return b, nil
+		case q.unordered && q.drained && q.open == 0:
+			return nil, io.EOF
+		case !q.unordered && l != nil && l.done:
+			delete(q.lanes, q.head)
+			q.head++
+			q.changed.Broadcast()
+			continue
+		case !q.unordered && q.drained && q.head >= q.claimed:
+			return nil, io.EOF
+		}
+		q.changed.Wait()
+	}
+}
+
+// close drops what is queued and makes every push and claim return.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	for _, l := range q.lanes {
+		for i, b := range l.batches {
+			b.Release()
+			q.share.release(l.sizes[i])
+		}
+		l.batches, l.sizes = nil, nil
+	}
+	q.bytes = 0
+	q.changed.Broadcast()
+}

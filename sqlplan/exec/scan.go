@@ -1,0 +1,450 @@
+package exec
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"golang.org/x/sync/errgroup"
+
+	"lanceflight/internal/fault"
+	"lanceflight/lancefmt"
+	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/logical"
+)
+
+// scanOp reads a snapshot.
+//
+//	cutter ──morsel──> worker: deletions ─> stage 1 columns ─> conjuncts ─> stage 2 … ─> late columns
+//	                      └──> batches of about Env.BatchBytes ──> queue (row order) ──Next──>
+//
+// Filter columns are read first, the narrow ones before the wide ones, and every other column only
+// for the rows that survived (late materialisation). A scan of no columns reads nothing at all.
+type scanOp struct {
+	base
+	node   *logical.Scan
+	frags  []*lancefmt.Fragment // those of the snapshot, or some of them
+	reader *rowReader
+	stages []scanStage
+	out    []outColumn
+	late   []string // columns of Out that no stage reads, each once
+
+	// Set while running.
+	queue   *queue
+	share   *share
+	cancel  context.CancelFunc
+	unwatch func() bool
+	group   *errgroup.Group
+	left    int64 // rows still wanted under Limit; -1 = all
+}
+
+// scanStage is a part of the filter, with the columns that no earlier stage has read.
+type scanStage struct {
+	columns []string
+	slots   []int // of each column in the candidate's cols
+	cond    *expr.Program
+}
+
+// outColumn says where a column of Out comes from: a slot that a stage fills, or a late column.
+type outColumn struct {
+	slot int // -1 = late
+	late int
+}
+
+// Sizes of morsels. Work on a morsel should take around a millisecond or more, so that handing it out costs nothing,
+// and should be short enough for a cancelled query to notice.
+const (
+	morselBytes   = 8 << 20
+	morselRowsMin = 4 << 10
+	morselRowsMax = 256 << 10
+	// readyBytes bounds what a scan's queue holds beyond what one batch may take.
+	readyBytes = 16 << 20
+)
+
+func newScan(n *logical.Scan, env *Env) (Operator, error) {
+	s := &scanOp{base: newBase(env, "LanceScan", n.Out), node: n, frags: n.Snap.Fragments(), left: -1}
+	s.share = newShare(env, &s.stats, "scan of "+n.Name)
+	s.reader = &rowReader{env: env, stats: &s.stats}
+	if err := s.plan(); err != nil {
+		return nil, err
+	}
+	s.stats.Detail = scanDetail(n)
+	return s, nil
+}
+
+func scanDetail(n *logical.Scan) string {
+	names := make([]string, len(n.Out))
+	for i, c := range n.Out {
+		names[i] = c.Name
+	}
+	d := fmt.Sprintf("table=%s version=%d columns=[%s]", n.Name, n.Snap.Version(), strings.Join(names, ", "))
+	if n.Filter != nil {
+		d += " filter=" + n.Filter.String()
+	}
+	if n.Limit >= 0 {
+		d += fmt.Sprintf(" limit=%d", n.Limit)
+	}
+	return d
+}
+
+// plan splits the filter into stages and finds out where each output column comes from.
+func (s *scanOp) plan() error {
+	source := map[expr.ColID]string{}
+	for _, c := range s.node.Read {
+		source[c.ID] = c.Source
+	}
+	slot := map[string]int{}
+	at := map[expr.ColID]int{}
+	for _, conjuncts := range stageConjuncts(s.node, source) {
+		var st scanStage
+		for _, id := range expr.Columns(conjuncts...) {
+			name, ok := source[id]
+			if !ok {
+				return fault.New(fault.Internal, "scan of %s: filter column %d is not read", s.node.Name, id)
+			}
+			if _, ok := slot[name]; !ok {
+				slot[name] = len(slot)
+				st.columns = append(st.columns, name)
+				st.slots = append(st.slots, slot[name])
+			}
+			at[id] = slot[name]
+		}
+		cond, err := expr.Compile(conjoin(conjuncts), at)
+		if err != nil {
+			return err
+		}
+		st.cond = cond
+		s.stages = append(s.stages, st)
+	}
+	lateAt := map[string]int{}
+	for _, c := range s.node.Out {
+		name, ok := source[c.ID]
+		if !ok {
+			return fault.New(fault.Internal, "scan of %s: output column %s is not read", s.node.Name, c.Name)
+		}
+		if i, ok := slot[name]; ok {
+			s.out = append(s.out, outColumn{slot: i})
+			continue
+		}
+		i, ok := lateAt[name]
+		if !ok {
+			i = len(s.late)
+			lateAt[name] = i
+			s.late = append(s.late, name)
+		}
+		s.out = append(s.out, outColumn{slot: -1, late: i})
+	}
+	return nil
+}
+
+// morselRows is the full size of a fragment's morsels. Without a filter it follows the bytes of the
+// output. With one it follows the filter's columns, since nobody knows how few rows survive; what
+// they yield is cut by bytes later.
+func (s *scanOp) morselRows(f *lancefmt.Fragment) int64 {
+	rows := int64(morselRowsMax)
+	columns := s.late
+	least := int64(1)
+	if len(s.stages) > 0 {
+		columns, least = s.stages[0].columns, morselRowsMin
+	}
+	if len(columns) == 0 {
+		return max(f.NumPhysicalRows(), 1)
+	}
+	if bytes := f.BytesPerRow(columns); bytes > 0 {
+		rows = min(rows, int64(morselBytes/bytes))
+	}
+	// Every worker should get several morsels even of a small table.
+	share := s.node.Snap.NumRows() / int64(4*s.env.workers())
+	rows = min(rows, max(share, morselRowsMin))
+	return max(rows, least)
+}
+
+func (s *scanOp) Open(ctx context.Context) error {
+	s.left = s.node.Limit
+	return ctx.Err()
+}
+
+func (s *scanOp) Next(ctx context.Context) (arrow.RecordBatch, error) { return s.pull(ctx, s.next) }
+
+func (s *scanOp) next(ctx context.Context) (arrow.RecordBatch, error) {
+	if s.left == 0 {
+		s.stop()
+		return nil, io.EOF
+	}
+	if s.queue == nil {
+		s.start(ctx)
+	}
+	b, err := s.queue.pop(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s.left > 0 {
+		if b.NumRows() > s.left {
+			whole := b
+			b = whole.NewSlice(0, s.left)
+			whole.Release()
+		}
+		if s.left -= b.NumRows(); s.left == 0 {
+			s.stop()
+		}
+	}
+	return b, nil
+}
+
+// start launches the workers behind Next. They live until Close, or until ctx ends.
+func (s *scanOp) start(ctx context.Context) {
+	workers := s.env.workers()
+	if s.left >= 0 && len(s.stages) == 0 && s.left < morselRowsMin {
+		workers = 1 // the first morsels hold enough rows
+	}
+	q := newQueue(s.share, readyBytes, 2*workers+1, s.node.Unordered)
+	s.queue = q
+	ctx, s.cancel = context.WithCancel(ctx)
+	s.unwatch = context.AfterFunc(ctx, q.wake)
+	c := newCutter(s.frags, s.morselRows)
+	s.group = &errgroup.Group{}
+	for range workers {
+		s.group.Go(func() error {
+			err := guard(func() error { return s.work(ctx, q, c) })
+			if err != nil && err != errStop {
+				q.fail(err)
+			}
+			return nil
+		})
+	}
+}
+
+// work processes morsels until none is left.
+func (s *scanOp) work(ctx context.Context, q *queue, c *cutter) error {
+	for {
+		var m morsel
+		n, ok, err := q.claim(ctx, func() (ok bool, err error) {
+			m, ok = c.cut()
+			return ok, nil
+		})
+		if err != nil || !ok {
+			return err
+		}
+		err = s.run(ctx, m, func(_ int64, b arrow.RecordBatch) error { return q.push(ctx, n, b) })
+		q.finish(n)
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (s *scanOp) splits() bool { return s.node.Limit < 0 }
+
+func (s *scanOp) each(ctx context.Context, fn eachFunc) error {
+	c := newCutter(s.frags, s.morselRows)
+	var mu sync.Mutex
+	var stopped atomic.Bool
+	cut := -1
+	g, ctx := errgroup.WithContext(ctx)
+	for w := range s.env.workers() {
+		g.Go(func() error {
+			return guard(func() error {
+				for !stopped.Load() {
+					if ctx.Err() != nil {
+						return context.Cause(ctx)
+					}
+					mu.Lock()
+					m, ok := c.cut()
+					cut++
+					n := cut
+					mu.Unlock()
+					if !ok {
+						return nil
+					}
+					err := s.run(ctx, m, func(row int64, b arrow.RecordBatch) error {
+						defer b.Release()
+						s.stats.count(b)
+						return fn(ctx, w, morselPosition(n, row), b)
+					})
+					if err == errStop {
+						stopped.Store(true)
+						return nil
+					}
+					if err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		})
+	}
+	return g.Wait()
+}
+
+// run reads one morsel and calls emit with batches in row order, each with the number of the
+// morsel's surviving rows before it. emit takes the batch over.
+func (s *scanOp) run(ctx context.Context, m morsel, emit emitFunc) error {
+	start := time.Now()
+	defer func() { s.stats.WorkerNanos.Add(int64(time.Since(start))) }()
+	s.stats.Morsels.Add(1)
+	del, err := deletedRows(ctx, m.frag)
+	if err != nil {
+		return err
+	}
+	r := morselRun{scan: s, ctx: ctx, frag: m.frag, emit: emit}
+	c := candidate{ranges: live(del, m.start, m.end), cols: make([]arrow.Array, s.numSlots())}
+	c.rows = countRows(c.ranges)
+	return r.process(0, &c)
+}
+
+func (s *scanOp) numSlots() (n int) {
+	for _, st := range s.stages {
+		n += len(st.columns)
+	}
+	return n
+}
+
+type emitFunc func(row int64, b arrow.RecordBatch) error
+
+// morselRun is the work on one morsel.
+type morselRun struct {
+	scan    *scanOp
+	ctx     context.Context
+	frag    *lancefmt.Fragment
+	emit    emitFunc
+	emitted int64
+}
+
+// process takes c, whose columns it releases, through the stages from the given one on. Where a
+// stage would read too much at once, the candidate is processed in pieces.
+func (r *morselRun) process(stage int, c *candidate) error {
+	defer c.release()
+	for ; stage < len(r.scan.stages); stage++ {
+		if c.rows == 0 {
+			return nil
+		}
+		if r.ctx.Err() != nil {
+			return context.Cause(r.ctx)
+		}
+		st := &r.scan.stages[stage]
+		if bytes := r.frag.BytesPerRow(st.columns) * float64(c.rows); bytes > 2*morselBytes && c.rows > 1 {
+			head, tail := c.split()
+			c.release()
+			if err := r.process(stage, head); err != nil {
+				tail.release()
+				return err
+			}
+			return r.process(stage, tail)
+		}
+		if err := r.filter(st, c); err != nil {
+			return err
+		}
+	}
+	return r.finish(c)
+}
+
+// filter narrows c to the rows for which the stage's condition holds.
+func (r *morselRun) filter(st *scanStage, c *candidate) error {
+	s := r.scan
+	if len(st.columns) > 0 {
+		b, err := s.reader.read(r.ctx, r.frag, st.columns, c.ranges)
+		if err != nil {
+			return err
+		}
+		for i, slot := range st.slots {
+			c.cols[slot] = b.Column(i)
+			c.cols[slot].Retain()
+		}
+		b.Release()
+	}
+	s.stats.RowsRead.Add(c.rows)
+	in := expr.Input{Cols: c.cols, Rows: int(c.rows), Params: s.env.Params, Mem: s.env.Mem}
+	sel, err := st.cond.Select(r.ctx, in, nil)
+	if err != nil {
+		return err
+	}
+	return c.keep(s.env, sel)
+}
+
+// finish reads the late columns of the surviving rows and passes them on in batches.
+func (r *morselRun) finish(c *candidate) error {
+	s := r.scan
+	perBatch := s.rowsPerBatch(r.frag, c)
+	rest := c.ranges
+	for row := int64(0); row < c.rows; row += perBatch {
+		if r.ctx.Err() != nil {
+			return context.Cause(r.ctx)
+		}
+		n := min(perBatch, c.rows-row)
+		var head rowRanges
+		head, rest = cutRanges(rest, n)
+		b, err := s.batch(r.ctx, r.frag, c, head, row, n)
+		if err != nil {
+			return err
+		}
+		err = emitCut(b, s.env.batchBytes(), r.emitted, r.emit)
+		r.emitted += n
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rowsPerBatch is the number of output rows that make a batch, by the bytes that the file has per row
+// and that the columns already read have.
+func (s *scanOp) rowsPerBatch(f *lancefmt.Fragment, c *candidate) int64 {
+	var bytes float64
+	if len(s.late) > 0 {
+		bytes = f.BytesPerRow(s.late) * float64(c.rows)
+	}
+	for _, o := range s.out {
+		if o.slot >= 0 {
+			bytes += float64(arrayBytes(c.cols[o.slot]))
+		}
+	}
+	return rowsPerBatch(int64(bytes), c.rows, s.env.batchBytes())
+}
+
+// batch makes the output batch of n rows: those of ranges, which start at the candidate's given row.
+func (s *scanOp) batch(ctx context.Context, f *lancefmt.Fragment, c *candidate, ranges rowRanges, row, n int64) (arrow.RecordBatch, error) {
+	var late arrow.RecordBatch
+	if len(s.late) > 0 {
+		var err error
+		if late, err = s.reader.read(ctx, f, s.late, ranges); err != nil {
+			return nil, err
+		}
+		defer late.Release()
+	}
+	cols := make([]arrow.Array, 0, len(s.out))
+	defer func() { releaseAll(cols) }()
+	for _, o := range s.out {
+		if o.slot < 0 {
+			a := late.Column(o.late)
+			a.Retain()
+			cols = append(cols, a)
+		} else {
+			cols = append(cols, slice(c.cols[o.slot], row, row+n))
+		}
+	}
+	return makeBatch(s.schema, cols, n)
+}
+
+// stop ends the workers and drops what they have ready. It waits for them.
+func (s *scanOp) stop() {
+	if s.group == nil {
+		return
+	}
+	s.cancel()
+	s.queue.close()
+	s.group.Wait()
+	s.unwatch()
+	s.queue.close() // what was pushed before the workers noticed
+	s.group = nil
+}
+
+func (s *scanOp) Close() error {
+	s.stop()
+	s.share.releaseAll()
+	return nil
+}

@@ -1,0 +1,57 @@
+package exec
+
+import (
+	"context"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"lanceflight/sqlplan/exec/kernel"
+	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/logical"
+)
+
+// sortKeys evaluates and encodes the keys of a sort. It is immutable: workers share one.
+type sortKeys struct {
+	env      *Env
+	programs []*expr.Program
+	orders   []kernel.Order
+}
+
+func newSortKeys(keys []logical.SortKey, env *Env, cols []logical.Col) (*sortKeys, error) {
+	k := &sortKeys{env: env}
+	at := positions(cols)
+	for _, key := range keys {
+		p, err := expr.Compile(key.Expr, at)
+		if err != nil {
+			return nil, err
+		}
+		k.programs = append(k.programs, p)
+		k.orders = append(k.orders, kernel.Order{Desc: key.Desc, NullsFirst: key.NullsFirst})
+	}
+	return k, nil
+}
+
+func sortDetail(keys []logical.SortKey) string {
+	out := make([]string, len(keys))
+	for i, k := range keys {
+		out[i] = k.Expr.String() + " ASC"
+		if k.Desc {
+			out[i] = k.Expr.String() + " DESC"
+		}
+		if k.NullsFirst != k.Desc {
+			out[i] += map[bool]string{true: " NULLS FIRST", false: " NULLS LAST"}[k.NullsFirst]
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// eval returns the key columns of a batch; the caller releases them.
+func (k *sortKeys) eval(ctx context.Context, b arrow.RecordBatch) ([]arrow.Array, error) {
+	return evalAll(ctx, k.programs, input(k.env, b))
+}
+
+// single reports whether one word orders the rows but for NULLs.
+func (k *sortKeys) single(cols []arrow.Array) bool {
+	return len(cols) == 1 && wordType(cols[0].DataType())
+}

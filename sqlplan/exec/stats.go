@@ -1,0 +1,64 @@
+package exec
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"lanceflight/sqlplan/exec/kernel"
+)
+
+// Counter is a number that goroutines add to.
+type Counter struct{ atomic.Int64 }
+
+// raise sets the counter to n if n is larger.
+func (c *Counter) raise(n int64) { raise(&c.Int64, n) }
+
+// OpStats counts what an operator did, for EXPLAIN ANALYZE and progress. All counters may be read
+// while the operator runs.
+type OpStats struct {
+	Name   string // as EXPLAIN shows it: "LanceScan", "ANNSubIndex", …
+	Detail string // what it does: columns, filter, keys; set by Build
+
+	Rows, Batches, Bytes Counter // returned to the parent
+	Nanos                Counter // wall time inside Next, inputs included
+	WorkerNanos          Counter // summed over the operator's own goroutines
+
+	RowsRead    Counter // rows looked at: rows the filter of a scan saw, vectors compared
+	BytesRead   Counter // logical bytes of column values decoded
+	Requests    Counter // reads of column data asked of a fragment
+	PeakBytes   Counter // most memory reserved at once
+	SpillBytes  Counter // written to temporary files
+	Morsels     Counter // pieces of work a scan was cut into
+	Partitions  Counter // index partitions probed…
+	PartitionsN Counter // …of so many
+	Codes       Counter // quantised codes scanned
+	Refined     Counter // candidates whose distance was recomputed from the vector
+
+	mu    sync.Mutex
+	notes []string
+}
+
+// Note records a remark in words, once: strategy, "exact" or "approximate", fallbacks.
+func (s *OpStats) Note(note string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.Contains(s.notes, note) {
+		s.notes = append(s.notes, note)
+	}
+}
+
+// Notes returns the remarks in the order they were made.
+func (s *OpStats) Notes() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.notes)
+}
+
+func (s *OpStats) count(rec arrow.RecordBatch) {
+	s.Rows.Add(rec.NumRows())
+	s.Batches.Add(1)
+	s.Bytes.Add(kernel.BatchBytes(rec))
+}

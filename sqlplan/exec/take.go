@@ -1,0 +1,259 @@
+package exec
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"golang.org/x/sync/errgroup"
+
+	"lanceflight/internal/fault"
+	"lanceflight/lancefmt"
+	"lanceflight/lancefmt/encoding"
+	"lanceflight/sqlplan/exec/kernel"
+	"lanceflight/sqlplan/logical"
+)
+
+// takeOp fetches further columns for the rows of its input, by row address, keeping their order. What
+// one batch of input asks for is read in as few pieces as its addresses allow, in batches of
+// about Env.BatchBytes.
+type takeOp struct {
+	base
+	node   *logical.Take
+	fetch  *fetcher
+	addr   int
+	out    []takeColumn
+	names  []string // columns fetched, each once
+	width  float64  // bytes per row of the fetched columns
+	input  arrow.RecordBatch
+	at     int64
+	queued []arrow.RecordBatch // pieces of a batch that came out too large
+}
+
+// takeColumn says where an output column comes from.
+type takeColumn struct {
+	input int // column of the input, or -1
+	fetch int // else index into names
+}
+
+func newTake(n *logical.Take, env *Env, in Operator) (Operator, error) {
+	t := &takeOp{base: newBase(env, "Take", n.Out, in), node: n}
+	t.fetch = newFetcher(env, n.Snap, &t.stats)
+	at := positions(in.Columns())
+	var ok bool
+	if t.addr, ok = at[n.RowAddr]; !ok {
+		return nil, fault.New(fault.Internal, "take from %s: row addresses (column %d) are not in its input", n.Name, n.RowAddr)
+	}
+	nameAt := map[string]int{}
+	for _, c := range n.Out {
+		if i, ok := at[c.ID]; ok {
+			t.out = append(t.out, takeColumn{input: i})
+			continue
+		}
+		source, ok := fetchSource(n, c)
+		if !ok {
+			return nil, fault.New(fault.Internal, "take from %s: column %s is neither fetched nor in the input", n.Name, c.Name)
+		}
+		i, ok := nameAt[source]
+		if !ok {
+			i = len(t.names)
+			nameAt[source] = i
+			t.names = append(t.names, source)
+		}
+		t.out = append(t.out, takeColumn{input: -1, fetch: i})
+	}
+	t.width = bytesPerRow(n.Snap, t.names)
+	t.stats.Detail = fmt.Sprintf("table=%s columns=[%s]", n.Name, strings.Join(t.names, ", "))
+	return t, nil
+}
+
+func fetchSource(n *logical.Take, c logical.Col) (string, bool) {
+	for _, f := range n.Fetch {
+		if f.ID == c.ID {
+			return f.Source, true
+		}
+	}
+	return "", false
+}
+
+func (t *takeOp) Next(ctx context.Context) (arrow.RecordBatch, error) { return t.pull(ctx, t.next) }
+
+func (t *takeOp) next(ctx context.Context) (arrow.RecordBatch, error) {
+	if len(t.queued) == 0 {
+		if err := t.fill(ctx); err != nil {
+			return nil, err
+		}
+	}
+	b := t.queued[0]
+	t.queued = t.queued[1:]
+	return b, nil
+}
+
+// fill takes the next piece of the input.
+func (t *takeOp) fill(ctx context.Context) (err error) {
+	if t.input == nil {
+		if t.input, err = t.inputs[0].Next(ctx); err != nil {
+			t.input = nil
+			return err
+		}
+		t.at = 0
+	}
+	n := t.input.NumRows() - t.at
+	perRow := t.width + float64(kernel.BatchBytes(t.input))/float64(t.input.NumRows())
+	n = min(n, rowsPerBatch(int64(perRow*float64(n)), n, t.env.batchBytes()))
+	b, err := t.take(ctx, t.at, n)
+	if err != nil {
+		return err
+	}
+	if t.at += n; t.at == t.input.NumRows() {
+		t.input.Release()
+		t.input = nil
+	}
+	return emitCut(b, t.env.batchBytes(), 0, func(_ int64, b arrow.RecordBatch) error {
+		t.queued = append(t.queued, b)
+		return nil
+	})
+}
+
+// take makes the output for n rows of the input.
+func (t *takeOp) take(ctx context.Context, from, n int64) (arrow.RecordBatch, error) {
+	addrs, ok := t.input.Column(t.addr).(*array.Uint64)
+	if !ok || addrs.NullN() > 0 {
+		return nil, fault.New(fault.Internal, "take from %s: row addresses of type %s, %d of them NULL", t.node.Name,
+			t.input.Column(t.addr).DataType(), t.input.Column(t.addr).NullN())
+	}
+	var got arrow.RecordBatch
+	if len(t.names) > 0 {
+		var err error
+		if got, err = t.fetch.rows(ctx, addrs.Uint64Values()[from:from+n], t.names); err != nil {
+			return nil, err
+		}
+		defer got.Release()
+	}
+	cols := make([]arrow.Array, 0, len(t.out))
+	defer func() { releaseAll(cols) }()
+	for _, o := range t.out {
+		if o.input >= 0 {
+			cols = append(cols, slice(t.input.Column(o.input), from, from+n))
+		} else {
+			a := got.Column(o.fetch)
+			a.Retain()
+			cols = append(cols, a)
+		}
+	}
+	return makeBatch(t.schema, cols, n)
+}
+
+func (t *takeOp) Close() error {
+	if t.input != nil {
+		t.input.Release()
+		t.input = nil
+	}
+	for _, b := range t.queued {
+		b.Release()
+	}
+	t.queued = nil
+	if t.err == nil {
+		t.err = fault.New(fault.Internal, "take is closed")
+	}
+	return t.base.Close()
+}
+
+// fetcher reads rows of a snapshot by address.
+type fetcher struct {
+	env    *Env
+	snap   *lancefmt.Snapshot
+	reader *rowReader
+	byID   map[uint32]*lancefmt.Fragment
+}
+
+func newFetcher(env *Env, snap *lancefmt.Snapshot, stats *OpStats) *fetcher {
+	f := &fetcher{env: env, snap: snap, reader: &rowReader{env: env, stats: stats}, byID: map[uint32]*lancefmt.Fragment{}}
+	for _, frag := range snap.Fragments() {
+		f.byID[frag.ID()] = frag
+	}
+	return f
+}
+
+// rows returns the given columns for row addresses in any order; addresses may repeat. Addresses are sorted
+// and grouped, so that each fragment is asked once for ascending ranges, and the answers are put into
+// the order asked for.
+func (f *fetcher) rows(ctx context.Context, addrs []uint64, columns []string) (arrow.RecordBatch, error) {
+	items := make([]kernel.Keyed, len(addrs))
+	for i, a := range addrs {
+		items[i] = kernel.Keyed{Key: a, Row: int32(i)}
+	}
+	kernel.SortKeyed(items, nil)
+	refs := make([]kernel.Ref, len(addrs))
+	parts := splitByFragment(items, refs)
+	batches := make([]arrow.RecordBatch, len(parts))
+	defer func() {
+		for _, b := range batches {
+			if b != nil {
+				b.Release()
+			}
+		}
+	}()
+	if err := f.readParts(ctx, parts, columns, batches); err != nil {
+		return nil, err
+	}
+	if len(batches) == 0 {
+		return nil, fault.New(fault.Internal, "take of no rows")
+	}
+	return kernel.InterleaveBatches(f.env.Mem, batches[0].Schema(), batches, refs)
+}
+
+// readParts reads each fragment's rows, several fragments at a time.
+func (f *fetcher) readParts(ctx context.Context, parts []fragmentRows, columns []string, batches []arrow.RecordBatch) error {
+	read := func(ctx context.Context, i int) error {
+		frag := f.byID[parts[i].id]
+		if frag == nil {
+			return fault.New(fault.Internal, "row address in fragment %d, which version %d does not have", parts[i].id, f.snap.Version())
+		}
+		b, err := f.reader.read(ctx, frag, columns, parts[i].ranges)
+		batches[i] = b
+		return err
+	}
+	if len(parts) == 1 {
+		return read(ctx, 0)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(max(2, f.env.workers()))
+	for i := range parts {
+		g.Go(func() error { return guard(func() error { return read(ctx, i) }) })
+	}
+	return g.Wait()
+}
+
+// fragmentRows are rows wanted of one fragment.
+type fragmentRows struct {
+	id     uint32
+	ranges []encoding.Range
+}
+
+// splitByFragment groups sorted addresses (fragment << 32 | offset) and writes into refs where each of the
+// original rows will be found: the number of the group, and the row among the group's.
+func splitByFragment(items []kernel.Keyed, refs []kernel.Ref) []fragmentRows {
+	var parts []fragmentRows
+	row := int32(-1)
+	for i, it := range items {
+		id, offset := uint32(it.Key>>32), int64(uint32(it.Key))
+		if len(parts) == 0 || parts[len(parts)-1].id != id {
+			parts = append(parts, fragmentRows{id: id})
+			row = -1
+		}
+		p := &parts[len(parts)-1]
+		if row < 0 || items[i-1].Key != it.Key {
+			row++
+			if n := len(p.ranges); n > 0 && p.ranges[n-1].End == offset {
+				p.ranges[n-1].End++
+			} else {
+				p.ranges = append(p.ranges, encoding.Range{Start: offset, End: offset + 1})
+			}
+		}
+		refs[it.Row] = kernel.Ref{Batch: int32(len(parts) - 1), Row: row}
+	}
+	return parts
+}
