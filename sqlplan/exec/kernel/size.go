@@ -30,13 +30,13 @@ func ArrayBytes(a arrow.Array) int64 {
 	case *array.Boolean:
 		return size + (n+7)/8
 	case *array.String:
-		return size + 4*n + int64(a.ValueOffset(int(n))-a.ValueOffset(0))
+		return size + 4*n + int64(len(a.ValueBytes()))
 	case *array.Binary:
-		return size + 4*n + a.ValueOffset64(int(n)) - a.ValueOffset64(0)
+		return size + 4*n + int64(len(a.ValueBytes()))
 	case *array.LargeString:
-		return size + 8*n + a.ValueOffset(int(n)) - a.ValueOffset(0)
+		return size + 8*n + int64(len(a.ValueBytes()))
 	case *array.LargeBinary:
-		return size + 8*n + a.ValueOffset64(int(n)) - a.ValueOffset64(0)
+		return size + 8*n + int64(len(a.ValueBytes()))
 	case *array.List:
 		return size + 4*n + childBytes(a.ListValues(), a)
 	case *array.LargeList:
