@@ -18,6 +18,8 @@
 // reader (list.go) turns rows to item ranges and reads its child. Strings have no validity: a NULL
 // is an offset at or above the page's null adjustment. Structs cannot be NULL.
 //
+// Strings are returned as stored, without a check that they are UTF-8 (nor does the reference check).
+//
 // Readers are safe for concurrent use. A reader keeps its parsed pages, and up to cacheBytes of
 // decoded dictionaries and decompressed buffers. Arrays own their memory, except that uncompressed
 // bytes of a single range alias the buffer that the Source returned, which may be a mapped file.

@@ -21,6 +21,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+	"golang.org/x/sync/errgroup"
 
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt/encoding"
@@ -436,6 +437,98 @@ func TestTakesAgreeWithScan(t *testing.T) {
 		}
 	}
 	t.Logf("%d columns of %d files", columns, len(paths))
+}
+
+// repeated returns the columns with all pages n times: a file of n times the rows, whose columns
+// have several pages, also where the fixtures have one.
+func (d *dataFile) repeated(n int) []encoding.Column {
+	out := make([]encoding.Column, len(d.cols))
+	for i, c := range d.cols {
+		out[i] = c
+		out[i].Pages = nil
+		for range n {
+			out[i].Pages = append(out[i].Pages, c.Pages...)
+		}
+	}
+	return out
+}
+
+// TestManyPages reads across page boundaries.
+func TestManyPages(t *testing.T) {
+	const n = 3
+	rng := rand.New(rand.NewPCG(7, 8))
+	for _, name := range []string{"types_v2_0", "encodings_v2_0"} {
+		_, fragments := latest(t, name)
+		d := fragments[0].files[0]
+		cols := d.repeated(n)
+		for _, f := range d.fields {
+			mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
+			once := d.read(t, f, d.all(), mem)
+			want := values(once)
+			once.Release()
+			r, err := v20.NewReader(d, cols, f)
+			require.NoError(t, err)
+			for k := range 6 {
+				rows := []encoding.Range{{Start: 0, End: n * d.rows}}
+				if k > 0 {
+					rows = randomRows(rng, n*d.rows)
+				}
+				a, err := r.Read(context.Background(), rows, mem)
+				require.NoError(t, err, f.Name)
+				some := []string{}
+				for _, r := range rows {
+					for i := r.Start; i < r.End; i++ {
+						some = append(some, want[i%d.rows])
+					}
+				}
+				require.Equal(t, some, values(a), f.Name)
+				a.Release()
+			}
+			mem.AssertSize(t, 0)
+		}
+	}
+}
+
+// TestConcurrentReads shares one reader, whose caches are cold, between goroutines.
+func TestConcurrentReads(t *testing.T) {
+	_, fragments := latest(t, "encodings_v2_0")
+	d := fragments[0].files[0]
+	cols := d.repeated(2)
+	for _, name := range []string{"string_dictionary_nulls", "string_zstd", "string_lz4", "string_fsst_explicit", "list_string_nulls", "struct_packed", "float64_nulls"} {
+		f := d.field(t, name)
+		mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
+		once := d.read(t, f, d.all(), mem)
+		want := values(once)
+		once.Release()
+		r, err := v20.NewReader(d, cols, f)
+		require.NoError(t, err)
+		var g errgroup.Group
+		for k := range 8 {
+			g.Go(func() error {
+				rng := rand.New(rand.NewPCG(9, uint64(k)))
+				for range 4 {
+					rows := randomRows(rng, 2*d.rows)
+					a, err := r.Read(context.Background(), rows, mem)
+					if err != nil {
+						return err
+					}
+					got := values(a)
+					a.Release()
+					for _, r := range rows {
+						for i := r.Start; i < r.End; i++ {
+							if got[0] != want[i%d.rows] {
+								return fmt.Errorf("%s, row %d: %s, not %s", name, i, got[0], want[i%d.rows])
+							}
+							got = got[1:]
+						}
+					}
+				}
+				return nil
+			})
+		}
+		require.NoError(t, g.Wait())
+		mem.AssertSize(t, 0)
+	}
 }
 
 // TestBlobs reads a blob column as values and as descriptions.

@@ -69,7 +69,7 @@ func (d *flatNode) read(j *job, rows []encoding.Range, o out, at int) error {
 		for i, r := range rows {
 			src := j.span(first + i).bytes()
 			if d.width == 1 {
-				bitutil.CopyBitmap(src, int(r.Start%8), int(r.Len()), dst, at)
+				copyBits(dst, at, src, int(r.Start%8), int(r.Len()))
 			} else {
 				copy(dst[at*(d.width/8):], src)
 			}
@@ -108,7 +108,7 @@ func (d *compressedNode) read(j *job, rows []encoding.Range, o out, at int) erro
 		}
 		for _, r := range rows {
 			if d.width == 1 {
-				bitutil.CopyBitmap(data, int(r.Start), int(r.Len()), dst, at)
+				copyBits(dst, at, data, int(r.Start), int(r.Len()))
 			} else {
 				from, to := bitSpan(r, d.width)
 				copy(dst[at*(d.width/8):], data[from:to])
@@ -117,4 +117,15 @@ func (d *compressedNode) read(j *job, rows []encoding.Range, o out, at int) erro
 		}
 		return nil
 	})
+}
+
+// copyBits copies n bits. Arrow's copy allocates, which single rows of a take would feel.
+func copyBits(dst []byte, at int, src []byte, from, n int) {
+	if n >= 64 {
+		bitutil.CopyBitmap(src, from, n, dst, at)
+		return
+	}
+	for i := range n {
+		bitutil.SetBitTo(dst, at+i, bitutil.BitIsSet(src, from+i))
+	}
 }
