@@ -3,14 +3,9 @@ package table
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/RoaringBitmap/roaring/v2"
-	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/ipc"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt/storage"
@@ -40,13 +35,13 @@ func ReadDeletions(ctx context.Context, store storage.Store, name string, d Dele
 // bytes are not kept.
 //
 // Source: lance-table 14.0.2, io/deletion.rs: an Arrow file has one batch with one column of type
-// uint32 (the docs say int32), compressed with zstd; order and duplicates do not matter.
+// uint32 (the docs say int32), compressed with zstd, in any order.
 func DecodeDeletions(kind DeletionKind, data []byte, physicalRows int64) (*roaring.Bitmap, error) {
 	var deleted *roaring.Bitmap
 	var err error
 	switch kind {
 	case DeletionArrow:
-		deleted, err = decodeArrowDeletions(data)
+		deleted, err = decodeArrowDeletions(data, physicalRows)
 	case DeletionBitmap:
 		deleted, err = decodeRoaring(data)
 	default:
@@ -83,61 +78,12 @@ func decodeRoaring(data []byte) (bitmap *roaring.Bitmap, err error) {
 	return bitmap, nil
 }
 
-func decodeArrowDeletions(data []byte) (bitmap *roaring.Bitmap, err error) {
-	defer func() {
-		// The flatbuffers in an IPC file are not verified: a wrong offset panics.
-		if cause := recover(); cause != nil {
-			bitmap, err = nil, fmt.Errorf("malformed Arrow file: %v", cause)
-		}
-	}()
-	// Compressed buffers state their length; one that zstd could not have made is refused.
-	mem := &boundedAllocator{Allocator: memory.DefaultAllocator, left: int64(len(data))*maxCompression + 1<<20}
-	r, err := ipc.NewFileReader(bytes.NewReader(data), ipc.WithAllocator(mem))
+func decodeArrowDeletions(data []byte, physicalRows int64) (*roaring.Bitmap, error) {
+	offsets, err := uint32Column(data, physicalRows)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("malformed Arrow file: %w", err)
 	}
-	defer r.Close()
-	if n := r.NumRecords(); n != 1 {
-		return nil, fmt.Errorf("%d record batches instead of one", n)
-	}
-	if s := r.Schema(); s.NumFields() != 1 || s.Field(0).Type.ID() != arrow.UINT32 {
-		return nil, fmt.Errorf("the schema is %v instead of one uint32 column", s)
-	}
-	batch, err := r.RecordBatchAt(0)
-	if err != nil {
-		return nil, err
-	}
-	defer batch.Release()
-	offsets, ok := batch.Column(0).(*array.Uint32)
-	if !ok || offsets.NullN() > 0 {
-		return nil, errors.New("a deleted row is null")
-	}
-	bitmap = roaring.New()
-	bitmap.AddMany(offsets.Uint32Values())
+	bitmap := roaring.New()
+	bitmap.AddMany(offsets)
 	return bitmap, nil
-}
-
-// maxCompression is how much longer than its compressed form a zstd frame of row offsets may be.
-const maxCompression = 1 << 12
-
-// boundedAllocator panics, for the caller to recover, when more is asked for than left.
-type boundedAllocator struct {
-	memory.Allocator
-	left int64
-}
-
-func (b *boundedAllocator) take(n int) {
-	if b.left -= int64(n); n < 0 || b.left < 0 {
-		panic(errors.New("a length in the file asks for too much memory"))
-	}
-}
-
-func (b *boundedAllocator) Allocate(size int) []byte {
-	b.take(size)
-	return b.Allocator.Allocate(size)
-}
-
-func (b *boundedAllocator) Reallocate(size int, old []byte) []byte {
-	b.take(size - min(size, len(old)))
-	return b.Allocator.Reallocate(size, old)
 }

@@ -67,7 +67,9 @@ func (f *Field) arrowType() (arrow.DataType, error) {
 		if len(entries.Children) != 2 {
 			return nil, fault.Corruptf("the entries of map field %d (%s) have %d children, not 2", f.ID, f.Name, len(entries.Children))
 		}
-		return arrow.MapOfFields(entries.Children[0].Arrow(), entries.Children[1].Arrow()), nil
+		key := entries.Children[0].Arrow()
+		key.Nullable = false // as Arrow demands, whatever the schema says
+		return arrow.MapOfFields(key, entries.Children[1].Arrow()), nil
 	}
 	if len(f.Children) > 0 {
 		return nil, fault.New(fault.Unsupported, "the logical type %q with %d children", f.LogicalType, len(f.Children))
