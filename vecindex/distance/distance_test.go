@@ -346,6 +346,36 @@ func TestKernelsDoNotReadBehindTheEnd(t *testing.T) {
 	require.Panics(t, func() { q.Float32(make([]float32, 2), make([]float32, 15), 8) })
 }
 
+func TestByteKernels(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 9))
+	for _, n := range append(lengths(), 1<<16, 1<<16+16, 200_000) {
+		a, b, f := make([]byte, n+3), make([]byte, n+1), randomVector(rng, n)
+		for i := range a {
+			a[i] = byte(rng.Uint32())
+		}
+		for i := range b {
+			b[i] = byte(rng.Uint32())
+		}
+		if n >= 1<<16 { // the largest sums there are
+			for i := range a {
+				a[i] = 255
+			}
+			clear(b)
+		}
+		x, y := a[3:], b[1:]
+		require.Equal(t, squaredL2BytesPortable(x, y), SquaredL2Bytes(x, y), "n=%d", n)
+		wide := make([]float32, n)
+		for i := range wide {
+			wide[i] = float32(y[i])
+		}
+		_, ip, mag := exactSums(f, wide)
+		requireClose(t, ip, DotBytes(f, y), roundingBound(n, mag), "dot")
+		requireClose(t, ip, dotBytesPortable(f, y), roundingBound(n, mag), "dot definition")
+	}
+	require.Panics(t, func() { SquaredL2Bytes(make([]byte, 3), make([]byte, 4)) })
+	require.Panics(t, func() { DotBytes(make([]float32, 3), make([]byte, 4)) })
+}
+
 // FuzzKernels compares the kernels with float64 sums on arbitrary bits: NaN, infinities, subnormals,
 // at arbitrary lengths and offsets.
 func FuzzKernels(f *testing.F) {

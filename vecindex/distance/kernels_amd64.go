@@ -49,6 +49,31 @@ func widenHalves(dst []float32, src []uint16) {
 	widenHalvesPortable(dst[n:], src[n:])
 }
 
+//go:noescape
+func l2BytesAVX2(a, b *byte, n int) uint64
+
+//go:noescape
+func dotBytesAVX2(a *float32, b *byte, n int) float32
+
+func squaredL2Bytes(a, b []byte) uint64 {
+	var sum uint64
+	for accelerated && len(a) >= 16 {
+		n := min(len(a)&^15, 1<<16)
+		sum += l2BytesAVX2(&a[0], &b[0], n)
+		a, b = a[n:], b[n:]
+	}
+	return sum + squaredL2BytesPortable(a, b)
+}
+
+func dotBytes(a []float32, b []byte) float32 {
+	var sum float32
+	if n := len(a) &^ 15; accelerated && n > 0 {
+		sum = dotBytesAVX2(&a[0], &b[0], n)
+		a, b = a[n:], b[n:]
+	}
+	return sum + dotBytesPortable(a, b)
+}
+
 func squaredL2Rows(dst, query, values []float32, stride int) {
 	if !accelerated {
 		squaredL2RowsPortable(dst, query, values, stride)

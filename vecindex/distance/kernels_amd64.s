@@ -376,3 +376,61 @@ TEXT ·cpuidLeaf1ECX(SB), NOSPLIT, $0-4
 	CPUID
 	MOVL CX, ret+0(FP)
 	RET
+
+// func l2BytesAVX2(a, b *byte, n int) uint64
+//
+// n is a multiple of 16 and at most 1<<16, so that sums of squares stay within 32 bits.
+TEXT ·l2BytesAVX2(SB), NOSPLIT, $0-32
+	MOVQ  a+0(FP), SI
+	MOVQ  b+8(FP), DX
+	MOVQ  n+16(FP), CX
+	VPXOR Y0, Y0, Y0
+	XORQ  AX, AX
+
+l2bloop:
+	VPMOVZXBW (SI)(AX*1), Y1
+	VPMOVZXBW (DX)(AX*1), Y2
+	VPSUBW    Y2, Y1, Y1
+	VPMADDWD  Y1, Y1, Y1
+	VPADDD    Y1, Y0, Y0
+	ADDQ      $16, AX
+	CMPQ      AX, CX
+	JLT       l2bloop
+	VPXOR        Y3, Y3, Y3
+	VPUNPCKLDQ   Y3, Y0, Y1
+	VPUNPCKHDQ   Y3, Y0, Y0
+	VPADDQ       Y1, Y0, Y0
+	VEXTRACTI128 $1, Y0, X1
+	VPADDQ       X1, X0, X0
+	VPSRLDQ      $8, X0, X1
+	VPADDQ       X1, X0, X0
+	VMOVQ        X0, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func dotBytesAVX2(a *float32, b *byte, n int) float32
+//
+// n is a multiple of 16.
+TEXT ·dotBytesAVX2(SB), NOSPLIT, $0-28
+	MOVQ   a+0(FP), SI
+	MOVQ   b+8(FP), DX
+	MOVQ   n+16(FP), CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	XORQ   AX, AX
+
+dotbloop:
+	VPMOVZXBD   (DX)(AX*1), Y2
+	VPMOVZXBD   8(DX)(AX*1), Y3
+	VCVTDQ2PS   Y2, Y2
+	VCVTDQ2PS   Y3, Y3
+	VFMADD231PS (SI)(AX*4), Y2, Y0
+	VFMADD231PS 32(SI)(AX*4), Y3, Y1
+	ADDQ        $16, AX
+	CMPQ        AX, CX
+	JLT         dotbloop
+	VADDPS Y1, Y0, Y0
+	SUM_LANES(Y0, X0, X1)
+	VMOVSS X0, ret+24(FP)
+	VZEROUPPER
+	RET

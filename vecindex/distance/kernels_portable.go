@@ -22,3 +22,7 @@ func squaredL2Columns(dst, columns, v []float32) { squaredL2ColumnsPortable(dst,
 func dotColumns(dst, columns, v []float32) { dotColumnsPortable(dst, columns, v) }
 
 func widenHalves(dst []float32, src []uint16) { widenHalvesPortable(dst, src) }
+
+func squaredL2Bytes(a, b []byte) uint64 { return squaredL2BytesPortable(a, b) }
+
+func dotBytes(a []float32, b []byte) float32 { return dotBytesPortable(a, b) }

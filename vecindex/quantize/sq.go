@@ -89,18 +89,9 @@ func (s *sqScorer) Enter([]float32) {}
 
 func (s *sqScorer) one(row []byte) float32 {
 	if s.q.metric == distance.Dot {
-		var sum float32
-		for i, x := range s.query {
-			sum += float32(row[i]) * x
-		}
-		return 1 - (s.base + s.scale*sum)
+		return 1 - (s.base + s.scale*distance.DotBytes(s.query, row))
 	}
-	var sum uint64
-	for i, c := range s.code {
-		d := int64(row[i]) - int64(c)
-		sum += uint64(d * d)
-	}
-	return float32(sum) * s.scale
+	return float32(distance.SquaredL2Bytes(s.code, row)) * s.scale
 }
 
 // Distances implements Scorer.

@@ -1,0 +1,119 @@
+package lanceidx_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"lanceflight/internal/fixtures"
+	"lanceflight/vecindex"
+	"lanceflight/vecindex/lanceidx"
+)
+
+// oracles are the fixtures whose indices pylance was asked about. tolerance is relative. graph says
+// that pylance walks a graph, so that it may miss rows that a scan finds.
+var oracles = []struct {
+	name, column string
+	tolerance    float64
+	graph        bool
+}{
+	{"laion_v2_2", "img_emb", 1e-4, false},
+	{"laion_v2_1", "img_emb", 1e-4, false},
+	{"laion_v2_0", "img_emb", 1e-4, false},
+	{"vector_ivf_pq_l2", "vec", 1e-4, false},
+	{"vector_ivf_pq_cosine", "vec", 1e-4, false},
+	{"vector_ivf_pq_dot", "vec", 1e-4, false},
+	{"vector_ivf_pq_4bit_l2", "vec", 1e-4, false},
+	{"vector_ivf_pq_float16", "vec", 1e-4, false},
+	{"vector_ivf_pq_float64", "vec", 1e-4, false},
+	{"vector_ivf_pq_unindexed_and_deleted", "vec", 1e-4, false},
+	{"vector_ivf_pq_delta_segments", "vec", 1e-4, false},
+	{"vector_ivf_flat_l2", "vec", 1e-4, false},
+	{"vector_ivf_flat_cosine", "vec", 1e-4, false},
+	{"vector_ivf_flat_dot", "vec", 1e-4, false},
+	{"vector_ivf_flat_uint8_hamming", "vec", 1e-4, false},
+	{"vector_ivf_flat_unindexed_and_deleted", "vec", 1e-4, false},
+	{"vector_ivf_sq_l2", "vec", 1e-4, false},
+	{"vector_ivf_sq_cosine", "vec", 1e-4, false},
+	{"vector_ivf_hnsw_flat_l2", "vec", 1e-4, true},
+	{"vector_ivf_hnsw_pq_l2", "vec", 1e-4, true},
+	{"vector_ivf_hnsw_sq_l2", "vec", 1e-4, true},
+	{"vector_ivf_hnsw_sq_cosine", "vec", 1e-4, true},
+}
+
+func TestSearchAgreesWithPylance(t *testing.T) {
+	for _, o := range oracles {
+		t.Run(o.name, func(t *testing.T) {
+			var e expected
+			fixtures.Expected(t, o.name, &e)
+			v := e.Vector[0]
+			require.Equal(t, o.column, v.Column)
+			r := openTable(t, o.name, o.column, lanceidx.NewCache(8<<20))
+			require.NotEmpty(t, r.indices)
+			for _, a := range v.ANN {
+				metric, err := vecindex.ParseMetric(a.IndexMetric)
+				require.NoError(t, err)
+				require.Equal(t, metric, r.indices[0].Metric())
+				t.Run(describe(a.Settings), func(t *testing.T) {
+					total := 0.0
+					for i, want := range a.Results {
+						hits, _ := r.ann(t, v.query(t, i), v.K, a.Settings)
+						// Without nprobes pylance chooses it adaptively; a graph may miss rows.
+						if a.Settings.NProbes > 0 && !o.graph {
+							r.requireAnswer(t, want, hits, o.tolerance)
+						}
+						total += recall(v.Exact[a.IndexMetric][i].Keys, r.keysOf(hits))
+					}
+					if a.Settings.Where == "" {
+						mean := total / float64(len(a.Results))
+						require.GreaterOrEqual(t, mean, a.MeanRecall-1e-9, "recall")
+					}
+				})
+			}
+		})
+	}
+}
+
+func describe(s settings) string {
+	out := fmt.Sprintf("nprobes=%d", s.NProbes)
+	if s.EF > 0 {
+		out += fmt.Sprintf(" ef=%d", s.EF)
+	}
+	if s.Refine > 0 {
+		out += fmt.Sprintf(" refine=%d", s.Refine)
+	}
+	if s.Where != "" {
+		out += fmt.Sprintf(" %s prefilter=%v", s.Where, *s.Prefilter)
+	}
+	return out
+}
+
+func TestExactSearchAgreesWithNumPyAndPylance(t *testing.T) {
+	for _, o := range oracles {
+		t.Run(o.name, func(t *testing.T) {
+			var e expected
+			fixtures.Expected(t, o.name, &e)
+			v := e.Vector[0]
+			r := openTable(t, o.name, o.column, lanceidx.NewCache(0))
+			for name, answers := range v.Exact {
+				metric, err := vecindex.ParseMetric(name)
+				require.NoError(t, err)
+				for i := range answers {
+					hits := r.exact(t, metric, v.query(t, i), v.K, r.live)
+					r.requireAnswer(t, answers[i], hits, 1e-4)
+					r.requireAnswer(t, v.Flat[name][i], hits, 1e-4)
+				}
+			}
+			for _, f := range v.Filtered {
+				metric, err := vecindex.ParseMetric(f.Metric)
+				require.NoError(t, err)
+				filter := r.where(t, f.Where)
+				for i, want := range f.Results {
+					hits := r.exact(t, metric, v.query(t, i), v.K, filter)
+					require.Equal(t, want.Exact, r.keysOf(hits), "%s, query %d", f.Where, i)
+				}
+			}
+		})
+	}
+}
