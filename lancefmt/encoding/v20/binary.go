@@ -86,11 +86,19 @@ func (v *valueBytes) load(j *job, parts []encoding.Range, c *chunk) error {
 	c.spans = make([]span, len(parts))
 	if v.compressed != nil {
 		return v.compressed.load(j, math.MaxInt64, func(data []byte) error {
+			if end := parts[len(parts)-1].End; end > int64(len(data)) {
+				return fault.Corruptf("a value ends at byte %d of %d", end, len(data))
+			}
+			if c.size < int64(len(data))/2 { // do not hold whole pages for the few values of a take
+				few := make([]byte, 0, c.size)
+				for _, p := range parts {
+					few = append(few, data[p.Start:p.End]...)
+				}
+				c.spans = []span{{memory.NewBufferBytes(few), 0, len(few)}}
+				return nil
+			}
 			whole := memory.NewBufferBytes(data)
 			for i, p := range parts {
-				if p.End > int64(len(data)) {
-					return fault.Corruptf("a value ends at byte %d of %d", p.End, len(data))
-				}
 				c.spans[i] = span{whole, int(p.Start), int(p.Len())}
 			}
 			return nil

@@ -151,54 +151,56 @@ func (d *dictStringNode) read(j *job, rows []encoding.Range, o out, at int) erro
 			return nil
 		})
 	}, func() error {
-		item := itemBytes(dict, v.wide)
+		items := itemTable(dict, v.wide)
 		v.lengths()
 		for i, k := range indices {
-			if k > uint64(dict.Len()) {
+			if k >= uint64(len(items)) {
 				return fault.Corruptf("index %d into a dictionary of %d items", k-1, dict.Len())
 			}
-			value, ok := item(k)
-			if !ok {
+			item := items[k]
+			if item == nil {
 				v.valid.clear(at + i)
 			}
-			c.size += int64(len(value))
-			if err := v.setLen(at+i, int64(len(value))); err != nil {
+			c.size += int64(len(item))
+			if err := v.setLen(at+i, int64(len(item))); err != nil {
 				return err
 			}
 		}
 		c.fill = func(dst []byte) {
 			for _, k := range indices {
-				value, _ := item(k)
-				dst = dst[copy(dst, value):]
+				dst = dst[copy(dst, items[k]):]
 			}
 		}
 		return j.charge(c.size, "a dictionary")
 	})
 }
 
-// itemBytes returns the function from an index, counted from 1, to the bytes of the item. NULL
-// items and index 0 are not ok.
-func itemBytes(dict arrow.Array, wide bool) func(k uint64) ([]byte, bool) {
+// itemTable returns the bytes of the items by index, counted from 1; NULL items and index 0 are nil.
+func itemTable(dict arrow.Array, wide bool) [][]byte {
+	table := make([][]byte, dict.Len()+1)
 	if dict.Len() == 0 {
-		return func(uint64) ([]byte, bool) { return nil, false }
+		return table
 	}
-	hasNulls := dict.NullN() > 0
 	buffers := dict.Data().Buffers()
 	values := buffers[2].Bytes()
+	if values == nil {
+		values = []byte{} // an empty item is not NULL
+	}
+	var offsets32 []int32
+	var offsets64 []int64
 	if wide {
-		offsets := arrow.Int64Traits.CastFromBytes(buffers[1].Bytes())
-		return func(k uint64) ([]byte, bool) {
-			if k == 0 || hasNulls && dict.IsNull(int(k-1)) {
-				return nil, false
-			}
-			return values[offsets[k-1]:offsets[k]], true
+		offsets64 = arrow.Int64Traits.CastFromBytes(buffers[1].Bytes())
+	} else {
+		offsets32 = arrow.Int32Traits.CastFromBytes(buffers[1].Bytes())
+	}
+	for i := range dict.Len() {
+		switch {
+		case dict.IsNull(i):
+		case wide:
+			table[i+1] = values[offsets64[i]:offsets64[i+1]]
+		default:
+			table[i+1] = values[offsets32[i]:offsets32[i+1]]
 		}
 	}
-	offsets := arrow.Int32Traits.CastFromBytes(buffers[1].Bytes())
-	return func(k uint64) ([]byte, bool) {
-		if k == 0 || hasNulls && dict.IsNull(int(k-1)) {
-			return nil, false
-		}
-		return values[offsets[k-1]:offsets[k]], true
-	}
+	return table
 }

@@ -199,7 +199,7 @@ func walk(t testing.TB, a arrow.Array) {
 // byte cannot be told from another value. Only a sample of the bytes of larger files is flipped,
 // unless LANCEFLIGHT_EXHAUSTIVE is set.
 func TestFlippedBytes(t *testing.T) {
-	const sample = 400
+	const sample = 200
 	for _, path := range []string{
 		"laion_v2_0.lance/_indices/*/page_lookup.lance",
 		"laion_v2_0.lance/_indices/*/page_data.lance",
@@ -216,7 +216,7 @@ func TestFlippedBytes(t *testing.T) {
 		for i := range original {
 			positions = append(positions, i)
 		}
-		if os.Getenv("LANCEFLIGHT_EXHAUSTIVE") == "" && len(original) > sample {
+		if os.Getenv("LANCEFLIGHT_EXHAUSTIVE") == "" && len(original) > 1000 {
 			rng := rand.New(rand.NewPCG(5, 6))
 			positions = positions[:0]
 			for range sample {
