@@ -1,8 +1,8 @@
 package file
 
 import (
-	"lanceflight/internal/fault"
 	"lanceflight/lancefmt/encoding"
+	"lanceflight/lancefmt/encoding/v20"
 	"lanceflight/lancefmt/encoding/v21"
 )
 
@@ -12,5 +12,5 @@ func newDecoder(r *Reader, f encoding.Field) (encoding.ColumnReader, error) {
 	if r.foot.major == 2 && r.foot.minor >= 1 {
 		return v21.NewReader(r.obj, r.columns, f)
 	}
-	return nil, fault.New(fault.Unsupported, "reading columns of storage version 2.0")
+	return v20.NewReader(r.obj, r.columns, f)
 }

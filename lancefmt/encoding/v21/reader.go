@@ -1,11 +1,240 @@
 package v21
 
 import (
+	"context"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt/encoding"
+	"lanceflight/lancefmt/encoding/levels"
 )
 
-// NewReader returns the reader of a field.
-func NewReader(src encoding.Source, cols []encoding.Column, f encoding.Field) (encoding.ColumnReader, error) {
-	return nil, fault.New(fault.Unsupported, "reading columns of storage version 2.1")
+// maxRows bounds the rows of one array.
+const maxRows = 1<<31 - 1
+
+// Reader reads a field; see the package comment.
+type Reader struct {
+	src  encoding.Source
+	root node
+	typ  arrow.DataType
 }
+
+// node is a field of the tree.
+type node interface {
+	// read decodes rows, which ascend. The caller releases the data.
+	read(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (column, error)
+	close()
+}
+
+// NewReader returns the reader of a field of a file: cols holds the metadata of at least the columns
+// that f and its children name. The Reader reads src whenever it is asked to Read, never here. A type
+// that Lance cannot store in this version is fault.Unsupported.
+func NewReader(src encoding.Source, cols []encoding.Column, f encoding.Field) (encoding.ColumnReader, error) {
+	root, err := newNode(src, cols, f, false, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{src: src, root: root, typ: f.Type}, nil
+}
+
+// maxNesting bounds the depth of a field's type.
+const maxNesting = 64
+
+// newNode builds the tree. What the column of a struct holds decides whether it is a leaf: packed
+// structs and blob descriptors are stored in a column of their own, other structs have none.
+func newNode(src encoding.Source, cols []encoding.Column, f encoding.Field, nested bool, depth int) (node, error) {
+	if depth > maxNesting {
+		return nil, fault.New(fault.Unsupported, "types nested deeper than %d", maxNesting)
+	}
+	if f.Column >= 0 {
+		return newLeaf(src, cols, f, nested)
+	}
+	switch t := f.Type.(type) {
+	case *arrow.StructType:
+		if len(f.Children) != t.NumFields() {
+			return nil, fault.New(fault.Internal, "field %q has %d children for type %s", f.Name, len(f.Children), t)
+		}
+		n := &structNode{typ: t, root: !nested && depth == 0}
+		for _, c := range f.Children {
+			child, err := newNode(src, cols, c, true, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			n.children = append(n.children, child)
+		}
+		return n, nil
+	case *arrow.ListType, *arrow.LargeListType, *arrow.MapType, *arrow.FixedSizeListType:
+		if len(f.Children) != 1 {
+			return nil, fault.New(fault.Internal, "field %q has %d children for type %s", f.Name, len(f.Children), t)
+		}
+		child, err := newNode(src, cols, f.Children[0], true, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		if fsl, ok := t.(*arrow.FixedSizeListType); ok {
+			return &fixedListNode{typ: fsl, child: child}, nil
+		}
+		return &listNode{typ: t, child: child}, nil
+	}
+	return nil, fault.Corruptf("field %q of type %s has no column", f.Name, f.Type)
+}
+
+// Read implements encoding.ColumnReader.
+func (r *Reader) Read(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (arrow.Array, error) {
+	if n := encoding.Count(rows); n > maxRows {
+		return nil, fault.New(fault.ResourceExhausted, "%d rows in one array, at most %d: read fewer rows at a time", n, maxRows)
+	}
+	col, err := r.root.read(ctx, rows, mem)
+	if err != nil {
+		return nil, fault.Place(err, r.src.Name(), -1, -1, -1)
+	}
+	defer col.data.Release()
+	if n := encoding.Count(rows); int64(col.data.Len()) != n {
+		return nil, fault.Place(fault.Corruptf("field of type %s has %d rows instead of %d", r.typ, col.data.Len(), n), r.src.Name(), -1, -1, -1)
+	}
+	return array.MakeFromData(col.data), nil
+}
+
+// Close releases what pages keep. No Read may be in progress, none may follow.
+func (r *Reader) Close() { r.root.close() }
+
+// structNode is a struct whose fields have columns. All of them tell of its NULLs; the first is asked.
+type structNode struct {
+	typ      *arrow.StructType
+	children []node
+	root     bool
+}
+
+func (n *structNode) read(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (column, error) {
+	if len(n.children) == 0 {
+		if !n.root {
+			return column{}, fault.New(fault.Unsupported, "struct without fields inside of another type")
+		}
+		count := int(encoding.Count(rows))
+		return column{data: array.NewData(n.typ, count, []*memory.Buffer{nil}, nil, 0, 0)}, nil
+	}
+	var lv *levels.Column
+	data := make([]arrow.ArrayData, 0, len(n.children))
+	defer func() {
+		for _, d := range data {
+			d.Release()
+		}
+	}()
+	for i, child := range n.children {
+		c, err := child.read(ctx, rows, mem)
+		if err != nil {
+			return column{}, err
+		}
+		data = append(data, c.data)
+		if c.data.Len() != data[0].Len() {
+			return column{}, fault.Corruptf("field %q of a struct has %d values, the first field has %d", n.typ.Field(i).Name, c.data.Len(), data[0].Len())
+		}
+		if lv == nil {
+			lv = c.levels
+		}
+	}
+	validity, nulls, err := unravelValidity(lv, data[0].Len(), mem)
+	if err != nil {
+		return column{}, err
+	}
+	if validity != nil {
+		defer validity.Release()
+	}
+	return column{data: array.NewData(n.typ, data[0].Len(), []*memory.Buffer{validity}, data, nulls, 0), levels: lv}, nil
+}
+
+func (n *structNode) close() {
+	for _, c := range n.children {
+		c.close()
+	}
+}
+
+// listNode is a list, a large list or a map.
+type listNode struct {
+	typ   arrow.DataType
+	child node
+}
+
+func (n *listNode) read(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (column, error) {
+	c, err := n.child.read(ctx, rows, mem)
+	if err != nil {
+		return column{}, err
+	}
+	defer c.data.Release()
+	lists, err := c.levels.Lists()
+	if err != nil {
+		return column{}, err
+	}
+	word := 4
+	if n.typ.ID() == arrow.LARGE_LIST {
+		word = 8
+	}
+	ends, bits := newBytes(mem), newBytes(mem)
+	defer ends.release()
+	defer bits.release()
+	offsets, err := ends.extend((lists + 1) * word)
+	if err != nil {
+		return column{}, err
+	}
+	var bitmap []byte
+	if c.levels.HasNulls() {
+		if bitmap, err = bits.extend((lists + 7) / 8); err != nil {
+			return column{}, err
+		}
+		clear(bitmap)
+	}
+	nulls := 0
+	if word == 8 {
+		nulls, err = levels.Offsets(c.levels, int64s(offsets), bitmap, c.data.Len())
+	} else {
+		nulls, err = levels.Offsets(c.levels, int32s(offsets), bitmap, c.data.Len())
+	}
+	if err != nil {
+		return column{}, err
+	}
+	buf := ends.finish()
+	defer buf.Release()
+	var validity *memory.Buffer
+	if nulls > 0 {
+		validity = bits.finish()
+		defer validity.Release()
+	}
+	return column{data: array.NewData(n.typ, lists, []*memory.Buffer{validity, buf}, []arrow.ArrayData{c.data}, nulls, 0), levels: c.levels}, nil
+}
+
+func (n *listNode) close() { n.child.close() }
+
+// fixedListNode is a fixed-size list of structs.
+type fixedListNode struct {
+	typ   *arrow.FixedSizeListType
+	child node
+}
+
+func (n *fixedListNode) read(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (column, error) {
+	c, err := n.child.read(ctx, rows, mem)
+	if err != nil {
+		return column{}, err
+	}
+	defer c.data.Release()
+	dim := int(n.typ.Len())
+	if dim < 1 || c.data.Len()%dim != 0 {
+		return column{}, fault.Corruptf("%d items do not make fixed-size lists of %d", c.data.Len(), dim)
+	}
+	if err := c.levels.Decimate(dim); err != nil {
+		return column{}, err
+	}
+	lists := c.data.Len() / dim
+	validity, nulls, err := unravelValidity(c.levels, lists, mem)
+	if err != nil {
+		return column{}, err
+	}
+	if validity != nil {
+		defer validity.Release()
+	}
+	return column{data: array.NewData(n.typ, lists, []*memory.Buffer{validity}, []arrow.ArrayData{c.data}, nulls, 0), levels: c.levels}, nil
+}
+
+func (n *fixedListNode) close() { n.child.close() }

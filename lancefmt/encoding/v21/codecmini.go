@@ -1,0 +1,593 @@
+package v21
+
+import (
+	"encoding/binary"
+
+	"lanceflight/internal/fault"
+	"lanceflight/lancefmt/encoding/bitpack"
+	"lanceflight/lancefmt/encoding/bss"
+	"lanceflight/lancefmt/encoding/fsst"
+	"lanceflight/lancefmt/encoding/general"
+	"lanceflight/lancefmt/encoding/variable"
+	"lanceflight/lancefmt/pb/enc21pb"
+)
+
+// span is a run of values of a chunk: from <= i < to.
+type span struct{ from, to int }
+
+// chunk is one mini-block chunk whose values are wanted.
+type chunk struct {
+	bufs []([]byte) // value buffers
+	n    int        // values in the chunk
+	want []span     // ascending
+	a    *arena
+}
+
+// whole reports whether all values are wanted.
+func (c *chunk) whole() bool { return len(c.want) == 1 && c.want[0] == span{0, c.n} }
+
+// wanted returns the number of values wanted.
+func (c *chunk) wanted() (n int) {
+	for _, s := range c.want {
+		n += s.to - s.from
+	}
+	return n
+}
+
+// miniCodec decodes the values of mini-block chunks.
+type miniCodec interface {
+	// buffers is the number of value buffers in a chunk.
+	buffers() int
+	// decode appends the wanted values. A chunk whose buffers cannot hold c.n values is corrupt.
+	decode(c *chunk, out *values) error
+	// firstLimit bounds the bytes of the first buffer of a chunk of n values, decompressed.
+	firstLimit(n int) int
+}
+
+// wordCodec decodes chunks of fixed-width values of whole bytes.
+type wordCodec interface {
+	buffers() int
+	bits() int
+	// words writes all n values to dst, which holds n values.
+	words(bufs [][]byte, n int, dst []byte, a *arena) error
+	// check verifies that the buffers can hold n values, before memory is taken for them.
+	check(bufs [][]byte, n int) error
+	firstLimit(n int) int
+}
+
+// newMiniCodec builds the codec for values of shape s.
+func newMiniCodec(e *enc21pb.CompressiveEncoding, s *shape, depth int) (miniCodec, error) {
+	if depth > maxCodecDepth {
+		return nil, fault.Corruptf("encodings nest deeper than %d", maxCodecDepth)
+	}
+	if c, ok := e.GetCompression().(*enc21pb.CompressiveEncoding_General); ok {
+		inner, err := newMiniCodec(c.General.GetValues(), s, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		scheme, err := generalScheme(c.General)
+		return &generalMini{scheme, inner}, err
+	}
+	switch s.kind {
+	case kindVariable:
+		return newTextMini(e)
+	case kindPacked:
+		return newPackedMini(e, s)
+	case kindFixed:
+	default:
+		return nil, unsupportedIn("a chunk of "+s.typ.String(), e)
+	}
+	if c, ok := e.GetCompression().(*enc21pb.CompressiveEncoding_FixedSizeList); ok {
+		dims, bits, err := flatList(c.FixedSizeList)
+		if err != nil {
+			return nil, err
+		}
+		return listMini{dims, bits}, dims.fit(s, bits)
+	}
+	if c, ok := e.GetCompression().(*enc21pb.CompressiveEncoding_Flat); ok {
+		bits, err := flatBits(c.Flat)
+		if err != nil {
+			return nil, err
+		}
+		if bits != s.valueBits() {
+			return nil, fault.Corruptf("values of %d bits in a column of type %s", bits, s.typ)
+		}
+		return flatMini(bits), nil
+	}
+	w, err := newWordCodec(e, depth)
+	if err != nil {
+		return nil, err
+	}
+	if w.bits() != s.valueBits() {
+		return nil, fault.Corruptf("values of %d bits in a column of type %s", w.bits(), s.typ)
+	}
+	return &wordMini{w}, nil
+}
+
+// newWordCodec builds the codec of integers and floats.
+func newWordCodec(e *enc21pb.CompressiveEncoding, depth int) (wordCodec, error) {
+	if depth > maxCodecDepth {
+		return nil, fault.Corruptf("encodings nest deeper than %d", maxCodecDepth)
+	}
+	switch c := e.GetCompression().(type) {
+	case *enc21pb.CompressiveEncoding_Flat:
+		bits, err := flatBits(c.Flat)
+		if err == nil && bits%8 != 0 {
+			err = fault.Corruptf("words of %d bits", bits)
+		}
+		return flatWords(bits), err
+	case *enc21pb.CompressiveEncoding_InlineBitpacking:
+		bits, err := wordBits(c.InlineBitpacking.GetUncompressedBitsPerValue())
+		if err == nil && c.InlineBitpacking.GetValues() != nil {
+			err = fault.New(fault.Unsupported, "encoding InlineBitpacking with buffer compression")
+		}
+		return packedWords(bits), err
+	case *enc21pb.CompressiveEncoding_OutOfLineBitpacking:
+		b, err := newBlockCodec(e, depth)
+		if err != nil {
+			return nil, err
+		}
+		return outOfLineWords{b.(outOfLineBlock)}, nil
+	case *enc21pb.CompressiveEncoding_Rle:
+		r, err := newRLECodec(c.Rle, depth)
+		return rleWords{r}, err
+	case *enc21pb.CompressiveEncoding_ByteStreamSplit:
+		flat := c.ByteStreamSplit.GetValues().GetFlat()
+		if flat == nil {
+			return nil, unsupportedIn("ByteStreamSplit", c.ByteStreamSplit.GetValues())
+		}
+		bits, err := flatBits(flat)
+		if err == nil && bits%8 != 0 {
+			err = fault.Corruptf("byte stream split of values of %d bits", bits)
+		}
+		return splitWords(bits), err
+	case *enc21pb.CompressiveEncoding_General:
+		inner, err := newWordCodec(c.General.GetValues(), depth+1)
+		if err != nil {
+			return nil, err
+		}
+		scheme, err := generalScheme(c.General)
+		return &generalWords{scheme, inner}, err
+	}
+	return nil, unsupportedIn("a chunk of fixed-width values", e)
+}
+
+// wordMini appends the wanted ones of decoded words.
+type wordMini struct{ wordCodec }
+
+func (m *wordMini) decode(c *chunk, out *values) error {
+	if err := m.check(c.bufs, c.n); err != nil {
+		return err
+	}
+	size := m.bits() / 8
+	if c.whole() {
+		dst, err := out.extend(c.n)
+		if err != nil {
+			return err
+		}
+		return m.words(c.bufs, c.n, dst, c.a)
+	}
+	if p, ok := m.wordCodec.(packedWords); ok && c.wanted() <= fewValues {
+		return p.pick(c, out)
+	}
+	all := c.a.bytes(c.n * size)
+	if err := m.words(c.bufs, c.n, all, c.a); err != nil {
+		return err
+	}
+	for _, s := range c.want {
+		dst, err := out.extend(s.to - s.from)
+		if err != nil {
+			return err
+		}
+		copy(dst, all[s.from*size:s.to*size])
+	}
+	return nil
+}
+
+// fewValues is up to how many values are cheaper to unpack one by one than with their block.
+const fewValues = 32
+
+// flatWords is plain words; its value is their width in bits.
+type flatWords int
+
+func (c flatWords) buffers() int         { return 1 }
+func (c flatWords) bits() int            { return int(c) }
+func (c flatWords) firstLimit(n int) int { return byteLen(int(c), n) }
+
+func (c flatWords) check(bufs [][]byte, n int) error {
+	if len(bufs[0]) != byteLen(int(c), n) {
+		return fault.Corruptf("chunk of %d values of %d bits has %d bytes", n, int(c), len(bufs[0]))
+	}
+	return nil
+}
+
+func (c flatWords) words(bufs [][]byte, n int, dst []byte, _ *arena) error {
+	copy(dst, bufs[0])
+	return nil
+}
+
+// packedWords is one inline bit-packed block per chunk.
+type packedWords int
+
+func (c packedWords) buffers() int         { return 1 }
+func (c packedWords) bits() int            { return int(c) }
+func (c packedWords) firstLimit(n int) int { return int(c)/8 + bitpack.PackedBytes(int(c)) }
+
+func (c packedWords) check(bufs [][]byte, n int) error {
+	if n == 0 {
+		return nil
+	}
+	_, _, err := bitpack.InlineWidth(bufs[0], int(c), n)
+	return err
+}
+
+func (c packedWords) words(bufs [][]byte, n int, dst []byte, a *arena) error {
+	return bitpack.DecodeInline(dst, bufs[0], int(c), n, a.bytes(bitpack.BlockLen*int(c)/8))
+}
+
+// pick unpacks single values.
+func (c packedWords) pick(ch *chunk, out *values) error {
+	width, packed, err := bitpack.InlineWidth(ch.bufs[0], int(c), ch.n)
+	if err != nil {
+		return err
+	}
+	size := int(c) / 8
+	var word [8]byte
+	for _, s := range ch.want {
+		dst, err := out.extend(s.to - s.from)
+		if err != nil {
+			return err
+		}
+		for i := s.from; i < s.to; i++ {
+			binary.LittleEndian.PutUint64(word[:], bitpack.Value(packed, int(c), width, i))
+			copy(dst, word[:size])
+			dst = dst[size:]
+		}
+	}
+	return nil
+}
+
+// outOfLineWords is bit packing whose width is in the page's encoding.
+type outOfLineWords struct{ outOfLineBlock }
+
+func (c outOfLineWords) buffers() int { return 1 }
+func (c outOfLineWords) firstLimit(n int) int {
+	return byteLen(c.word, n) + bitpack.PackedBytes(c.word)
+}
+
+func (c outOfLineWords) check(bufs [][]byte, n int) error {
+	if n > 8*len(bufs[0])+bitpack.BlockLen {
+		return fault.Corruptf("%d bit-packed values in %d bytes", n, len(bufs[0]))
+	}
+	return nil
+}
+
+func (c outOfLineWords) words(bufs [][]byte, n int, dst []byte, a *arena) error {
+	return bitpack.DecodeOutOfLine(dst, bufs[0], c.word, c.width, n, a.bytes(bitpack.BlockLen*c.word/8))
+}
+
+// rleWords is runs: a buffer of values and one of lengths.
+type rleWords struct{ *rleCodec }
+
+func (c rleWords) buffers() int         { return 2 }
+func (c rleWords) firstLimit(n int) int { return 2*byteLen(c.bits(), n) + 4<<10 }
+
+func (c rleWords) check(bufs [][]byte, n int) error { return nil } // runs of any length: chunks bound n
+
+func (c rleWords) words(bufs [][]byte, n int, dst []byte, a *arena) error {
+	if n == 0 {
+		return nil
+	}
+	r, err := c.runs(bufs[0], bufs[1], a)
+	if err != nil {
+		return err
+	}
+	return r.Expand(dst, n, true)
+}
+
+// splitWords is byte stream split; its value is the width in bits.
+type splitWords int
+
+func (c splitWords) buffers() int         { return 1 }
+func (c splitWords) bits() int            { return int(c) }
+func (c splitWords) firstLimit(n int) int { return byteLen(int(c), n) }
+
+func (c splitWords) check(bufs [][]byte, n int) error { return flatWords(c).check(bufs, n) }
+
+func (c splitWords) words(bufs [][]byte, n int, dst []byte, _ *arena) error {
+	return bss.Decode(dst, bufs[0], int(c)/8, n)
+}
+
+// generalWords is words whose first buffer is compressed.
+type generalWords struct {
+	scheme general.Scheme
+	inner  wordCodec
+}
+
+func (c *generalWords) buffers() int                     { return c.inner.buffers() }
+func (c *generalWords) bits() int                        { return c.inner.bits() }
+func (c *generalWords) firstLimit(n int) int             { return 2*c.inner.firstLimit(n) + 64<<10 }
+func (c *generalWords) check(bufs [][]byte, n int) error { return nil }
+
+func (c *generalWords) words(bufs [][]byte, n int, dst []byte, a *arena) error {
+	plain, err := decompressFirst(c.scheme, bufs, c.inner.firstLimit(n), a)
+	if err != nil {
+		return err
+	}
+	if err := c.inner.check(plain, n); err != nil {
+		return err
+	}
+	return c.inner.words(plain, n, dst, a)
+}
+
+// decompressFirst replaces the first of bufs by what it decodes to.
+func decompressFirst(s general.Scheme, bufs [][]byte, limit int, a *arena) ([][]byte, error) {
+	plain, err := general.Decompress(nil, s, bufs[0], limit)
+	if err != nil {
+		return nil, err
+	}
+	out := make([][]byte, len(bufs))
+	copy(out, bufs)
+	out[0] = plain
+	return out, nil
+}
+
+// generalMini is any codec whose first buffer is compressed.
+type generalMini struct {
+	scheme general.Scheme
+	inner  miniCodec
+}
+
+func (m *generalMini) buffers() int         { return m.inner.buffers() }
+func (m *generalMini) firstLimit(n int) int { return 2*m.inner.firstLimit(n) + 64<<10 }
+
+func (m *generalMini) decode(c *chunk, out *values) error {
+	plain, err := decompressFirst(m.scheme, c.bufs, m.inner.firstLimit(c.n), c.a)
+	if err != nil {
+		return err
+	}
+	inner := *c
+	inner.bufs = plain
+	return m.inner.decode(&inner, out)
+}
+
+// flatMini is plain values of any number of bits; its value is that number.
+type flatMini int
+
+func (m flatMini) buffers() int         { return 1 }
+func (m flatMini) firstLimit(n int) int { return byteLen(int(m), n) }
+
+func (m flatMini) decode(c *chunk, out *values) error {
+	if err := flatWords(m).check(c.bufs, c.n); err != nil {
+		return err
+	}
+	return appendFlat(c, c.bufs[0], int(m), out)
+}
+
+// appendFlat appends the wanted of plain values of valueBits bits.
+func appendFlat(c *chunk, src []byte, valueBits int, out *values) error {
+	for _, s := range c.want {
+		if out.bits != nil {
+			if err := out.appendBits(src, s.from*valueBits, s.to-s.from); err != nil {
+				return err
+			}
+			continue
+		}
+		dst, err := out.extend(s.to - s.from)
+		if err != nil {
+			return err
+		}
+		copy(dst, src[s.from*valueBits/8:])
+	}
+	return nil
+}
+
+// listDims is the layers of nested fixed-size lists, outermost first.
+type listDims struct {
+	dims     []int
+	has      []bool // whether a layer's items have a validity buffer
+	product  int
+	validity bool // whether any has
+}
+
+// flatList reads fixed-size lists of plain items. bits is 0 if all items are NULL.
+func flatList(e *enc21pb.FixedSizeList) (d listDims, bits int, err error) {
+	d.product = 1
+	for {
+		n := e.GetItemsPerValue()
+		if n == 0 || n > maxValueBits/uint64(d.product) || len(d.dims) > maxCodecDepth {
+			return d, 0, fault.Corruptf("fixed-size list of %d items", n)
+		}
+		d.dims = append(d.dims, int(n))
+		d.has = append(d.has, e.GetHasValidity())
+		d.product *= int(n)
+		d.validity = d.validity || e.GetHasValidity()
+		switch c := e.GetValues().GetCompression().(type) {
+		case *enc21pb.CompressiveEncoding_FixedSizeList:
+			e = c.FixedSizeList
+			continue
+		case *enc21pb.CompressiveEncoding_Flat:
+			bits, err = flatBits(c.Flat)
+			if err == nil && bits > maxValueBits/d.product {
+				err = fault.Corruptf("fixed-size list of %d items of %d bits", d.product, bits)
+			}
+			return d, bits, err
+		case *enc21pb.CompressiveEncoding_Constant:
+			return d, 0, nil
+		}
+		return d, 0, unsupportedIn("a fixed-size list", e.GetValues())
+	}
+}
+
+// fit checks that the lists are those of a column's type. Bits of items may also be spread to bytes.
+func (d listDims) fit(s *shape, bits int) error {
+	ok := len(d.dims) == len(s.dims) && d.product == s.perValue && (bits == s.itemBits || bits == 0)
+	for i := range d.dims {
+		ok = ok && d.dims[i] == s.dims[i]
+	}
+	if !ok {
+		return fault.Corruptf("fixed-size lists %v of %d bits in a column of type %s", d.dims, bits, s.typ)
+	}
+	return nil
+}
+
+// listMini is fixed-size lists: validity of the items per layer that has NULLs, then plain items.
+type listMini struct {
+	listDims
+	itemBits int
+}
+
+func (m listMini) buffers() int {
+	n := 1
+	for _, has := range m.has {
+		if has {
+			n++
+		}
+	}
+	return n
+}
+
+// firstLimit bounds the first buffer, which is the outermost validity or else the items.
+func (m listMini) firstLimit(n int) int { return byteLen(max(1, m.itemBits)*m.product, n) }
+
+func (m listMini) decode(c *chunk, out *values) error {
+	if m.itemBits == 0 && len(c.bufs[len(c.bufs)-1]) > 0 {
+		return fault.Corruptf("bytes for items that are all NULL")
+	}
+	items, b := c.n, 0
+	for i, dim := range m.dims {
+		items *= dim // at most chunk values times maxValueBits
+		if m.has[i] {
+			if len(c.bufs[b]) != byteLen(1, items) {
+				return fault.Corruptf("validity of %d items has %d bytes", items, len(c.bufs[b]))
+			}
+			b++
+		}
+	}
+	valueBits := m.itemBits * m.product
+	data := c.bufs[b]
+	if len(data) != byteLen(m.itemBits, items) {
+		return fault.Corruptf("chunk of %d items of %d bits has %d bytes", items, m.itemBits, len(data))
+	}
+	one := *c
+	one.want = make([]span, 1)
+	for _, s := range c.want {
+		n := s.to - s.from
+		one.want[0] = s
+		var err error
+		if m.itemBits == 0 {
+			err = out.appendEmpty(n)
+		} else {
+			err = appendFlat(&one, data, valueBits, out)
+		}
+		if err != nil {
+			return err
+		}
+		b, per := 0, 1
+		for i, dim := range m.dims {
+			per *= dim
+			if !m.has[i] {
+				continue
+			}
+			if err := out.setInner(i, n, c.bufs[b], s.from*per); err != nil {
+				return err
+			}
+			b++
+		}
+	}
+	return nil
+}
+
+// textMini is offsets and bytes in one buffer, the bytes perhaps FSST codes.
+type textMini struct {
+	offsetBits int
+	symbols    *fsst.Decoder // nil: plain
+}
+
+func newTextMini(e *enc21pb.CompressiveEncoding) (miniCodec, error) {
+	m := &textMini{}
+	if c, ok := e.GetCompression().(*enc21pb.CompressiveEncoding_Fsst); ok {
+		var err error
+		if m.symbols, err = fsst.New(c.Fsst.GetSymbolTable()); err != nil {
+			return nil, err
+		}
+		e = c.Fsst.GetValues()
+	}
+	var err error
+	m.offsetBits, err = variableOffsets(e, "a chunk of strings")
+	return m, err
+}
+
+// variableOffsets returns the width of the plain offsets of a Variable encoding.
+func variableOffsets(e *enc21pb.CompressiveEncoding, where string) (int, error) {
+	v := e.GetVariable()
+	if v == nil {
+		return 0, unsupportedIn(where, e)
+	}
+	if v.GetValues() != nil {
+		return 0, fault.New(fault.Unsupported, "encoding Variable with buffer compression")
+	}
+	flat := v.GetOffsets().GetFlat()
+	if flat == nil {
+		return 0, unsupportedIn("the offsets of "+where, v.GetOffsets())
+	}
+	return flatBits(flat)
+}
+
+func (m *textMini) buffers() int         { return 1 }
+func (m *textMini) firstLimit(n int) int { return maxGeneralBytes }
+
+func (m *textMini) decode(c *chunk, out *values) error {
+	view, err := variable.ChunkView(c.bufs[0], m.offsetBits, c.n)
+	if err != nil {
+		return err
+	}
+	for _, s := range c.want {
+		if m.symbols == nil || m.symbols.Plain() {
+			if err := out.appendView(view, s.from, s.to); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := out.appendFSST(m.symbols, view, s.from, s.to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// appendFSST appends the texts of values from..to of a view of codes.
+func (v *values) appendFSST(d *fsst.Decoder, view variable.View, from, to int) error {
+	codes, err := view.Bytes(from, to)
+	if err != nil {
+		return err
+	}
+	room, err := v.data.room(d.MaxLen(len(codes)))
+	if err != nil {
+		return err
+	}
+	ends, err := v.ends.extend((to - from) * v.endBytes())
+	if err != nil {
+		return err
+	}
+	base, at := int64(v.data.n), 0
+	for i := from; i < to; i++ {
+		codes, err := view.Value(i)
+		if err != nil {
+			return err
+		}
+		n, err := d.Decode(room[at:], codes)
+		if err != nil {
+			return err
+		}
+		at += n
+		if v.shape.wide {
+			int64s(ends)[i-from] = base + int64(at)
+		} else {
+			int32s(ends)[i-from] = int32(base + int64(at))
+		}
+	}
+	v.data.advance(at)
+	v.n += to - from
+	return variable.CheckEnd(int64(v.data.n), v.limit)
+}

@@ -1,0 +1,328 @@
+package v21
+
+import (
+	"encoding/binary"
+
+	"lanceflight/internal/fault"
+	"lanceflight/lancefmt/encoding/fsst"
+	"lanceflight/lancefmt/encoding/general"
+	"lanceflight/lancefmt/pb/enc21pb"
+)
+
+// zipFixed decodes values of one width out of a full-zip page.
+type zipFixed interface {
+	// size is the bytes of a value.
+	size() int
+	// append appends n values that start stride bytes apart; src holds them.
+	append(src []byte, stride, n int, out *values) error
+}
+
+// newZipFixed builds the codec for values of shape s.
+func newZipFixed(e *enc21pb.CompressiveEncoding, s *shape) (zipFixed, error) {
+	if s.kind == kindPacked {
+		c := e.GetPackedStruct()
+		if c == nil {
+			return nil, unsupportedIn("a full-zip page of packed structs", e)
+		}
+		rows, err := newPackedRows(c, s)
+		return packedZip{rows}, err
+	}
+	if s.kind != kindFixed {
+		return nil, fault.Corruptf("values of one width in a column of type %s", s.typ)
+	}
+	switch c := e.GetCompression().(type) {
+	case *enc21pb.CompressiveEncoding_Flat:
+		bits, err := flatBits(c.Flat)
+		if err != nil {
+			return nil, err
+		}
+		if s.itemBits == 1 && len(s.dims) == 0 && bits == 8 {
+			return listZip{listDims: listDims{product: 1}, itemBytes: 1}, nil // a byte per boolean
+		}
+		if bits != s.valueBits() || bits%8 != 0 {
+			return nil, fault.Corruptf("values of %d bits in a column of type %s", bits, s.typ)
+		}
+		return flatZip(bits / 8), nil
+	case *enc21pb.CompressiveEncoding_FixedSizeList:
+		dims, bits, err := flatList(c.FixedSizeList)
+		if err != nil {
+			return nil, err
+		}
+		fit := bits
+		if s.itemBits == 1 && bits == 8 {
+			fit = 1
+		}
+		if err := dims.fit(s, fit); err != nil {
+			return nil, err
+		}
+		if bits%8 != 0 {
+			return nil, fault.New(fault.Unsupported, "full-zip page of items of %d bits", bits)
+		}
+		if !dims.validity && s.itemBits != 1 && bits > 0 {
+			return flatZip(bits / 8 * dims.product), nil
+		}
+		return listZip{dims, bits / 8}, nil
+	case *enc21pb.CompressiveEncoding_Constant:
+		return flatNull{}, nil
+	}
+	return nil, unsupportedIn("a full-zip page of "+s.typ.String(), e)
+}
+
+// flatZip is plain bytes; its value is their number.
+type flatZip int
+
+func (c flatZip) size() int { return int(c) }
+
+func (c flatZip) append(src []byte, stride, n int, out *values) error {
+	dst, err := out.extend(n)
+	if err != nil {
+		return err
+	}
+	if stride == int(c) {
+		copy(dst, src)
+		return nil
+	}
+	for i := range n {
+		copy(dst[i*int(c):(i+1)*int(c)], src[i*stride:])
+	}
+	return nil
+}
+
+// flatNull is values of which nothing is stored, because all are NULL.
+type flatNull struct{}
+
+func (flatNull) size() int { return 0 }
+
+func (flatNull) append(_ []byte, _, n int, out *values) error { return out.appendEmpty(n) }
+
+// listZip is fixed-size lists whose items' validity stands before them, layer by layer, or whose
+// items are booleans, a byte each. itemBytes is 0 if all items are NULL.
+type listZip struct {
+	listDims
+	itemBytes int
+}
+
+func (c listZip) size() int {
+	n, per := c.itemBytes*c.product, 1
+	for i, dim := range c.dims {
+		per *= dim
+		if c.has[i] {
+			n += (per + 7) / 8
+		}
+	}
+	return n
+}
+
+func (c listZip) append(src []byte, stride, n int, out *values) error {
+	head := c.size() - c.itemBytes*c.product
+	for i := range n {
+		v := src[i*stride:]
+		items := v[head : head+c.itemBytes*c.product]
+		switch {
+		case c.itemBytes == 0:
+			if err := out.appendEmpty(1); err != nil {
+				return err
+			}
+		case out.bits != nil:
+			if err := out.bits.appendBools(items); err != nil {
+				return err
+			}
+			if err := out.extendInner(1); err != nil {
+				return err
+			}
+		default:
+			dst, err := out.extend(1)
+			if err != nil {
+				return err
+			}
+			copy(dst, items)
+		}
+		per := 1
+		for j, dim := range c.dims {
+			per *= dim
+			if !c.has[j] {
+				continue
+			}
+			if err := out.setInner(j, 1, v, 0); err != nil {
+				return err
+			}
+			v = v[(per+7)/8:]
+		}
+	}
+	return nil
+}
+
+// packedZip is rows of packed fields of fixed width.
+type packedZip struct{ *packedMini }
+
+func (c packedZip) size() int { return c.row }
+
+func (c packedZip) append(src []byte, stride, n int, out *values) error {
+	return c.appendRows(src, stride, n, out)
+}
+
+// zipText decodes values of varying width out of a full-zip page.
+type zipText interface {
+	// append appends the value stored as b.
+	append(b []byte, out *values) error
+}
+
+// newZipText builds the codec for values of shape s.
+func newZipText(e *enc21pb.CompressiveEncoding, s *shape) (zipText, error) {
+	switch s.kind {
+	case kindPacked:
+		return newPackedText(e, s)
+	case kindVariable:
+	default:
+		return nil, fault.Corruptf("values of varying width in a column of type %s", s.typ)
+	}
+	switch c := e.GetCompression().(type) {
+	case *enc21pb.CompressiveEncoding_Variable:
+		_, err := variableOffsets(e, "a full-zip page")
+		return plainText{}, err
+	case *enc21pb.CompressiveEncoding_Fsst:
+		d, err := fsst.New(c.Fsst.GetSymbolTable())
+		if err != nil {
+			return nil, err
+		}
+		if _, err := variableOffsets(c.Fsst.GetValues(), "a full-zip page"); err != nil {
+			return nil, err
+		}
+		return fsstText{d}, nil
+	case *enc21pb.CompressiveEncoding_General:
+		scheme, err := generalScheme(c.General)
+		return generalText{scheme}, err
+	}
+	return nil, unsupportedIn("a full-zip page of strings", e)
+}
+
+type plainText struct{}
+
+func (plainText) append(b []byte, out *values) error { return out.appendBytes(b) }
+
+type fsstText struct{ *fsst.Decoder }
+
+func (c fsstText) append(b []byte, out *values) error {
+	dst, err := out.data.room(c.MaxLen(len(b)))
+	if err != nil {
+		return err
+	}
+	n, err := c.Decode(dst, b)
+	if err != nil {
+		return err
+	}
+	out.data.advance(n)
+	return out.end(1)
+}
+
+// generalText is values compressed one by one. (The reference takes the encoding below General for
+// granted: plain bytes.)
+type generalText struct{ scheme general.Scheme }
+
+func (c generalText) append(b []byte, out *values) error {
+	// Decompress appends; given the free room behind the values it need not allocate.
+	room, err := out.data.room(0)
+	if err != nil {
+		return err
+	}
+	plain, err := general.Decompress(room[:0], c.scheme, b, maxGeneralBytes)
+	if err != nil {
+		return err
+	}
+	if len(plain) <= len(room) && len(plain) > 0 && &plain[0] == &room[:1][0] {
+		out.data.advance(len(plain))
+		return out.end(1)
+	}
+	return out.appendBytes(plain)
+}
+
+// packedText is rows of packed fields of which some have varying width.
+//
+//	row: field | field | …     field: bytes, or length and bytes
+type packedText struct{ fields []packedField }
+
+// packedField is one field: of size bytes, or with a length of lenBytes.
+type packedField struct {
+	fixed    zipFixed
+	text     zipText
+	lenBytes int
+}
+
+func newPackedText(e *enc21pb.CompressiveEncoding, s *shape) (zipText, error) {
+	c := e.GetVariablePackedStruct()
+	if c == nil {
+		return nil, unsupportedIn("a full-zip page of packed structs", e)
+	}
+	if len(c.GetFields()) != len(s.fields) {
+		return nil, fault.Corruptf("packed struct of %d fields in a column of type %s", len(c.GetFields()), s.typ)
+	}
+	p := &packedText{}
+	for i, f := range c.GetFields() {
+		var field packedField
+		var err error
+		switch l := f.GetLayout().(type) {
+		case *enc21pb.VariablePackedStruct_FieldEncoding_BitsPerValue:
+			if field.fixed, err = newZipFixed(f.GetValue(), s.fields[i]); err == nil && l.BitsPerValue != 8*uint64(field.fixed.size()) {
+				err = fault.Corruptf("packed field of %d bits, its encoding has %d bytes", l.BitsPerValue, field.fixed.size())
+			}
+		case *enc21pb.VariablePackedStruct_FieldEncoding_BitsPerLength:
+			if l.BitsPerLength != 32 && l.BitsPerLength != 64 {
+				return nil, fault.Corruptf("lengths of %d bits", l.BitsPerLength)
+			}
+			field.lenBytes = int(l.BitsPerLength / 8)
+			field.text, err = newZipText(f.GetValue(), s.fields[i])
+		default:
+			err = missing("the width of a packed field")
+		}
+		if err != nil {
+			return nil, err
+		}
+		p.fields = append(p.fields, field)
+	}
+	return p, nil
+}
+
+func (p *packedText) append(b []byte, out *values) error {
+	if len(b) == 0 {
+		return out.appendEmpty(1)
+	}
+	for i, f := range p.fields {
+		size := 0
+		if f.fixed != nil {
+			size = f.fixed.size()
+		} else {
+			if len(b) < f.lenBytes {
+				return fault.Corruptf("length of %d bytes in %d", f.lenBytes, len(b))
+			}
+			var n uint64
+			if f.lenBytes == 4 {
+				n = uint64(binary.LittleEndian.Uint32(b))
+			} else {
+				n = binary.LittleEndian.Uint64(b)
+			}
+			b = b[f.lenBytes:]
+			if n > uint64(len(b)) {
+				return fault.Corruptf("packed field of %d bytes in %d", n, len(b))
+			}
+			size = int(n)
+		}
+		if size > len(b) {
+			return fault.Corruptf("packed field of %d bytes in %d", size, len(b))
+		}
+		var err error
+		if f.fixed != nil {
+			err = f.fixed.append(b[:size], size, 1, out.fields[i])
+		} else {
+			err = f.text.append(b[:size], out.fields[i])
+		}
+		if err != nil {
+			return err
+		}
+		b = b[size:]
+	}
+	if len(b) > 0 {
+		return fault.Corruptf("%d bytes behind the fields of a packed struct", len(b))
+	}
+	out.n++
+	return nil
+}

@@ -1,0 +1,167 @@
+package v21
+
+import (
+	"encoding/binary"
+	"math"
+
+	"lanceflight/internal/fault"
+	"lanceflight/lancefmt/encoding/variable"
+	"lanceflight/lancefmt/pb/enc21pb"
+)
+
+// dictionary is the values that a page's indices choose from, decoded once per page.
+type dictionary struct {
+	n     int
+	text  variable.View // kindVariable
+	fixed []byte        // kindFixed: n values
+}
+
+// newDictionary decodes a dictionary of n items for values of shape s. src is not retained.
+func newDictionary(e *enc21pb.CompressiveEncoding, s *shape, src []byte, n uint64) (*dictionary, error) {
+	if n > math.MaxInt32 {
+		return nil, fault.Corruptf("dictionary of %d items", n)
+	}
+	d := &dictionary{n: int(n)}
+	switch s.kind {
+	case kindVariable:
+		view, err := newBlockView(e, append([]byte(nil), src...), d.n, 0)
+		if err != nil {
+			return nil, err
+		}
+		d.text = view
+		return d, view.Check()
+	case kindFixed:
+		c, err := newBlockCodec(e, 0)
+		if err != nil {
+			return nil, err
+		}
+		if c.bits() != s.valueBits() {
+			return nil, fault.Corruptf("dictionary of values of %d bits in a column of type %s", c.bits(), s.typ)
+		}
+		if c.bits()%8 != 0 {
+			return nil, fault.New(fault.Unsupported, "dictionary of values of %d bits", c.bits())
+		}
+		a := newArena()
+		defer a.free()
+		items, err := c.decode(src, d.n, a)
+		if err == nil && len(items) != d.n*c.bits()/8 {
+			err = fault.Corruptf("dictionary of %d values has %d bytes", d.n, len(items))
+		}
+		d.fixed = append([]byte(nil), items...)
+		return d, err
+	}
+	return nil, fault.New(fault.Unsupported, "dictionary of %s", s.typ)
+}
+
+// dictionaryMini looks indices up.
+type dictionaryMini struct {
+	indices wordCodec
+	dict    *dictionary
+}
+
+func (m *dictionaryMini) buffers() int         { return m.indices.buffers() }
+func (m *dictionaryMini) firstLimit(n int) int { return m.indices.firstLimit(n) }
+
+func (m *dictionaryMini) decode(c *chunk, out *values) error {
+	if err := m.indices.check(c.bufs, c.n); err != nil {
+		return err
+	}
+	words := c.a.bytes(c.n * m.indices.bits() / 8)
+	if err := m.indices.words(c.bufs, c.n, words, c.a); err != nil {
+		return err
+	}
+	for _, s := range c.want {
+		n := s.to - s.from
+		index := c.a.bytes(4 * n)
+		if err := m.narrow(words[s.from*m.indices.bits()/8:], n, int32s(index)); err != nil {
+			return err
+		}
+		if err := m.dict.append(int32s(index), out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// narrow checks n indices and writes them as int32.
+func (m *dictionaryMini) narrow(words []byte, n int, dst []int32) error {
+	limit := uint64(m.dict.n)
+	var bad uint64
+	take := func(i int, v uint64) {
+		if v >= limit {
+			bad = v + 1
+			v = 0
+		}
+		dst[i] = int32(v)
+	}
+	switch m.indices.bits() {
+	case 8:
+		for i := range n {
+			take(i, uint64(words[i]))
+		}
+	case 16:
+		for i := range n {
+			take(i, uint64(binary.LittleEndian.Uint16(words[2*i:])))
+		}
+	case 32:
+		for i := range n {
+			take(i, uint64(binary.LittleEndian.Uint32(words[4*i:])))
+		}
+	case 64:
+		for i := range n {
+			take(i, binary.LittleEndian.Uint64(words[8*i:]))
+		}
+	default:
+		return fault.Corruptf("dictionary indices of %d bits", m.indices.bits())
+	}
+	if bad != 0 {
+		return fault.Corruptf("index %d into a dictionary of %d items", bad-1, m.dict.n)
+	}
+	return nil
+}
+
+// append appends the items that the indices, already checked, choose.
+func (d *dictionary) append(index []int32, out *values) error {
+	if out.shape.kind == kindFixed {
+		size := out.shape.valueBits() / 8
+		dst, err := out.extend(len(index))
+		if err != nil {
+			return err
+		}
+		switch size {
+		case 8:
+			for i, x := range index {
+				binary.LittleEndian.PutUint64(dst[8*i:], binary.LittleEndian.Uint64(d.fixed[8*int(x):]))
+			}
+		case 4:
+			for i, x := range index {
+				binary.LittleEndian.PutUint32(dst[4*i:], binary.LittleEndian.Uint32(d.fixed[4*int(x):]))
+			}
+		default:
+			for i, x := range index {
+				copy(dst[size*i:size*(i+1)], d.fixed[size*int(x):])
+			}
+		}
+		return nil
+	}
+	ends, err := out.ends.extend(len(index) * out.endBytes())
+	if err != nil {
+		return err
+	}
+	for i, x := range index {
+		item, err := d.text.Value(int(x))
+		if err != nil {
+			return err
+		}
+		if err := out.data.append(item); err != nil {
+			return err
+		}
+		if out.shape.wide {
+			int64s(ends)[i] = int64(out.data.n)
+		} else {
+			int32s(ends)[i] = int32(out.data.n)
+		}
+	}
+	out.n += len(index)
+	return variable.CheckEnd(int64(out.data.n), out.limit)
+}

@@ -1,0 +1,350 @@
+package v21
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"unsafe"
+
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"lanceflight/internal/fault"
+	"lanceflight/lancefmt/encoding"
+	"lanceflight/lancefmt/encoding/levels"
+	"lanceflight/lancefmt/pb/enc21pb"
+	"lanceflight/lancefmt/storage"
+)
+
+// fullZip is a page in which each value is addressable.
+//
+//	buffers: values | row offsets, numRows+1 of 1, 2, 4 or 8 bytes each (absent if values have a
+//	         fixed width and there are no lists)
+//	value:   control word | length, if widths vary | bytes
+//
+// A null or empty list is a control word alone. A NULL is a control word alone if widths vary, else
+// its bytes are there and mean nothing.
+//
+// Spec: file/encoding.md, "Full Zip Page Layout".
+type fullZip struct {
+	shape   *shape
+	schema  *levels.Schema
+	word    levels.ControlWord
+	numRows int64
+	data    storage.Range
+	offsets storage.Range // length 0: none
+
+	fixed    zipFixed // fixed width
+	text     zipText  // varying width
+	lenBytes int
+
+	index     *memory.Buffer // row offsets, kept
+	indexWord int
+}
+
+func newFullZip(l *enc21pb.FullZipLayout, p *encoding.Page, s *shape) (*fullZip, error) {
+	z := &fullZip{shape: s, numRows: p.NumRows}
+	var err error
+	if z.schema, err = newSchema(l.GetLayers()); err != nil {
+		return nil, err
+	}
+	if z.word, err = levels.NewControlWord(l.GetBitsRep(), l.GetBitsDef()); err != nil {
+		return nil, err
+	}
+	if z.word.HasRep() != (z.schema.MaxRep > 0) {
+		return nil, fault.Corruptf("lists and repetition levels disagree")
+	}
+	if len(p.BufRanges) == 0 {
+		return nil, fault.Corruptf("full-zip page without buffers")
+	}
+	z.data = p.BufRanges[0]
+	if len(p.BufRanges) > 1 {
+		z.offsets = p.BufRanges[1]
+	}
+	switch d := l.GetDetails().(type) {
+	case *enc21pb.FullZipLayout_BitsPerValue:
+		if z.fixed, err = newZipFixed(l.GetValueCompression(), s); err != nil {
+			return nil, err
+		}
+		if int64(d.BitsPerValue) != 8*int64(z.fixed.size()) {
+			return nil, fault.Corruptf("values of %d bits, their encoding has %d bytes", d.BitsPerValue, z.fixed.size())
+		}
+	case *enc21pb.FullZipLayout_BitsPerOffset:
+		switch d.BitsPerOffset {
+		case 8, 16, 32, 64:
+			z.lenBytes = int(d.BitsPerOffset / 8)
+		default:
+			return nil, fault.Corruptf("lengths of %d bits", d.BitsPerOffset)
+		}
+		z.text, err = newZipText(l.GetValueCompression(), s)
+	default:
+		err = fault.Corruptf("full-zip page says neither how wide values nor how wide lengths are")
+	}
+	return z, err
+}
+
+// strided reports whether the place of a row follows from its number.
+func (z *fullZip) strided() bool { return z.fixed != nil && !z.word.HasRep() }
+
+func (z *fullZip) stride() int { return z.word.Bytes + z.fixed.size() }
+
+func (z *fullZip) metadata() []storage.Range {
+	if z.strided() {
+		return nil
+	}
+	return []storage.Range{z.offsets}
+}
+
+func (z *fullZip) prepare(_ context.Context, _ encoding.Source, meta []*memory.Buffer) error {
+	if z.strided() {
+		if n := int64(z.stride()); n > 0 && z.numRows > z.data.Length/n {
+			return fault.Place(fault.Corruptf("%d rows of %d bytes in %d bytes", z.numRows, n, z.data.Length), "", -1, -1, z.data.Offset)
+		}
+		return nil
+	}
+	n := z.numRows + 1
+	word := z.offsets.Length / n
+	if z.offsets.Length%n != 0 || word != 1 && word != 2 && word != 4 && word != 8 {
+		return fault.Place(fault.Corruptf("%d bytes of offsets for %d rows", z.offsets.Length, z.numRows), "", -1, -1, z.offsets.Offset)
+	}
+	z.indexWord = int(word)
+	meta[0].Retain()
+	z.index = meta[0]
+	return nil
+}
+
+func (z *fullZip) close() {
+	if z.index != nil {
+		z.index.Release()
+		z.index = nil
+	}
+}
+
+// offset returns where row starts, or ends the data for row numRows.
+func (z *fullZip) offset(row int64) uint64 {
+	b := z.index.Bytes()[row*int64(z.indexWord):]
+	switch z.indexWord {
+	case 1:
+		return uint64(b[0])
+	case 2:
+		return uint64(binary.LittleEndian.Uint16(b))
+	case 4:
+		return uint64(binary.LittleEndian.Uint32(b))
+	}
+	return binary.LittleEndian.Uint64(b)
+}
+
+func (z *fullZip) plan(rows []encoding.Range, ranges []storage.Range) ([]storage.Range, int, error) {
+	total := int64(0)
+	for _, r := range rows {
+		at := storage.Range{}
+		if z.strided() {
+			at = storage.Range{Offset: r.Start * int64(z.stride()), Length: r.Len() * int64(z.stride())}
+		} else {
+			lo, hi := z.offset(r.Start), z.offset(r.End)
+			if lo > hi || hi > uint64(z.data.Length) {
+				return ranges, 0, fault.Place(fault.Corruptf("rows %d..%d lie at %d..%d of %d bytes", r.Start, r.End, lo, hi, z.data.Length), "", -1, -1, z.offsets.Offset)
+			}
+			at = storage.Range{Offset: int64(lo), Length: int64(hi - lo)}
+			total += at.Length - r.Len()*int64(z.word.Bytes+z.lenBytes)
+		}
+		at.Offset += z.data.Offset
+		ranges = append(ranges, at)
+	}
+	return ranges, int(max(total, 0)), nil
+}
+
+func (z *fullZip) decode(rows []encoding.Range, bufs []*memory.Buffer, out *sink) error {
+	if err := out.accept(z.schema); err != nil {
+		return err
+	}
+	for i, r := range rows {
+		var err error
+		b := bufs[i].Bytes()
+		switch {
+		case z.strided():
+			err = z.decodeStrided(b, int(r.Len()), out)
+		case z.fixed != nil:
+			err = z.decodeItems(b, r.Len(), out)
+		default:
+			err = z.decodeText(b, r.Len(), out)
+		}
+		if err != nil {
+			return fault.Place(fmt.Errorf("rows from %d on: %w", r.Start, err), "", -1, -1, z.data.Offset)
+		}
+	}
+	return nil
+}
+
+// batchValues is how many values are unzipped at a time; it bounds the memory for their levels.
+const batchValues = 4096
+
+// decodeStrided appends n rows that lie stride bytes apart.
+func (z *fullZip) decodeStrided(b []byte, n int, out *sink) error {
+	stride, head := z.stride(), z.word.Bytes
+	for n > 0 {
+		k := n
+		if head > 0 {
+			k = min(n, batchValues)
+		}
+		var def []uint16
+		if z.word.HasDef() {
+			out.a.reset()
+			def = out.a.levels(k)
+			for i := range def {
+				_, def[i] = z.word.Parse(b[i*stride:])
+			}
+		}
+		if err := out.addLevels(z.schema, nil, def, k); err != nil {
+			return err
+		}
+		if err := z.fixed.append(b[head:], stride, k, out.values); err != nil {
+			return err
+		}
+		b, n = b[k*stride:], n-k
+		if n > 0 && stride == 0 {
+			return fault.Corruptf("rows without bytes")
+		}
+	}
+	return nil
+}
+
+// alias returns the bytes of rows as an Arrow buffer, if they are one.
+func (z *fullZip) alias(rows []encoding.Range, bufs []*memory.Buffer) *memory.Buffer {
+	flat, ok := z.fixed.(flatZip)
+	if !ok || z.word.Bytes != 0 || len(rows) != 1 || len(bufs) != 1 {
+		return nil
+	}
+	b := bufs[0].Bytes()
+	align := uintptr(min(8, z.shape.itemBits/8))
+	if len(b) == 0 || int64(len(b)) != rows[0].Len()*int64(flat) || align == 0 || align&(align-1) != 0 ||
+		uintptr(unsafe.Pointer(unsafe.SliceData(b)))%align != 0 {
+		return nil
+	}
+	return bufs[0]
+}
+
+// decodeItems appends n rows of lists of fixed-width items.
+func (z *fullZip) decodeItems(b []byte, n int64, out *sink) error {
+	size, head := z.fixed.size(), z.word.Bytes
+	rows := int64(0)
+	for len(b) > 0 {
+		out.a.reset()
+		rep, def := out.a.levels(batchValues)[:0], out.a.levels(batchValues)[:0]
+		values, run, from := 0, 0, b
+		flush := func() error {
+			if run == 0 {
+				return nil
+			}
+			err := z.fixed.append(from[head:], head+size, run, out.values)
+			values, run = values+run, 0
+			return err
+		}
+		for len(b) > 0 && len(rep) < batchValues {
+			if len(b) < head {
+				return fault.Corruptf("control word of %d bytes in %d", head, len(b))
+			}
+			r, d := z.word.Parse(b)
+			rep, def = append(rep, r), append(def, d)
+			if r == z.schema.MaxRep {
+				rows++
+			}
+			if d > z.schema.MaxVisible {
+				if err := flush(); err != nil {
+					return err
+				}
+				b = b[head:]
+				continue
+			}
+			if len(b) < head+size {
+				return fault.Corruptf("value of %d bytes in %d", size, len(b)-head)
+			}
+			if run == 0 {
+				from = b
+			}
+			run++
+			b = b[head+size:]
+		}
+		if err := flush(); err != nil {
+			return err
+		}
+		if !z.word.HasDef() {
+			def = nil
+		}
+		if err := out.addLevels(z.schema, rep, def, values); err != nil {
+			return err
+		}
+	}
+	if rows != n {
+		return fault.Corruptf("%d rows instead of %d", rows, n)
+	}
+	return nil
+}
+
+// decodeText appends n rows of values of varying width, or lists of such.
+func (z *fullZip) decodeText(b []byte, n int64, out *sink) error {
+	head := z.word.Bytes
+	rows := int64(0)
+	for len(b) > 0 {
+		out.a.reset()
+		rep, def := out.a.levels(batchValues)[:0], out.a.levels(batchValues)[:0]
+		values := 0
+		for len(b) > 0 && len(rep) < batchValues {
+			if len(b) < head {
+				return fault.Corruptf("control word of %d bytes in %d", head, len(b))
+			}
+			r, d := z.word.Parse(b)
+			rep, def = append(rep, r), append(def, d)
+			if r == z.schema.MaxRep {
+				rows++
+			}
+			b = b[head:]
+			if d > z.schema.MaxVisible {
+				continue
+			}
+			values++
+			if d != 0 {
+				if err := out.values.appendEmpty(1); err != nil {
+					return err
+				}
+				continue
+			}
+			if len(b) < z.lenBytes {
+				return fault.Corruptf("length of %d bytes in %d", z.lenBytes, len(b))
+			}
+			size := z.length(b)
+			b = b[z.lenBytes:]
+			if size > uint64(len(b)) {
+				return fault.Corruptf("value of %d bytes in %d", size, len(b))
+			}
+			if err := z.text.append(b[:size], out.values); err != nil {
+				return err
+			}
+			b = b[size:]
+		}
+		if !z.word.HasRep() {
+			rep = nil
+		}
+		if !z.word.HasDef() {
+			def = nil
+		}
+		if err := out.addLevels(z.schema, rep, def, values); err != nil {
+			return err
+		}
+	}
+	if rows != n {
+		return fault.Corruptf("%d rows instead of %d", rows, n)
+	}
+	return nil
+}
+
+func (z *fullZip) length(b []byte) uint64 {
+	switch z.lenBytes {
+	case 1:
+		return uint64(b[0])
+	case 2:
+		return uint64(binary.LittleEndian.Uint16(b))
+	case 4:
+		return uint64(binary.LittleEndian.Uint32(b))
+	}
+	return binary.LittleEndian.Uint64(b)
+}

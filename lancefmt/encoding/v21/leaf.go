@@ -1,0 +1,306 @@
+package v21
+
+import (
+	"context"
+	"sort"
+	"sync"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"lanceflight/internal/fault"
+	"lanceflight/lancefmt/encoding"
+	"lanceflight/lancefmt/encoding/levels"
+	"lanceflight/lancefmt/storage"
+)
+
+// leaf reads one column of the file.
+type leaf struct {
+	src    encoding.Source
+	col    *encoding.Column
+	shape  *shape
+	nested bool // a list, struct or map around it wants the levels
+	pages  []pageState
+}
+
+// pageState is a page once it has been prepared.
+type pageState struct {
+	mu   sync.Mutex
+	page page // nil before
+}
+
+func newLeaf(src encoding.Source, cols []encoding.Column, f encoding.Field, nested bool) (*leaf, error) {
+	if f.Column < 0 || f.Column >= len(cols) {
+		return nil, fault.Corruptf("field %q has no column", f.Name)
+	}
+	s, err := newShape(f.Type)
+	if err != nil {
+		return nil, err
+	}
+	col := &cols[f.Column]
+	return &leaf{src: src, col: col, shape: s, nested: nested, pages: make([]pageState, len(col.Pages))}, nil
+}
+
+// part is what one read wants of one page: rows counted from the page's first.
+type part struct {
+	index  int
+	page   page
+	rows   []encoding.Range
+	bufs   int // buffers of this page among those of the read
+	before int // and before it
+}
+
+// split cuts rows, which ascend, into pages.
+func (l *leaf) split(rows []encoding.Range) ([]part, error) {
+	pages := l.col.Pages
+	var parts []part
+	k := 0
+	for _, r := range rows {
+		if r.Start == r.End {
+			continue
+		}
+		if k < len(pages) && pages[k].FirstRow+pages[k].NumRows <= r.Start {
+			k += sort.Search(len(pages)-k, func(i int) bool { return pages[k+i].FirstRow+pages[k+i].NumRows > r.Start })
+		}
+		for at := r.Start; at < r.End; {
+			for k < len(pages) && pages[k].FirstRow+pages[k].NumRows <= at {
+				k++
+			}
+			if k == len(pages) {
+				return nil, fault.Corruptf("column ends before row %d", at)
+			}
+			p := &pages[k]
+			end := min(r.End, p.FirstRow+p.NumRows)
+			if n := len(parts) - 1; n < 0 || parts[n].index != k {
+				parts = append(parts, part{index: k})
+			}
+			q := &parts[len(parts)-1]
+			q.rows = appendRange(q.rows, encoding.Range{Start: at - p.FirstRow, End: end - p.FirstRow})
+			at = end
+		}
+	}
+	return parts, nil
+}
+
+// appendRange joins ranges that touch.
+func appendRange(rows []encoding.Range, r encoding.Range) []encoding.Range {
+	if n := len(rows) - 1; n >= 0 && rows[n].End == r.Start {
+		rows[n].End = r.End
+		return rows
+	}
+	return append(rows, r)
+}
+
+func (l *leaf) place(err error, page int) error {
+	return fault.Place(err, "", l.col.Index, page, -1)
+}
+
+// prepare prepares the pages that have not been, with one request for all of them.
+func (l *leaf) prepare(ctx context.Context, parts []part) error {
+	type todo struct {
+		part *part
+		bufs int
+	}
+	var list []todo
+	var ranges []storage.Range
+	for i := range parts {
+		p := &parts[i]
+		st := &l.pages[p.index]
+		st.mu.Lock()
+		p.page = st.page
+		st.mu.Unlock()
+		if p.page != nil {
+			continue
+		}
+		pg, err := newPage(&l.col.Pages[p.index], l.shape)
+		if err != nil {
+			return l.place(err, p.index)
+		}
+		p.page = pg
+		meta := pg.metadata()
+		ranges = append(ranges, meta...)
+		list = append(list, todo{p, len(meta)})
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	var bufs []*memory.Buffer
+	if len(ranges) > 0 {
+		var err error
+		if bufs, err = l.src.ReadRanges(ctx, ranges); err != nil {
+			return l.place(err, list[0].part.index)
+		}
+		defer releaseAll(bufs)
+	}
+	meta := bufs
+	for _, t := range list {
+		if err := t.part.page.prepare(ctx, l.src, meta[:t.bufs]); err != nil {
+			t.part.page.close()
+			return l.place(err, t.part.index)
+		}
+		meta = meta[t.bufs:]
+		// Another read may have prepared the page meanwhile: then its state is the one to keep.
+		st := &l.pages[t.part.index]
+		st.mu.Lock()
+		if st.page == nil {
+			st.page = t.part.page
+		} else {
+			t.part.page.close()
+			t.part.page = st.page
+		}
+		st.mu.Unlock()
+	}
+	return nil
+}
+
+// close lets go of what pages keep. No read may be in progress.
+func (l *leaf) close() {
+	for i := range l.pages {
+		if p := l.pages[i].page; p != nil {
+			p.close()
+			l.pages[i].page = nil
+		}
+	}
+}
+
+// column is a decoded leaf: its array and the levels for its parents.
+type column struct {
+	data   arrow.ArrayData
+	levels *levels.Column // nil if the leaf has no parents
+}
+
+// read decodes rows.
+func (l *leaf) read(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (col column, err error) {
+	parts, err := l.split(rows)
+	if err != nil {
+		return column{}, l.place(err, -1)
+	}
+	if err := l.prepare(ctx, parts); err != nil {
+		return column{}, err
+	}
+	var ranges []storage.Range
+	dataBytes := 0
+	for i := range parts {
+		p := &parts[i]
+		p.before = len(ranges)
+		var hint int
+		if ranges, hint, err = p.page.plan(p.rows, ranges); err != nil {
+			return column{}, l.place(err, p.index)
+		}
+		p.bufs = len(ranges) - p.before
+		dataBytes += hint
+	}
+	var bufs []*memory.Buffer
+	if len(ranges) > 0 {
+		if bufs, err = l.src.ReadRanges(ctx, ranges); err != nil {
+			return column{}, l.place(err, -1)
+		}
+		defer releaseAll(bufs)
+	}
+	expect := int(encoding.Count(rows))
+	if l.shape.dictionary == nil && len(parts) == 1 {
+		if data, ok := l.alias(&parts[0], bufs, expect); ok {
+			return column{data: data}, nil
+		}
+	}
+	out := &sink{mem: mem, a: newArena(), nested: l.nested, expect: expect}
+	defer out.release()
+	room := expect
+	if l.nested {
+		room = 0 // items, not rows: their number is known only when they are decoded
+	}
+	if out.values, err = newValues(l.shape, mem, room, dataBytes); err != nil {
+		return column{}, err
+	}
+	for i := range parts {
+		if err := ctx.Err(); err != nil {
+			return column{}, err
+		}
+		p := &parts[i]
+		if err := p.page.decode(p.rows, bufs[p.before:p.before+p.bufs], out); err != nil {
+			return column{}, l.place(err, p.index)
+		}
+	}
+	return l.finish(out, expect)
+}
+
+// alias returns the rows of a page as an array over the source's own bytes, where that is possible.
+func (l *leaf) alias(p *part, bufs []*memory.Buffer, n int) (arrow.ArrayData, bool) {
+	z, ok := p.page.(*fullZip)
+	if !ok || l.nested || !z.schema.Simple() {
+		return nil, false
+	}
+	buf := z.alias(p.rows, bufs)
+	if buf == nil {
+		return nil, false
+	}
+	buf.Retain()
+	v := &values{shape: l.shape, inner: make([]*bitmap, len(l.shape.dims))}
+	v.adopt(buf, n)
+	data, err := v.finish(nil, 0)
+	return data, err == nil
+}
+
+// finish builds the array. The sink is released by the caller.
+func (l *leaf) finish(out *sink, expect int) (column, error) {
+	var col column
+	var validity *memory.Buffer
+	nulls := 0
+	n := out.values.n
+	if !l.nested {
+		if n != expect {
+			return column{}, l.place(fault.Corruptf("%d values for %d rows", n, expect), -1)
+		}
+		if m := out.validity; m != nil {
+			if m.n != n {
+				return column{}, l.place(fault.Corruptf("%d definition levels for %d values", m.n, n), -1)
+			}
+			if m.zeros > 0 {
+				nulls = m.zeros
+				validity = m.b.finish()
+			}
+		}
+	} else {
+		c, err := levels.NewColumn(out.segs)
+		if err != nil {
+			return column{}, l.place(err, -1)
+		}
+		if validity, nulls, err = unravelValidity(c, n, out.mem); err != nil {
+			return column{}, l.place(err, -1)
+		}
+		col.levels = c
+	}
+	data, err := out.values.finish(validity, nulls)
+	if err != nil {
+		return column{}, err
+	}
+	if l.shape.dictionary != nil {
+		plain := data
+		data, err = encodeDictionary(plain, l.shape.dictionary, out.mem)
+		plain.Release()
+		if err != nil {
+			return column{}, err
+		}
+	}
+	col.data = data
+	return col, nil
+}
+
+// unravelValidity unravels the next layer, of n items; validity is nil if there are no NULLs.
+func unravelValidity(c *levels.Column, n int, mem memory.Allocator) (validity *memory.Buffer, nulls int, err error) {
+	if !c.HasNulls() {
+		_, err := c.Validity(nil, n)
+		return nil, 0, err
+	}
+	b := newBytes(mem)
+	defer b.release()
+	bits, err := b.extend((n + 7) / 8)
+	if err != nil {
+		return nil, 0, err
+	}
+	clear(bits)
+	if nulls, err = c.Validity(bits, n); err != nil || nulls == 0 {
+		return nil, 0, err
+	}
+	return b.finish(), nulls, nil
+}

@@ -1,0 +1,333 @@
+package v21
+
+import (
+	"math"
+	"unsafe"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"lanceflight/internal/fault"
+	"lanceflight/lancefmt/encoding/variable"
+)
+
+// values collects the values of a leaf, page after page, in the layout of its Arrow type.
+//
+//	kindFixed     items (bits, if items have one bit) and per list layer the validity of its items
+//	kindVariable  ends of the values, bytes
+//	kindPacked    one values per field
+//	kindNull      a count
+type values struct {
+	shape  *shape
+	mem    memory.Allocator
+	n      int
+	expect int // values to come in all, for exact sizes; 0 if unknown
+
+	items  bytes
+	bits   *bitmap   // instead of items, for items of one bit
+	inner  []*bitmap // per dimension: validity of the items; nil while all are valid
+	ends   bytes     // n+1 offsets, the first 0
+	data   bytes
+	limit  int64 // largest offset
+	fields []*values
+}
+
+// newValues makes room for expect values (0: unknown) and dataBytes bytes of variable-width data.
+func newValues(s *shape, mem memory.Allocator, expect, dataBytes int) (v *values, err error) {
+	v = &values{shape: s, mem: mem, expect: expect}
+	defer func() {
+		if err != nil {
+			v.release()
+		}
+	}()
+	switch s.kind {
+	case kindFixed:
+		v.inner = make([]*bitmap, len(s.dims))
+		if s.itemBits == 1 {
+			v.bits, err = newBitmap(mem, expect*s.perValue)
+			return v, err
+		}
+		v.items = newBytes(mem)
+		if expect > maxBufferBytes/max(1, s.valueBits()/8) {
+			return nil, v.items.reserve(maxBufferBytes+1, true)
+		}
+		err = v.items.reserve(expect*s.valueBits()/8, true)
+	case kindVariable:
+		v.ends, v.data = newBytes(mem), newBytes(mem)
+		v.limit = math.MaxInt32
+		if s.wide {
+			v.limit = math.MaxInt64
+		}
+		if err = v.ends.reserve((expect+1)*v.endBytes(), true); err != nil {
+			return nil, err
+		}
+		first, _ := v.ends.extend(v.endBytes())
+		clear(first)
+		err = v.data.reserve(min(dataBytes, maxBufferBytes), true)
+	case kindPacked:
+		for _, f := range s.fields {
+			field, err := newValues(f, mem, expect, 0)
+			if err != nil {
+				return nil, err
+			}
+			v.fields = append(v.fields, field)
+		}
+	}
+	return v, err
+}
+
+func (v *values) endBytes() int {
+	if v.shape.wide {
+		return 8
+	}
+	return 4
+}
+
+// extend appends n values of kindFixed without inner NULLs and returns their bytes. Items of one bit
+// go through appendBits.
+func (v *values) extend(n int) ([]byte, error) {
+	size := v.shape.valueBits() / 8
+	if size > 0 && n > maxBufferBytes/size {
+		return nil, v.items.reserve(maxBufferBytes+1, true)
+	}
+	dst, err := v.items.extend(n * size)
+	if err != nil {
+		return nil, err
+	}
+	return dst, v.extendInner(n)
+}
+
+// appendBits appends n values of items of one bit, found from bit off of src on.
+func (v *values) appendBits(src []byte, off, n int) error {
+	if err := v.bits.appendBits(src, off, n*v.shape.perValue); err != nil {
+		return err
+	}
+	return v.extendInner(n)
+}
+
+// extendInner counts n more values whose inner items are all valid.
+func (v *values) extendInner(n int) error {
+	items := n
+	for i, dim := range v.shape.dims {
+		items *= dim
+		if v.inner[i] != nil {
+			if err := v.inner[i].appendRun(true, items); err != nil {
+				return err
+			}
+		}
+	}
+	v.n += n
+	return nil
+}
+
+// setInner overwrites the validity of list layer i for the last n values, appended just before: their
+// items' bits are those of src from bit off on.
+func (v *values) setInner(i, n int, src []byte, off int) error {
+	items, before := n, v.n-n
+	for _, dim := range v.shape.dims[:i+1] {
+		items *= dim
+		before *= dim
+	}
+	m := v.inner[i]
+	if m == nil {
+		var err error
+		if m, err = newBitmap(v.mem, before+items); err != nil {
+			return err
+		}
+		v.inner[i] = m
+		if err := m.appendRun(true, before); err != nil {
+			return err
+		}
+	} else {
+		m.truncateOnes(items)
+	}
+	return m.appendBits(src, off, items)
+}
+
+// truncateOnes removes the last n bits, which are all set.
+func (m *bitmap) truncateOnes(n int) {
+	m.n -= n
+	m.b.n = (m.n + 7) / 8
+	if rest := m.n & 7; rest != 0 {
+		m.bytes()[m.b.n-1] &= 1<<rest - 1
+	}
+}
+
+// appendBytes appends one value of kindVariable.
+func (v *values) appendBytes(p []byte) error {
+	if err := v.data.append(p); err != nil {
+		return err
+	}
+	return v.end(1)
+}
+
+// end appends n ends at the current length of the data: the value before it, then empty ones.
+func (v *values) end(n int) error {
+	at := int64(v.data.n)
+	if err := variable.CheckEnd(at, v.limit); err != nil {
+		return err
+	}
+	dst, err := v.ends.extend(n * v.endBytes())
+	if err != nil {
+		return err
+	}
+	if v.shape.wide {
+		for i := range int64s(dst) {
+			int64s(dst)[i] = at
+		}
+	} else {
+		for i := range int32s(dst) {
+			int32s(dst)[i] = int32(at)
+		}
+	}
+	v.n += n
+	return nil
+}
+
+// appendView appends values from..to of a view.
+func (v *values) appendView(view variable.View, from, to int) error {
+	n := to - from
+	dst, err := v.ends.extend(n * v.endBytes())
+	if err != nil {
+		return err
+	}
+	var data []byte
+	if v.shape.wide {
+		_, data, err = variable.Append(view, int64s(dst)[:0:n], int64(v.data.n), from, to, v.limit)
+	} else {
+		_, data, err = variable.Append(view, int32s(dst)[:0:n], int64(v.data.n), from, to, v.limit)
+	}
+	if err != nil {
+		return err
+	}
+	v.n += n
+	return v.data.append(data)
+}
+
+// appendEmpty appends n values that stand for nothing: zeros, empty strings.
+func (v *values) appendEmpty(n int) error {
+	switch v.shape.kind {
+	case kindFixed:
+		if v.bits != nil {
+			if err := v.bits.appendRun(false, n*v.shape.perValue); err != nil {
+				return err
+			}
+			return v.extendInner(n)
+		}
+		dst, err := v.extend(n)
+		clear(dst)
+		return err
+	case kindVariable:
+		return v.end(n)
+	case kindPacked:
+		for _, f := range v.fields {
+			if err := f.appendEmpty(n); err != nil {
+				return err
+			}
+		}
+	}
+	v.n += n
+	return nil
+}
+
+// int32s and int64s view bytes of an Arrow buffer, which is aligned to 64 bytes, as offsets.
+func int32s(b []byte) []int32 {
+	return unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/4)
+}
+
+func int64s(b []byte) []int64 {
+	return unsafe.Slice((*int64)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/8)
+}
+
+func uint16s(b []byte) []uint16 {
+	return unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/2)
+}
+
+// adopt makes buf, which holds exactly n values of kindFixed, the values; v is empty before.
+func (v *values) adopt(buf *memory.Buffer, n int) {
+	v.items.release()
+	v.items = bytes{buf: buf, n: buf.Len()}
+	v.n = n
+}
+
+// finish builds the Arrow data of all values; validity may be nil. It takes over validity and
+// everything v holds. A dictionary type gets plain values here.
+func (v *values) finish(validity *memory.Buffer, nulls int) (data arrow.ArrayData, err error) {
+	defer v.release()
+	defer func() {
+		if validity != nil {
+			validity.Release()
+		}
+	}()
+	switch v.shape.kind {
+	case kindNull:
+		return array.NewData(arrow.Null, v.n, []*memory.Buffer{nil}, nil, v.n, 0), nil
+	case kindVariable:
+		ends, text := v.ends.finish(), v.data.finish()
+		defer ends.Release()
+		defer text.Release()
+		return array.NewData(v.shape.typ, v.n, []*memory.Buffer{validity, ends, text}, nil, nulls, 0), nil
+	case kindPacked:
+		children := make([]arrow.ArrayData, 0, len(v.fields))
+		defer func() {
+			for _, c := range children {
+				c.Release()
+			}
+		}()
+		for _, f := range v.fields {
+			if f.n != v.n {
+				return nil, fault.New(fault.Internal, "packed field has %d values instead of %d", f.n, v.n)
+			}
+			child, err := f.finish(nil, 0)
+			if err != nil {
+				return nil, err
+			}
+			children = append(children, child)
+		}
+		return array.NewData(v.shape.typ, v.n, []*memory.Buffer{validity}, children, nulls, 0), nil
+	}
+	var items *memory.Buffer
+	if v.bits != nil {
+		items = v.bits.b.finish()
+	} else {
+		items = v.items.finish()
+	}
+	defer items.Release()
+	return v.finishLists(v.shape.typ, 0, v.n, validity, nulls, items), nil
+}
+
+// finishLists wraps the items in the fixed-size lists of t, which has the dimensions from depth on.
+func (v *values) finishLists(t arrow.DataType, depth, n int, validity *memory.Buffer, nulls int, items *memory.Buffer) arrow.ArrayData {
+	list, ok := t.(*arrow.FixedSizeListType)
+	if !ok {
+		return array.NewData(t, n, []*memory.Buffer{validity, items}, nil, nulls, 0)
+	}
+	var below *memory.Buffer
+	belowNulls := 0
+	if m := v.inner[depth]; m != nil && m.zeros > 0 {
+		belowNulls = m.zeros
+		below = m.b.finish()
+		defer below.Release()
+	}
+	child := v.finishLists(list.Elem(), depth+1, n*v.shape.dims[depth], below, belowNulls, items)
+	defer child.Release()
+	return array.NewData(t, n, []*memory.Buffer{validity}, []arrow.ArrayData{child}, nulls, 0)
+}
+
+func (v *values) release() {
+	v.items.release()
+	v.ends.release()
+	v.data.release()
+	if v.bits != nil {
+		v.bits.release()
+	}
+	for _, m := range v.inner {
+		if m != nil {
+			m.release()
+		}
+	}
+	for _, f := range v.fields {
+		f.release()
+	}
+}

@@ -1,0 +1,152 @@
+package file
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/stretchr/testify/require"
+
+	"lanceflight/internal/fixtures"
+	"lanceflight/lancefmt/encoding"
+)
+
+// TestAgainstPylance compares every column of every file of the fixtures with what pylance's file
+// reader says, as dumped by a script: LANCEFLIGHT_DUMP names the folder.
+func TestAgainstPylance(t *testing.T) {
+	dump := os.Getenv("LANCEFLIGHT_DUMP")
+	if dump == "" {
+		t.Skip("LANCEFLIGHT_DUMP is not set")
+	}
+	root, _ := fixtures.Dir()
+	want := os.Getenv("ONLY")
+	columns, files := 0, 0
+	failures := map[string]int{}
+	for _, path := range fixtureFiles(t) {
+		rel, _ := filepath.Rel(root, path)
+		if !strings.Contains(rel, want) {
+			continue
+		}
+		b, err := os.ReadFile(filepath.Join(dump, strings.ReplaceAll(rel, "/", "__")+".arrow"))
+		if err != nil {
+			continue
+		}
+		table := readTable(t, b)
+		r := openFixture(t, path)
+		fields, err := r.Fields(context.Background())
+		require.NoError(t, err)
+		files++
+		mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
+		for _, f := range fields {
+			idx := table.Schema().FieldIndices(f.Name)
+			require.Len(t, idx, 1)
+			exp := chunksOf(t, table.Column(idx[0]))
+			if !arrow.TypeEqual(f.Type, exp.DataType()) && strings.HasPrefix(exp.DataType().String(), "struct") && f.Type.ID() == arrow.LARGE_BINARY {
+				f.Type = exp.DataType() // pylance reads blobs as descriptors
+			}
+			cr, err := r.ColumnReader(f)
+			require.NoError(t, err)
+			got, err := cr.Read(context.Background(), []encoding.Range{{Start: 0, End: r.NumRows()}}, mem)
+			major, minor := r.Version()
+			if err != nil {
+				failures[fmt.Sprintf("%d.%d %v", major, minor, err)]++
+				t.Logf("%s column %s %s: %v", rel, f.Name, f.Type, err)
+				continue
+			}
+			if msg := diffArrays(exp, got); msg != "" {
+				failures[fmt.Sprintf("%d.%d differs", major, minor)]++
+				t.Logf("%s column %s %s: %s", rel, f.Name, f.Type, msg)
+			}
+			got.Release()
+			columns++
+		}
+		mem.AssertSize(t, 0)
+	}
+	var keys []string
+	for k, n := range failures {
+		keys = append(keys, fmt.Sprintf("%4d %s", n, k))
+	}
+	sort.Strings(keys)
+	t.Logf("%d files, %d columns", files, columns)
+	if len(keys) > 0 {
+		t.Fatal(strings.Join(keys, "\n"))
+	}
+}
+
+func readTable(t testing.TB, b []byte) arrow.Table {
+	rd, err := ipc.NewFileReader(bytes.NewReader(b))
+	require.NoError(t, err)
+	var recs []arrow.RecordBatch
+	for i := range rd.NumRecords() {
+		rec, err := rd.RecordBatchAt(i)
+		require.NoError(t, err)
+		recs = append(recs, rec)
+	}
+	return array.NewTableFromRecords(rd.Schema(), recs)
+}
+
+func chunksOf(t testing.TB, c *arrow.Column) arrow.Array {
+	chunks := c.Data().Chunks()
+	if len(chunks) == 0 {
+		return array.MakeArrayOfNull(memory.DefaultAllocator, c.DataType(), 0)
+	}
+	a, err := array.Concatenate(chunks, memory.DefaultAllocator)
+	require.NoError(t, err)
+	return a
+}
+
+// diffArrays compares values, not representations: "" if equal.
+func diffArrays(want, got arrow.Array) string {
+	if want.Len() != got.Len() {
+		return fmt.Sprintf("%d rows instead of %d", got.Len(), want.Len())
+	}
+	if want.NullN() != got.NullN() && want.DataType().ID() != arrow.NULL {
+		return fmt.Sprintf("%d NULLs instead of %d", got.NullN(), want.NullN())
+	}
+	for i := range want.Len() {
+		if w, g := text(want, i), text(got, i); w != g {
+			return fmt.Sprintf("row %d is %.200s instead of %.200s", i, g, w)
+		}
+	}
+	return ""
+}
+
+func text(a arrow.Array, i int) string {
+	if a.IsNull(i) {
+		return "NULL"
+	}
+	switch a := a.(type) {
+	case array.ExtensionArray:
+		return text(a.Storage(), i)
+	case *array.Dictionary:
+		return text(a.Dictionary(), a.GetValueIndex(i))
+	case *array.Struct:
+		s := "{"
+		for f := range a.NumField() {
+			s += text(a.Field(f), i) + ","
+		}
+		return s + "}"
+	case array.ListLike:
+		lo, hi := a.ValueOffsets(i)
+		if m, ok := a.(*array.Map); ok {
+			lo, hi = m.ValueOffsets(i)
+		}
+		var b strings.Builder
+		b.WriteByte('[')
+		for ; lo < hi; lo++ {
+			b.WriteString(text(a.ListValues(), int(lo)))
+			b.WriteByte(',')
+		}
+		return b.String() + "]"
+	}
+	return a.ValueStr(i)
+}
