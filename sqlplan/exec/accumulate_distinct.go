@@ -8,9 +8,10 @@ import (
 	"lanceflight/sqlplan/exec/kernel"
 )
 
-// distinctSet tells the rows that show a new (group, arguments). Rows that do not count, and rows with a
-// NULL argument, are never new: SQL's DISTINCT aggregates skip NULLs.
+// distinctSet tells the rows that show a new (group, arguments). Rows that do not count are never new, and
+// neither are rows with a NULL argument unless nulls is set: DISTINCT aggregates skip NULLs, but for array_agg.
 type distinctSet struct {
+	nulls   bool
 	groups  *grouper // over group number and arguments; over the arguments alone until group 1 exists
 	types   []arrow.DataType
 	single  bool // only group 0 so far, and groups has no group column
@@ -38,15 +39,17 @@ func (d *distinctSet) start(ungrouped bool) {
 	d.groups = newGrouper(types)
 }
 
-// fresh returns the arguments and groups of the new rows; the caller releases the arrays.
+// add returns the arguments and groups of the new rows; the caller releases the arrays.
 func (d *distinctSet) add(args []arrow.Array, groups []int32, rows int, ungrouped bool) (kept []arrow.Array, of []int32, err error) {
 	d.start(ungrouped)
 	d.rows, d.numbers = d.rows[:0], d.numbers[:0]
 	in := aggInput{args: args, rows: rows, groups: groups}
-	in.counted(func(r int, g int32) {
-		d.rows = append(d.rows, int32(r))
-		d.numbers = append(d.numbers, g)
-	})
+	for r := range rows {
+		if g := in.group(r); g >= 0 && (d.nulls || !in.anyNull(r)) {
+			d.rows = append(d.rows, int32(r))
+			d.numbers = append(d.numbers, g)
+		}
+	}
 	if len(d.rows) == 0 {
 		return nil, nil, nil
 	}
@@ -111,7 +114,11 @@ type distinctChunk struct {
 }
 
 func newDistinctAccumulator(inner accumulator, types []arrow.DataType, env *Env) accumulator {
-	return &distinctAcc{inner: inner, set: newDistinctSet(types, env.Mem)}
+	set := newDistinctSet(types, env.Mem)
+	if l, ok := inner.(*listAcc); ok {
+		set.nulls = !l.skip
+	}
+	return &distinctAcc{inner: inner, set: set}
 }
 
 func (d *distinctAcc) resize(n int) { d.inner.resize(n) }

@@ -6,6 +6,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
+	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/exec/kernel"
 )
 
@@ -232,4 +233,34 @@ func (g *grouper) values() int {
 		return n - 1
 	}
 	return n
+}
+
+// lookup returns the number of each row, -1 for rows that were not assigned one. It does not change the
+// grouper, and may be called from several goroutines.
+func (g *grouper) lookup(cols []arrow.Array, rows int) ([]int32, error) {
+	ids := make([]int32, rows)
+	switch {
+	case g.words != nil:
+		words, ok := kernel.Normalise(cols[0], nil)
+		if !ok {
+			return nil, fault.New(fault.Internal, "looking up %s among words", cols[0].DataType())
+		}
+		for r, w := range words {
+			ids[r] = g.words.Lookup(w)
+		}
+	case g.text != nil:
+		value := textOf(cols[0])
+		for r := range ids {
+			ids[r] = g.text.Lookup(value(r))
+		}
+	default:
+		var keys kernel.Keys
+		if err := keys.Encode(cols, nil, rows); err != nil {
+			return nil, err
+		}
+		for r := range ids {
+			ids[r] = g.keys.Lookup(keys.Row(r))
+		}
+	}
+	return ids, nil
 }

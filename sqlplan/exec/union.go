@@ -48,13 +48,13 @@ func (u *unionOp) splits() bool {
 	return false
 }
 
-// each drives one input after the other, each in parallel. The positions of an input start behind
-// the last of the one before.
+// each drives one input after the other, each in parallel. The positions of an input start with the
+// morsel behind the last of the one before.
 func (u *unionOp) each(ctx context.Context, fn eachFunc) error {
 	var last atomic.Int64
 	stopped := atomic.Bool{}
 	for _, in := range u.inputs {
-		first := position(last.Load())
+		first := position((last.Load()>>32 + 1) << 32)
 		err := each(ctx, in, func(ctx context.Context, worker int, at position, b arrow.RecordBatch) error {
 			out, err := makeBatch(u.schema, b.Columns(), b.NumRows())
 			if err != nil {

@@ -196,3 +196,17 @@ func (t *BytesTable) IsNull(id int) bool { return int32(id+1) == t.null }
 
 // HasNull reports whether the NULL key is there.
 func (t *BytesTable) HasNull() bool { return t.null != 0 }
+
+// Lookup returns the number of key, or -1.
+func (t *WordTable) Lookup(key uint64) int32 {
+	mask := uint64(len(t.slots) - 1)
+	for i := t.slot(key); ; i++ {
+		s := &t.slots[i&mask]
+		if s.id == 0 {
+			return -1
+		}
+		if s.key == key {
+			return s.id - 1
+		}
+	}
+}
