@@ -44,6 +44,8 @@ type Scan struct {
 	Unordered bool      // the parent does not care about row order
 	// EstimatedRows is the planner's guess of survivors; -1 = unknown.
 	EstimatedRows int64
+	// Search are the knobs for a vector search that this scan may become; the executor ignores them.
+	Search SearchOptions
 }
 
 // ScanCol is a column read from storage: Source is its name in the snapshot's schema, or one of the
@@ -195,6 +197,19 @@ type Plan struct {
 	Params []ParamInfo
 	// Subplans fill slots len(Params)…, in order: each may use the slots before it.
 	Subplans []Subplan
+	// Pins are the versions of the snapshots that the plan reads, by table and reference as written
+	// in the statement ("train", "train@v1"); given to Bind again, the same snapshots are read.
+	Pins map[string]uint64
+	// Explain is set for EXPLAIN: Root and Subplans are those of the statement it explains.
+	Explain *Explain
+	// Changes is not nil for SET, RESET and USE, which return no rows (Root is nil): the new value
+	// of each setting, nil for its default.
+	Changes map[string]*string
+}
+
+// Explain says how a plan is to be shown instead of its rows.
+type Explain struct {
+	Analyze, Verbose, JSON bool
 }
 
 // ParamInfo describes a parameter of the statement.

@@ -1,0 +1,116 @@
+package sqlplan
+
+import (
+	"context"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"lanceflight/internal/fault"
+	"lanceflight/sqlplan/catalog"
+	"lanceflight/sqlplan/exec"
+	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/logical"
+	"lanceflight/sqlplan/parse"
+)
+
+// Options configure an Engine; zero values mean the defaults written behind them.
+type Options struct {
+	Mem              memory.Allocator // memory.DefaultAllocator
+	MemoryLimitBytes int64            // of one statement; 0 = none. lance.memory_limit can only lower it
+	IndexCacheBytes  int64            // partitions and centroids of vector indices kept in memory: 256 MiB
+	Workers          int              // goroutines per operator that splits its work: GOMAXPROCS
+	Version          string           // of the product, for SELECT version(): "dev"
+}
+
+const defaultIndexCacheBytes = 256 << 20
+
+// Engine plans and runs statements over the tables of a catalog.
+type Engine struct {
+	cat     *catalog.Catalog
+	opts    Options
+	indexes *exec.IndexCache
+}
+
+// NewEngine makes an engine. The catalog stays the caller's to close, after the last stream.
+func NewEngine(cat *catalog.Catalog, o Options) *Engine {
+	if o.Mem == nil {
+		o.Mem = memory.DefaultAllocator
+	}
+	if o.IndexCacheBytes == 0 {
+		o.IndexCacheBytes = defaultIndexCacheBytes
+	}
+	if o.Version == "" {
+		o.Version = "dev"
+	}
+	return &Engine{cat: cat, opts: o, indexes: exec.NewIndexCache(o.IndexCacheBytes)}
+}
+
+// Session is what a statement sees of its connection. The engine does not keep or change it.
+type Session struct {
+	Settings map[string]string // values that CheckSetting accepted, by name; absent ones have their default
+	User     string            // for current_user
+}
+
+// Prepare parses and plans a statement. pins are versions to read, by the names of Prepared.Pins; nil
+// reads the current ones. Errors show the place in the text.
+func (e *Engine) Prepare(ctx context.Context, s Session, sql string, pins map[string]uint64) (*Prepared, error) {
+	stmt, err := parse.Parse(sql)
+	if err != nil {
+		return nil, fault.WithSQL(err, sql)
+	}
+	session := logical.Session{Values: s.Settings, Version: e.opts.Version, User: s.User}
+	plan, err := logical.Bind(ctx, stmt, logical.BindEnv{
+		Catalog: e.cat, Session: session, Pins: pins, IndexMetric: e.indexes.Metric, Mem: e.opts.Mem,
+	})
+	if err != nil {
+		return nil, fault.WithSQL(err, sql)
+	}
+	p := &Prepared{engine: e, session: session, sql: sql, plan: plan}
+	switch {
+	case plan.Changes != nil:
+		p.schema = arrow.NewSchema(nil, nil)
+	case plan.Explain != nil:
+		p.schema = explainSchema
+	default:
+		p.schema = resultSchema(plan.Root.Columns())
+	}
+	return p, nil
+}
+
+// Prepared is a planned statement.
+type Prepared struct {
+	engine  *Engine
+	session logical.Session
+	sql     string
+	plan    *logical.Plan
+	schema  *arrow.Schema
+}
+
+// Schema is the schema of the result, and of every batch of it; without fields for a statement that
+// is no query.
+func (p *Prepared) Schema() *arrow.Schema { return p.schema }
+
+// IsQuery reports whether the statement returns rows. SET, RESET and USE do not.
+func (p *Prepared) IsQuery() bool { return p.plan.Changes == nil }
+
+// SQL is the statement's text.
+func (p *Prepared) SQL() string { return p.sql }
+
+// Pins are the versions the statement reads, by the name of the table, with "@" and the version, tag or
+// time behind it if the statement names one.
+func (p *Prepared) Pins() map[string]uint64 {
+	pins := make(map[string]uint64, len(p.plan.Pins))
+	for k, v := range p.plan.Pins {
+		pins[k] = v
+	}
+	return pins
+}
+
+// Plan is the plan, for tests and tools. It is shared; do not change it.
+func (p *Prepared) Plan() *logical.Plan { return p.plan }
+
+// ExecOptions are what an execution adds to a plan.
+type ExecOptions struct {
+	Params []expr.Literal // one per parameter, of its type, as ParamsFromRecord makes them
+}

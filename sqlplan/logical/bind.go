@@ -1,0 +1,250 @@
+package logical
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"lanceflight/internal/fault"
+	"lanceflight/lancefmt"
+	"lanceflight/sqlplan/catalog"
+	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/parse"
+	"lanceflight/vecindex"
+)
+
+// BindEnv is what binding needs besides the statement.
+type BindEnv struct {
+	Catalog *catalog.Catalog
+	Session Session
+	// Pins are versions to read instead of the current ones, by the names of Plan.Pins; nil for a
+	// statement that is planned for the first time.
+	Pins map[string]uint64
+	// IndexMetric tells the metric of a vector index. nil = vector searches are exact.
+	IndexMetric func(context.Context, *lancefmt.Snapshot, *lancefmt.Index) (vecindex.Metric, error)
+	// Mem holds the batches of Records nodes; nil = memory.DefaultAllocator.
+	Mem memory.Allocator
+	// Unoptimized leaves the rewrites out, for tests.
+	Unoptimized bool
+}
+
+// Bind resolves names and types of a statement and returns its plan, rewritten. Snapshots are pinned
+// here: whatever is committed later, the plan reads the same rows. Errors point into the statement
+// (fault.At) and wait for its text (fault.WithSQL).
+//
+// Parameters take their types from what surrounds them. That needs two passes where a parameter
+// stands in several places: the first collects the types, the second binds with their common type. A
+// parameter that nothing decides is text, as in PostgreSQL.
+func Bind(ctx context.Context, stmt parse.Statement, env BindEnv) (*Plan, error) {
+	if env.Mem == nil {
+		env.Mem = memory.DefaultAllocator
+	}
+	snaps := map[string]*lancefmt.Snapshot{}
+	var types []arrow.DataType
+	for pass := 0; ; pass++ {
+		search := env.Session.searchOptions()
+		b := &binder{
+			ctx: ctx, env: env, snaps: snaps, paramTypes: types, hints: &search, pins: map[string]uint64{},
+			cols: map[expr.ColID]Col{}, colPos: map[expr.ColID]parse.Pos{}, search: map[expr.ColID]SearchOptions{},
+		}
+		plan, err := b.statement(stmt)
+		if err != nil {
+			return nil, err
+		}
+		if plan.Root == nil || plan.Changes != nil {
+			return plan, nil
+		}
+		plan.Subplans, plan.Pins = b.subplans, b.pins
+		next, settled, err := b.settleParams(plan)
+		if err != nil {
+			return nil, err
+		}
+		if !settled && pass < maxBindPasses {
+			types = next
+			continue
+		}
+		for _, t := range next {
+			plan.Params = append(plan.Params, ParamInfo{Type: t})
+		}
+		plan = placeSubplans(plan)
+		if !env.Unoptimized {
+			if plan, err = b.rewrite(plan); err != nil {
+				return nil, err
+			}
+		}
+		return plan, nil
+	}
+}
+
+// maxBindPasses bounds the passes that settle parameter types; types only ever widen, so two are
+// enough unless a parameter decides the type of another one.
+const maxBindPasses = 4
+
+// binder is the state of one pass over one statement.
+type binder struct {
+	ctx   context.Context
+	env   BindEnv
+	snaps map[string]*lancefmt.Snapshot // by name in pins
+	pins  map[string]uint64
+
+	nextCol  expr.ColID
+	params   int
+	subplans []Subplan // slots are subplanSlot + index until placeSubplans
+	// paramTypes are the types the pass before found; nil or short where nothing is known.
+	paramTypes []arrow.DataType
+
+	cols   map[expr.ColID]Col       // every column made
+	colPos map[expr.ColID]parse.Pos // where a column was last named, for messages
+	// search are knobs given in the options string of a distance function, by the vector column.
+	search map[expr.ColID]SearchOptions
+	// hints are the knobs of the query block being bound: session settings, then its hints.
+	hints          *SearchOptions
+	ctes           *cteScope
+	depth, inlined int
+}
+
+// subplanSlot is where provisional slots of subplans begin: the number of parameters is known only
+// at the end.
+const subplanSlot = 1 << 24
+
+func (b *binder) newCol(name string, t arrow.DataType, nullable bool) Col {
+	b.nextCol++
+	c := Col{ID: b.nextCol, Name: name, Type: t, Nullable: nullable}
+	b.cols[c.ID] = c
+	return c
+}
+
+// statement binds any statement.
+func (b *binder) statement(stmt parse.Statement) (*Plan, error) {
+	switch s := stmt.(type) {
+	case *parse.Query:
+		rel, err := b.query(s, nil)
+		if err != nil {
+			return nil, err
+		}
+		return &Plan{Root: rel.node}, nil
+	case *parse.Explain:
+		switch s.Statement.(type) {
+		case *parse.Query, *parse.Show, *parse.Describe:
+		default:
+			return nil, fault.At(fault.Unsupported, int(s.Pos), "EXPLAIN of a statement that is not a query")
+		}
+		plan, err := b.statement(s.Statement)
+		if err != nil {
+			return nil, err
+		}
+		plan.Explain = &Explain{Analyze: s.Analyze, Verbose: s.Verbose, JSON: s.JSON}
+		return plan, nil
+	case *parse.Show:
+		return b.show(s)
+	case *parse.Describe:
+		return b.describe(s)
+	case *parse.Set:
+		return b.set(s)
+	case *parse.Use:
+		return b.use(s)
+	case *parse.Unsupported:
+		return nil, fault.At(fault.Unsupported, int(s.Pos), "%s: %s", s.What, instead(s.What))
+	}
+	return nil, fault.New(fault.Internal, "statement %T has no binding", stmt)
+}
+
+// instead says what a user can do where a statement is not supported.
+func instead(what string) string {
+	switch what {
+	case "BEGIN", "COMMIT", "ROLLBACK", "START TRANSACTION", "START", "END", "SAVEPOINT", "RELEASE", "ABORT":
+		return "there are no transactions; each statement reads one snapshot of each table"
+	}
+	return "tables are read-only here; write them with Lance itself, and the next statement sees the new version"
+}
+
+// settleParams compares the types that a pass has given each parameter with those it started from. The
+// second result says that nothing is left to do.
+func (b *binder) settleParams(plan *Plan) ([]arrow.DataType, bool, error) {
+	types := make([]arrow.DataType, b.params)
+	settled := true
+	var conflict error
+	note := func(e expr.Expr) {
+		expr.Walk(e, func(x expr.Expr) bool {
+			p, ok := x.(*expr.Param)
+			if !ok || p.Slot >= subplanSlot {
+				return true
+			}
+			have := types[p.Slot]
+			switch {
+			case p.T == nil || p.T.ID() == arrow.NULL:
+				settled = false
+			case have == nil:
+				types[p.Slot] = p.T
+			case !arrow.TypeEqual(have, p.T):
+				settled = false
+				common, err := expr.CommonType(have, p.T)
+				if err != nil {
+					conflict = fault.New(fault.InvalidArgument, "parameter $%d stands for %s in one place and for %s in another; use two parameters, or cast it", p.Slot+1, expr.TypeName(have), expr.TypeName(p.T))
+				}
+				types[p.Slot] = common
+			}
+			return true
+		})
+	}
+	for _, root := range planRoots(plan) {
+		walkNodes(root, func(n Node) { visitExprs(n, note) })
+	}
+	if conflict != nil {
+		return nil, false, conflict
+	}
+	for i, t := range types {
+		if t != nil {
+			continue
+		}
+		// Nothing decides: text; or decided before, by something that is gone from the plan.
+		types[i] = arrow.BinaryTypes.String
+		if i < len(b.paramTypes) && b.paramTypes[i] != nil {
+			types[i] = b.paramTypes[i]
+		}
+	}
+	return types, settled, nil
+}
+
+func planRoots(p *Plan) []Node {
+	roots := []Node{p.Root}
+	for _, s := range p.Subplans {
+		roots = append(roots, s.Root)
+	}
+	return roots
+}
+
+// placeSubplans gives subplans their slots behind the parameters.
+func placeSubplans(p *Plan) *Plan {
+	move := func(root Node) Node {
+		return mapNodes(root, func(n Node) Node {
+			return mapExprs(n, func(e expr.Expr) expr.Expr {
+				return expr.Rewrite(e, func(x expr.Expr) expr.Expr {
+					if q, ok := x.(*expr.Param); ok && q.Slot >= subplanSlot {
+						return &expr.Param{Slot: q.Slot - subplanSlot + len(p.Params), T: q.T}
+					}
+					return x
+				})
+			})
+		})
+	}
+	out := *p
+	out.Root = move(p.Root)
+	out.Subplans = make([]Subplan, len(p.Subplans))
+	for i, s := range p.Subplans {
+		out.Subplans[i] = Subplan{Slot: len(p.Params) + i, Root: move(s.Root), Type: s.Type}
+	}
+	return &out
+}
+
+// unsupported makes the error for a clause that is legal and not done here.
+func unsupported(pos parse.Pos, format string, args ...any) error {
+	return fault.At(fault.Unsupported, int(pos), "%s", fmt.Sprintf(format, args...))
+}
+
+// invalid makes the error for a clause that is wrong.
+func invalid(pos parse.Pos, format string, args ...any) error {
+	return fault.At(fault.InvalidArgument, int(pos), "%s", fmt.Sprintf(format, args...))
+}

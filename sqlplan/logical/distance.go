@@ -1,0 +1,182 @@
+package logical
+
+import (
+	"math"
+	"strconv"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/parse"
+	"lanceflight/vecindex"
+)
+
+// distanceFn is a function that compares two vectors.
+type distanceFn struct {
+	name   string // primary name in package expr
+	metric vecindex.Metric
+	// negated says that the larger value is the nearer one: inner_product.
+	negated bool
+}
+
+var (
+	l2Distance     = distanceFn{name: "l2_distance", metric: vecindex.L2}
+	cosineDistance = distanceFn{name: "cosine_distance", metric: vecindex.Cosine}
+	negativeDot    = distanceFn{name: "negative_inner_product", metric: vecindex.Dot}
+	innerProduct   = distanceFn{name: "inner_product", metric: vecindex.Dot, negated: true}
+)
+
+// distanceOps are the operators, as pgvector has them.
+var distanceOps = map[string]distanceFn{"<->": l2Distance, "<=>": cosineDistance, "<#>": negativeDot}
+
+// distanceFunctions are the functions by all their names: pgvector's and DuckDB's.
+var distanceFunctions = map[string]distanceFn{
+	"l2_distance": l2Distance, "array_distance": l2Distance, "list_distance": l2Distance,
+	"cosine_distance": cosineDistance, "array_cosine_distance": cosineDistance, "list_cosine_distance": cosineDistance,
+	"negative_inner_product": negativeDot, "array_negative_inner_product": negativeDot, "list_negative_inner_product": negativeDot,
+	"inner_product": innerProduct, "array_inner_product": innerProduct, "list_inner_product": innerProduct,
+	"array_dot_product": innerProduct, "list_dot_product": innerProduct, "dot_product": innerProduct,
+}
+
+// vectorDim returns the dimension of a vector type: a fixed-size list of floats.
+func vectorDim(t arrow.DataType) (int, bool) {
+	f, ok := t.(*arrow.FixedSizeListType)
+	if !ok {
+		return 0, false
+	}
+	switch f.Elem().ID() {
+	case arrow.FLOAT16, arrow.FLOAT32, arrow.FLOAT64:
+		return int(f.Len()), true
+	}
+	return 0, false
+}
+
+// vectorType is the type of query vectors.
+func vectorType(dim int) arrow.DataType {
+	return arrow.FixedSizeListOf(int32(dim), arrow.PrimitiveTypes.Float32)
+}
+
+// distance binds a distance operator or function. One side tells the dimension; a literal, a text or
+// a parameter on the other side is a vector of that dimension.
+func (b *binder) distance(d distanceFn, args []parse.Expr, c exprCtx, pos parse.Pos) (expr.Expr, error) {
+	if len(args) < 2 || len(args) > 3 {
+		return nil, invalid(pos, "%s takes two vectors and an optional string of options, got %d arguments", d.name, len(args))
+	}
+	xs := make([]expr.Expr, 2)
+	dim := -1
+	for i := range xs {
+		switch args[i].(type) {
+		case *parse.Vector, *parse.String, *parse.Param:
+			continue // once the dimension is known
+		}
+		x, err := b.expr(args[i], c)
+		if err != nil {
+			return nil, err
+		}
+		xs[i] = x
+		n, ok := vectorDim(x.Type())
+		if !ok {
+			continue
+		}
+		if dim >= 0 && n != dim {
+			return nil, invalid(pos, "%s compares vectors of %d and %d dimensions", d.name, dim, n)
+		}
+		dim = n
+	}
+	for i := range xs {
+		if v, ok := args[i].(*parse.Vector); ok && dim < 0 {
+			dim = len(v.Values)
+		}
+	}
+	for i := range xs {
+		if xs[i] != nil {
+			continue
+		}
+		if dim < 0 {
+			if xs[1-i] != nil {
+				// A list column has no dimension; the function compares the lengths row by row.
+				x, err := b.expr(args[i], c)
+				if err != nil {
+					return nil, err
+				}
+				xs[i] = x
+				continue
+			}
+			return nil, invalid(pos, "%s cannot tell the dimension of its vectors: cast one of them, such as %s::FLOAT[768]", d.name, outputName(args[i]))
+		}
+		x, _, err := b.vectorText(args[i], dim, c)
+		if err != nil {
+			return nil, err
+		}
+		xs[i] = x
+	}
+	if len(args) == 3 {
+		if err := b.distanceOptions(args[2], xs); err != nil {
+			return nil, err
+		}
+	}
+	x, err := expr.NewCall(d.name, xs)
+	return x, place(err, pos)
+}
+
+// vectorText binds what stands for a vector of a known dimension without having its type: a list of
+// numbers, a text, or a parameter. ok is false for other expressions.
+func (b *binder) vectorText(e parse.Expr, dim int, c exprCtx) (x expr.Expr, ok bool, err error) {
+	switch e := e.(type) {
+	case *parse.Vector:
+		if len(e.Values) != dim {
+			return nil, true, invalid(e.Pos, "the vector has %d dimensions, %d are needed here", len(e.Values), dim)
+		}
+		values := make([]float32, dim)
+		for i, v := range e.Values {
+			if values[i] = float32(v); math.IsInf(float64(values[i]), 0) {
+				return nil, true, invalid(e.Pos, "item %d of the vector, %s, is out of the range of FLOAT", i+1, strconv.FormatFloat(v, 'g', -1, 64))
+			}
+		}
+		return expr.NewLiteral(values, vectorType(dim)), true, nil
+	case *parse.String:
+		values, err := expr.VectorOf(expr.Literal{Value: e.Value, T: arrow.BinaryTypes.String}, dim)
+		if err != nil {
+			return nil, true, place(err, e.Pos)
+		}
+		return expr.NewLiteral(values, vectorType(dim)), true, nil
+	case *parse.Param:
+		x, err := b.param(e)
+		if err != nil {
+			return nil, true, err
+		}
+		if x.Type().ID() == arrow.NULL {
+			return expr.WithParamType(x, vectorType(dim)), true, nil
+		}
+		return x, true, nil
+	}
+	return nil, false, nil
+}
+
+// distanceOptions reads the third argument of a distance function. It holds for searches of the
+// column that the function reads.
+func (b *binder) distanceOptions(arg parse.Expr, xs []expr.Expr) error {
+	s, ok := arg.(*parse.String)
+	if !ok {
+		return invalid(arg.Position(), "the options of a distance function are a text literal such as 'nprobes=20, refine_factor=10'")
+	}
+	o := *b.hints
+	if err := o.parse(s.Value); err != nil {
+		return place(err, s.Pos)
+	}
+	for _, x := range xs {
+		for _, id := range expr.Columns(x) {
+			b.search[id] = o
+		}
+	}
+	return nil
+}
+
+// numberExpr writes a value of a vector literal back as the number it was.
+func numberExpr(v float64, pos parse.Pos) parse.Expr {
+	n := &parse.Number{Text: strconv.FormatFloat(math.Abs(v), 'f', -1, 64), Pos: pos}
+	if v < 0 {
+		return &parse.Unary{Op: "-", X: n, Pos: pos}
+	}
+	return n
+}

@@ -1,0 +1,172 @@
+package logical
+
+import (
+	"lanceflight/sqlplan/expr"
+)
+
+// pruneColumns takes out columns that nothing above reads: from projections, aggregations, takes, and
+// in the end from what scans read. Columns that only a scan's filter needs stay in Read, not in Out.
+//
+//	Aggregate count(*)                    Aggregate count(*)
+//	  Project key, url           ->         LanceScan, no columns, filter: width > 512
+//	    LanceScan of 17 columns, filter: width > 512
+func pruneColumns(root Node) Node {
+	need := map[expr.ColID]bool{}
+	for _, c := range root.Columns() {
+		need[c.ID] = true
+	}
+	return prune(root, need, true)
+}
+
+// prune returns n with at least the columns in need; exact says that columns and their order must stay
+// as they are, because the parent knows them by position.
+func prune(n Node, need map[expr.ColID]bool, exact bool) Node {
+	reads := func(exprs ...expr.Expr) {
+		for _, id := range expr.Columns(exprs...) {
+			need[id] = true
+		}
+	}
+	switch n := n.(type) {
+	case *Scan:
+		c := *n
+		filter := idSet(expr.Columns(n.Filter))
+		c.Read, c.Out = nil, nil
+		for _, x := range n.Out {
+			if need[x.ID] {
+				c.Out = append(c.Out, x)
+			}
+		}
+		for _, x := range n.Read {
+			if need[x.ID] || filter[x.ID] {
+				c.Read = append(c.Read, x)
+			}
+		}
+		return &c
+	case *VectorSearch:
+		c := *n
+		filter := idSet(expr.Columns(n.Filter))
+		c.Read = nil
+		for _, x := range n.Read {
+			if filter[x.ID] {
+				c.Read = append(c.Read, x)
+			}
+		}
+		return &c
+	case *Take:
+		c := *n
+		c.Fetch, c.Out = nil, nil
+		for _, x := range n.Fetch {
+			if need[x.ID] {
+				c.Fetch = append(c.Fetch, x)
+			}
+		}
+		for _, x := range n.Out {
+			if need[x.ID] {
+				c.Out = append(c.Out, x)
+			}
+		}
+		below := map[expr.ColID]bool{n.RowAddr: true}
+		for _, x := range c.Out {
+			below[x.ID] = true
+		}
+		c.Input = prune(n.Input, below, false)
+		if len(c.Fetch) == 0 && !exact {
+			return c.Input
+		}
+		return &c
+	case *Project:
+		c := *n
+		c.Exprs = nil
+		below := map[expr.ColID]bool{}
+		for _, e := range n.Exprs {
+			if exact || need[e.Col.ID] {
+				c.Exprs = append(c.Exprs, e)
+				for _, id := range expr.Columns(e.Expr) {
+					below[id] = true
+				}
+			}
+		}
+		c.Input = prune(n.Input, below, false)
+		if len(c.Exprs) == 0 || sameColumns(c.Exprs, c.Input.Columns(), exact) {
+			return c.Input
+		}
+		return &c
+	case *Aggregate:
+		c := *n
+		c.Aggs = nil
+		below := map[expr.ColID]bool{}
+		for i, a := range n.Aggs {
+			// One aggregate stays where nothing else would make the row.
+			last := i == len(n.Aggs)-1 && len(c.Aggs) == 0 && len(n.Groups) == 0
+			if !exact && !need[a.Col.ID] && !last {
+				continue
+			}
+			c.Aggs = append(c.Aggs, a)
+			for _, id := range expr.Columns(append([]expr.Expr{a.Filter}, a.Args...)...) {
+				below[id] = true
+			}
+		}
+		for _, g := range n.Groups {
+			for _, id := range expr.Columns(g.Expr) {
+				below[id] = true
+			}
+		}
+		c.Input = prune(n.Input, below, false)
+		return &c
+	case *Filter:
+		reads(n.Cond)
+		return &Filter{Input: prune(n.Input, need, exact), Cond: n.Cond}
+	case *Sort:
+		for _, k := range n.Keys {
+			reads(k.Expr)
+		}
+		c := *n
+		c.Input = prune(n.Input, need, exact)
+		return &c
+	case *Limit:
+		c := *n
+		c.Input = prune(n.Input, need, exact)
+		return &c
+	case *Distinct:
+		if n.On != nil {
+			for _, id := range n.On {
+				need[id] = true
+			}
+			return &Distinct{Input: prune(n.Input, need, exact), On: n.On}
+		}
+		all := map[expr.ColID]bool{}
+		for _, c := range n.Columns() {
+			all[c.ID] = true
+		}
+		return &Distinct{Input: prune(n.Input, all, true)}
+	}
+	// Columns of the others are known by position.
+	in := n.Inputs()
+	out := make([]Node, len(in))
+	for i, x := range in {
+		all := map[expr.ColID]bool{}
+		for _, c := range x.Columns() {
+			all[c.ID] = true
+		}
+		out[i] = prune(x, all, true)
+	}
+	return n.WithInputs(out)
+}
+
+// sameColumns reports whether a projection only passes columns on. If names and places count, they
+// must be the same too.
+func sameColumns(exprs []NamedExpr, in []Col, exact bool) bool {
+	if exact && len(exprs) != len(in) {
+		return false
+	}
+	for i, e := range exprs {
+		c, ok := e.Expr.(*expr.Column)
+		if !ok || c.ID != e.Col.ID {
+			return false
+		}
+		if exact && (in[i].ID != e.Col.ID || in[i].Name != e.Col.Name) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,83 @@
+package logical
+
+import (
+	"lanceflight/sqlplan/expr"
+)
+
+// rewrite runs the rewrites over every root of a plan, each in its own file:
+//
+//	fold_constants      WHERE 1 = 0 reads nothing
+//	push_limit          LIMIT below projections, into scans
+//	push_filter         WHERE into the scan, through projections, sorts, unions, groups
+//	vector_search       ORDER BY distance LIMIT k becomes a search
+//	limit_to_topk       ORDER BY … LIMIT k keeps k rows, and reads wide columns for those only
+//	count_metadata      count(*) of a table is known without reading
+//	prune_columns       nothing is read that nothing uses
+//	order_conjuncts     cheap conditions before dear ones
+func (b *binder) rewrite(p *Plan) (*Plan, error) {
+	out := *p
+	var err error
+	if out.Root, err = b.rewriteRoot(p.Root); err != nil {
+		return nil, err
+	}
+	out.Subplans = make([]Subplan, len(p.Subplans))
+	for i, s := range p.Subplans {
+		if s.Root, err = b.rewriteRoot(s.Root); err != nil {
+			return nil, err
+		}
+		out.Subplans[i] = s
+	}
+	return &out, nil
+}
+
+func (b *binder) rewriteRoot(n Node) (Node, error) {
+	n = foldConstants(n)
+	n = pushFilters(n)
+	n = pushLimits(n)
+	n, err := b.searchVectors(n)
+	if err != nil {
+		return nil, err
+	}
+	n = b.limitToTopK(n)
+	n = pruneColumns(n)
+	n = countFromMetadata(n)
+	return orderConjuncts(n), nil
+}
+
+// conjuncts are the operands of the AND at the top of e, or e itself.
+func conjuncts(e expr.Expr) []expr.Expr {
+	if e == nil {
+		return nil
+	}
+	if l, ok := e.(*expr.Logic); ok && l.Op == "AND" {
+		var out []expr.Expr
+		for _, a := range l.Args {
+			out = append(out, conjuncts(a)...)
+		}
+		return out
+	}
+	return []expr.Expr{e}
+}
+
+// conjoin is the inverse of conjuncts; nil for none.
+func conjoin(xs []expr.Expr) expr.Expr {
+	switch len(xs) {
+	case 0:
+		return nil
+	case 1:
+		return xs[0]
+	}
+	return &expr.Logic{Op: "AND", Args: xs}
+}
+
+// volatile reports whether an expression may differ from one evaluation to the next.
+func volatile(e expr.Expr) bool {
+	found := false
+	expr.Walk(e, func(x expr.Expr) bool {
+		if c, ok := x.(*expr.Call); ok && (c.Name == "random" || c.Name == "uuid" || c.Name == "gen_random_uuid") {
+			found = true
+		}
+		return !found
+	})
+	return found
+}

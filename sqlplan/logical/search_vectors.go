@@ -1,0 +1,467 @@
+package logical
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
+
+	"lanceflight/lancefmt"
+	"lanceflight/sqlplan/expr"
+	"lanceflight/vecindex"
+)
+
+// searchVectors turns the k nearest rows into a vector search.
+//
+//	Limit 10                                        Project key, sqrt(_distance)
+//	  Sort d                                          Take key
+//	    Project key, img_emb <-> $1 AS d      ->        VectorSearch img_emb l2, k = 10, filter: width > 512
+//	      LanceScan filter: width > 512
+//
+// The sort key may wrap the distance in what keeps its order (a cast, sqrt, 1 - d with DESC), and may
+// come by alias, from a subquery or from WITH. A bound on the same distance in the filter becomes the
+// range of the search. The table's index on the column is used if its metric is that of the distance.
+//
+// Further sort keys order equal distances: then the search returns its k rows, which are sorted again,
+// and only an index is worth it; without one the rows are sorted by the expression itself.
+func (b *binder) searchVectors(n Node) (Node, error) {
+	var failed error
+	out := mapNodes(n, func(n Node) Node {
+		if failed != nil {
+			return n
+		}
+		l, ok := n.(*Limit)
+		if !ok || l.Count == nil {
+			return n
+		}
+		s, ok := l.Input.(*Sort)
+		if !ok || s.Limit != nil {
+			return n
+		}
+		found, err := b.searchVector(l, s)
+		if err != nil {
+			failed = err
+		}
+		if found == nil {
+			return n
+		}
+		return found
+	})
+	return out, failed
+}
+
+// nearest is a sort by distance over a scan, taken apart.
+type nearest struct {
+	top    *Project // what is computed per row, over the scan's columns
+	scan   *Scan
+	column ScanCol
+	call   *expr.Call
+	fn     distanceFn
+	query  expr.Expr
+}
+
+func (b *binder) searchVector(l *Limit, s *Sort) (Node, error) {
+	m, ok := matchNearest(s)
+	if !ok {
+		return nil, nil
+	}
+	k := addRows(l.Count, l.Offset)
+	if k == nil {
+		return nil, nil
+	}
+	opts := m.scan.Search
+	if o, ok := b.search[m.column.ID]; ok {
+		opts = o
+	}
+	indexes, why, err := b.chooseIndex(m, opts)
+	if err != nil {
+		return nil, err
+	}
+	if len(s.Keys) > 1 && len(indexes) == 0 {
+		return nil, nil
+	}
+	node := b.buildSearch(m, opts, k)
+	vs := node.search
+	vs.Indexes, vs.Why = indexes, why
+	if vs.Filter != nil {
+		vs.EstimatedSelectivity = selectivity(vs.Filter)
+	}
+	out := node.top
+	if len(s.Keys) > 1 {
+		out = &Sort{Input: out, Keys: s.Keys}
+	}
+	if l.Offset == nil {
+		return out, nil // the search returns no more rows than that
+	}
+	return &Limit{Input: out, Count: l.Count, Offset: l.Offset}, nil
+}
+
+// matchNearest recognises a sort whose first key is a distance between a vector column of a scan and
+// a constant, nearest first.
+func matchNearest(s *Sort) (nearest, bool) {
+	top, scan, ok := overScan(s.Input)
+	if !ok || scan.Limit >= 0 || len(s.Keys) == 0 {
+		return nearest{}, false
+	}
+	key := s.Keys[0]
+	if key.NullsFirst && !key.Desc {
+		return nearest{}, false // NULL distances are asked for, and a search never finds them
+	}
+	call, descending, ok := monotone(substitute(key.Expr, definitions(top)))
+	if !ok {
+		return nearest{}, false
+	}
+	m := nearest{top: top, scan: scan, call: call, fn: distanceFunctions[call.Name]}
+	if (descending != m.fn.negated) != key.Desc {
+		return nearest{}, false // farthest first
+	}
+	m.column, m.query, ok = m.operands(call)
+	return m, ok
+}
+
+// operands splits a distance call into the vector column and the constant.
+func (m *nearest) operands(call *expr.Call) (ScanCol, expr.Expr, bool) {
+	if len(call.Args) != 2 {
+		return ScanCol{}, nil, false
+	}
+	for i, x := range call.Args {
+		if c, ok := x.(*expr.Cast); ok && c.Implicit {
+			x = c.X // half and double floats are compared as floats
+		}
+		col, ok := x.(*expr.Column)
+		other := call.Args[1-i]
+		if !ok || len(expr.Columns(other)) > 0 || volatile(other) {
+			continue
+		}
+		if _, isVector := vectorDim(col.T); !isVector {
+			continue
+		}
+		for _, c := range m.scan.Read {
+			if c.ID == col.ID {
+				return c, other, true
+			}
+		}
+	}
+	return ScanCol{}, nil, false
+}
+
+// monotone strips from an expression what keeps or reverses the order of a distance, which is never
+// negative for l2 and cosine. descending says that larger values are nearer.
+func monotone(e expr.Expr) (call *expr.Call, descending, ok bool) {
+	switch e := e.(type) {
+	case *expr.Call:
+		if fn, ok := distanceFunctions[e.Name]; ok && fn.name == e.Name {
+			return e, false, true
+		}
+		switch e.Name {
+		case "sqrt", "cbrt", "exp", "ln", "log10", "log2":
+			if len(e.Args) == 1 {
+				call, descending, ok = monotone(e.Args[0])
+				// Roots and logarithms of negative numbers are errors or NaN.
+				positive := ok && call == e.Args[0] && distanceFunctions[call.Name].metric != vecindex.Dot
+				return call, descending, ok && (positive || e.Name == "exp" || e.Name == "cbrt")
+			}
+		}
+	case *expr.Cast:
+		switch e.To.ID() {
+		case arrow.FLOAT32, arrow.FLOAT64:
+			return monotone(e.X)
+		}
+	case *expr.Negate:
+		call, descending, ok = monotone(e.X)
+		return call, !descending, ok
+	case *expr.Arith:
+		if c, ok := number(e.Y); ok {
+			call, descending, ok := monotone(e.X)
+			switch e.Op {
+			case "+", "-":
+				return call, descending, ok
+			case "*", "/":
+				return call, descending != (c < 0), ok && c != 0
+			}
+		}
+		if c, ok := number(e.X); ok {
+			call, descending, ok := monotone(e.Y)
+			switch e.Op {
+			case "+":
+				return call, descending, ok
+			case "-":
+				return call, !descending, ok
+			case "*":
+				return call, descending != (c < 0), ok && c != 0
+			}
+		}
+	}
+	return nil, false, false
+}
+
+// number is the value of a numeric constant, behind casts that the binder put in.
+func number(e expr.Expr) (float64, bool) {
+	if c, ok := e.(*expr.Cast); ok && c.Implicit {
+		e = c.X
+	}
+	l, ok := e.(*expr.Literal)
+	if !ok {
+		return 0, false
+	}
+	switch v := l.Value.(type) {
+	case float64:
+		return v, v == v
+	case int64:
+		return float64(v), true
+	case uint64:
+		return float64(v), true
+	case decimal128.Num:
+		if t, ok := l.T.(arrow.DecimalType); ok {
+			return v.ToFloat64(t.GetScale()), true
+		}
+	}
+	return 0, false
+}
+
+// searchNode is a search with what computes the result over it.
+type searchNode struct {
+	search *VectorSearch
+	top    Node
+}
+
+// buildSearch makes VectorSearch, Take and Project of a match.
+func (b *binder) buildSearch(m nearest, opts SearchOptions, k expr.Expr) searchNode {
+	vs := &VectorSearch{
+		Snap: m.scan.Snap, Name: m.scan.Name, Column: m.column.Source, Metric: m.fn.metric, Query: m.query, K: k,
+		Options: opts, EstimatedSelectivity: -1,
+	}
+	dist := b.newCol("_distance", arrow.PrimitiveTypes.Float32, false)
+	vs.Distance = dist
+	// The scan's own columns for row id and address, so that expressions that read them still do.
+	id, _ := findSource(m.scan, rowIDColumn)
+	addr, _ := findSource(m.scan, rowAddrColumn)
+	vs.RowID, vs.RowAddr = id.Col, addr.Col
+
+	var rest []expr.Expr
+	for _, c := range conjuncts(m.scan.Filter) {
+		bound, exclusive, ok := m.upperBound(c)
+		switch {
+		case !ok:
+			rest = append(rest, c)
+			continue
+		case vs.Within != nil:
+			have, _ := number(vs.Within)
+			if bound > have || bound == have && vs.WithinExclusive {
+				continue // the other bound is the stricter one
+			}
+		}
+		vs.Within, vs.WithinExclusive = expr.NewLiteral(bound, arrow.PrimitiveTypes.Float64), exclusive
+	}
+	vs.Filter = conjoin(rest)
+	inFilter := idSet(expr.Columns(vs.Filter))
+	for _, c := range m.scan.Read {
+		if inFilter[c.ID] {
+			vs.Read = append(vs.Read, c)
+		}
+	}
+
+	top := &Project{Exprs: make([]NamedExpr, len(m.top.Exprs))}
+	for i, e := range m.top.Exprs {
+		top.Exprs[i] = NamedExpr{Expr: m.useDistance(e.Expr, dist), Col: e.Col}
+	}
+	needed := idSet(expr.Columns(exprsOf(top)...))
+	take := &Take{Input: vs, Snap: vs.Snap, Name: vs.Name, RowAddr: addr.ID}
+	for _, c := range vs.Columns() {
+		if needed[c.ID] {
+			take.Out = append(take.Out, c)
+		}
+	}
+	for _, c := range m.scan.Read {
+		if needed[c.ID] && !isSystem(c.Source) {
+			take.Fetch = append(take.Fetch, c)
+			take.Out = append(take.Out, c.Col)
+		}
+	}
+	top.Input = take
+	if len(take.Fetch) == 0 {
+		top.Input = vs
+	}
+	return searchNode{search: vs, top: top}
+}
+
+// useDistance replaces calls of the distance, and of the other function of its metric, by what the
+// search returns.
+func (m *nearest) useDistance(e expr.Expr, dist Col) expr.Expr {
+	return expr.Rewrite(e, func(x expr.Expr) expr.Expr {
+		c, ok := x.(*expr.Call)
+		if !ok {
+			return x
+		}
+		fn, ok := distanceFunctions[c.Name]
+		if !ok || fn.metric != m.fn.metric || len(c.Args) != 2 {
+			return x
+		}
+		col, query, ok := m.operands(c)
+		if !ok || col.ID != m.column.ID || !expr.Equal(query, m.query) {
+			return x
+		}
+		v, err := sqlDistance(fn, dist, c.T)
+		if err != nil {
+			return x
+		}
+		return v
+	})
+}
+
+// sqlDistance computes the SQL value of a distance function from Lance's _distance: the root for l2
+// (Lance has the square), the same for cosine, one less for the negative inner product.
+func sqlDistance(fn distanceFn, dist Col, t arrow.DataType) (expr.Expr, error) {
+	raw, err := expr.NewCast(ref(dist), arrow.PrimitiveTypes.Float64, false)
+	if err != nil {
+		return nil, err
+	}
+	one := expr.NewLiteral(float64(1), arrow.PrimitiveTypes.Float64)
+	switch {
+	case fn.metric == vecindex.L2:
+		raw, err = expr.NewCall("sqrt", []expr.Expr{raw})
+	case fn.metric == vecindex.Dot && fn.negated:
+		raw, err = expr.NewArith("-", one, raw)
+	case fn.metric == vecindex.Dot:
+		raw, err = expr.NewArith("-", raw, one)
+	}
+	if err != nil || arrow.TypeEqual(raw.Type(), t) {
+		return raw, err
+	}
+	return expr.NewCast(raw, t, false)
+}
+
+// upperBound reads distance < 0.5, 0.5 > distance, 1 - distance > 0.5 and the like over the distance
+// that is searched by, as a bound on Lance's _distance.
+func (m *nearest) upperBound(e expr.Expr) (bound float64, exclusive, ok bool) {
+	c, isCompare := e.(*expr.Compare)
+	if !isCompare {
+		return 0, false, false
+	}
+	x, op := c.X, c.Op
+	v, ok := number(c.Y)
+	if !ok {
+		if v, ok = number(c.X); !ok {
+			return 0, false, false
+		}
+		x, op = c.Y, flipped[op]
+	}
+	// Undo what stands around the call, from the outside in.
+	for {
+		switch y := x.(type) {
+		case *expr.Cast:
+			if !y.Implicit || y.To.ID() != arrow.FLOAT64 {
+				return 0, false, false
+			}
+			x = y.X
+			continue
+		case *expr.Negate:
+			x, v, op = y.X, -v, flipped[op]
+			continue
+		case *expr.Arith:
+			if y.T.ID() != arrow.FLOAT64 && y.T.ID() != arrow.FLOAT32 {
+				return 0, false, false
+			}
+			if k, ok := number(y.Y); ok && (y.Op == "+" || y.Op == "-") {
+				if y.Op == "-" {
+					k = -k
+				}
+				x, v = y.X, v-k
+				continue
+			}
+			if k, ok := number(y.X); ok && y.Op == "-" {
+				x, v, op = y.Y, k-v, flipped[op]
+				continue
+			}
+			return 0, false, false
+		case *expr.Call:
+			fn, isDistance := distanceFunctions[y.Name]
+			if !isDistance || fn.metric != m.fn.metric {
+				return 0, false, false
+			}
+			col, query, ok := m.operands(y)
+			if !ok || col.ID != m.column.ID || !expr.Equal(query, m.query) {
+				return 0, false, false
+			}
+			if fn.negated {
+				v, op = -v, flipped[op]
+			}
+			return lanceBound(fn.metric, v), op == "<", op == "<" || op == "<="
+		}
+		return 0, false, false
+	}
+}
+
+var flipped = map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+// lanceBound turns a bound on the SQL value into one on Lance's _distance.
+func lanceBound(metric vecindex.Metric, v float64) float64 {
+	switch metric {
+	case vecindex.L2:
+		if v < 0 {
+			return v // below every distance, and its square would not be
+		}
+		return v * v
+	case vecindex.Dot:
+		return v + 1
+	}
+	return v
+}
+
+// chooseIndex finds the index to search with, and says in words why it is or is not used.
+func (b *binder) chooseIndex(m nearest, opts SearchOptions) (segments []*lancefmt.Index, why string, err error) {
+	if !opts.UseIndex {
+		return nil, "exact search: use_index is false", nil
+	}
+	if b.env.IndexMetric == nil {
+		return nil, "exact search: indices are not opened here", nil
+	}
+	var others []string
+	var names []string
+	byName := map[string][]*lancefmt.Index{}
+	for _, x := range m.scan.Snap.Indexes() {
+		if len(x.Fields) != 1 || x.Fields[0] != m.column.Source || !isVectorIndex(x) {
+			continue
+		}
+		if byName[x.Name] == nil {
+			names = append(names, x.Name)
+		}
+		byName[x.Name] = append(byName[x.Name], x)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		x := byName[name][0]
+		if x.Err != nil {
+			others = append(others, fmt.Sprintf("%s cannot be read (%v)", name, x.Err))
+			continue
+		}
+		metric, err := b.env.IndexMetric(b.ctx, m.scan.Snap, x)
+		if err != nil {
+			if b.ctx.Err() != nil {
+				return nil, "", err
+			}
+			// An index that cannot be read costs speed, not the answer.
+			others = append(others, fmt.Sprintf("%s cannot be read (%v)", name, err))
+			continue
+		}
+		if metric != m.fn.metric {
+			others = append(others, fmt.Sprintf("%s is for %s", name, metric))
+			continue
+		}
+		why := fmt.Sprintf("index %s (%s) is on %s with metric %s", name, x.Kind, m.column.Source, metric)
+		if m.scan.Filter != nil {
+			why += "; rows are filtered before the search"
+		}
+		return byName[name], why, nil
+	}
+	if len(others) == 0 {
+		return nil, fmt.Sprintf("exact search: no vector index on %s", m.column.Source), nil
+	}
+	return nil, fmt.Sprintf("exact search: no index on %s for %s: %s", m.column.Source, m.fn.metric, strings.Join(others, ", ")), nil
+}
+
+func isVectorIndex(x *lancefmt.Index) bool {
+	return x.Kind == "VECTOR" || strings.HasPrefix(x.Kind, "IVF") || strings.HasPrefix(x.Kind, "HNSW")
+}

@@ -1,0 +1,262 @@
+package logical
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"lanceflight/internal/fault"
+	"lanceflight/sqlplan/catalog"
+)
+
+// Setting is one name that SET, Flight session options and x-lance-… headers understand.
+type Setting struct {
+	Name    string
+	Default string
+	About   string
+	check   func(string) (string, error)
+}
+
+// settings is the one list of names, in the order SHOW ALL prints them.
+var settings = []Setting{
+	{"catalog", catalog.CatalogName, "current catalog", oneOf(catalog.CatalogName)},
+	{"schema", catalog.SchemaName, "current schema", oneOf(catalog.SchemaName, catalog.InformationSchema)},
+	{"statement_timeout", "0", "longest run time of a statement: milliseconds, or a duration such as 30s; 0 is none", checkTimeout},
+	{"lance.nprobes", "20", "partitions of a vector index to search", checkInt(1, 1<<20)},
+	{"lance.max_nprobes", "0", "most partitions to search while a filter leaves too few rows; 0 is all", checkInt(0, 1<<20)},
+	{"lance.refine_factor", "10", "candidates per wanted row whose distance is recomputed from the vector; 0 is none: distances are then the index's estimates", checkInt(0, 1<<16)},
+	{"lance.ef", "0", "candidates kept while an HNSW graph is walked; 0 is one and a half times the wanted rows", checkInt(0, 1<<20)},
+	{"lance.use_index", "true", "whether vector searches may use an index", checkBool},
+	{"lance.fast_search", "false", "whether vector searches skip rows that no index covers", checkBool},
+	{"lance.batch_bytes", "0", "size of result batches; 0 is the server's choice", checkBytes(64<<10, 1<<30)},
+	{"lance.memory_limit", "0", "most memory of a statement: bytes, or a size such as 512MB; 0 is the server's limit", checkBytes(1<<20, 1<<50)},
+	{"lance.as_of", "", "version number, tag or timestamp at which tables are read; empty is the latest version", func(s string) (string, error) { return strings.TrimSpace(s), nil }},
+	{"lance.max_endpoints", "1", "endpoints that a result may be split into; only 1 is done", checkInt(1, 1)},
+}
+
+// unsupportedSettings are names of the surface that have no effect yet; setting one says so.
+var unsupportedSettings = map[string]string{
+	"lance.min_recall": "set lance.nprobes or lance.refine_factor instead",
+	"lance.blob_mode":  "select octet_length(column) for the size alone",
+}
+
+func oneOf(values ...string) func(string) (string, error) {
+	return func(s string) (string, error) {
+		for _, v := range values {
+			if strings.EqualFold(s, v) {
+				return v, nil
+			}
+		}
+		return "", fault.New(fault.InvalidArgument, "must be %s, got %q", strings.Join(values, " or "), s)
+	}
+}
+
+func checkInt(lo, hi int64) func(string) (string, error) {
+	return func(s string) (string, error) {
+		n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
+		if err != nil || n < lo || n > hi {
+			return "", fault.New(fault.InvalidArgument, "must be a whole number from %d to %d, got %q", lo, hi, s)
+		}
+		return strconv.FormatInt(n, 10), nil
+	}
+}
+
+func parseBool(s string) (value, ok bool) {
+	switch strings.ToLower(strings.TrimSpace(s)) {
+	case "true", "on", "yes", "1", "t":
+		return true, true
+	case "false", "off", "no", "0", "f":
+		return false, true
+	}
+	return false, false
+}
+
+func checkBool(s string) (string, error) {
+	v, ok := parseBool(s)
+	if !ok {
+		return "", fault.New(fault.InvalidArgument, "must be true or false, got %q", s)
+	}
+	return strconv.FormatBool(v), nil
+}
+
+// checkTimeout keeps milliseconds, as PostgreSQL does for a bare number.
+func checkTimeout(s string) (string, error) {
+	s = strings.TrimSpace(s)
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil && n >= 0 && n <= int64(time.Duration(1<<63-1)/time.Millisecond) {
+		return strconv.FormatInt(n, 10), nil
+	}
+	d, err := time.ParseDuration(strings.ReplaceAll(strings.ReplaceAll(s, " ", ""), "min", "m"))
+	if err != nil || d < 0 {
+		return "", fault.New(fault.InvalidArgument, "must be milliseconds or a duration such as 30s, got %q", s)
+	}
+	return strconv.FormatInt((d + time.Millisecond - 1).Milliseconds(), 10), nil
+}
+
+var byteUnits = []struct {
+	suffix string
+	factor int64
+}{ // longest suffix first
+	{"kib", 1 << 10}, {"mib", 1 << 20}, {"gib", 1 << 30}, {"tib", 1 << 40},
+	{"kb", 1 << 10}, {"mb", 1 << 20}, {"gb", 1 << 30}, {"tb", 1 << 40},
+	{"k", 1 << 10}, {"m", 1 << 20}, {"g", 1 << 30}, {"t", 1 << 40}, {"b", 1},
+}
+
+func checkBytes(lo, hi int64) func(string) (string, error) {
+	return func(s string) (string, error) {
+		text, factor := strings.ToLower(strings.TrimSpace(s)), int64(1)
+		for _, u := range byteUnits {
+			if strings.HasSuffix(text, u.suffix) {
+				text, factor = strings.TrimSpace(strings.TrimSuffix(text, u.suffix)), u.factor
+				break
+			}
+		}
+		n, err := strconv.ParseFloat(text, 64)
+		bytes := n * float64(factor)
+		if err == nil && bytes == 0 {
+			return "0", nil
+		}
+		if err != nil || !(bytes >= float64(lo) && bytes <= float64(hi)) {
+			return "", fault.New(fault.InvalidArgument, "must be 0 or a size from %d to %d bytes, such as 512MB, got %q", lo, hi, s)
+		}
+		return strconv.FormatInt(int64(bytes), 10), nil
+	}
+}
+
+// Settings returns the list of all settings.
+func Settings() []Setting { return slices.Clone(settings) }
+
+// settingNames are the names of all settings.
+func settingNames() []string {
+	names := make([]string, len(settings))
+	for i, s := range settings {
+		names[i] = s.Name
+	}
+	return names
+}
+
+// FindSetting returns the setting with a name, in any case; "search_path" and "database" are the
+// names other tools give to schema and catalog. An unknown name is fault.InvalidArgument with the
+// nearest names.
+func FindSetting(name string) (Setting, error) {
+	low := strings.ToLower(name)
+	switch low {
+	case "search_path", "current_schema":
+		low = "schema"
+	case "database", "current_catalog":
+		low = "catalog"
+	}
+	for _, s := range settings {
+		if s.Name == low {
+			return s, nil
+		}
+	}
+	if instead, ok := unsupportedSettings[low]; ok {
+		return Setting{}, fault.New(fault.Unsupported, "setting %s; %s", low, instead)
+	}
+	return Setting{}, fault.New(fault.InvalidArgument, "no setting is called %q%s", name, catalog.Hint(low, settingNames(), "settings"))
+}
+
+// CheckSetting checks a value and returns it in the form in which it is kept.
+func CheckSetting(name, value string) (string, error) {
+	s, err := FindSetting(name)
+	if err != nil {
+		return "", err
+	}
+	v, err := s.check(value)
+	if err != nil {
+		return "", fault.New(fault.InvalidArgument, "%s %w", s.Name, err)
+	}
+	return v, nil
+}
+
+// Session is what a statement sees of the connection: settings by name, with defaults where absent,
+// and the name of the server's version.
+type Session struct {
+	Values  map[string]string
+	Version string
+	User    string
+}
+
+// Get returns the effective value of a setting.
+func (s Session) Get(name string) string {
+	if v, ok := s.Values[name]; ok {
+		return v
+	}
+	for _, d := range settings {
+		if d.Name == name {
+			return d.Default
+		}
+	}
+	return ""
+}
+
+func (s Session) getInt(name string) int {
+	n, _ := strconv.Atoi(s.Get(name)) // checked when it was set
+	return n
+}
+
+// Int64 returns the effective value of a numeric setting.
+func (s Session) Int64(name string) int64 {
+	n, _ := strconv.ParseInt(s.Get(name), 10, 64) // checked when it was set
+	return n
+}
+
+func (s Session) searchOptions() SearchOptions {
+	return SearchOptions{
+		NProbes:      s.getInt("lance.nprobes"),
+		MaxNProbes:   s.getInt("lance.max_nprobes"),
+		RefineFactor: s.getInt("lance.refine_factor"),
+		EF:           s.getInt("lance.ef"),
+		UseIndex:     s.Get("lance.use_index") != "false",
+		FastSearch:   s.Get("lance.fast_search") == "true",
+	}
+}
+
+// set changes one knob by the name that hints, the options string of a distance function and
+// vector_search use: the setting's name without "lance.".
+func (o *SearchOptions) set(name, value string) error {
+	low := strings.ToLower(strings.TrimPrefix(strings.ToLower(strings.TrimSpace(name)), "lance."))
+	if !slices.Contains(searchOptionNames, low) {
+		return fault.New(fault.InvalidArgument, "no search option is called %q%s", name, catalog.Hint(low, searchOptionNames, "options"))
+	}
+	v, err := CheckSetting("lance."+low, strings.TrimSpace(value))
+	if err != nil {
+		return err
+	}
+	n, _ := strconv.Atoi(v)
+	switch low {
+	case "nprobes":
+		o.NProbes = n
+	case "max_nprobes":
+		o.MaxNProbes = n
+	case "refine_factor":
+		o.RefineFactor = n
+	case "ef":
+		o.EF = n
+	case "use_index":
+		o.UseIndex = v == "true"
+	case "fast_search":
+		o.FastSearch = v == "true"
+	}
+	return nil
+}
+
+var searchOptionNames = []string{"nprobes", "max_nprobes", "refine_factor", "ef", "use_index", "fast_search"}
+
+// parseSearchOptions reads 'nprobes=20, refine_factor=10' over the given options.
+func (o *SearchOptions) parse(text string) error {
+	for _, item := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ';' }) {
+		if strings.TrimSpace(item) == "" {
+			continue
+		}
+		name, value, ok := strings.Cut(item, "=")
+		if !ok {
+			return fault.New(fault.InvalidArgument, "search options are written 'name=value, …', got %q", strings.TrimSpace(item))
+		}
+		if err := o.set(name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}

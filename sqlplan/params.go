@@ -1,0 +1,84 @@
+package sqlplan
+
+import (
+	"strconv"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"lanceflight/internal/fault"
+	"lanceflight/lancefmt/storage"
+	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/logical"
+)
+
+// ParamSchema describes the statement's parameters: fields "1", "2", … with the types that the
+// statement gives them. A parameter that nothing in the statement decides is utf8. Timestamps are in
+// milliseconds: the JDBC driver writes milliseconds into a timestamp of any unit.
+func (p *Prepared) ParamSchema() *arrow.Schema {
+	fields := make([]arrow.Field, len(p.plan.Params))
+	for i, info := range p.plan.Params {
+		t := logical.ResultType(info.Type)
+		if ts, ok := t.(*arrow.TimestampType); ok {
+			t = &arrow.TimestampType{Unit: arrow.Millisecond, TimeZone: ts.TimeZone}
+		}
+		fields[i] = arrow.Field{Name: strconv.Itoa(i + 1), Type: t, Nullable: true}
+	}
+	return arrow.NewSchema(fields, nil)
+}
+
+// ParamsFromRecord reads parameter values from one row of a batch: one column per parameter, in order,
+// whatever their names. Values of other types are converted where SQL's CAST would; vectors may be
+// fixed-size lists, lists, large lists, text or little-endian float32 bytes. rec is not retained.
+func (e *Engine) ParamsFromRecord(p *Prepared, rec arrow.RecordBatch, row int) ([]expr.Literal, error) {
+	if int(rec.NumCols()) != len(p.plan.Params) {
+		return nil, fault.New(fault.InvalidArgument, "the statement has %d parameters, %d were bound", len(p.plan.Params), rec.NumCols())
+	}
+	if row < 0 || int64(row) >= rec.NumRows() {
+		return nil, fault.New(fault.InvalidArgument, "row %d of parameters is wanted, %d were bound", row, rec.NumRows())
+	}
+	out := make([]expr.Literal, len(p.plan.Params))
+	for i, info := range p.plan.Params {
+		err := storage.Guard(func() error {
+			l, err := expr.LiteralAt(rec.Column(i), row)
+			if err != nil {
+				return err
+			}
+			out[i], err = convert(l, info.Type)
+			return err
+		})
+		if err != nil {
+			return nil, fault.New(fault.KindOf(err), "parameter $%d: %w", i+1, err)
+		}
+	}
+	return out, nil
+}
+
+// convert brings a value to a parameter's type.
+func convert(l expr.Literal, t arrow.DataType) (expr.Literal, error) {
+	if l.Value == nil {
+		return expr.Literal{T: t}, nil
+	}
+	if f, ok := t.(*arrow.FixedSizeListType); ok && f.Elem().ID() == arrow.FLOAT32 {
+		v, err := expr.VectorOf(l, int(f.Len()))
+		return expr.Literal{Value: v, T: t}, err
+	}
+	return expr.CastLiteral(l, t)
+}
+
+// checkParams checks the values of an execution.
+func (p *Prepared) checkParams(params []expr.Literal) ([]expr.Literal, error) {
+	if len(params) != len(p.plan.Params) {
+		return nil, fault.New(fault.InvalidArgument, "the statement has %d parameters, %d were bound", len(p.plan.Params), len(params))
+	}
+	out := make([]expr.Literal, len(params), len(params)+len(p.plan.Subplans))
+	for i, l := range params {
+		if l.T == nil || !arrow.TypeEqual(l.T, p.plan.Params[i].Type) {
+			var err error
+			if l, err = convert(l, p.plan.Params[i].Type); err != nil {
+				return nil, fault.New(fault.KindOf(err), "parameter $%d: %w", i+1, err)
+			}
+		}
+		out[i] = l
+	}
+	return out, nil
+}

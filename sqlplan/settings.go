@@ -1,0 +1,53 @@
+package sqlplan
+
+import (
+	"strconv"
+	"time"
+
+	"lanceflight/internal/fault"
+	"lanceflight/sqlplan/logical"
+)
+
+// DefaultSettings returns the default of every setting.
+func DefaultSettings() map[string]string {
+	out := map[string]string{}
+	for _, s := range logical.Settings() {
+		out[s.Name] = s.Default
+	}
+	return out
+}
+
+// IsSetting reports whether a name is that of a setting.
+func IsSetting(name string) bool {
+	_, err := logical.FindSetting(name)
+	return err == nil
+}
+
+// CheckSetting checks a value for a setting and returns it in the form in which sessions keep it.
+// fault.InvalidArgument tells what is wrong, or names the settings nearest to an unknown name.
+func CheckSetting(name, value string) (string, error) { return logical.CheckSetting(name, value) }
+
+// SettingName returns the name under which a setting is kept: "lance.nprobes" for "LANCE.NProbes",
+// "catalog" for "database". An unknown name is fault.InvalidArgument.
+func SettingName(name string) (string, error) {
+	s, err := logical.FindSetting(name)
+	return s.Name, err
+}
+
+// StatementTimeout is the bound on a statement's run time under some settings: statement_timeout if it
+// is there, else def; 0 is none.
+func StatementTimeout(settings map[string]string, def time.Duration) (time.Duration, error) {
+	v, ok := settings["statement_timeout"]
+	if !ok {
+		return def, nil
+	}
+	checked, err := logical.CheckSetting("statement_timeout", v)
+	if err != nil {
+		return 0, err
+	}
+	ms, err := strconv.ParseInt(checked, 10, 64)
+	if err != nil {
+		return 0, fault.New(fault.Internal, "statement_timeout %q: %w", checked, err)
+	}
+	return time.Duration(ms) * time.Millisecond, nil
+}
