@@ -263,7 +263,7 @@ func (r *tableRows) keysOf(hits []vecindex.Hit) []int64 {
 
 // requireAnswer compares with pylance: the same distances in order, and the same keys, except that keys
 // at equal distances may swap and, at the last distance, differ.
-func (r *tableRows) requireAnswer(t testing.TB, want answer, hits []vecindex.Hit, tolerance float64) {
+func (r *tableRows) requireAnswer(t testing.TB, want answer, hits []vecindex.Hit, relative float64) {
 	t.Helper()
 	require.Len(t, hits, len(want.Keys))
 	if len(hits) == 0 {
@@ -273,7 +273,11 @@ func (r *tableRows) requireAnswer(t testing.TB, want answer, hits []vecindex.Hit
 		require.ElementsMatch(t, want.Keys, r.keysOf(hits))
 		return
 	}
-	near := func(a, b float64) bool { return math.Abs(a-b) <= tolerance*max(math.Abs(a), math.Abs(b))+1e-6 }
+	absolute := 1e-6
+	if relative > tolerance {
+		absolute = relative // 1 − dot cancels digits that rounding the query has spoiled
+	}
+	near := func(a, b float64) bool { return math.Abs(a-b) <= relative*max(math.Abs(a), math.Abs(b))+absolute }
 	last := want.Distances[len(want.Distances)-1]
 	for i, h := range hits {
 		require.True(t, near(want.Distances[i], float64(h.Distance)), "hit %d: pylance %v, here %v", i, want.Distances[i], h.Distance)

@@ -63,10 +63,15 @@ func OpenWith(ctx context.Context, store storage.Store, dir string, o Options) (
 	if err != nil {
 		return nil, err
 	}
-	index, err := f.index(ctx)
+	m, err := f.model(ctx)
 	if err != nil {
 		f.Close()
 		return nil, err
+	}
+	index, err := ivf.New(m, f)
+	if err != nil {
+		f.Close()
+		return nil, fault.Place(err, f.aux.Name(), -1, -1, -1)
 	}
 	return index, nil
 }
@@ -145,59 +150,58 @@ func (f *files) Close() error {
 	return first
 }
 
-// index reads the model.
-func (f *files) index(ctx context.Context) (vecindex.Index, error) {
+// model reads all but the rows, and fills in the fields of f that describe them.
+func (f *files) model(ctx context.Context) (m ivf.Model, err error) {
 	mainMeta, err := f.main.SchemaMetadata(ctx)
 	if err != nil {
-		return nil, err
+		return m, err
 	}
 	k, metric, err := parseIndexMeta(mainMeta)
 	if err != nil {
-		return nil, fault.Place(err, f.main.Name(), -1, -1, -1)
+		return m, fault.Place(err, f.main.Name(), -1, -1, -1)
 	}
 	f.kind = k
 	centroidsIVF := new(indexpb.IVF)
 	if err := f.message(ctx, f.main, mainMeta, keyIVF, centroidsIVF); err != nil {
-		return nil, err
+		return m, err
 	}
 	centroids, err := centroidsOf(centroidsIVF)
 	if err != nil {
-		return nil, fault.Place(err, f.main.Name(), -1, -1, -1)
+		return m, fault.Place(err, f.main.Name(), -1, -1, -1)
 	}
 
 	auxMeta, err := f.aux.SchemaMetadata(ctx)
 	if err != nil {
-		return nil, err
+		return m, err
 	}
 	place := func(err error) error { return fault.Place(err, f.aux.Name(), -1, -1, -1) }
 	storageMeta, err := parseStorageMeta(auxMeta)
 	if err != nil {
-		return nil, place(err)
+		return m, place(err)
 	}
 	rowsIVF := new(indexpb.IVF)
 	if err := f.message(ctx, f.aux, auxMeta, keyIVF, rowsIVF); err != nil {
-		return nil, err
+		return m, err
 	}
 	if err := f.partitions(rowsIVF, centroids.rows); err != nil {
-		return nil, place(err)
+		return m, place(err)
 	}
 	q, err := f.quantizer(ctx, metric, storageMeta, centroids)
 	if err != nil {
-		return nil, place(err)
+		return m, place(err)
 	}
 	if q.Dim() != centroids.columns && centroids.rows > 0 {
-		return nil, place(fault.Corruptf("vectors of %d dimensions, but centroids of %d", q.Dim(), centroids.columns))
+		return m, place(fault.Corruptf("vectors of %d dimensions, but centroids of %d", q.Dim(), centroids.columns))
 	}
 	f.codeBytes = q.CodeBytes()
 	if err := f.checkColumns(ctx); err != nil {
-		return nil, place(err)
+		return m, place(err)
 	}
-	x, err := ivf.New(ivf.Model{
+	return ivf.Model{
 		Metric: metric, Centroids: centroids.values, Lengths: f.lengths, Quantizer: q,
 		Half: centroids.half(), Bytes: centroids.element == indexpb.Tensor_UINT8,
 		Kind: f.kind.name,
-	}, f)
-	return x, place(err)
+	}, nil
 }
 
 // message reads the global buffer whose number is in the metadata and parses it.
