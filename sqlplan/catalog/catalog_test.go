@@ -1,0 +1,182 @@
+package catalog
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"lanceflight/internal/fault"
+	"lanceflight/internal/fixtures"
+	"lanceflight/sqlplan/parse"
+)
+
+// link makes a directory of links to fixtures under other names.
+func link(t *testing.T, names map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, fixture := range names {
+		require.NoError(t, os.Symlink(fixtures.Path(t, fixture), filepath.Join(dir, name)))
+	}
+	return dir
+}
+
+func open(t *testing.T, uris ...string) *Catalog {
+	t.Helper()
+	c, err := Open(context.Background(), uris, Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	return c
+}
+
+func table(name string) parse.TableName {
+	return parse.TableName{Table: parse.Ident{Name: name}}
+}
+
+func quoted(name string) parse.TableName {
+	return parse.TableName{Table: parse.Ident{Name: name, Quoted: true}}
+}
+
+func TestNames(t *testing.T) {
+	dir := link(t, map[string]string{"train.lance": "laion_v2_2.lance", "Test.lance": "tags.lance", "notes.txt": "tags.lance"})
+	single := fixtures.Path(t, "tags.lance")
+	c := open(t, dir, single, "file://"+dir)
+	names, err := c.Names(context.Background())
+	require.NoError(t, err)
+	require.Equal(t, []string{"Test", "tags", "train"}, names)
+}
+
+func TestResolve(t *testing.T) {
+	ctx := context.Background()
+	c := open(t, link(t, map[string]string{
+		"train.lance": "laion_v2_2.lance", "Test.lance": "tags.lance", "test.lance": "tags.lance", "odd@name.lance": "tags.lance",
+	}))
+	for _, tc := range []struct {
+		name    parse.TableName
+		want    string
+		version uint64
+		tag     string
+		system  string
+	}{
+		{name: table("train"), want: "train"},
+		{name: table("TRAIN"), want: "train"},
+		{name: table("Test"), want: "Test"}, // exact before folded
+		{name: quoted("train@5"), want: "train", version: 5},
+		{name: quoted("train@gold"), want: "train", tag: "gold"},
+		{name: quoted("train$Versions"), want: "train", system: "versions"},
+		{name: quoted("odd@name"), want: "odd@name"},
+		{name: quoted("odd@name@2"), want: "odd@name", version: 2},
+		{name: parse.TableName{Schema: parse.Ident{Name: "MAIN"}, Table: parse.Ident{Name: "train"}}, want: "train"},
+		{name: parse.TableName{Schema: parse.Ident{Name: "lance"}, Table: parse.Ident{Name: "train"}}, want: "train"},
+		{name: parse.TableName{Catalog: parse.Ident{Name: "lance"}, Schema: parse.Ident{Name: "main"}, Table: parse.Ident{Name: "train"}}, want: "train"},
+	} {
+		got, err := c.Resolve(ctx, tc.name)
+		require.NoError(t, err, tc.name.Table.Name)
+		require.Equal(t, tc.want, got.Name)
+		require.Equal(t, tc.version, got.Ref.Version)
+		require.Equal(t, tc.tag, got.Ref.Tag)
+		require.Equal(t, tc.system, got.System)
+		require.Equal(t, tc.version != 0 || tc.tag != "", got.HasRef)
+	}
+	for _, tc := range []struct {
+		name parse.TableName
+		kind fault.Kind
+		text string
+	}{
+		{quoted("TRAIN"), fault.NotFound, `no table is called "TRAIN"; did you mean "train"?`},
+		{table("trian"), fault.NotFound, `did you mean "train"?`},
+		{table("zebra"), fault.NotFound, `tables: Test, odd@name, test, train`},
+		{table("TEST"), fault.InvalidArgument, `ambiguous: it matches "Test" and "test"`},
+		{parse.TableName{Schema: parse.Ident{Name: "public"}, Table: parse.Ident{Name: "train"}}, fault.NotFound, `no schema is called "public"`},
+		{parse.TableName{Catalog: parse.Ident{Name: "pg"}, Schema: parse.Ident{Name: "main"}, Table: parse.Ident{Name: "train"}}, fault.NotFound, `no catalog is called "pg"`},
+	} {
+		_, err := c.Resolve(ctx, tc.name)
+		require.ErrorContains(t, err, tc.text)
+		require.True(t, fault.Is(err, tc.kind), tc.text)
+	}
+	_, err := c.Lookup(ctx, quoted("train@5"))
+	require.ErrorContains(t, err, "a part or a version of table")
+	one, err := c.Lookup(ctx, table("train"))
+	require.NoError(t, err)
+	two, err := c.Lookup(ctx, table("Train"))
+	require.NoError(t, err)
+	require.Same(t, one, two)
+}
+
+func TestNewTablesAppear(t *testing.T) {
+	dir := t.TempDir()
+	c := open(t, dir)
+	names, err := c.Names(context.Background())
+	require.NoError(t, err)
+	require.Empty(t, names)
+	require.NoError(t, os.Symlink(fixtures.Path(t, "tags.lance"), filepath.Join(dir, "late.lance")))
+	_, err = c.Lookup(context.Background(), table("late"))
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(filepath.Join(dir, "late.lance")))
+	_, err = c.Lookup(context.Background(), table("late"))
+	require.True(t, fault.Is(err, fault.NotFound))
+}
+
+// A list is kept while the directory's time stands still, and made anew when it moves.
+func TestListIsKept(t *testing.T) {
+	dir := link(t, map[string]string{"a.lance": "tags.lance"})
+	old := time.Now().Add(-time.Hour)
+	require.NoError(t, os.Chtimes(dir, old, old))
+	d := &directory{path: dir}
+	first, err := d.list()
+	require.NoError(t, err)
+	require.Len(t, first, 1)
+	at := d.at
+	_, err = d.list()
+	require.NoError(t, err)
+	require.Equal(t, at, d.at, "listed again without need")
+	require.NoError(t, os.Symlink(fixtures.Path(t, "tags.lance"), filepath.Join(dir, "b.lance")))
+	second, err := d.list()
+	require.NoError(t, err)
+	require.Len(t, second, 2)
+}
+
+func TestOpenRefuses(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file.lance")
+	require.NoError(t, os.WriteFile(file, nil, 0o644))
+	empty := filepath.Join(dir, "empty.lance")
+	require.NoError(t, os.Mkdir(empty, 0o755))
+	one := link(t, map[string]string{"a.lance": "tags.lance"})
+	two := link(t, map[string]string{"a.lance": "laion_v2_2.lance"})
+	for _, tc := range []struct {
+		uris []string
+		kind fault.Kind
+		text string
+	}{
+		{[]string{filepath.Join(dir, "missing")}, fault.NotFound, "no such directory"},
+		{[]string{file}, fault.InvalidArgument, "it is a file"},
+		{[]string{empty}, fault.InvalidArgument, "no _versions directory"},
+		{[]string{"s3://bucket/x"}, fault.Unsupported, "not supported: storage s3://"},
+		{[]string{"file://elsewhere/x"}, fault.InvalidArgument, "not a file URI of this machine"},
+		{[]string{one, two}, fault.InvalidArgument, `two tables are called "a"`},
+	} {
+		_, err := Open(context.Background(), tc.uris, Options{})
+		require.ErrorContains(t, err, tc.text)
+		require.True(t, fault.Is(err, tc.kind), tc.text)
+	}
+}
+
+func TestNearest(t *testing.T) {
+	columns := []string{"caption", "NSFW", "similarity", "width", "height", "original_width", "img_emb"}
+	for want, got := range map[string][]string{
+		"captoin":  {"caption"},
+		"nfsw":     {"NSFW"},
+		"hieght":   {"height"},
+		"sim":      {"similarity"},
+		"img_embs": {"img_emb"},
+		"zzz":      {},
+	} {
+		require.Equal(t, got, Nearest(want, columns), want)
+	}
+	require.Equal(t, `; did you mean "width"?`, Hint("widht", columns, "columns"))
+	require.Equal(t, "; there are no tables", Hint("x", nil, "tables"))
+}
