@@ -1,0 +1,204 @@
+package expr
+
+import (
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"lanceflight/internal/fault"
+)
+
+// Aggregate functions are only resolved here: argument and result types. What computes them is in
+// sqlplan/exec.
+
+// aggregates holds, per name, how many arguments it takes and its resolver.
+var aggregates map[string]struct {
+	args    int
+	resolve func(args []Expr) (arrow.DataType, []Expr, error)
+}
+
+func init() {
+	type spec = struct {
+		args    int
+		resolve func(args []Expr) (arrow.DataType, []Expr, error)
+	}
+	floats := spec{1, floatAggregate}
+	pairs := spec{2, floatAggregate}
+	same := spec{1, sameAggregate}
+	boolean := spec{1, boolAggregate}
+	aggregates = map[string]spec{
+		"count": {1, func(args []Expr) (arrow.DataType, []Expr, error) { return tInt64, args, nil }},
+		"sum":   {1, sumAggregate},
+		"avg":   {1, avgAggregate}, "mean": {1, avgAggregate},
+		"min": {1, orderedAggregate}, "max": {1, orderedAggregate},
+		"any_value": same, "first": same, "last": same, "arbitrary": same, "mode": same,
+		"stddev": floats, "stddev_samp": floats, "stddev_pop": floats,
+		"variance": floats, "var_samp": floats, "var_pop": floats,
+		"corr": pairs, "covar_pop": pairs, "covar_samp": pairs,
+		"bool_and": boolean, "bool_or": boolean, "every": boolean,
+		"bit_and": {1, bitAggregate}, "bit_or": {1, bitAggregate}, "bit_xor": {1, bitAggregate},
+		"median": floats, "approx_count_distinct": {1, func(args []Expr) (arrow.DataType, []Expr, error) { return tInt64, args, nil }},
+		"quantile_cont": {2, floatAggregate}, "percentile_cont": {2, floatAggregate},
+		"arg_min": {2, argAggregate}, "arg_max": {2, argAggregate}, "min_by": {2, argAggregate}, "max_by": {2, argAggregate},
+		"array_agg": {1, listAggregate}, "list": {1, listAggregate},
+		"string_agg": {2, stringAggregate},
+	}
+	aggregates["group_concat"] = aggregates["string_agg"]
+	aggregates["listagg"] = aggregates["string_agg"]
+}
+
+// IsAggregate says whether a lower-case name is that of an aggregate function.
+func IsAggregate(name string) bool {
+	_, ok := aggregates[name]
+	return ok
+}
+
+// ResolveAggregate checks a call of an aggregate function and returns the type of its result and the
+// arguments, converted to what the accumulators take:
+//
+//	count(*), count(x), approx_count_distinct(x)  -> BIGINT
+//	sum: signed integers -> DECIMAL(38,0)?        no: BIGINT up to 32 bits, DECIMAL(38,0) for 64
+//	sum(FLOAT|DOUBLE) -> DOUBLE; sum(DECIMAL(p,s)) -> DECIMAL(38,s)
+//	avg -> DOUBLE, stddev…, corr… -> DOUBLE (arguments DOUBLE)
+//	min, max, any_value, first, last, mode -> type of x
+//	bool_and, bool_or -> BOOLEAN; bit_and, bit_or, bit_xor -> type of x
+//	arg_min(x, by) -> type of x; array_agg(x) -> list; string_agg(x, separator) -> VARCHAR
+//
+// Errors are InvalidArgument.
+func ResolveAggregate(name string, args []Expr, star, distinct bool) (arrow.DataType, []Expr, error) {
+	a, ok := aggregates[name]
+	if !ok {
+		return nil, nil, fault.New(fault.InvalidArgument, "there is no aggregate function %s", name)
+	}
+	if star {
+		if name != "count" {
+			return nil, nil, fault.New(fault.InvalidArgument, "%s(*) does not exist; only count(*) does", name)
+		}
+		if distinct {
+			return nil, nil, fault.New(fault.InvalidArgument, "count(DISTINCT *) does not exist; count(DISTINCT column) does")
+		}
+		return tInt64, nil, nil
+	}
+	if name == "count" && len(args) == 0 && !distinct {
+		return tInt64, nil, nil // count() is count(*), as in DuckDB
+	}
+	if len(args) == 1 && a.args == 2 && (name == "string_agg" || name == "group_concat" || name == "listagg") {
+		args = append(args[:1:1], NewLiteral(",", tText))
+	}
+	if len(args) != a.args {
+		return nil, nil, fault.New(fault.InvalidArgument, "%s takes %d argument(s), not %d", name, a.args, len(args))
+	}
+	conv := decodedAll(args)
+	for i, x := range conv {
+		if _, ok := x.(*Param); ok && undecided(x) {
+			conv[i] = WithParamType(x, tFloat64)
+		}
+	}
+	out, conv, err := a.resolve(conv)
+	if err != nil {
+		return nil, nil, fault.New(fault.InvalidArgument, "%s: %w", name, err)
+	}
+	return out, conv, nil
+}
+
+func needs(what string, x Expr) error {
+	return fault.New(fault.InvalidArgument, "%s is %s, but %s is needed", shortText(x), TypeName(x.Type()), what)
+}
+
+func floatAggregate(args []Expr) (arrow.DataType, []Expr, error) {
+	out := make([]Expr, len(args))
+	for i, x := range args {
+		c, err := floatArg.convert(x)
+		if err != nil {
+			return nil, nil, err
+		}
+		if c == nil {
+			return nil, nil, needs("a number", x)
+		}
+		out[i] = c
+	}
+	return tFloat64, out, nil
+}
+
+// avgAggregate keeps integers and decimals as they are, so that their sum is exact.
+func avgAggregate(args []Expr) (arrow.DataType, []Expr, error) {
+	x := args[0]
+	switch k := kindOf(x.Type()); {
+	case k == kInterval:
+		return tInterval, args, nil
+	case k == kInt:
+		return tFloat64, []Expr{implicitCast(x, tInt64)}, nil
+	case k == kUint:
+		return tFloat64, []Expr{implicitCast(x, tUint64)}, nil
+	case k == kDecimal:
+		return tFloat64, args, nil
+	}
+	return floatAggregate(args)
+}
+
+// sumAggregate widens so that a sum does not overflow silently: 64-bit integers add up as decimals.
+func sumAggregate(args []Expr) (arrow.DataType, []Expr, error) {
+	x := args[0]
+	t := x.Type()
+	switch k := kindOf(t); {
+	case k == kInt && bitWidth(t) < 64:
+		return tInt64, []Expr{implicitCast(x, tInt64)}, nil
+	case k == kUint && bitWidth(t) < 64:
+		return tInt64, []Expr{implicitCast(x, tInt64)}, nil
+	case k.integer():
+		return &arrow.Decimal128Type{Precision: 38}, args, nil
+	case k == kDecimal:
+		return &arrow.Decimal128Type{Precision: 38, Scale: t.(*arrow.Decimal128Type).Scale}, args, nil
+	case k == kInterval:
+		return tInterval, args, nil
+	}
+	return floatAggregate(args)
+}
+
+func sameAggregate(args []Expr) (arrow.DataType, []Expr, error) {
+	if undecided(args[0]) {
+		return tInt32, []Expr{implicitCast(args[0], tInt32)}, nil
+	}
+	return args[0].Type(), args, nil
+}
+
+func orderedAggregate(args []Expr) (arrow.DataType, []Expr, error) {
+	switch k := kindOf(args[0].Type()); k {
+	case kList, kStruct, kMap, kOther:
+		return nil, nil, needs("a type with an order", args[0])
+	}
+	return sameAggregate(args)
+}
+
+func boolAggregate(args []Expr) (arrow.DataType, []Expr, error) {
+	x, err := boolean("the argument", args[0])
+	return tBool, []Expr{x}, err
+}
+
+func bitAggregate(args []Expr) (arrow.DataType, []Expr, error) {
+	if !kindOf(args[0].Type()).integer() {
+		return nil, nil, needs("an integer", args[0])
+	}
+	return args[0].Type(), args, nil
+}
+
+func argAggregate(args []Expr) (arrow.DataType, []Expr, error) {
+	if _, _, err := orderedAggregate(args[1:]); err != nil {
+		return nil, nil, err
+	}
+	return args[0].Type(), args, nil
+}
+
+func listAggregate(args []Expr) (arrow.DataType, []Expr, error) {
+	return arrow.ListOf(args[0].Type()), args, nil
+}
+
+func stringAggregate(args []Expr) (arrow.DataType, []Expr, error) {
+	out := make([]Expr, 2)
+	for i, x := range args {
+		c, err := asText(x)
+		if err != nil {
+			return nil, nil, err
+		}
+		out[i] = implicitCast(c, tText)
+	}
+	return tText, out, nil
+}

@@ -1,0 +1,169 @@
+package expr
+
+import (
+	"strings"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"lanceflight/internal/fault"
+)
+
+// The proleptic Gregorian calendar on plain integers. Go's time package does the same, but at ten times
+// the cost, and these run once per row.
+
+const (
+	secondsPerDay = 86400
+	nanosPerDay   = secondsPerDay * 1e9
+	microsPerDay  = secondsPerDay * 1e6
+)
+
+// civil returns year (astronomical: 0 is 1 BC), month and day of a day number since 1970-01-01.
+//
+// The years are counted from 1 March, so that the leap day ends a year: day numbers of months are then
+// (153m+2)/5. Source: Howard Hinnant, "chrono-compatible low-level date algorithms".
+func civil(days int64) (year int64, month, day int) {
+	z := days + 719468 // since 0000-03-01
+	era := floorDiv(z, 146097)
+	doe := z - era*146097
+	yoe := (doe - doe/1460 + doe/36524 - doe/146096) / 365
+	doy := doe - (365*yoe + yoe/4 - yoe/100)
+	mp := (5*doy + 2) / 153
+	day = int(doy-(153*mp+2)/5) + 1
+	month = int(mp) + 3
+	year = yoe + era*400
+	if month > 12 {
+		month -= 12
+		year++
+	}
+	return year, month, day
+}
+
+// daysOf is the day number of a date; month and day must be in range.
+func daysOf(year int64, month, day int) int64 {
+	if month <= 2 {
+		year--
+		month += 12
+	}
+	era := floorDiv(year, 400)
+	yoe := year - era*400
+	doy := int64((153*(month-3)+2)/5 + day - 1)
+	return era*146097 + yoe*365 + yoe/4 - yoe/100 + doy - 719468
+}
+
+func leap(year int64) bool { return year%4 == 0 && (year%100 != 0 || year%400 == 0) }
+
+func daysIn(year int64, month int) int {
+	switch month {
+	case 4, 6, 9, 11:
+		return 30
+	case 2:
+		if leap(year) {
+			return 29
+		}
+		return 28
+	}
+	return 31
+}
+
+// addMonths moves a day number by months, to the last day of the month where the day does not exist.
+func addMonths(days, months int64) int64 {
+	if months == 0 {
+		return days
+	}
+	y, m, d := civil(days)
+	total := y*12 + int64(m-1) + months
+	y, m = floorDiv(total, 12), int(floorMod(total, 12))+1
+	return daysOf(y, m, min(d, daysIn(y, m)))
+}
+
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b != 0 && (a < 0) != (b < 0) {
+		q--
+	}
+	return q
+}
+
+func floorMod(a, b int64) int64 { return a - floorDiv(a, b)*b }
+
+// perSecond is how many of a unit make a second.
+func perSecond(u arrow.TimeUnit) int64 {
+	switch u {
+	case arrow.Second:
+		return 1
+	case arrow.Millisecond:
+		return 1e3
+	case arrow.Microsecond:
+		return 1e6
+	}
+	return 1e9
+}
+
+// zoneOf loads the location of a timestamp type; UTC if it has none.
+func zoneOf(t *arrow.TimestampType) (*time.Location, error) { return loadZone(t.TimeZone) }
+
+// loadZone understands names of the IANA database and offsets such as +05:30.
+func loadZone(name string) (*time.Location, error) {
+	switch strings.ToUpper(name) {
+	case "", "UTC", "Z", "GMT":
+		return time.UTC, nil
+	}
+	if name[0] == '+' || name[0] == '-' {
+		p := scanner{s: name}
+		if off, ok := p.offset(); ok && p.done() {
+			return time.FixedZone(name, off), nil
+		}
+	} else if !strings.EqualFold(name, "local") {
+		if loc, err := time.LoadLocation(name); err == nil {
+			return loc, nil
+		}
+	}
+	return nil, fault.New(fault.InvalidArgument, "unknown time zone %q; use a name such as Europe/Berlin or an offset such as +02:00", name)
+}
+
+// offsetAt is the offset of a zone in seconds at an instant in seconds since 1970.
+func offsetAt(loc *time.Location, unix int64) int64 {
+	if loc == time.UTC {
+		return 0
+	}
+	_, off := time.Unix(unix, 0).In(loc).Zone()
+	return int64(off)
+}
+
+// instantOf is the instant (seconds since 1970) at which clocks in loc show wall (seconds since 1970 as
+// if in UTC). A wall time that a change to summer time skips is read with the offset before the change.
+func instantOf(loc *time.Location, wall int64) int64 {
+	if loc == time.UTC {
+		return wall
+	}
+	before := wall - offsetAt(loc, wall-secondsPerDay)
+	after := wall - offsetAt(loc, wall+secondsPerDay)
+	if before == after {
+		return before
+	}
+	if before+offsetAt(loc, before) == wall {
+		return before
+	}
+	if after+offsetAt(loc, after) == wall {
+		return after
+	}
+	return before
+}
+
+// local turns an instant in units per second into local wall time in the same unit.
+func local(loc *time.Location, v, per int64) int64 {
+	if loc == time.UTC {
+		return v
+	}
+	return v + offsetAt(loc, floorDiv(v, per))*per
+}
+
+// instant is the inverse of local.
+func instant(loc *time.Location, wall, per int64) int64 {
+	if loc == time.UTC {
+		return wall
+	}
+	s := floorDiv(wall, per)
+	return wall + (instantOf(loc, s)-s)*per
+}

@@ -1,0 +1,306 @@
+package expr
+
+import (
+	"math"
+	"math/big"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
+
+	"lanceflight/internal/fault"
+)
+
+// Decimals: exact numbers of up to 38 digits. Most fit 64 bits and go through int64; the rest through
+// big.Int, which cannot be wrong and is slow.
+
+// decimalResult is the type of x op y for decimals.
+//
+// Sums keep all digits. Products keep the sum of the scales, and quotients at least 16 digits behind
+// the point, while 38 digits suffice; where they do not, digits behind the point give way, down to 6.
+func decimalResult(op string, x, y *arrow.Decimal128Type) *arrow.Decimal128Type {
+	wx, wy := x.Precision-x.Scale, y.Precision-y.Scale
+	whole, scale := max(wx, wy)+1, max(x.Scale, y.Scale)
+	switch op {
+	case "*":
+		whole, scale = wx+wy, x.Scale+y.Scale
+	case "/":
+		whole, scale = wx+y.Scale, max(16, x.Scale, y.Scale)
+	case "%":
+		whole = max(wx, wy)
+	}
+	if whole+scale > 38 {
+		scale = max(min(scale, 6), min(scale, 38-whole))
+	}
+	return &arrow.Decimal128Type{Precision: min(38, whole+scale), Scale: scale}
+}
+
+var tenTo [39]*big.Int
+
+func init() {
+	tenTo[0] = big.NewInt(1)
+	for i := 1; i < len(tenTo); i++ {
+		tenTo[i] = new(big.Int).Mul(tenTo[i-1], big.NewInt(10))
+	}
+}
+
+// int64TenTo holds the powers of ten that fit an int64.
+var int64TenTo = func() (p [19]int64) {
+	p[0] = 1
+	for i := 1; i < len(p); i++ {
+		p[i] = p[i-1] * 10
+	}
+	return p
+}()
+
+// small returns n if it fits an int64.
+func small(n decimal128.Num) (int64, bool) {
+	v := int64(n.LowBits())
+	return v, n.HighBits() == v>>63
+}
+
+// rescaleBig returns v·10^by, rounded half away from zero for a negative by.
+func rescaleBig(v *big.Int, by int32) *big.Int {
+	if by >= 0 {
+		for ; by > 38; by -= 38 {
+			v = new(big.Int).Mul(v, tenTo[38])
+		}
+		return new(big.Int).Mul(v, tenTo[by])
+	}
+	for ; by < -38; by += 38 {
+		v = new(big.Int).Quo(v, tenTo[38]) // too far right to matter for rounding
+	}
+	return quoRound(v, tenTo[-by])
+}
+
+// quoRound is a/b rounded half away from zero.
+func quoRound(a, b *big.Int) *big.Int {
+	q, r := new(big.Int).QuoRem(a, b, new(big.Int))
+	if r.Abs(r).Lsh(r, 1).CmpAbs(b) >= 0 {
+		if a.Sign()*b.Sign() < 0 {
+			return q.Sub(q, tenTo[0])
+		}
+		return q.Add(q, tenTo[0])
+	}
+	return q
+}
+
+// rescale moves a decimal from one scale to another; ok false if it does not fit the precision.
+func rescale(n decimal128.Num, from, to, precision int32) (decimal128.Num, bool) {
+	if v, ok := small(n); ok {
+		switch d := to - from; {
+		case d == 0:
+			return n, fitsPrecision(v, precision)
+		case d > 0 && d < int32(len(int64TenTo)):
+			if r, ok := mul64(v, int64TenTo[d]); ok {
+				return decimal128.FromI64(r), fitsPrecision(r, precision)
+			}
+		case d < 0 && -d < int32(len(int64TenTo)):
+			r := quoRound64(v, int64TenTo[-d])
+			return decimal128.FromI64(r), fitsPrecision(r, precision)
+		}
+	} else if from == to {
+		return n, n.FitsInPrecision(precision)
+	}
+	return fromBig(rescaleBig(n.BigInt(), to-from), precision)
+}
+
+func fitsPrecision(v int64, precision int32) bool {
+	if precision >= int32(len(int64TenTo)) {
+		return true
+	}
+	return v < int64TenTo[precision] && v > -int64TenTo[precision]
+}
+
+// quoRound64 is a/b rounded half away from zero, b > 0.
+func quoRound64(a, b int64) int64 {
+	q, r := a/b, a%b
+	if r < 0 {
+		if -r >= b-(-r) {
+			return q - 1
+		}
+	} else if r >= b-r && r != 0 {
+		return q + 1
+	}
+	return q
+}
+
+func fromBig(v *big.Int, precision int32) (decimal128.Num, bool) {
+	if v.CmpAbs(tenTo[precision]) >= 0 {
+		return decimal128.Num{}, false
+	}
+	return decimal128.FromBigInt(v), true
+}
+
+func negateDecimal(n decimal128.Num) decimal128.Num { return n.Negate() }
+
+// decimalKernel computes x op y; both are decimals, of any scale.
+func decimalKernel(op string) func(*call) (arrow.Array, error) {
+	return func(c *call) (arrow.Array, error) {
+		x, y := numsOf[decimal128.Num](c.args[0]), numsOf[decimal128.Num](c.args[1])
+		tx, ty := c.args[0].arr.DataType().(*arrow.Decimal128Type), c.args[1].arr.DataType().(*arrow.Decimal128Type)
+		t := c.t.(*arrow.Decimal128Type)
+		buf, out := newFixed[decimal128.Num](c.mem(), c.n)
+		for i := range out {
+			if c.null(i) {
+				out[i] = decimal128.Num{}
+				continue
+			}
+			r, err := decimalOp(op, x.at(i), y.at(i), tx.Scale, ty.Scale, t)
+			if err != nil {
+				buf.Release()
+				return nil, err
+			}
+			out[i] = r
+		}
+		return c.finish(buf), nil
+	}
+}
+
+func decimalOp(op string, x, y decimal128.Num, sx, sy int32, t *arrow.Decimal128Type) (decimal128.Num, error) {
+	if a, ok := small(x); ok && sx == sy && sx == t.Scale {
+		if b, ok := small(y); ok && (op == "+" || op == "-") {
+			if op == "-" {
+				b = -b
+			}
+			s := a + b
+			if b != math.MinInt64 && (a^s)&(b^s) >= 0 && fitsPrecision(s, t.Precision) {
+				return decimal128.FromI64(s), nil
+			}
+		}
+	}
+	a, b := x.BigInt(), y.BigInt()
+	var r *big.Int
+	switch op {
+	case "+", "-", "%":
+		s := max(sx, sy)
+		a, b = rescaleBig(a, s-sx), rescaleBig(b, s-sy)
+		switch op {
+		case "+":
+			r = a.Add(a, b)
+		case "-":
+			r = a.Sub(a, b)
+		default:
+			if b.Sign() == 0 {
+				return decimal128.Num{}, divisionByZero()
+			}
+			r = a.Rem(a, b)
+		}
+		r = rescaleBig(r, t.Scale-s)
+	case "*":
+		r = rescaleBig(a.Mul(a, b), t.Scale-sx-sy)
+	case "/":
+		if b.Sign() == 0 {
+			return decimal128.Num{}, divisionByZero()
+		}
+		// a·10^-sx / (b·10^-sy), in units of 10^-scale.
+		shift := t.Scale + sy - sx
+		if shift >= 0 {
+			a = rescaleBig(a, shift)
+		} else {
+			b = rescaleBig(b, -shift)
+		}
+		r = quoRound(a, b)
+	}
+	n, ok := fromBig(r, t.Precision)
+	if !ok {
+		return n, fault.New(fault.InvalidArgument, "decimal overflow: %s %s %s does not fit %s", x.ToString(sx), op, y.ToString(sy), TypeName(t))
+	}
+	return n, nil
+}
+
+// decimalFloat is the number nearest to a decimal.
+func decimalFloat(n decimal128.Num, scale int32) float64 {
+	if v, ok := small(n); ok && scale < int32(len(int64TenTo)) && (v < 1<<53 && v > -1<<53) && scale <= 22 {
+		return float64(v) / float64(int64TenTo[scale])
+	}
+	f, _ := new(big.Rat).SetFrac(n.BigInt(), tenTo[scale]).Float64()
+	return f
+}
+
+// floatDecimal rounds a float to a decimal type, half away from zero in decimal digits.
+func floatDecimal(f float64, t *arrow.Decimal128Type) (decimal128.Num, bool) {
+	if f-f != 0 {
+		return decimal128.Num{}, false
+	}
+	if a := math.Abs(f); a < 1e15 && t.Scale <= 15 {
+		// The shortest text of the float decides, so that 0.15 is 0.15 and not a bit less.
+		n, ok := scanDecimal(string(appendFloat(nil, f, 64)), t)
+		return n, ok
+	}
+	r := new(big.Rat)
+	r.SetFloat64(f)
+	num := new(big.Int).Mul(r.Num(), tenTo[t.Scale])
+	return fromBig(quoRound(num, r.Denom()), t.Precision)
+}
+
+// scanDecimal reads a number, with an exponent or without, rounding to the scale of t.
+func scanDecimal(s string, t *arrow.Decimal128Type) (decimal128.Num, bool) {
+	p := &scanner{s: s}
+	neg := false
+	if p.accept('-') {
+		neg = true
+	} else {
+		p.accept('+')
+	}
+	start := p.i
+	for isDigit(p.peek()) {
+		p.i++
+	}
+	digits := p.s[start:p.i]
+	scale := 0
+	if p.accept('.') {
+		from := p.i
+		for isDigit(p.peek()) {
+			p.i++
+		}
+		digits += p.s[from:p.i]
+		scale = p.i - from
+	}
+	if digits == "" || len(digits) > 4000 {
+		return decimal128.Num{}, false
+	}
+	if p.accept('e') || p.accept('E') {
+		sign := 1
+		if p.accept('-') {
+			sign = -1
+		} else {
+			p.accept('+')
+		}
+		exp, ok := p.number(1, 4)
+		if !ok {
+			return decimal128.Num{}, false
+		}
+		scale -= sign * int(exp)
+	}
+	if !p.done() {
+		return decimal128.Num{}, false
+	}
+	if len(digits) <= 18 && scale == int(t.Scale) {
+		var v int64
+		for i := range len(digits) {
+			v = v*10 + int64(digits[i]-'0')
+		}
+		if neg {
+			v = -v
+		}
+		return decimal128.FromI64(v), fitsPrecision(v, t.Precision)
+	}
+	v, ok := new(big.Int).SetString(digits, 10)
+	if !ok {
+		return decimal128.Num{}, false
+	}
+	if neg {
+		v.Neg(v)
+	}
+	if v.Sign() == 0 {
+		return decimal128.Num{}, true
+	}
+	by := int(t.Scale) - scale
+	if by > 80 {
+		return decimal128.Num{}, false
+	}
+	if by < -5000 {
+		return decimal128.Num{}, true
+	}
+	return fromBig(rescaleBig(v, int32(by)), t.Precision)
+}

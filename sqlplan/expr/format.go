@@ -1,0 +1,177 @@
+package expr
+
+import (
+	"encoding/hex"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+)
+
+// Values as text, in PostgreSQL's forms. All append to b.
+
+func boolText(b bool) string {
+	if b {
+		return "true"
+	}
+	return "false"
+}
+
+// appendFloat writes the shortest text that reads back as the same number of the given width.
+func appendFloat(b []byte, f float64, bits int) []byte {
+	switch {
+	case math.IsNaN(f):
+		return append(b, "NaN"...)
+	case math.IsInf(f, 1):
+		return append(b, "Infinity"...)
+	case math.IsInf(f, -1):
+		return append(b, "-Infinity"...)
+	}
+	// PostgreSQL switches to exponents as printf's %g does, at 15 digits (6 for 32 bits).
+	limit := 1e15
+	if bits == 32 {
+		limit = 1e6
+	}
+	if a := math.Abs(f); a != 0 && (a < 1e-4 || a >= limit) {
+		return strconv.AppendFloat(b, f, 'e', -1, bits)
+	}
+	return strconv.AppendFloat(b, f, 'f', -1, bits)
+}
+
+func appendPadded(b []byte, v int64, width int) []byte {
+	if v < 0 {
+		b = append(b, '-')
+		v = -v
+	}
+	var buf [20]byte
+	s := strconv.AppendInt(buf[:0], v, 10)
+	for range width - len(s) {
+		b = append(b, '0')
+	}
+	return append(b, s...)
+}
+
+// appendDate writes YYYY-MM-DD, with " BC" behind years before 1.
+func appendDate(b []byte, days int64) []byte {
+	y, m, d := civil(days)
+	bc := y < 1
+	if bc {
+		y = 1 - y
+	}
+	b = appendPadded(b, y, 4)
+	b = append(b, '-')
+	b = appendPadded(b, int64(m), 2)
+	b = append(b, '-')
+	b = appendPadded(b, int64(d), 2)
+	if bc {
+		b = append(b, " BC"...)
+	}
+	return b
+}
+
+// appendClock writes HH:MM:SS[.fraction] of v, a time of day in units of 1/per seconds.
+func appendClock(b []byte, v, per int64) []byte {
+	s, frac := v/per, v%per
+	b = appendPadded(b, s/3600, 2)
+	b = append(b, ':')
+	b = appendPadded(b, s/60%60, 2)
+	b = append(b, ':')
+	b = appendPadded(b, s%60, 2)
+	if frac == 0 {
+		return b
+	}
+	b = append(b, '.')
+	for per > 1 && frac > 0 {
+		per /= 10
+		b = append(b, byte('0'+frac/per))
+		frac %= per
+	}
+	return b
+}
+
+// appendTimestamp writes v in the zone of its type, with the offset if the type has a zone.
+func appendTimestamp(b []byte, v int64, t *arrow.TimestampType, loc *time.Location) []byte {
+	per := perSecond(t.Unit)
+	wall := v
+	if t.TimeZone != "" {
+		wall = local(loc, v, per)
+	}
+	days := floorDiv(wall, per*secondsPerDay)
+	bc := len(b)
+	b = appendDate(b, days)
+	suffix := ""
+	if n := len(b) - 3; n > bc && string(b[n:]) == " BC" {
+		b, suffix = b[:n], " BC"
+	}
+	b = append(b, ' ')
+	b = appendClock(b, wall-days*per*secondsPerDay, per)
+	if t.TimeZone != "" {
+		b = appendOffset(b, offsetAt(loc, floorDiv(v, per)))
+	}
+	return append(b, suffix...)
+}
+
+// appendOffset writes +HH[:MM[:SS]].
+func appendOffset(b []byte, off int64) []byte {
+	if off < 0 {
+		b = append(b, '-')
+		off = -off
+	} else {
+		b = append(b, '+')
+	}
+	b = appendPadded(b, off/3600, 2)
+	if off%3600 != 0 {
+		b = append(b, ':')
+		b = appendPadded(b, off/60%60, 2)
+	}
+	if off%60 != 0 {
+		b = append(b, ':')
+		b = appendPadded(b, off%60, 2)
+	}
+	return b
+}
+
+// appendInterval writes "1 year 2 mons 3 days 04:05:06.7".
+func appendInterval(b []byte, v arrow.MonthDayNanoInterval) []byte {
+	start := len(b)
+	unit := func(n int64, one, many string) {
+		if n == 0 {
+			return
+		}
+		if len(b) > start {
+			b = append(b, ' ')
+		}
+		b = strconv.AppendInt(b, n, 10)
+		if n == 1 {
+			b = append(b, one...)
+		} else {
+			b = append(b, many...)
+		}
+	}
+	unit(int64(v.Months/12), " year", " years")
+	unit(int64(v.Months%12), " mon", " mons")
+	unit(int64(v.Days), " day", " days")
+	if v.Nanoseconds != 0 || len(b) == start {
+		if len(b) > start {
+			b = append(b, ' ')
+		}
+		n := uint64(v.Nanoseconds)
+		if v.Nanoseconds < 0 {
+			b = append(b, '-')
+			n = -n
+		}
+		// The magnitude of the most negative value fits once it is cut to seconds.
+		s, frac := int64(n/1e9), int64(n%1e9)
+		b = appendPadded(b, s/3600, 2)
+		clock := appendClock(nil, s%3600*1e9+frac, 1e9)
+		b = append(b, clock[2:]...)
+	}
+	return b
+}
+
+// appendHex writes bytes as PostgreSQL does: \x0aff.
+func appendHex(b, v []byte) []byte {
+	b = append(b, `\x`...)
+	return hex.AppendEncode(b, v)
+}

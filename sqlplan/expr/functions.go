@@ -1,0 +1,281 @@
+package expr
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"lanceflight/internal/fault"
+)
+
+// FunctionInfo describes a function for the server's metadata.
+type FunctionInfo struct {
+	Name     string
+	Category string // "numeric", "string", "datetime", "list", "conditional", "vector", "system", "aggregate"
+}
+
+// argClass says what an argument has to be.
+type argClass uint8
+
+const (
+	anyArg    argClass = iota // any type, dictionaries decoded
+	textArg                   // a string, in any layout
+	intArg                    // becomes BIGINT
+	floatArg                  // becomes DOUBLE
+	numberArg                 // any number, as it is
+	boolArg
+	bytesArg   // a binary; string literals convert
+	stringArg  // a string or a binary
+	instantArg // a date or a timestamp, as it is
+	listArg
+	vectorArg // a list of numbers, or a constant that converts to one
+)
+
+// function is a scalar function.
+type function struct {
+	name     string
+	aliases  []string
+	category string
+	// args are the classes of the arguments; the last one repeats if variadic. Those from optional
+	// on may be left out.
+	args     []argClass
+	required int // number of arguments that must be there; 0 = all of args
+	variadic bool
+	// out is the type of the result; result decides it where it depends on the arguments, which it
+	// may convert further.
+	out    arrow.DataType
+	result func(args []Expr) ([]Expr, arrow.DataType, error)
+	// rewrite makes another expression instead of a Call.
+	rewrite func(args []Expr) (Expr, error)
+	// kernel makes the kernel of a call, once per program.
+	kernel func(e *Call) (func(*call) (arrow.Array, error), error)
+
+	loose, lazy bool // see kernelNode
+	safe        bool // cannot fail on any row
+	heavy       bool // costs more than a walk over a string
+	volatile    bool // differs from call to call
+}
+
+// functionTable holds every function under its name and aliases.
+var functionTable = map[string]*function{}
+
+// register is called from the init functions of the files that define functions.
+func register(fns ...*function) {
+	for _, f := range fns {
+		for _, name := range append([]string{f.name}, f.aliases...) {
+			if functionTable[name] != nil {
+				panic("expr: function " + name + " is defined twice")
+			}
+			functionTable[name] = f
+		}
+	}
+}
+
+// FunctionNames lists the scalar and aggregate functions, sorted by name; aliases are listed too.
+func FunctionNames() []FunctionInfo {
+	out := make([]FunctionInfo, 0, len(functionTable)+len(aggregates))
+	for name, f := range functionTable {
+		out = append(out, FunctionInfo{Name: name, Category: f.category})
+	}
+	for name := range aggregates {
+		out = append(out, FunctionInfo{Name: name, Category: "aggregate"})
+	}
+	slices.SortFunc(out, func(a, b FunctionInfo) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// NewCall is a scalar function by its lower-case name or an alias. Unknown names are InvalidArgument
+// with the nearest names; wrong arguments say what the function takes.
+func NewCall(name string, args []Expr) (Expr, error) {
+	f := functionTable[name]
+	if f == nil {
+		if IsAggregate(name) {
+			return nil, fault.New(fault.InvalidArgument, "%s is an aggregate function and cannot be used here", name)
+		}
+		var names []string
+		for n := range functionTable {
+			names = append(names, n)
+		}
+		for n := range aggregates {
+			names = append(names, n)
+		}
+		return nil, fault.New(fault.InvalidArgument, "there is no function %s%s", name, didYouMean(name, names))
+	}
+	args, err := f.check(name, args)
+	if err != nil {
+		return nil, err
+	}
+	if f.rewrite != nil {
+		return f.rewrite(args)
+	}
+	out := f.out
+	if f.result != nil {
+		if args, out, err = f.result(args); err != nil {
+			return nil, err
+		}
+	}
+	e := &Call{Name: f.name, Args: args, T: out, fn: f}
+	if _, err := f.kernel(e); err != nil { // constant arguments are checked here
+		return nil, err
+	}
+	return e, nil
+}
+
+// check counts and converts the arguments.
+func (f *function) check(name string, args []Expr) ([]Expr, error) {
+	least, most := len(f.args), len(f.args)
+	if f.required > 0 {
+		least = f.required
+	}
+	if len(args) < least || len(args) > most && !f.variadic {
+		count := fmt.Sprintf("%d", least)
+		switch {
+		case f.variadic:
+			count = fmt.Sprintf("at least %d", least)
+		case most == least+1:
+			count = fmt.Sprintf("%d or %d", least, most)
+		case most > least:
+			count = fmt.Sprintf("%d to %d", least, most)
+		}
+		if f.required == 0 && len(f.args) == 0 {
+			count = "no"
+		}
+		plural := "s"
+		if count == "1" {
+			plural = ""
+		}
+		return nil, fault.New(fault.InvalidArgument, "%s takes %s argument%s, not %d", name, count, plural, len(args))
+	}
+	out := make([]Expr, len(args))
+	for i, a := range args {
+		class := f.args[min(i, len(f.args)-1)]
+		c, err := class.convert(a)
+		if err != nil {
+			return nil, err
+		}
+		if c == nil {
+			return nil, fault.New(fault.InvalidArgument, "argument %d of %s has to be %s, but %s is %s", i+1, name, classNames[class], shortText(a), TypeName(a.Type()))
+		}
+		out[i] = c
+	}
+	return out, nil
+}
+
+var classNames = [...]string{
+	anyArg: "any value", textArg: "VARCHAR", intArg: "an integer", floatArg: "a number", numberArg: "a number", boolArg: "BOOLEAN",
+	bytesArg: "BLOB", stringArg: "VARCHAR or BLOB", instantArg: "DATE or TIMESTAMP", listArg: "a list", vectorArg: "a vector",
+}
+
+// convert converts an argument to a class; nil if it does not convert silently.
+func (class argClass) convert(x Expr) (Expr, error) {
+	if class == listArg || class == vectorArg {
+		x = implicitCast(x, plain(x.Type()))
+	} else {
+		x = decoded(x)
+	}
+	k := kindOf(x.Type())
+	open := undecided(x) || unknownString(x)
+	switch class {
+	case anyArg:
+		if _, ok := x.(*Param); ok && undecided(x) {
+			return Coerce(x, tText)
+		}
+		return x, nil
+	case textArg:
+		if k == kText {
+			return x, nil
+		}
+		if undecided(x) {
+			return Coerce(x, tText)
+		}
+	case intArg:
+		if open || k.integer() && implicit(x.Type(), tInt64) {
+			return Coerce(x, tInt64)
+		}
+		if k == kUint {
+			return implicitCast(x, tInt64), nil
+		}
+		if l, ok := x.(*Literal); ok && k.numeric() {
+			if c, ok := sameNumber(l, tInt64); ok {
+				return c, nil
+			}
+		}
+	case floatArg:
+		if open || k.numeric() {
+			return Coerce(x, tFloat64)
+		}
+	case numberArg:
+		if open {
+			return Coerce(x, tFloat64)
+		}
+		if k.numeric() {
+			return x, nil
+		}
+	case boolArg:
+		if open || k == kBool {
+			return Coerce(x, tBool)
+		}
+	case bytesArg:
+		if k == kBinary {
+			return x, nil
+		}
+		if open {
+			return Coerce(x, tBinary)
+		}
+	case stringArg:
+		if k == kText || k == kBinary {
+			return x, nil
+		}
+		if undecided(x) {
+			return Coerce(x, tText)
+		}
+	case instantArg:
+		if k == kDate || k == kTimestamp || k == kTime || k == kInterval {
+			return x, nil
+		}
+		if open {
+			return Coerce(x, tTimestamp)
+		}
+	case listArg:
+		if k == kList {
+			return x, nil
+		}
+		if undecided(x) {
+			return Coerce(x, arrow.ListOf(tFloat64))
+		}
+	case vectorArg:
+		_, isConst := x.(*Literal)
+		if open || k == kList && kindOf(plain(elemOf(x.Type()))).numeric() || isConst && (k == kList || k == kBinary) {
+			return x, nil
+		}
+		if _, ok := x.(*Param); ok {
+			return x, nil
+		}
+	}
+	return nil, nil
+}
+
+func (c *compiler) call(e *Call, args []node) (node, error) {
+	run, err := e.fn.kernel(e)
+	if err != nil {
+		return nil, err
+	}
+	return &kernelNode{args: args, t: e.T, loose: e.fn.loose, lazy: e.fn.lazy, run: run}, nil
+}
+
+// plainKernel is the kernel of a function that does not depend on how it is called.
+func plainKernel(run func(*call) (arrow.Array, error)) func(*Call) (func(*call) (arrow.Array, error), error) {
+	return func(*Call) (func(*call) (arrow.Array, error), error) { return run, nil }
+}
+
+// literalText is the value of a constant string argument; ok false if it is not constant or NULL.
+func literalText(x Expr) (string, bool) {
+	l, ok := x.(*Literal)
+	if !ok {
+		return "", false
+	}
+	s, ok := l.Value.(string)
+	return s, ok
+}

@@ -1,0 +1,631 @@
+package expr
+
+import (
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+)
+
+// Three-valued logic. Every boolean is held as two bitmaps, where it is true and where it is false;
+// NULL is in neither. AND is then (true: both; false: either), OR its mirror, NOT their exchange.
+
+// logicNode is AND or OR. and says which; OR is AND with true and false exchanged.
+type logicNode struct {
+	and  bool
+	args []node
+	// wordy[i]: operand i is cheap and cannot fail, so it is computed for all rows at once; others
+	// only for the rows that are still undecided.
+	wordy []bool
+}
+
+func (c *compiler) logic(e *Logic) (node, error) {
+	type ranked struct {
+		e    Expr
+		cost int
+	}
+	order := make([]ranked, len(e.Args))
+	most := 0
+	for i, a := range e.Args {
+		k := cost(a)
+		most = max(most, k)
+		if canFail(a) {
+			// What may fail stays behind everything it was written behind: that may guard it.
+			k = most
+		}
+		order[i] = ranked{a, k}
+	}
+	slices.SortStableFunc(order, func(a, b ranked) int { return a.cost - b.cost })
+	n := &logicNode{and: e.Op == "AND"}
+	for _, o := range order {
+		x, err := c.compile(o.e)
+		if err != nil {
+			return nil, err
+		}
+		n.args = append(n.args, x)
+		n.wordy = append(n.wordy, cost(o.e) == costWords && !canFail(o.e))
+	}
+	return n, nil
+}
+
+func (n *logicNode) typ() arrow.DataType { return tBool }
+
+// eval works on the rows that no operand has decided yet: not false so far for AND, not true for OR.
+func (n *logicNode) eval(f *frame, r rows) (vec, error) {
+	v, err := run(n.args[0], f, r)
+	if err != nil {
+		return vec{}, err
+	}
+	for i, arg := range n.args[1:] {
+		if err := v.flatten(f); err != nil {
+			v.release()
+			return vec{}, err
+		}
+		b := boolsOf(v)
+		if v.scalar || n.wordy[i+1] {
+			if v.scalar && b.is(0, !n.and)&1 != 0 {
+				return v, nil // decided for all rows
+			}
+			w, err := run(arg, f, r)
+			if err == nil {
+				err = w.flatten(f)
+			}
+			if err != nil {
+				v.release()
+				w.release()
+				return vec{}, err
+			}
+			v = n.combine(f, v, w)
+			continue
+		}
+		v, err = n.refine(f, r, v, arg)
+		if err != nil {
+			return vec{}, err
+		}
+	}
+	return v, nil
+}
+
+// combine is v AND w, or v OR w; it takes both over.
+func (n *logicNode) combine(f *frame, v, w vec) vec {
+	defer v.release()
+	defer w.release()
+	a, b := boolsOf(v), boolsOf(w)
+	rows := a.n
+	if v.scalar {
+		rows = b.n
+	}
+	scalar := a.scalar && b.scalar
+	if scalar {
+		rows = 1
+	}
+	valBuf, vals := newBits(f.mem, rows)
+	okBuf, ok := newBits(f.mem, rows)
+	for k := range vals {
+		ay, an := a.pair(k)
+		by, bn := b.pair(k)
+		yes, no := ay&by, an|bn
+		if !n.and {
+			yes, no = ay|by, an&bn
+		}
+		vals[k], ok[k] = yes, yes|no
+	}
+	return vec{arr: makeBools(rows, valBuf, okBuf), scalar: scalar}
+}
+
+// refine computes arg for the undecided rows of v (flat) only, and merges; it takes v over.
+func (n *logicNode) refine(f *frame, r rows, v vec, arg node) (vec, error) {
+	defer v.release()
+	b := boolsOf(v)
+	positions := borrow(b.n)
+	defer giveBack(positions)
+	// Undecided: NULL, or true so far (AND), false so far (OR).
+	decided := func(k int) uint64 { return b.is(k, !n.and) }
+	_, room := grow(*positions, b.n)
+	k := 0
+	for w := 0; 64*w < b.n; w++ {
+		k = emit(tail(^decided(w), b.n-64*w), int32(64*w), room, k)
+	}
+	todo := room[:k]
+	if k == 0 {
+		v.arr.Retain()
+		return vec{arr: v.arr}, nil
+	}
+	sub := r
+	if k < r.n {
+		rowsOf := borrow(k)
+		defer giveBack(rowsOf)
+		for _, p := range todo {
+			*rowsOf = append(*rowsOf, r.at(int(p)))
+		}
+		sub = someRows(*rowsOf)
+	}
+	w, err := run(arg, f, sub)
+	if err != nil {
+		return vec{}, err
+	}
+	defer w.release()
+	if err := w.flatten(f); err != nil {
+		return vec{}, err
+	}
+	c := boolsOf(w)
+	valBuf, vals := newBits(f.mem, b.n)
+	okBuf, ok := newBits(f.mem, b.n)
+	for k := range vals {
+		yes, no := b.pair(k)
+		vals[k], ok[k] = yes, yes|no
+	}
+	for i, p := range todo {
+		cy, cn := c.pair(i >> 6)
+		j := uint(i & 63)
+		if c.scalar {
+			j = 0
+		}
+		word, bit := p>>6, uint64(1)<<(p&63)
+		yes, known := vals[word]&bit != 0, ok[word]&bit != 0
+		cYes, cNo := cy>>j&1 != 0, cn>>j&1 != 0
+		// Here the row is NULL, or true for AND, false for OR.
+		switch {
+		case n.and && cNo, !n.and && cYes:
+			known, yes = true, !n.and
+		case !cYes && !cNo:
+			known = false
+		}
+		vals[word] &^= bit
+		ok[word] &^= bit
+		if known {
+			ok[word] |= bit
+			if yes {
+				vals[word] |= bit
+			}
+		}
+	}
+	return vec{arr: makeBools(b.n, valBuf, okBuf)}, nil
+}
+
+// filter finds the rows step by step: AND is true (and OR false) where every operand is; AND is false
+// (and OR true) where any operand is.
+func (n *logicNode) filter(f *frame, r rows, want bool, out []int32) ([]int32, error) {
+	if n.and == want {
+		return n.every(f, r, want, out)
+	}
+	wordy := !slices.Contains(n.wordy, false)
+	if wordy && r.all {
+		return filterEval(n, f, r, want, out)
+	}
+	return n.any(f, r, want, out)
+}
+
+func (n *logicNode) every(f *frame, r rows, want bool, out []int32) ([]int32, error) {
+	start := len(out)
+	for _, arg := range n.args {
+		var err error
+		if out, err = filter(arg, f, r, want, out[:start]); err != nil {
+			return nil, err
+		}
+		r = someRows(out[start:])
+	}
+	return out, nil
+}
+
+func (n *logicNode) any(f *frame, r rows, want bool, out []int32) ([]int32, error) {
+	found, hits, rest := borrow(r.n), borrow(r.n), borrow(r.n)
+	defer giveBack(found)
+	defer giveBack(hits)
+	defer giveBack(rest)
+	left := r
+	for i, arg := range n.args {
+		var err error
+		if *hits, err = filter(arg, f, left, want, (*hits)[:0]); err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			*found, *hits = *hits, *found
+		} else {
+			*found = merge(*found, *hits)
+		}
+		if i == len(n.args)-1 || len(*found) == r.n {
+			break
+		}
+		// left may be *rest itself; without writes behind what it reads.
+		last := *found
+		if i > 0 {
+			last = *hits
+		}
+		*rest = without(left, last, (*rest)[:0])
+		left = someRows(*rest)
+	}
+	return append(out, *found...), nil
+}
+
+// merge merges b into the ascending list a.
+func merge(a, b []int32) []int32 {
+	i, j := len(a)-1, len(b)-1
+	a = append(a, b...)
+	for k := len(a) - 1; j >= 0; k-- {
+		if i >= 0 && a[i] > b[j] {
+			a[k] = a[i]
+			i--
+		} else {
+			a[k] = b[j]
+			j--
+		}
+	}
+	return a
+}
+
+type notNode struct{ x node }
+
+func (n *notNode) typ() arrow.DataType { return tBool }
+func (n *notNode) filter(f *frame, r rows, want bool, out []int32) ([]int32, error) {
+	return filter(n.x, f, r, !want, out)
+}
+
+func (n *notNode) eval(f *frame, r rows) (vec, error) {
+	return mapBools(n.x, f, r, func(yes, no uint64) (uint64, uint64) { return no, yes })
+}
+
+// mapBools evaluates x and maps its bitmaps of truth and falsehood.
+func mapBools(x node, f *frame, r rows, fn func(yes, no uint64) (uint64, uint64)) (vec, error) {
+	v, err := run(x, f, r)
+	if err != nil {
+		return vec{}, err
+	}
+	defer v.release()
+	if err := v.flatten(f); err != nil {
+		return vec{}, err
+	}
+	b := boolsOf(v)
+	rows := b.n
+	if b.scalar {
+		rows = 1
+	}
+	valBuf, vals := newBits(f.mem, rows)
+	okBuf, ok := newBits(f.mem, rows)
+	for k := range vals {
+		yes, no := fn(b.pair(k))
+		vals[k], ok[k] = yes, yes|no
+	}
+	return vec{arr: makeBools(rows, valBuf, okBuf), scalar: b.scalar}, nil
+}
+
+// isBoolNode is IS [NOT] TRUE, FALSE, UNKNOWN.
+type isBoolNode struct {
+	x       node
+	want    *bool
+	negated bool
+}
+
+func (n *isBoolNode) typ() arrow.DataType { return tBool }
+func (n *isBoolNode) eval(f *frame, r rows) (vec, error) {
+	return mapBools(n.x, f, r, func(yes, no uint64) (uint64, uint64) {
+		var is uint64
+		switch {
+		case n.want == nil:
+			is = ^(yes | no)
+		case *n.want:
+			is = yes
+		default:
+			is = no
+		}
+		if n.negated {
+			is = ^is
+		}
+		return is, ^is
+	})
+}
+
+func (n *isBoolNode) filter(f *frame, r rows, want bool, out []int32) ([]int32, error) {
+	if n.want != nil && want != n.negated {
+		return filter(n.x, f, r, *n.want, out)
+	}
+	return filterEval(n, f, r, want, out)
+}
+
+// isNullNode is IS [NOT] NULL.
+type isNullNode struct {
+	x       node
+	negated bool
+}
+
+func (n *isNullNode) typ() arrow.DataType { return tBool }
+
+func (n *isNullNode) eval(f *frame, r rows) (vec, error) {
+	v, err := run(n.x, f, r)
+	if err != nil {
+		return vec{}, err
+	}
+	defer v.release()
+	rows := r.n
+	if v.scalar {
+		rows = 1
+	}
+	buf, vals := newBits(f.mem, rows)
+	valid := validity(v)
+	for k := range vals {
+		vals[k] = 0
+		if v.lazy {
+			for j, row := range v.sel[64*k : min(64*k+64, rows)] {
+				vals[k] |= valid.word(int(row)>>6) >> (row & 63) & 1 << j
+			}
+		} else {
+			vals[k] = valid.word(k)
+		}
+		if !n.negated {
+			vals[k] = ^vals[k]
+		}
+	}
+	return vec{arr: makeArray(tBool, rows, nil, 0, buf), scalar: v.scalar}, nil
+}
+
+// validity is where the array behind v is not NULL.
+func validity(v vec) words {
+	n := v.arr.Len()
+	switch {
+	case v.arr.DataType().ID() == arrow.NULL:
+		return words{make([]byte, n/8+1), 0, n}
+	case v.arr.DataType().ID() == arrow.DICTIONARY && v.arr.(*array.Dictionary).Dictionary().NullN() > 0:
+		// A valid index may point to a NULL.
+		d, b := v.arr.(*array.Dictionary), make([]byte, n/8+1)
+		for i := range n {
+			if d.IsValid(i) && d.Dictionary().IsValid(d.GetValueIndex(i)) {
+				b[i>>3] |= 1 << (i & 7)
+			}
+		}
+		return words{b, 0, n}
+	case v.arr.NullN() == 0:
+		return words{nil, 0, n}
+	}
+	if b := v.arr.NullBitmapBytes(); b != nil {
+		return words{b, v.arr.Data().Offset(), n}
+	}
+	// Types without a bitmap of their own, such as unions and run-end encoding.
+	b := make([]byte, n/8+1)
+	for i := range n {
+		if v.arr.IsValid(i) {
+			b[i>>3] |= 1 << (i & 7)
+		}
+	}
+	return words{b, 0, n}
+}
+
+func (n *isNullNode) filter(f *frame, r rows, want bool, out []int32) ([]int32, error) {
+	col, ok := n.x.(*colNode)
+	if !ok {
+		return filterEval(n, f, r, want, out)
+	}
+	a, err := col.column(f)
+	if err != nil {
+		return nil, err
+	}
+	b := bools{vals: validity(vec{arr: a}), valid: words{nil, 0, a.Len()}, n: a.Len()}
+	return collectColumn(b, r, want == n.negated, out), nil
+}
+
+// ---- CASE and COALESCE ------------------------------------------------------------------------
+
+// branches gathers results that were computed for disjoint sets of rows.
+type branches struct {
+	f    *frame
+	r    rows
+	src  []vec
+	rows [][]int32 // nil: all rows of r
+}
+
+func (b *branches) free() {
+	for _, v := range b.src {
+		v.release()
+	}
+}
+
+// take computes n for the given rows of r and keeps the result. The rows are retained.
+func (b *branches) take(n node, sub rows) error {
+	v, err := run(n, b.f, sub)
+	if err != nil {
+		return err
+	}
+	b.src = append(b.src, v)
+	b.rows = append(b.rows, sub.sel)
+	return nil
+}
+
+// assemble puts the results into the order of r.
+func (b *branches) assemble(t arrow.DataType) (vec, error) {
+	if len(b.src) == 1 {
+		v := b.src[0]
+		b.src = nil
+		return v, nil
+	}
+	refs := make([]interleaved, b.r.n)
+	arrs := make([]arrow.Array, len(b.src))
+	for k, v := range b.src {
+		arrs[k] = v.arr
+		p := 0
+		for j, row := range b.rows[k] {
+			at := int(row)
+			if !b.r.all {
+				for b.r.sel[p] != row {
+					p++
+				}
+				at = p
+			}
+			ref := int32(j)
+			switch {
+			case v.scalar:
+				ref = 0
+			case v.lazy:
+				ref = v.sel[j]
+			}
+			refs[at] = interleaved{Batch: int32(k), Row: ref}
+		}
+	}
+	a, err := interleave(b.f.mem, t, arrs, refs)
+	return vec{arr: a}, err
+}
+
+type caseNode struct {
+	conds, results []node
+	els            node // nil: NULL
+	t              arrow.DataType
+}
+
+func (c *compiler) caseWhen(e *Case) (node, error) {
+	n := &caseNode{t: e.T}
+	for _, w := range e.Whens {
+		cond, err := c.compile(w.Cond)
+		if err != nil {
+			return nil, err
+		}
+		result, err := c.compile(w.Result)
+		if err != nil {
+			return nil, err
+		}
+		n.conds, n.results = append(n.conds, cond), append(n.results, result)
+	}
+	els := e.Else
+	if els == nil {
+		els = NewLiteral(nil, e.T)
+	}
+	var err error
+	n.els, err = c.compile(els)
+	return n, err
+}
+
+func (n *caseNode) typ() arrow.DataType { return n.t }
+
+// eval gives each row to the first condition that is true for it.
+func (n *caseNode) eval(f *frame, r rows) (vec, error) {
+	b := branches{f: f, r: r}
+	defer b.free()
+	left := r
+	for i, cond := range n.conds {
+		hits, err := filter(cond, f, left, true, make([]int32, 0, left.n))
+		if err != nil {
+			return vec{}, err
+		}
+		if len(hits) == 0 {
+			continue
+		}
+		if len(hits) == left.n {
+			if err := b.take(n.results[i], left); err != nil {
+				return vec{}, err
+			}
+			left = someRows(nil)
+			break
+		}
+		if err := b.take(n.results[i], someRows(hits)); err != nil {
+			return vec{}, err
+		}
+		left = someRows(without(left, hits, make([]int32, 0, left.n-len(hits))))
+	}
+	if left.n > 0 {
+		if err := b.take(n.els, left); err != nil {
+			return vec{}, err
+		}
+	}
+	return b.assemble(n.t)
+}
+
+type coalesceNode struct {
+	args []node
+	t    arrow.DataType
+}
+
+func (n *coalesceNode) typ() arrow.DataType { return n.t }
+
+// eval asks each operand about the rows where the ones before were NULL.
+func (n *coalesceNode) eval(f *frame, r rows) (vec, error) {
+	b := branches{f: f, r: r}
+	defer b.free()
+	left := r
+	for i, arg := range n.args {
+		if err := b.take(arg, left); err != nil {
+			return vec{}, err
+		}
+		if i == len(n.args)-1 {
+			break
+		}
+		last := len(b.src) - 1
+		v := &b.src[last]
+		if v.scalar {
+			if v.nullScalar() {
+				b.drop(last)
+				continue
+			}
+			break
+		}
+		if err := v.flatten(f); err != nil {
+			return vec{}, err
+		}
+		if v.arr.NullN() == 0 && v.arr.DataType().ID() != arrow.NULL {
+			break
+		}
+		valid := validity(*v)
+		var nulls, hits []int32
+		for j := range left.n {
+			if valid.word(j>>6)>>(j&63)&1 != 0 {
+				hits = append(hits, left.at(j))
+			} else {
+				nulls = append(nulls, left.at(j))
+			}
+		}
+		if len(nulls) == 0 {
+			break
+		}
+		if len(hits) == 0 {
+			b.drop(last)
+		} else {
+			// Keep all rows of this branch: the later branch, assembled after it, overwrites.
+			b.rows[last] = left.list()
+		}
+		left = someRows(nulls)
+	}
+	if len(b.src) == 0 {
+		a, err := nullArray(f.mem, n.t, 1)
+		return vec{arr: a, scalar: true}, err
+	}
+	return b.assemble(n.t)
+}
+
+func (b *branches) drop(i int) {
+	b.src[i].release()
+	b.src, b.rows = b.src[:i], b.rows[:i]
+}
+
+// list is the row numbers of r.
+func (r rows) list() []int32 {
+	if !r.all {
+		return r.sel
+	}
+	return appendRows(r, nil)
+}
+
+// fieldNode is a member of a struct.
+type fieldNode struct {
+	x     node
+	index int
+	t     arrow.DataType
+}
+
+func (n *fieldNode) typ() arrow.DataType { return n.t }
+func (n *fieldNode) eval(f *frame, r rows) (vec, error) {
+	v, err := run(n.x, f, r)
+	if err != nil {
+		return vec{}, err
+	}
+	defer v.release()
+	s := v.arr.(*array.Struct)
+	a := s.Field(n.index)
+	if s.NullN() == 0 {
+		a.Retain()
+	} else {
+		// A NULL struct has NULL members, whatever their own bitmaps say.
+		buf, bits := newBits(f.mem, s.Len())
+		outer, inner := validity(v), validity(vec{arr: a})
+		for k := range bits {
+			bits[k] = outer.word(k) & inner.word(k)
+		}
+		a = withValidity(f.mem, a, buf)
+	}
+	return vec{arr: a, scalar: v.scalar, sel: v.sel, lazy: v.lazy}, nil
+}

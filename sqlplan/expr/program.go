@@ -1,0 +1,350 @@
+package expr
+
+import (
+	"context"
+	"sync"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"lanceflight/internal/fault"
+	"lanceflight/sqlplan/exec/kernel"
+)
+
+// Program is an expression compiled for batches with a given column order. It is safe for concurrent
+// use and needs no release.
+type Program struct {
+	root node
+	t    arrow.DataType
+}
+
+// Input is one batch: Cols[position[id]] holds column id. All of it is borrowed for the call.
+type Input struct {
+	Cols []arrow.Array
+	Rows int
+	// Params are the values of parameters by slot; another type than the Param's is cast.
+	Params []Literal
+	Mem    memory.Allocator // nil = memory.DefaultAllocator
+}
+
+// Compile prepares e for batches in which column id stands at position[id]. Constant parts are
+// computed here, patterns compiled, sets hashed.
+func Compile(e Expr, position map[ColID]int) (*Program, error) {
+	e, err := Fold(e)
+	if err != nil {
+		return nil, err
+	}
+	c := compiler{position: position}
+	n, err := c.compile(e)
+	if err != nil {
+		return nil, err
+	}
+	return &Program{root: n, t: e.Type()}, nil
+}
+
+// Eval computes the value for every row: an array of in.Rows values of the expression's type, which
+// the caller releases; it may share buffers with the input. Errors of single rows (division by zero,
+// a text that is no number) fail the whole batch with fault.InvalidArgument.
+func (p *Program) Eval(ctx context.Context, in Input) (arrow.Array, error) {
+	f := newFrame(ctx, in)
+	v, err := run(p.root, f, allRows(in.Rows))
+	if err != nil {
+		return nil, err
+	}
+	return v.materialize(f, in.Rows)
+}
+
+// Select appends to sel the numbers of the rows for which a boolean program is true, ascending, and
+// returns it; NULL counts as false. With enough capacity in sel, simple filters allocate nothing.
+func (p *Program) Select(ctx context.Context, in Input, sel []int32) ([]int32, error) {
+	f := newFrame(ctx, in)
+	if p.t.ID() == arrow.NULL {
+		return sel, nil
+	}
+	if p.t.ID() != arrow.BOOL {
+		return nil, fault.New(fault.InvalidArgument, "a filter must be BOOLEAN, not %s", TypeName(p.t))
+	}
+	return filter(p.root, f, allRows(in.Rows), true, sel)
+}
+
+// frame is the state of one evaluation.
+type frame struct {
+	ctx context.Context
+	in  Input
+	mem memory.Allocator
+}
+
+func newFrame(ctx context.Context, in Input) *frame {
+	f := &frame{ctx: ctx, in: in, mem: in.Mem}
+	if f.mem == nil {
+		f.mem = memory.DefaultAllocator
+	}
+	return f
+}
+
+// rows are the rows of the batch that an evaluation is about: all, or some, ascending.
+type rows struct {
+	sel []int32
+	n   int
+	all bool
+}
+
+func allRows(n int) rows        { return rows{n: n, all: true} }
+func someRows(sel []int32) rows { return rows{sel: sel, n: len(sel)} }
+func (r rows) at(i int) int32 {
+	if r.all {
+		return int32(i)
+	}
+	return r.sel[i]
+}
+
+// node computes one expression.
+type node interface {
+	// eval returns one value per row of r, r.n of them; it is not called for r.n == 0.
+	eval(f *frame, r rows) (vec, error)
+	typ() arrow.DataType
+}
+
+// filterer is a boolean node that finds rows without an intermediate array.
+type filterer interface {
+	// filter appends to out the rows of r where the value is want (not NULL), ascending. out may
+	// be r.sel[:0] in memory: row i of r is read before anything is written behind out[i].
+	filter(f *frame, r rows, want bool, out []int32) ([]int32, error)
+}
+
+// run evaluates n for the rows, unless there are none: a branch that no row takes raises no error.
+func run(n node, f *frame, r rows) (vec, error) {
+	if r.n == 0 {
+		a, err := nullArray(f.mem, n.typ(), 0)
+		return vec{arr: a}, err
+	}
+	return n.eval(f, r)
+}
+
+// filter is run for conditions.
+func filter(n node, f *frame, r rows, want bool, out []int32) ([]int32, error) {
+	if r.n == 0 {
+		return out, nil
+	}
+	if n, ok := n.(filterer); ok {
+		return n.filter(f, r, want, out)
+	}
+	return filterEval(n, f, r, want, out)
+}
+
+// filterEval evaluates a boolean node and collects the rows where it is want.
+func filterEval(n node, f *frame, r rows, want bool, out []int32) ([]int32, error) {
+	v, err := run(n, f, r)
+	if err != nil {
+		return nil, err
+	}
+	defer v.release()
+	if v.arr.DataType().ID() == arrow.NULL {
+		return out, nil
+	}
+	if v.scalar {
+		if v.arr.IsNull(0) || v.arr.(*array.Boolean).Value(0) != want {
+			return out, nil
+		}
+		return appendRows(r, out), nil
+	}
+	if err := v.flatten(f); err != nil {
+		return nil, err
+	}
+	return collect(boolsOf(v), r, want, out), nil
+}
+
+// appendRows appends all of r.
+func appendRows(r rows, out []int32) []int32 {
+	if !r.all {
+		return append(out, r.sel...)
+	}
+	out, dst := grow(out, r.n)
+	for i := range dst {
+		dst[i] = int32(i)
+	}
+	return out[:len(out)+r.n]
+}
+
+// grow makes room for n more and returns the room.
+func grow(out []int32, n int) (grown, room []int32) {
+	if cap(out)-len(out) < n {
+		bigger := make([]int32, len(out), len(out)+n)
+		copy(bigger, out)
+		out = bigger
+	}
+	return out, out[len(out) : len(out)+n]
+}
+
+// vec is an intermediate result. It owns a reference to arr.
+type vec struct {
+	arr arrow.Array
+	// scalar: arr has one row, which stands for all rows.
+	scalar bool
+	// sel, if lazy: the rows of arr that are meant.
+	sel  []int32
+	lazy bool
+}
+
+func (v vec) release() {
+	if v.arr != nil {
+		v.arr.Release()
+	}
+}
+
+// nullScalar says whether v is NULL for all rows.
+func (v vec) nullScalar() bool {
+	return v.arr.DataType().ID() == arrow.NULL || v.scalar && v.arr.IsNull(0)
+}
+
+// flatten gathers the rows of a lazy column.
+func (v *vec) flatten(f *frame) error {
+	if !v.lazy {
+		return nil
+	}
+	a, err := kernel.Take(f.mem, v.arr, v.sel)
+	if err != nil {
+		return err
+	}
+	v.arr.Release()
+	*v = vec{arr: a}
+	return nil
+}
+
+// materialize turns v into an array of n rows and gives it away.
+func (v vec) materialize(f *frame, n int) (arrow.Array, error) {
+	if v.lazy {
+		if err := v.flatten(f); err != nil {
+			v.release()
+			return nil, err
+		}
+	}
+	if !v.scalar {
+		return v.arr, nil
+	}
+	defer v.release()
+	return repeatRow(f.mem, v.arr, n)
+}
+
+// scratch lends row lists for the inside of one evaluation.
+var scratch = sync.Pool{New: func() any { return new([]int32) }}
+
+func borrow(n int) *[]int32 {
+	s := scratch.Get().(*[]int32)
+	if cap(*s) < n {
+		*s = make([]int32, 0, n)
+	}
+	*s = (*s)[:0]
+	return s
+}
+
+func giveBack(s *[]int32) { scratch.Put(s) }
+
+// without appends to out the rows of r that are not in hits; hits is a subset of r.
+func without(r rows, hits, out []int32) []int32 {
+	for i := range r.n {
+		row := r.at(i)
+		if len(hits) > 0 && hits[0] == row {
+			hits = hits[1:]
+			continue
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+// ---- Leaves -----------------------------------------------------------------------------------
+
+type colNode struct {
+	pos  int
+	t    arrow.DataType
+	name string
+}
+
+func (n *colNode) typ() arrow.DataType { return n.t }
+
+// column is the whole column, borrowed.
+func (n *colNode) column(f *frame) (arrow.Array, error) {
+	if n.pos >= len(f.in.Cols) || f.in.Cols[n.pos] == nil {
+		return nil, fault.New(fault.Internal, "column %q is not in a batch of %d columns", n.name, len(f.in.Cols))
+	}
+	a := f.in.Cols[n.pos]
+	if a.DataType().ID() != n.t.ID() {
+		return nil, fault.New(fault.Internal, "column %q was planned as %s and is %s", n.name, n.t, a.DataType())
+	}
+	if a.Len() != f.in.Rows {
+		return nil, fault.New(fault.Internal, "column %q has %d rows in a batch of %d", n.name, a.Len(), f.in.Rows)
+	}
+	return a, nil
+}
+
+func (n *colNode) eval(f *frame, r rows) (vec, error) {
+	a, err := n.column(f)
+	if err != nil {
+		return vec{}, err
+	}
+	a.Retain()
+	if r.all {
+		return vec{arr: a}, nil
+	}
+	return vec{arr: a, sel: r.sel, lazy: true}, nil
+}
+
+func (n *colNode) filter(f *frame, r rows, want bool, out []int32) ([]int32, error) {
+	a, err := n.column(f)
+	if err != nil {
+		return nil, err
+	}
+	if a.DataType().ID() == arrow.NULL {
+		return out, nil
+	}
+	return collectColumn(boolsOf(vec{arr: a}), r, want, out), nil
+}
+
+// constNode is a literal. Its array lives in Go memory as long as the program.
+type constNode struct {
+	arr arrow.Array
+	lit Literal
+}
+
+func newConst(l Literal) (*constNode, error) {
+	a, err := Broadcast(l, 1, memory.NewGoAllocator())
+	if err != nil {
+		return nil, err
+	}
+	return &constNode{arr: a, lit: l}, nil
+}
+
+func (n *constNode) typ() arrow.DataType { return n.lit.T }
+func (n *constNode) eval(*frame, rows) (vec, error) {
+	n.arr.Retain()
+	return vec{arr: n.arr, scalar: true}, nil
+}
+
+type paramNode struct{ p Param }
+
+func (n *paramNode) typ() arrow.DataType { return n.p.T }
+func (n *paramNode) literal(f *frame) (Literal, error) {
+	if n.p.Slot >= len(f.in.Params) {
+		return Literal{}, fault.New(fault.InvalidArgument, "parameter $%d has no value; %d parameters were given", n.p.Slot+1, len(f.in.Params))
+	}
+	l := f.in.Params[n.p.Slot]
+	if l.T != nil && arrow.TypeEqual(l.T, n.p.T) {
+		return l, nil
+	}
+	c, err := CastLiteral(l, n.p.T)
+	if err != nil {
+		return c, fault.New(fault.InvalidArgument, "parameter $%d: %w", n.p.Slot+1, err)
+	}
+	return c, nil
+}
+
+func (n *paramNode) eval(f *frame, _ rows) (vec, error) {
+	l, err := n.literal(f)
+	if err != nil {
+		return vec{}, err
+	}
+	a, err := Broadcast(l, 1, f.mem)
+	return vec{arr: a, scalar: true}, err
+}

@@ -1,0 +1,185 @@
+package expr
+
+import (
+	"math"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"lanceflight/internal/fault"
+)
+
+// Arithmetic on dates, times and intervals.
+
+// temporalResult decides x op y where one side is a date, time, timestamp or interval, and converts the
+// operands to what temporalKernel expects.
+func temporalResult(op string, x, y Expr) (Expr, error) {
+	kx, ky := kindOf(x.Type()), kindOf(y.Type())
+	arith := func(x, y Expr, t arrow.DataType) (Expr, error) { return &Arith{Op: op, X: x, Y: y, T: t}, nil }
+	switch {
+	case kx == kDate && ky == kDate && op == "-":
+		return arith(x, y, tInt64)
+	case kx == kDate && ky.integer() && (op == "+" || op == "-"):
+		return arith(x, implicitCast(y, tInt64), tDate)
+	case kx.integer() && ky == kDate && op == "+":
+		return arith(y, implicitCast(x, tInt64), tDate)
+	case kx == kDate && ky == kInterval && (op == "+" || op == "-"):
+		return arith(implicitCast(x, tTimestamp), y, tTimestamp)
+	case kx == kDate && ky == kTime && op == "+":
+		return arith(implicitCast(x, tTimestamp), implicitCast(y, tInterval), tTimestamp)
+	case kx == kTimestamp && ky == kInterval && (op == "+" || op == "-"):
+		t := x.Type().(*arrow.TimestampType)
+		if t.Unit < arrow.Microsecond { // an interval may have parts of a second
+			t = &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: t.TimeZone}
+		}
+		return arith(implicitCast(x, t), y, t)
+	case kx == kInterval && (ky == kDate || ky == kTimestamp || ky == kTime) && op == "+":
+		return temporalResult(op, y, x)
+	case kx == kTime && ky == kDate && op == "+":
+		return temporalResult(op, y, x)
+	case kx == kTime && ky == kInterval && (op == "+" || op == "-"):
+		t := &arrow.Time64Type{Unit: max(timeUnit(x.Type()), arrow.Microsecond)}
+		return arith(implicitCast(x, t), y, t)
+	case (kx == kTimestamp || kx == kDate) && (ky == kTimestamp || ky == kDate) && op == "-",
+		kx == kTime && ky == kTime && op == "-":
+		both, _, err := unify(op, []Expr{x, y})
+		if err != nil {
+			return nil, err
+		}
+		return arith(both[0], both[1], tInterval)
+	case kx == kInterval && ky == kInterval && (op == "+" || op == "-"):
+		return arith(x, y, tInterval)
+	case kx == kInterval && ky.numeric() && (op == "*" || op == "/"):
+		return arith(x, implicitCast(y, tFloat64), tInterval)
+	case kx.numeric() && ky == kInterval && op == "*":
+		return arith(y, implicitCast(x, tFloat64), tInterval)
+	}
+	return nil, fault.New(fault.InvalidArgument, "there is no %s %s %s; dates and timestamps take + and - with INTERVAL '1 day', and dates with whole days", TypeName(x.Type()), op, TypeName(y.Type()))
+}
+
+func outOfRange(t arrow.DataType) error {
+	return fault.New(fault.InvalidArgument, "the result is out of the range of %s", TypeName(t))
+}
+
+// temporalKernel computes what temporalResult allows.
+func temporalKernel(e *Arith) (func(*call) (arrow.Array, error), error) {
+	kx, ky := kindOf(e.X.Type()), kindOf(e.Y.Type())
+	sign := int64(1)
+	if e.Op == "-" {
+		sign = -1
+	}
+	switch {
+	case kx == kDate && ky == kDate:
+		return mapFixed2Err(func(a, b int32) (int64, error) { return int64(a) - int64(b), nil }), nil
+	case kx == kDate:
+		return mapFixed2Err(func(a int32, b int64) (int32, error) {
+			r := int64(a) + sign*b
+			if int64(int32(r)) != r || b > 1<<40 || b < -1<<40 {
+				return 0, outOfRange(tDate)
+			}
+			return int32(r), nil
+		}), nil
+	case kx == kTimestamp && ky == kInterval:
+		t := e.T.(*arrow.TimestampType)
+		loc, err := zoneOf(t)
+		if err != nil {
+			return nil, err
+		}
+		return mapFixed2Err(func(a int64, b arrow.MonthDayNanoInterval) (int64, error) {
+			return addInterval(a, b, sign, t, loc)
+		}), nil
+	case kx == kTime && ky == kInterval:
+		per := perSecond(timeUnit(e.T))
+		return mapFixed2Err(func(a int64, b arrow.MonthDayNanoInterval) (int64, error) {
+			// The date part of the interval is dropped, and the clock wraps around.
+			return floorMod(a+sign*(b.Nanoseconds%nanosPerDay)/(1e9/per), per*secondsPerDay), nil
+		}), nil
+	case kx == kTimestamp:
+		per := perSecond(timeUnit(e.X.Type()))
+		return mapFixed2Err(func(a, b int64) (arrow.MonthDayNanoInterval, error) {
+			d := a - b
+			if (d > a) != (b < 0) {
+				return arrow.MonthDayNanoInterval{}, outOfRange(tInterval)
+			}
+			days := d / (per * secondsPerDay)
+			if int64(int32(days)) != days {
+				return arrow.MonthDayNanoInterval{}, outOfRange(tInterval)
+			}
+			return arrow.MonthDayNanoInterval{Days: int32(days), Nanoseconds: d % (per * secondsPerDay) * (1e9 / per)}, nil
+		}), nil
+	case kx == kTime:
+		scale := 1e9 / perSecond(timeUnit(e.X.Type()))
+		wide := bitWidth(e.X.Type()) == 64
+		if wide {
+			return mapFixed2Err(func(a, b int64) (arrow.MonthDayNanoInterval, error) {
+				return arrow.MonthDayNanoInterval{Nanoseconds: (a - b) * scale}, nil
+			}), nil
+		}
+		return mapFixed2Err(func(a, b int32) (arrow.MonthDayNanoInterval, error) {
+			return arrow.MonthDayNanoInterval{Nanoseconds: int64(a-b) * scale}, nil
+		}), nil
+	case ky == kInterval:
+		return mapFixed2Err(func(a, b arrow.MonthDayNanoInterval) (arrow.MonthDayNanoInterval, error) {
+			months, days := int64(a.Months)+sign*int64(b.Months), int64(a.Days)+sign*int64(b.Days)
+			nanos, ok := mulAdd(b.Nanoseconds, sign, 0)
+			s := a.Nanoseconds + nanos
+			ok = ok && (a.Nanoseconds^s)&(nanos^s) >= 0
+			if !ok || int64(int32(months)) != months || int64(int32(days)) != days {
+				return a, outOfRange(tInterval)
+			}
+			return arrow.MonthDayNanoInterval{Months: int32(months), Days: int32(days), Nanoseconds: s}, nil
+		}), nil
+	default:
+		return mapFixed2Err(func(a arrow.MonthDayNanoInterval, b float64) (arrow.MonthDayNanoInterval, error) {
+			if e.Op == "/" {
+				if b == 0 {
+					return a, divisionByZero()
+				}
+				return scaleInterval(a, func(f float64) float64 { return f / b })
+			}
+			return scaleInterval(a, func(f float64) float64 { return f * b })
+		}), nil
+	}
+}
+
+// addInterval adds sign·b to a timestamp: months and days on the local calendar, then the exact time.
+func addInterval(a int64, b arrow.MonthDayNanoInterval, sign int64, t *arrow.TimestampType, loc *time.Location) (int64, error) {
+	per := perSecond(t.Unit)
+	perDay := per * secondsPerDay
+	v := a
+	if b.Months != 0 || b.Days != 0 {
+		wall := local(loc, a, per)
+		days := floorDiv(wall, perDay)
+		clock := wall - days*perDay
+		days = addMonths(days, sign*int64(b.Months)) + sign*int64(b.Days)
+		w, ok := mulAdd(days, perDay, clock)
+		if !ok {
+			return 0, outOfRange(t)
+		}
+		v = instant(loc, w, per)
+	}
+	d := sign * (b.Nanoseconds / (1e9 / per))
+	r := v + d
+	if (v^r)&(d^r) < 0 {
+		return 0, outOfRange(t)
+	}
+	return r, nil
+}
+
+// scaleInterval scales each part. As in PostgreSQL, parts of a month become days of a 30-day month, and
+// parts of a day become time, to the microsecond.
+func scaleInterval(v arrow.MonthDayNanoInterval, scale func(float64) float64) (arrow.MonthDayNanoInterval, error) {
+	months := scale(float64(v.Months))
+	wholeMonths := math.Trunc(months)
+	days := scale(float64(v.Days))
+	wholeDays := math.Trunc(days)
+	// 0.1 months are 3 days and not 2.9999: round what is left to the microsecond first.
+	rest := math.Round((months-wholeMonths)*30*microsPerDay) / microsPerDay
+	restDays := math.Trunc(rest)
+	micros := math.Round((days-wholeDays+rest-restDays)*microsPerDay + scale(float64(v.Nanoseconds))/1e3)
+	totalDays := wholeDays + restDays
+	if !(math.Abs(wholeMonths) <= math.MaxInt32 && math.Abs(totalDays) <= math.MaxInt32 && math.Abs(micros) < math.MaxInt64/1e3) {
+		return v, outOfRange(tInterval)
+	}
+	return arrow.MonthDayNanoInterval{Months: int32(wholeMonths), Days: int32(totalDays), Nanoseconds: int64(micros) * 1e3}, nil
+}
