@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math"
 
+	"github.com/apache/arrow-go/v18/arrow"
+
 	"lanceflight/internal/fault"
 	"lanceflight/vecindex/distance"
 	"lanceflight/vecindex/lanceidx/indexpb"
@@ -43,16 +45,20 @@ func parseMatrix(t *indexpb.Tensor, what string) (matrix, error) {
 		return matrix{}, fault.Corruptf("%s: %d bytes for %d × %d of %s", what, len(data), shape[0], shape[1], m.element)
 	}
 	m.values = make([]float32, n)
-	for i := range m.values {
-		switch m.element {
-		case indexpb.Tensor_FLOAT32:
-			m.values[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
-		case indexpb.Tensor_FLOAT16:
+	switch m.element {
+	case indexpb.Tensor_FLOAT32:
+		copy(arrow.Float32Traits.CastToBytes(m.values), data) // both little endian
+	case indexpb.Tensor_FLOAT16:
+		for i := range m.values {
 			m.values[i] = distance.HalfToFloat(binary.LittleEndian.Uint16(data[2*i:]))
-		case indexpb.Tensor_FLOAT64:
+		}
+	case indexpb.Tensor_FLOAT64:
+		for i := range m.values {
 			m.values[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(data[8*i:])))
-		case indexpb.Tensor_UINT8:
-			m.values[i] = float32(data[i])
+		}
+	case indexpb.Tensor_UINT8:
+		for i, x := range data {
+			m.values[i] = float32(x)
 		}
 	}
 	return m, nil
