@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"sort"
@@ -16,6 +17,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
 
+	"lanceflight/internal/fault"
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt/encoding"
 )
@@ -80,6 +82,75 @@ func TestAgainstPylance(t *testing.T) {
 	if len(keys) > 0 {
 		t.Fatal(strings.Join(keys, "\n"))
 	}
+}
+
+// TestTakesAreSlices reads random rows of every column of the fixtures and compares them with the
+// same rows of the whole column.
+func TestTakesAreSlices(t *testing.T) {
+	ctx := context.Background()
+	rng := rand.New(rand.NewPCG(11, 12))
+	root, _ := fixtures.Dir()
+	columns := 0
+	for _, path := range fixtureFiles(t) {
+		rel, _ := filepath.Rel(root, path)
+		r, err := openPath(t, path)
+		if err != nil {
+			continue
+		}
+		fields, err := r.Fields(ctx)
+		require.NoError(t, err)
+		mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
+		for _, f := range fields {
+			cr, err := r.ColumnReader(f)
+			require.NoError(t, err)
+			whole, err := cr.Read(ctx, []encoding.Range{{End: r.NumRows()}}, mem)
+			if fault.Is(err, fault.Unsupported) {
+				continue
+			}
+			require.NoError(t, err, "%s %s", rel, f.Name)
+			for range 4 {
+				rows := randomRanges(rng, r.NumRows())
+				got, err := cr.Read(ctx, rows, mem)
+				require.NoError(t, err, "%s %s %v", rel, f.Name, rows)
+				at := int64(0)
+				for _, x := range rows {
+					want := array.NewSlice(whole, x.Start, x.End)
+					part := array.NewSlice(got, at, at+x.Len())
+					if !array.Equal(want, part) {
+						require.Empty(t, diffArrays(want, part), "%s %s %v", rel, f.Name, rows)
+					}
+					want.Release()
+					part.Release()
+					at += x.Len()
+				}
+				require.EqualValues(t, at, got.Len())
+				got.Release()
+			}
+			whole.Release()
+			columns++
+		}
+		require.NoError(t, r.Close())
+		mem.AssertSize(t, 0)
+	}
+	require.Greater(t, columns, 2000)
+}
+
+// randomRanges returns ascending ranges below n: many single rows, some longer runs.
+func randomRanges(rng *rand.Rand, n int64) (rows []encoding.Range) {
+	step := 1 + rng.Int64N(max(1, n/4+1))
+	for at := rng.Int64N(step); at < n; at += rng.Int64N(step) {
+		length := int64(1)
+		if rng.IntN(3) == 0 {
+			length = rng.Int64N(step + 1)
+		}
+		end := min(n, at+length)
+		rows = append(rows, encoding.Range{Start: at, End: end})
+		at = end
+		if len(rows) == 64 {
+			break
+		}
+	}
+	return rows
 }
 
 func readTable(t testing.TB, b []byte) arrow.Table {

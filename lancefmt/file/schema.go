@@ -23,6 +23,24 @@ const (
 // maxSchemaDepth bounds the nesting of a schema: a cycle of parent ids cannot recurse for ever.
 const maxSchemaDepth = 128
 
+// BlobDescriptor and BlobV2Descriptor are the types under which columns of blobs give, instead of
+// their values, where those are: position and size in this file for the older kind; for the extension
+// type lance.blob.v2 kind 0 means this file, 1 a shared and 2 a file of its own beside it, named by
+// blob_id, 3 blob_uri.
+//
+// Source: lance-core 14.0.2, datatypes.rs.
+var (
+	BlobDescriptor = arrow.StructOf(
+		arrow.Field{Name: "position", Type: arrow.PrimitiveTypes.Uint64, Nullable: true},
+		arrow.Field{Name: "size", Type: arrow.PrimitiveTypes.Uint64, Nullable: true})
+	BlobV2Descriptor = arrow.StructOf(
+		arrow.Field{Name: "kind", Type: arrow.PrimitiveTypes.Uint8},
+		arrow.Field{Name: "position", Type: arrow.PrimitiveTypes.Uint64},
+		arrow.Field{Name: "size", Type: arrow.PrimitiveTypes.Uint64},
+		arrow.Field{Name: "blob_id", Type: arrow.PrimitiveTypes.Uint32},
+		arrow.Field{Name: "blob_uri", Type: arrow.BinaryTypes.String})
+)
+
 // FieldsOf turns a Lance schema into the fields of a file that holds exactly this schema: column
 // indices are assigned in depth-first order, to every field in 2.0, to leaves from 2.1 on (as
 // lance-file's data_file_columns does). Blobs and packed structs are one column with all children.
@@ -89,8 +107,18 @@ func truthy(s string) bool {
 func SchemaFields(schema *filepb.Schema) ([]encoding.Field, error) {
 	children := make(map[int32][]*filepb.Field)
 	ids := make(map[int32]bool, len(schema.GetFields()))
+	var blob *filepb.Field // the blob whose descriptor's fields may follow
 	for _, f := range schema.GetFields() {
-		// Fields that the table's schema lacks, as those inside a blob descriptor, all have id -1.
+		// pylance 14.0.2 lists the fields of a blob's descriptor behind it as if they were at the top, all
+		// with id -1 (fixture blob_v2_extension).
+		if f.GetId() < 0 && f.GetParentId() < 0 && blob != nil {
+			children[blob.GetId()] = append(children[blob.GetId()], f)
+			continue
+		}
+		blob = nil
+		if _, ok := f.GetMetadata()[metaBlob]; ok && f.GetLogicalType() == "struct" && f.GetId() >= 0 {
+			blob = f
+		}
 		if ids[f.GetId()] && f.GetId() >= 0 {
 			return nil, fault.Corruptf("schema has two fields with id %d", f.GetId())
 		}

@@ -84,11 +84,12 @@ func newBlockCodec(e *enc21pb.CompressiveEncoding, depth int) (blockCodec, error
 		if flat == nil {
 			return nil, unsupportedIn("OutOfLineBitpacking", c.OutOfLineBitpacking.GetValues())
 		}
-		width, err := flatBits(flat)
-		if err == nil && width > bits {
-			err = fault.Corruptf("values of %d bits packed to %d", bits, width)
+		// Width 0: all values are 0, as definition levels are in a page that was split off one with NULLs.
+		width := flat.GetBitsPerValue()
+		if width > uint64(bits) || flat.GetData() != nil {
+			return nil, fault.Corruptf("values of %d bits packed to %d", bits, width)
 		}
-		return outOfLineBlock{word: bits, width: width}, err
+		return outOfLineBlock{word: bits, width: int(width)}, nil
 	case *enc21pb.CompressiveEncoding_Constant:
 		v := c.Constant.GetValue()
 		if len(v) == 0 {
@@ -172,10 +173,18 @@ type outOfLineBlock struct{ word, width int }
 func (c outOfLineBlock) bits() int        { return c.word }
 func (c outOfLineBlock) needsCount() bool { return true }
 
+// checkCount bounds the memory that n values need by the bytes there are, or where values have no
+// bits by what a chunk can hold.
+func (c outOfLineBlock) checkCount(src []byte, n int) error {
+	if c.width > 0 && n > 8*len(src)+bitpack.BlockLen || n > maxChunkLevels && c.width == 0 {
+		return fault.Corruptf("%d values packed to %d bits in %d bytes", n, c.width, len(src))
+	}
+	return nil
+}
+
 func (c outOfLineBlock) decode(src []byte, n int, a *arena) ([]byte, error) {
-	// A packed value has at least one bit; only then do n values bound the memory.
-	if n > 8*len(src)+bitpack.BlockLen {
-		return nil, fault.Corruptf("%d bit-packed values in %d bytes", n, len(src))
+	if err := c.checkCount(src, n); err != nil {
+		return nil, err
 	}
 	out := a.bytes(n * c.word / 8)
 	return out, bitpack.DecodeOutOfLine(out, src, c.word, c.width, n, a.bytes(bitpack.BlockLen*c.word/8))

@@ -256,10 +256,7 @@ func (c outOfLineWords) firstLimit(n int) int {
 }
 
 func (c outOfLineWords) check(bufs [][]byte, n int) error {
-	if n > 8*len(bufs[0])+bitpack.BlockLen {
-		return fault.Corruptf("%d bit-packed values in %d bytes", n, len(bufs[0]))
-	}
-	return nil
+	return c.checkCount(bufs[0], n)
 }
 
 func (c outOfLineWords) words(bufs [][]byte, n int, dst []byte, a *arena) error {

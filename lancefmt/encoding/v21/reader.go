@@ -207,20 +207,27 @@ func (n *listNode) read(ctx context.Context, rows []encoding.Range, mem memory.A
 
 func (n *listNode) close() { n.child.close() }
 
-// fixedListNode is a fixed-size list of structs.
+// fixedListNode is a fixed-size list of structs. The pages below count its items as rows.
 type fixedListNode struct {
 	typ   *arrow.FixedSizeListType
 	child node
 }
 
 func (n *fixedListNode) read(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (column, error) {
-	c, err := n.child.read(ctx, rows, mem)
+	dim := int(n.typ.Len())
+	if dim < 1 || encoding.Count(rows) > maxRows/int64(dim) {
+		return column{}, fault.New(fault.ResourceExhausted, "%d lists of %d items in one array: read fewer rows at a time", encoding.Count(rows), dim)
+	}
+	items := make([]encoding.Range, len(rows))
+	for i, r := range rows {
+		items[i] = encoding.Range{Start: r.Start * int64(dim), End: r.End * int64(dim)}
+	}
+	c, err := n.child.read(ctx, items, mem)
 	if err != nil {
 		return column{}, err
 	}
 	defer c.data.Release()
-	dim := int(n.typ.Len())
-	if dim < 1 || c.data.Len()%dim != 0 {
+	if c.data.Len()%dim != 0 {
 		return column{}, fault.Corruptf("%d items do not make fixed-size lists of %d", c.data.Len(), dim)
 	}
 	if err := c.levels.Decimate(dim); err != nil {
