@@ -46,7 +46,7 @@ func Bind(ctx context.Context, stmt parse.Statement, env BindEnv) (*Plan, error)
 	for pass := 0; ; pass++ {
 		search := env.Session.searchOptions()
 		b := &binder{
-			ctx: ctx, env: env, snaps: snaps, paramTypes: types, hints: &search, pins: map[string]uint64{},
+			ctx: ctx, env: env, snaps: snaps, paramTypes: types, paramPos: map[int]parse.Pos{}, hints: &search, pins: map[string]uint64{},
 			cols: map[expr.ColID]Col{}, colPos: map[expr.ColID]parse.Pos{}, search: map[expr.ColID]SearchOptions{},
 		}
 		plan, err := b.statement(stmt)
@@ -94,6 +94,7 @@ type binder struct {
 	subplans []Subplan // slots are subplanSlot + index until placeSubplans
 	// paramTypes are the types the pass before found; nil or short where nothing is known.
 	paramTypes []arrow.DataType
+	paramPos   map[int]parse.Pos // where a parameter stands last, by slot
 
 	cols   map[expr.ColID]Col       // every column made
 	colPos map[expr.ColID]parse.Pos // where a column was last named, for messages
@@ -182,7 +183,7 @@ func (b *binder) settleParams(plan *Plan) ([]arrow.DataType, bool, error) {
 				settled = false
 				common, err := expr.CommonType(have, p.T)
 				if err != nil {
-					conflict = fault.New(fault.InvalidArgument, "parameter $%d stands for %s in one place and for %s in another; use two parameters, or cast it", p.Slot+1, expr.TypeName(have), expr.TypeName(p.T))
+					conflict = invalid(b.paramPos[p.Slot], "parameter $%d stands for %s in one place and for %s in another; use two parameters, or cast it", p.Slot+1, expr.TypeName(have), expr.TypeName(p.T))
 				}
 				types[p.Slot] = common
 			}

@@ -186,7 +186,7 @@ func (b *binder) namedTable(t *parse.NamedTable) (Node, *relation, error) {
 		}
 		return b.systemTable(target, t)
 	}
-	snap, key, err := b.snapshot(target, t)
+	snap, err := b.snapshot(target, t)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -195,7 +195,6 @@ func (b *binder) namedTable(t *parse.NamedTable) (Node, *relation, error) {
 	if !target.HasRef {
 		rel.name = target.Name
 	}
-	_ = key
 	if t.Alias.Name != "" {
 		rel.name, rel.catalog, rel.schema = t.Alias.Name, "", ""
 	}
@@ -263,17 +262,17 @@ const (
 )
 
 // snapshot picks the version of a table that a reference reads, and pins it.
-func (b *binder) snapshot(target catalog.Target, t *parse.NamedTable) (*lancefmt.Snapshot, string, error) {
+func (b *binder) snapshot(target catalog.Target, t *parse.NamedTable) (*lancefmt.Snapshot, error) {
 	ref, key, pos := lancefmt.Ref{}, target.Name, t.Name.Table.Pos
 	switch {
 	case target.HasRef && t.AsOf != nil:
-		return nil, "", invalid(t.AsOf.Pos, "%q names a version already", t.Name.Table.Name)
+		return nil, invalid(t.AsOf.Pos, "%q names a version already", t.Name.Table.Name)
 	case target.HasRef:
 		ref, key = target.Ref, t.Name.Table.Name
 	case t.AsOf != nil:
 		var err error
 		if ref, err = asOf(t.AsOf); err != nil {
-			return nil, "", err
+			return nil, err
 		}
 		key, pos = target.Name+"@"+refText(ref), t.AsOf.Pos
 	default:
@@ -282,22 +281,39 @@ func (b *binder) snapshot(target catalog.Target, t *parse.NamedTable) (*lancefmt
 			key = target.Name + "@" + refText(ref)
 		}
 	}
-	if v, ok := b.env.Pins[key]; ok {
-		ref = lancefmt.Ref{Version: v}
-	}
 	snap, ok := b.snaps[key]
 	if !ok {
 		var err error
-		if snap, err = target.Table.Snapshot(b.ctx, ref); err != nil {
+		if snap, err = b.open(target.Table, ref, key); err != nil {
 			if k := fault.KindOf(err); k == fault.NotFound || k == fault.InvalidArgument {
-				return nil, "", fault.At(k, int(pos), "table %s: %v", target.Name, err)
+				return nil, fault.At(k, int(pos), "%v", err)
 			}
-			return nil, "", err
+			return nil, err
 		}
 		b.snaps[key] = snap
 	}
 	b.pins[key] = snap.Version()
-	return snap, key, nil
+	return snap, nil
+}
+
+// open opens the version that ref names, or the one that is pinned for it: tags move.
+func (b *binder) open(t *lancefmt.Table, ref lancefmt.Ref, key string) (*lancefmt.Snapshot, error) {
+	v, pinned := b.env.Pins[key]
+	if !pinned {
+		return t.Snapshot(b.ctx, ref)
+	}
+	branch := ""
+	if ref.Tag != "" {
+		// The pin is a number, which counts on the branch that the tag is on.
+		s, err := t.Snapshot(b.ctx, ref)
+		switch {
+		case err == nil:
+			branch = s.Branch()
+		case !fault.Is(err, fault.NotFound):
+			return nil, err
+		}
+	}
+	return t.Snapshot(b.ctx, lancefmt.Ref{Version: v, Branch: branch})
 }
 
 func refText(r lancefmt.Ref) string {

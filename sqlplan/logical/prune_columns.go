@@ -113,6 +113,21 @@ func prune(n Node, need map[expr.ColID]bool, exact bool) Node {
 		}
 		c.Input = prune(n.Input, below, false)
 		return &c
+	case *Values:
+		if exact {
+			return n
+		}
+		c := &Values{Rows: make([][]expr.Expr, len(n.Rows))}
+		for i, x := range n.Out {
+			if !need[x.ID] {
+				continue
+			}
+			c.Out = append(c.Out, x)
+			for r, row := range n.Rows {
+				c.Rows[r] = append(c.Rows[r], row[i])
+			}
+		}
+		return c
 	case *Filter:
 		reads(n.Cond)
 		return &Filter{Input: prune(n.Input, need, exact), Cond: n.Cond}

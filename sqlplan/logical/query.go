@@ -134,15 +134,15 @@ func (b *binder) rowCount(e parse.Expr, clause string) (expr.Expr, error) {
 	if e == nil {
 		return nil, nil
 	}
+	if col, ok := e.(*parse.Column); ok {
+		return nil, invalid(e.Position(), "%s needs a whole number, and cannot depend on column %q", clause, outputName(col))
+	}
 	x, err := b.expr(e, exprCtx{clause: clause})
 	if err != nil {
 		return nil, err
 	}
 	if x, err = expr.Coerce(x, arrow.PrimitiveTypes.Int64); err != nil {
 		return nil, invalid(e.Position(), "%s needs a whole number, got %s", clause, outputName(e))
-	}
-	if len(expr.Columns(x)) > 0 {
-		return nil, invalid(e.Position(), "%s cannot depend on a column", clause)
 	}
 	folded, err := expr.Fold(x)
 	if err != nil {

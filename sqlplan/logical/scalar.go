@@ -288,13 +288,14 @@ func vectorLiteral(e *parse.Vector) expr.Expr {
 
 // maxParam bounds parameter numbers: a statement with $99999999 is a mistake, not a request for that
 // many values.
-const maxParam = 32767
+const maxParam = 65535
 
 func (b *binder) param(e *parse.Param) (expr.Expr, error) {
 	if e.Number < 1 || e.Number > maxParam {
 		return nil, invalid(e.Pos, "parameters are numbered from 1 to %d, got %d", maxParam, e.Number)
 	}
 	b.params = max(b.params, e.Number)
+	b.paramPos[e.Number-1] = e.Pos
 	var t arrow.DataType = arrow.Null
 	if i := e.Number - 1; i < len(b.paramTypes) && b.paramTypes[i] != nil {
 		t = b.paramTypes[i]

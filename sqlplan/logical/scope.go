@@ -192,8 +192,15 @@ func (s *scope) notFound(parts []parse.Ident, aliases []string) error {
 				names = append(names, r.name)
 			}
 		}
-		id := parts[len(parts)-2]
-		return fault.At(fault.InvalidArgument, int(parts[0].Pos), "no table in FROM is called %q%s", id.Name, catalog.Hint(id.Name, names, "tables in FROM"))
+		id, hint := parts[len(parts)-2], ""
+		if len(parts) == 2 || !slices.Contains(names, id.Name) {
+			hint = catalog.Hint(id.Name, names, "tables in FROM")
+		}
+		qualifier := make([]string, len(parts)-1)
+		for i := range qualifier {
+			qualifier[i] = parts[i].Name
+		}
+		return fault.At(fault.InvalidArgument, int(parts[0].Pos), "no table in FROM is called %q%s", strings.Join(qualifier, "."), hint)
 	}
 	id := parts[0]
 	all := &relation{}
@@ -201,6 +208,9 @@ func (s *scope) notFound(parts []parse.Ident, aliases []string) error {
 		all.cols = append(all.cols, r.cols...)
 	}
 	for _, a := range aliases {
+		if a == id.Name {
+			continue // an alias that is not visible here
+		}
 		all.cols = append(all.cols, Col{Name: a})
 	}
 	if len(s.rels) == 0 && len(all.cols) == 0 {

@@ -87,6 +87,7 @@ func (b *binder) searchVector(l *Limit, s *Sort) (Node, error) {
 	vs.Indexes, vs.Why = indexes, why
 	if vs.Filter != nil {
 		vs.EstimatedSelectivity = selectivity(vs.Filter)
+		vs.Why += "; the filter is applied before the search"
 	}
 	out := node.top
 	if len(s.Keys) > 1 {
@@ -314,6 +315,9 @@ func (m *nearest) useDistance(e expr.Expr, dist Col) expr.Expr {
 // sqlDistance computes the SQL value of a distance function from Lance's _distance: the root for l2
 // (Lance has the square), the same for cosine, one less for the negative inner product.
 func sqlDistance(fn distanceFn, dist Col, t arrow.DataType) (expr.Expr, error) {
+	if fn.metric == vecindex.Cosine {
+		return expr.NewCast(ref(dist), t, false)
+	}
 	raw, err := expr.NewCast(ref(dist), arrow.PrimitiveTypes.Float64, false)
 	if err != nil {
 		return nil, err
@@ -450,11 +454,7 @@ func (b *binder) chooseIndex(m nearest, opts SearchOptions) (segments []*lancefm
 			others = append(others, fmt.Sprintf("%s is for %s", name, metric))
 			continue
 		}
-		why := fmt.Sprintf("index %s (%s) is on %s with metric %s", name, x.Kind, m.column.Source, metric)
-		if m.scan.Filter != nil {
-			why += "; rows are filtered before the search"
-		}
-		return byName[name], why, nil
+		return byName[name], fmt.Sprintf("index %s (%s) is on %s with metric %s", name, x.Kind, m.column.Source, metric), nil
 	}
 	if len(others) == 0 {
 		return nil, fmt.Sprintf("exact search: no vector index on %s", m.column.Source), nil

@@ -408,7 +408,7 @@ func (b *binder) project(node Node, s *parse.Select, items []*item, keys, on []o
 				return e.Col
 			}
 		}
-		c := b.outputCol("order", k.key.Expr)
+		c := b.outputCol(k.key.Expr.String(), k.key.Expr)
 		if _, plain := k.key.Expr.(*expr.Column); plain {
 			c.Name = b.cols[c.ID].Name
 		}

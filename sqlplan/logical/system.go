@@ -50,7 +50,7 @@ func (b *binder) systemRecords(target catalog.Target, what string, pos parse.Pos
 	if !slices.Contains(systemNames, what) {
 		return nil, invalid(pos, "table %s has no system table %q%s", target.Name, what, catalog.Hint(what, systemNames, "system tables"))
 	}
-	snap, _, err := b.snapshot(catalog.Target{Name: target.Name, Table: target.Table}, &parse.NamedTable{Name: parse.TableName{Table: parse.Ident{Name: target.Name, Pos: pos}}})
+	snap, err := b.snapshot(catalog.Target{Name: target.Name, Table: target.Table}, &parse.NamedTable{Name: parse.TableName{Table: parse.Ident{Name: target.Name, Pos: pos}}})
 	if err != nil {
 		return nil, err
 	}
