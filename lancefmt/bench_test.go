@@ -1,9 +1,12 @@
 package lancefmt
 
 import (
+	"math/rand/v2"
 	"os"
+	"strings"
 	"testing"
 
+	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
 
 	"lanceflight/internal/fixtures"
@@ -42,5 +45,85 @@ func BenchmarkOpen(b *testing.B) {
 			b.Fatal("no rows")
 		}
 		tab.Close()
+	}
+}
+
+// BenchmarkTake takes rows all over a table, as a search does for its hits.
+func BenchmarkTake(b *testing.B) {
+	path := os.Getenv("LANCEFLIGHT_TABLE")
+	if path == "" {
+		path = fixtures.Path(b, "laion_v2_2.lance")
+	}
+	tab, err := Open(ctx, path, Options{})
+	require.NoError(b, err)
+	defer tab.Close()
+	s, err := tab.Snapshot(ctx, Ref{})
+	require.NoError(b, err)
+	var all []uint64
+	for _, f := range s.Fragments() {
+		for _, r := range live(b, f) {
+			for i := r.Start; i < r.End; i++ {
+				all = append(all, uint64(f.ID())<<32|uint64(i))
+			}
+		}
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, c := range []struct {
+		name    string
+		rows    int
+		columns []string
+	}{
+		{"10keys", 10, []string{"key"}}, {"10captions", 10, []string{"key", "caption", "url"}},
+		{"100images", 100, []string{"image"}}, {"100embeddings", 100, []string{"img_emb"}},
+	} {
+		if _, err := s.field(c.columns[len(c.columns)-1]); err != nil {
+			continue
+		}
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			ids := make([]uint64, c.rows)
+			for b.Loop() {
+				for i := range ids {
+					ids[i] = all[rng.IntN(len(all))]
+				}
+				batch, err := s.TakeAddresses(ctx, ids, c.columns, memory.DefaultAllocator)
+				if err != nil {
+					b.Fatal(err)
+				}
+				batch.Release()
+			}
+		})
+	}
+}
+
+// BenchmarkScan reads columns of all fragments.
+func BenchmarkScan(b *testing.B) {
+	path := os.Getenv("LANCEFLIGHT_TABLE")
+	if path == "" {
+		path = fixtures.Path(b, "laion_v2_2.lance")
+	}
+	tab, err := Open(ctx, path, Options{})
+	require.NoError(b, err)
+	defer tab.Close()
+	s, err := tab.Snapshot(ctx, Ref{})
+	require.NoError(b, err)
+	for _, columns := range [][]string{nil, {"key"}, {"caption"}, {"img_emb"}, {"image"}} {
+		if len(columns) > 0 {
+			if _, err := s.field(columns[0]); err != nil {
+				continue
+			}
+		}
+		b.Run(strings.Join(append(columns, ""), "_"), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				for _, f := range s.Fragments() {
+					batch, err := f.Read(ctx, columns, f.all(), memory.DefaultAllocator)
+					if err != nil {
+						b.Fatal(err)
+					}
+					batch.Release()
+				}
+			}
+		})
 	}
 }

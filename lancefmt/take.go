@@ -7,7 +7,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/compute"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"golang.org/x/sync/errgroup"
 
@@ -127,56 +126,4 @@ func (s *Snapshot) empty(columns []string, mem memory.Allocator) (arrow.RecordBa
 		defer arrays[i].Release()
 	}
 	return array.NewRecordBatch(arrow.NewSchema(fields, nil), arrays, 0), nil
-}
-
-// gather puts rows of batches, which follow one another, into the order of positions.
-func gather(ctx context.Context, batches []arrow.RecordBatch, positions []int64, mem memory.Allocator) (arrow.RecordBatch, error) {
-	ordered := true
-	for i, p := range positions {
-		ordered = ordered && p == int64(i)
-	}
-	builder := array.NewInt64Builder(mem)
-	defer builder.Release()
-	builder.AppendValues(positions, nil)
-	indices := builder.NewArray()
-	defer indices.Release()
-
-	schema := batches[0].Schema()
-	fields := slices.Clone(schema.Fields())
-	columns := make([]arrow.Array, len(fields))
-	defer func() {
-		for _, a := range columns {
-			if a != nil {
-				a.Release()
-			}
-		}
-	}()
-	ctx = compute.WithAllocator(ctx, mem)
-	for i := range fields {
-		pieces := make([]arrow.Array, len(batches))
-		for j, b := range batches {
-			pieces[j] = b.Column(i)
-			fields[i].Nullable = fields[i].Nullable || b.Schema().Field(i).Nullable
-		}
-		whole := pieces[0]
-		whole.Retain()
-		if len(pieces) > 1 {
-			whole.Release()
-			var err error
-			if whole, err = array.Concatenate(pieces, mem); err != nil {
-				return nil, err
-			}
-		}
-		if ordered && whole.Len() == len(positions) {
-			columns[i] = whole
-			continue
-		}
-		taken, err := compute.TakeArray(ctx, whole, indices)
-		whole.Release()
-		if err != nil {
-			return nil, err
-		}
-		columns[i] = taken
-	}
-	return array.NewRecordBatch(arrow.NewSchema(fields, nil), columns, int64(len(positions))), nil
 }

@@ -133,3 +133,21 @@ func FuzzDeletions(f *testing.F) {
 		require.LessOrEqual(t, deleted.GetCardinality(), uint64(1<<20))
 	})
 }
+
+// TestEveryByteOfAnArrowFile damages each byte: an error or other rows, but nothing worse.
+func TestEveryByteOfAnArrowFile(t *testing.T) {
+	good := arrowFile(t, []ipc.Option{ipc.WithZstd()}, offsets(nil, 1, 2, 3, 500))
+	for i := range good {
+		for _, v := range []byte{0, 1, 0x7f, 0x80, 0xff} {
+			bad := bytes.Clone(good)
+			bad[i] = v
+			if _, err := DecodeDeletions(DeletionArrow, bad, 1<<32); err != nil {
+				require.Equal(t, fault.Corrupt, fault.KindOf(err))
+			}
+		}
+	}
+	for n := range good {
+		_, err := DecodeDeletions(DeletionArrow, good[:n], 1<<32)
+		require.Equal(t, fault.Corrupt, fault.KindOf(err))
+	}
+}
