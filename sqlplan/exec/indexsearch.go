@@ -112,7 +112,8 @@ func (v *vectorSearchOp) searchSegments(ctx context.Context, segments []*segment
 		candidates = append(candidates, found...)
 	}
 	v.noteAccuracy(segments)
-	if approximate && v.node.Options.RefineFactor > 0 {
+	v.mixed = v.mixed || len(failed) > 0
+	if approximate && (v.mixed || v.node.Options.RefineFactor > 0) {
 		hits, err = v.refine(ctx, candidates)
 		return hits, failed, err
 	}
@@ -317,6 +318,9 @@ func (v *vectorSearchOp) allow(segments []*segment, rows []row) {
 // index: a read and a comparison take about a microsecond, and an index that has to probe on until k survivors
 // are found scans the more codes the fewer survivors there are.
 func (v *vectorSearchOp) exactLimit(segments []*segment) int {
+	if v.few != 0 {
+		return v.few
+	}
 	limit := max(1000, 4*v.k*max(1, v.node.Options.RefineFactor))
 	for _, s := range segments {
 		probes := v.node.Options.NProbes
@@ -332,7 +336,7 @@ func (v *vectorSearchOp) exactLimit(segments []*segment) int {
 
 // refine replaces estimated distances of the best candidates by exact ones.
 func (v *vectorSearchOp) refine(ctx context.Context, candidates []vecindex.Hit) ([]vecindex.Hit, error) {
-	candidates = vecindex.MergeHits(v.k*v.node.Options.RefineFactor, candidates)
+	candidates = vecindex.MergeHits(v.k*max(1, v.node.Options.RefineFactor), candidates)
 	ids := make([]uint64, len(candidates))
 	for i, h := range candidates {
 		ids[i] = h.RowID

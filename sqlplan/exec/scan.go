@@ -369,6 +369,9 @@ func (r *morselRun) filter(st *scanStage, c *candidate) error {
 // finish reads the late columns of the surviving rows and passes them on in batches.
 func (r *morselRun) finish(c *candidate) error {
 	s := r.scan
+	if c.rows == 0 {
+		return nil
+	}
 	perBatch := s.rowsPerBatch(r.frag, c)
 	rest := c.ranges
 	for row := int64(0); row < c.rows; row += perBatch {

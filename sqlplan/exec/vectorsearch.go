@@ -29,7 +29,9 @@ import (
 //
 // Distances are Lance's _distance (squared L2, 1 − cosine, 1 − dot). They are exact, except for rows from
 // a quantised index with RefineFactor 0: then they are the quantiser's estimates, brought to
-// the metric's own scale (Lance leaves those of a cosine index at twice the cosine distance).
+// the metric's own scale (Lance leaves those of a cosine index at twice the cosine distance). Estimates are not
+// merged with exact distances, which they would be biased against: where some fragments have no
+// index, the k candidates are refined in any case, as Lance does.
 type vectorSearchOp struct {
 	base
 	node  *logical.VectorSearch
@@ -42,6 +44,8 @@ type vectorSearchOp struct {
 	query  *distance.Query
 	vector []float32
 	upper  *float32 // exclusive bound of a range search; nil = none
+	mixed  bool     // some rows are searched exactly, others by index
+	few    int      // number of survivors of the filter that are compared one by one; 0 = exactLimit decides
 
 	hits  []vecindex.Hit
 	addrs []uint64
@@ -219,6 +223,7 @@ func (v *vectorSearchOp) search(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 		if len(segments) > 0 {
+			v.mixed = len(uncovered) > 0 && !v.node.Options.FastSearch
 			hits, failed, err := v.searchSegments(ctx, segments)
 			if err != nil {
 				return err
