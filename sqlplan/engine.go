@@ -46,6 +46,9 @@ func NewEngine(cat *catalog.Catalog, o Options) *Engine {
 	return &Engine{cat: cat, opts: o, indexes: exec.NewIndexCache(o.IndexCacheBytes)}
 }
 
+// Close frees the cached indices. Streams still open end first.
+func (e *Engine) Close() error { return e.indexes.Close() }
+
 // Session is what a statement sees of its connection. The engine does not keep or change it.
 type Session struct {
 	Settings map[string]string // values that CheckSetting accepted, by name; absent ones have their default

@@ -1,0 +1,302 @@
+package flightsrv
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/flight"
+	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+
+	"lanceflight/flightsrv/ticketpb"
+	"lanceflight/internal/fault"
+	"lanceflight/sqlplan"
+	"lanceflight/sqlplan/expr"
+)
+
+// handle is a prepared statement: its text, the settings it was prepared under, and the parameters
+// bound last, as an Arrow IPC stream. Plans are made anew per execution (a microsecond's work beside
+// an RPC), so a statement prepared yesterday sees the table of today.
+type handle struct {
+	sql      string
+	settings map[string]string
+	user     string
+	used     time.Time
+	params   []byte
+}
+
+func (h *handle) ticket() *ticketpb.Ticket {
+	return &ticketpb.Ticket{Sql: h.sql, Settings: h.settings, Parameters: h.params, User: h.user}
+}
+
+// handles are the prepared statements alive, bounded in number; idle ones make room.
+type handles struct {
+	mu   sync.Mutex
+	byID map[string]*handle
+	max  int
+	idle time.Duration
+	now  func() time.Time
+}
+
+func newHandles(max int, idle time.Duration) *handles {
+	return &handles{byID: map[string]*handle{}, max: max, idle: idle, now: time.Now}
+}
+
+func (t *handles) add(h *handle) ([]byte, error) {
+	raw := make([]byte, 16)
+	if _, err := rand.Read(raw); err != nil {
+		return nil, fault.New(fault.Internal, "draw a handle: %w", err)
+	}
+	id := hex.EncodeToString(raw)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.byID) >= t.max {
+		for k, old := range t.byID {
+			if t.now().Sub(old.used) > t.idle {
+				delete(t.byID, k)
+			}
+		}
+		if len(t.byID) >= t.max {
+			return nil, fault.New(fault.ResourceExhausted, "%d prepared statements are open, the limit; close some", t.max)
+		}
+	}
+	h.used = t.now()
+	t.byID[id] = h
+	return []byte(id), nil
+}
+
+// get returns a copy of a handle. Another user's handle does not exist.
+func (t *handles) get(ctx context.Context, id []byte) (handle, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	h, ok := t.byID[string(id)]
+	if !ok || h.user != userFrom(ctx) || t.now().Sub(h.used) > t.idle {
+		return handle{}, fault.New(fault.NotFound, "unknown prepared statement: it was closed, was idle for more than %s, or belongs to another server", t.idle)
+	}
+	h.used = t.now()
+	return *h, nil
+}
+
+func (t *handles) bind(id, params []byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if h, ok := t.byID[string(id)]; ok {
+		h.params = params
+	}
+}
+
+func (t *handles) drop(id []byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.byID, string(id))
+}
+
+func (t *handles) closeAll() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	clear(t.byID)
+}
+
+// CreatePreparedStatement plans a statement once for its schemas; errors in the text show here. Drivers
+// decide between query and update by dataset_schema (JDBC) or is_update (ADBC), so both are filled.
+func (s *Server) CreatePreparedStatement(ctx context.Context, req flightsql.ActionCreatePreparedStatementRequest) (res flightsql.ActionCreatePreparedStatementResult, err error) {
+	if len(req.GetTransactionId()) > 0 {
+		return res, errTransactions
+	}
+	settings, err := s.settings(ctx)
+	if err != nil {
+		return res, err
+	}
+	p, err := s.prepare(ctx, req.GetQuery(), settings, nil)
+	if err != nil {
+		return res, err
+	}
+	if res.Handle, err = s.handles.add(&handle{sql: req.GetQuery(), settings: settings, user: userFrom(ctx)}); err != nil {
+		return res, err
+	}
+	update := !p.IsQuery()
+	res.IsUpdate = &update
+	if !update {
+		res.DatasetSchema = p.Schema()
+	}
+	res.ParameterSchema = p.ParamSchema()
+	return res, nil
+}
+
+// ClosePreparedStatement forgets a handle; closing it twice is no error.
+func (s *Server) ClosePreparedStatement(_ context.Context, req flightsql.ActionClosePreparedStatementRequest) error {
+	s.handles.drop(req.GetPreparedStatementHandle())
+	return nil
+}
+
+// GetFlightInfoPreparedStatement plans the statement under its handle and issues a ticket that survives
+// the handle: ADBC closes a statement before its partitions are read.
+func (s *Server) GetFlightInfoPreparedStatement(ctx context.Context, cmd flightsql.PreparedStatementQuery, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+	h, err := s.handles.get(ctx, cmd.GetPreparedStatementHandle())
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.prepare(ctx, h.sql, h.settings, nil)
+	if err != nil {
+		return nil, err
+	}
+	if n := p.ParamSchema().NumFields(); n > 0 && len(h.params) == 0 {
+		return nil, fault.New(fault.InvalidArgument, "the statement has %d parameters and none were bound", n)
+	}
+	if len(h.params) > 0 {
+		// Bad values are refused here, not in the middle of DoGet.
+		if _, err := s.bindAll(p, h.params); err != nil {
+			return nil, err
+		}
+	}
+	return s.flightInfo(ctx, p, h.ticket(), desc)
+}
+
+// GetSchemaPreparedStatement plans the statement under its handle for its schema.
+func (s *Server) GetSchemaPreparedStatement(ctx context.Context, cmd flightsql.PreparedStatementQuery, _ *flight.FlightDescriptor) (*flight.SchemaResult, error) {
+	h, err := s.handles.get(ctx, cmd.GetPreparedStatementHandle())
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.prepare(ctx, h.sql, h.settings, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &flight.SchemaResult{Schema: flight.SerializeSchema(resultSchema(p), s.opts.Mem)}, nil
+}
+
+// DoPutPreparedStatementQuery binds parameters: each row is one execution.
+func (s *Server) DoPutPreparedStatementQuery(ctx context.Context, cmd flightsql.PreparedStatementQuery, rdr flight.MessageReader, _ flight.MetadataWriter) ([]byte, error) {
+	id := cmd.GetPreparedStatementHandle()
+	h, err := s.handles.get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.prepare(ctx, h.sql, h.settings, nil)
+	if err != nil {
+		return nil, err
+	}
+	params, err := s.readParams(rdr)
+	if err != nil {
+		return nil, err
+	}
+	if len(params) > 0 {
+		if _, err := s.bindAll(p, params); err != nil {
+			return nil, err
+		}
+	}
+	s.handles.bind(id, params)
+	return id, nil
+}
+
+// DoPutPreparedStatementUpdate runs a prepared statement that is not a query, once per row of
+// parameters, or once if there are none.
+func (s *Server) DoPutPreparedStatementUpdate(ctx context.Context, cmd flightsql.PreparedStatementUpdate, rdr flight.MessageReader) (int64, error) {
+	h, err := s.handles.get(ctx, cmd.GetPreparedStatementHandle())
+	if err != nil {
+		return 0, err
+	}
+	p, err := s.prepare(ctx, h.sql, h.settings, nil)
+	if err != nil {
+		return 0, err
+	}
+	params, err := s.readParams(rdr)
+	if err != nil {
+		return 0, err
+	}
+	runs := [][]expr.Literal{nil}
+	if len(params) > 0 {
+		if runs, err = s.bindAll(p, params); err != nil {
+			return 0, err
+		}
+	}
+	var count int64 = -1
+	for _, values := range runs {
+		if count, err = s.runUpdate(ctx, p, values); err != nil {
+			return 0, err
+		}
+	}
+	return count, nil
+}
+
+// readParams copies a DoPut stream into IPC bytes, nil if it has no row. The size is bounded by what a
+// ticket may carry.
+func (s *Server) readParams(rdr flight.MessageReader) ([]byte, error) {
+	var buf bytes.Buffer
+	var w *ipc.Writer
+	rows := int64(0)
+	for {
+		rec, err := rdr.Read()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, fault.New(fault.InvalidArgument, "read parameters: %w", err)
+		}
+		if rec.NumRows() == 0 {
+			continue
+		}
+		if w == nil {
+			w = ipc.NewWriter(&buf, ipc.WithSchema(rec.Schema()), ipc.WithAllocator(s.opts.Mem))
+		}
+		rows += rec.NumRows()
+		if err := w.Write(rec); err != nil {
+			return nil, fault.New(fault.InvalidArgument, "read parameters: %w", err)
+		}
+		if buf.Len() > MaxTicketBytes {
+			return nil, fault.New(fault.ResourceExhausted, "parameters take more than %d bytes, the limit; bind fewer rows at once", MaxTicketBytes)
+		}
+	}
+	if w == nil {
+		return nil, nil
+	}
+	if err := w.Close(); err != nil {
+		return nil, fault.New(fault.InvalidArgument, "read parameters: %w", err)
+	}
+	return buf.Bytes(), nil
+}
+
+// bindAll turns bound rows into parameter values, checked against the statement.
+func (s *Server) bindAll(p *sqlplan.Prepared, params []byte) (runs [][]expr.Literal, err error) {
+	// The bytes come from a client: arrow-go panics on some malformed buffers.
+	defer func() {
+		if r := recover(); r != nil {
+			runs, err = nil, fault.New(fault.InvalidArgument, "malformed parameters: %v", r)
+		}
+	}()
+	rdr, err := ipc.NewReader(bytes.NewReader(params), ipc.WithAllocator(s.opts.Mem))
+	if err != nil {
+		return nil, fault.New(fault.InvalidArgument, "read parameters: %w", err)
+	}
+	defer rdr.Release()
+	for rdr.Next() {
+		rec := rdr.RecordBatch()
+		if err := checkParams(p.ParamSchema(), rec); err != nil {
+			return nil, err
+		}
+		for row := 0; row < int(rec.NumRows()); row++ {
+			values, err := s.engine.ParamsFromRecord(p, rec, row)
+			if err != nil {
+				return nil, err
+			}
+			runs = append(runs, values)
+		}
+	}
+	if err := rdr.Err(); err != nil {
+		return nil, fault.New(fault.InvalidArgument, "read parameters: %w", err)
+	}
+	return runs, nil
+}
+
+func checkParams(want *arrow.Schema, rec arrow.RecordBatch) error {
+	if int(rec.NumCols()) != want.NumFields() {
+		return fault.New(fault.InvalidArgument, "the statement has %d parameters, %d were bound", want.NumFields(), rec.NumCols())
+	}
+	return nil
+}

@@ -1,0 +1,392 @@
+package flightsrv
+
+import (
+	"context"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/flight"
+	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
+	flightpb "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"lanceflight/flightsrv/ticketpb"
+	"lanceflight/internal/fault"
+	"lanceflight/lancefmt/storage"
+	"lanceflight/sqlplan"
+	"lanceflight/sqlplan/expr"
+)
+
+// prepare plans sql under the call's settings.
+func (s *Server) prepare(ctx context.Context, sql string, settings map[string]string, pins map[string]uint64) (*sqlplan.Prepared, error) {
+	if s.draining.Load() {
+		return nil, fault.New(fault.Unavailable, "the server is shutting down")
+	}
+	return s.engine.Prepare(ctx, sqlplan.Session{Settings: settings, User: userFrom(ctx)}, sql, pins)
+}
+
+// flightInfo answers GetFlightInfo for a planned statement: a ticket for a query, or, for anything
+// else, the statement is run here, once, and the ticket replays its empty outcome (ADBC's
+// cursor.execute("SET …") goes GetFlightInfo, DoGet and never DoPut).
+func (s *Server) flightInfo(ctx context.Context, p *sqlplan.Prepared, t *ticketpb.Ticket, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+	if !p.IsQuery() {
+		if _, err := s.runUpdate(ctx, p, nil); err != nil {
+			return nil, err
+		}
+		t.Done = true
+	}
+	t.Pins, t.User = p.Pins(), userFrom(ctx)
+	sealed, err := s.seal.seal(t)
+	if err != nil {
+		return nil, err
+	}
+	ticket, err := flightsql.CreateStatementQueryTicket(sealed)
+	if err != nil {
+		return nil, err
+	}
+	return &flight.FlightInfo{
+		Schema:           flight.SerializeSchema(resultSchema(p), s.opts.Mem),
+		FlightDescriptor: desc,
+		// One endpoint without a location: the client stays on its connection.
+		Endpoint: []*flight.FlightEndpoint{{
+			Ticket:         &flight.Ticket{Ticket: ticket},
+			ExpirationTime: timestamppb.New(time.Unix(t.Issued, 0).Add(s.opts.TicketTTL)),
+		}},
+		TotalRecords: -1,
+		TotalBytes:   -1,
+		Ordered:      true,
+	}, nil
+}
+
+// resultSchema is the schema of a statement's stream; empty for a statement that is not a query.
+func resultSchema(p *sqlplan.Prepared) *arrow.Schema {
+	if p.IsQuery() {
+		return p.Schema()
+	}
+	return arrow.NewSchema(nil, nil)
+}
+
+// GetFlightInfoStatement plans a statement and issues its ticket.
+func (s *Server) GetFlightInfoStatement(ctx context.Context, cmd flightsql.StatementQuery, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+	if len(cmd.GetTransactionId()) > 0 {
+		return nil, errTransactions
+	}
+	settings, err := s.settings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.prepare(ctx, cmd.GetQuery(), settings, nil)
+	if err != nil {
+		return nil, err
+	}
+	if n := p.ParamSchema().NumFields(); n > 0 {
+		return nil, fault.New(fault.InvalidArgument, "the statement has %d parameters; prepare it and bind them", n)
+	}
+	return s.flightInfo(ctx, p, &ticketpb.Ticket{Sql: cmd.GetQuery(), Settings: settings}, desc)
+}
+
+// errTransactions answers every request that names a transaction: none can exist here.
+var errTransactions = fault.New(fault.Unsupported, "transactions: each statement reads one snapshot of each table")
+
+// GetSchemaStatement plans a statement for its schema.
+func (s *Server) GetSchemaStatement(ctx context.Context, cmd flightsql.StatementQuery, _ *flight.FlightDescriptor) (*flight.SchemaResult, error) {
+	settings, err := s.settings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.prepare(ctx, cmd.GetQuery(), settings, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &flight.SchemaResult{Schema: flight.SerializeSchema(resultSchema(p), s.opts.Mem)}, nil
+}
+
+// DoPutCommandStatementUpdate runs a statement that is not a query. The count is -1: unknown.
+func (s *Server) DoPutCommandStatementUpdate(ctx context.Context, cmd flightsql.StatementUpdate) (int64, error) {
+	if len(cmd.GetTransactionId()) > 0 {
+		return 0, errTransactions
+	}
+	settings, err := s.settings(ctx)
+	if err != nil {
+		return 0, err
+	}
+	p, err := s.prepare(ctx, cmd.GetQuery(), settings, nil)
+	if err != nil {
+		return 0, err
+	}
+	return s.runUpdate(ctx, p, nil)
+}
+
+// runUpdate executes a statement to its end, keeps the settings it changed, and returns the number of
+// rows it touched, -1 if that is unknown.
+func (s *Server) runUpdate(ctx context.Context, p *sqlplan.Prepared, params []expr.Literal) (int64, error) {
+	if p.IsQuery() {
+		return 0, fault.New(fault.InvalidArgument, "the statement returns rows; execute it as a query")
+	}
+	stream, err := p.Execute(ctx, sqlplan.ExecOptions{Params: params})
+	if err != nil {
+		return 0, err
+	}
+	defer stream.Close()
+	for {
+		rec, err := stream.Next(ctx)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return 0, err
+		}
+		rec.Release()
+	}
+	sessionOf(ctx).apply(stream.SettingsChanged())
+	return -1, nil
+}
+
+// GetFlightInfo adds two courtesies for plain Flight clients: a path names a table, and a command that
+// is no protobuf Any is SQL text.
+func (s *service) GetFlightInfo(ctx context.Context, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+	if sql, ok := plainSQL(desc); ok {
+		return s.srv.GetFlightInfoStatement(ctx, &flightpb.CommandStatementQuery{Query: sql}, desc)
+	}
+	return s.FlightServer.GetFlightInfo(ctx, desc)
+}
+
+// GetSchema accepts the same descriptors as GetFlightInfo.
+func (s *service) GetSchema(ctx context.Context, desc *flight.FlightDescriptor) (*flight.SchemaResult, error) {
+	if sql, ok := plainSQL(desc); ok {
+		return s.srv.GetSchemaStatement(ctx, &flightpb.CommandStatementQuery{Query: sql}, desc)
+	}
+	return s.FlightServer.GetSchema(ctx, desc)
+}
+
+// plainSQL returns the statement that a plain Flight descriptor stands for.
+func plainSQL(desc *flight.FlightDescriptor) (string, bool) {
+	switch desc.GetType() {
+	case flight.DescriptorPATH:
+		parts := make([]string, len(desc.GetPath()))
+		for i, p := range desc.GetPath() {
+			parts[i] = quoteIdent(p)
+		}
+		return "SELECT * FROM " + strings.Join(parts, "."), len(parts) > 0
+	case flight.DescriptorCMD:
+		var cmd anypb.Any
+		if proto.Unmarshal(desc.GetCmd(), &cmd) == nil && strings.HasPrefix(cmd.GetTypeUrl(), "type.googleapis.com/") {
+			return "", false
+		}
+		return string(desc.GetCmd()), len(desc.GetCmd()) > 0 && utf8.Valid(desc.GetCmd())
+	}
+	return "", false
+}
+
+func quoteIdent(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+// PollFlightInfo and its kin answer at once with a complete plan: planning is quick, and all progress
+// is visible in the stream itself.
+func (s *Server) PollFlightInfo(ctx context.Context, desc *flight.FlightDescriptor) (*flight.PollInfo, error) {
+	sql, ok := plainSQL(desc)
+	if !ok {
+		return nil, fault.New(fault.Unsupported, "PollFlightInfo for this descriptor")
+	}
+	return complete(s.GetFlightInfoStatement(ctx, &flightpb.CommandStatementQuery{Query: sql}, desc))
+}
+
+func (s *Server) PollFlightInfoStatement(ctx context.Context, cmd flightsql.StatementQuery, desc *flight.FlightDescriptor) (*flight.PollInfo, error) {
+	return complete(s.GetFlightInfoStatement(ctx, cmd, desc))
+}
+
+func (s *Server) PollFlightInfoPreparedStatement(ctx context.Context, cmd flightsql.PreparedStatementQuery, desc *flight.FlightDescriptor) (*flight.PollInfo, error) {
+	return complete(s.GetFlightInfoPreparedStatement(ctx, cmd, desc))
+}
+
+func complete(info *flight.FlightInfo, err error) (*flight.PollInfo, error) {
+	if err != nil {
+		return nil, err
+	}
+	done := 1.0
+	return &flight.PollInfo{Info: info, Progress: &done}, nil
+}
+
+// DoGet streams query results itself, frame by frame; catalog commands go to arrow-go's dispatch.
+func (s *service) DoGet(ticket *flight.Ticket, stream flight.FlightService_DoGetServer) error {
+	var cmd anypb.Any
+	if proto.Unmarshal(ticket.GetTicket(), &cmd) != nil {
+		return fault.New(fault.InvalidArgument, "this is not a ticket of this server")
+	}
+	switch {
+	case cmd.MessageIs((*flightpb.TicketStatementQuery)(nil)):
+		var q flightpb.TicketStatementQuery
+		if err := cmd.UnmarshalTo(&q); err != nil {
+			return fault.New(fault.InvalidArgument, "read ticket: %w", err)
+		}
+		t, err := s.srv.seal.open(q.GetStatementHandle())
+		if err != nil {
+			return err
+		}
+		return s.srv.streamTicket(t, stream)
+	case cmd.MessageIs((*flightpb.CommandPreparedStatementQuery)(nil)):
+		var q flightpb.CommandPreparedStatementQuery
+		if err := cmd.UnmarshalTo(&q); err != nil {
+			return fault.New(fault.InvalidArgument, "read ticket: %w", err)
+		}
+		h, err := s.srv.handles.get(stream.Context(), q.GetPreparedStatementHandle())
+		if err != nil {
+			return err
+		}
+		return s.srv.streamTicket(h.ticket(), stream)
+	}
+	return s.FlightServer.DoGet(ticket, stream)
+}
+
+// streamTicket runs a verified ticket and sends its batches, one execution after the other when several
+// rows of parameters were bound. Back-pressure is gRPC's: SendMsg blocks while the client's window is
+// closed, and the operators below wait for Next.
+func (s *Server) streamTicket(t *ticketpb.Ticket, stream flight.FlightService_DoGetServer) error {
+	ctx, cancel := context.WithCancel(stream.Context())
+	defer cancel()
+	if t.User != userFrom(ctx) {
+		return fault.New(fault.PermissionDenied, "the ticket was issued to another user")
+	}
+	if d, err := sqlplan.StatementTimeout(t.Settings, s.opts.StatementTimeout); err != nil {
+		return err
+	} else if d > 0 {
+		ctx, cancel = context.WithTimeout(ctx, d)
+		defer cancel()
+	}
+	defer s.streams.add(t.Id, cancel)()
+
+	start := time.Now()
+	if t.Done {
+		w, _ := newStreamWriter(stream, arrow.NewSchema(nil, nil), "", s.opts.Mem)
+		return w.Close()
+	}
+	p, err := s.prepare(ctx, t.Sql, t.Settings, t.Pins)
+	if err != nil {
+		return err
+	}
+	runs := [][]expr.Literal{nil}
+	if len(t.Parameters) > 0 {
+		if runs, err = s.bindAll(p, t.Parameters); err != nil {
+			return err
+		}
+	}
+	// The writer sends the schema with the first batch, or on Close.
+	w, frames := newStreamWriter(stream, p.Schema(), compression(stream.Context()), s.opts.Mem)
+	var rows int64
+	err = storage.Guard(func() error {
+		for _, params := range runs {
+			if err := s.streamRun(ctx, p, params, func(rec arrow.RecordBatch) error {
+				rows += rec.NumRows()
+				return w.Write(rec)
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		if ctx.Err() == context.DeadlineExceeded && stream.Context().Err() == nil {
+			return fault.New(fault.DeadlineExceeded, "statement_timeout: the statement ran longer than %s", time.Since(start).Round(time.Millisecond))
+		}
+		if ctx.Err() != nil && stream.Context().Err() == nil {
+			return fault.New(fault.Cancelled, "the statement was cancelled")
+		}
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	s.log.Debug("streamed", "sql", t.Sql, "rows", rows, "bytes", frames.bytes, "ms", time.Since(start).Milliseconds())
+	return nil
+}
+
+// streamRun executes a plan once and gives each batch to send, which does not keep it.
+func (s *Server) streamRun(ctx context.Context, p *sqlplan.Prepared, params []expr.Literal, send func(arrow.RecordBatch) error) error {
+	result, err := p.Execute(ctx, sqlplan.ExecOptions{Params: params})
+	if err != nil {
+		return err
+	}
+	defer result.Close()
+	for {
+		rec, err := result.Next(ctx)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		err = send(rec)
+		rec.Release()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// compression returns what the client asked for with x-lance-compression: "", "lz4" or "zstd".
+func compression(ctx context.Context) string {
+	md, _ := metadata.FromIncomingContext(ctx)
+	if v := md.Get("x-lance-compression"); len(v) > 0 {
+		switch c := strings.ToLower(v[0]); c {
+		case "lz4", "zstd":
+			return c
+		}
+	}
+	return ""
+}
+
+// CancelFlightInfo ends the streams of a ticket that run in this process.
+func (s *Server) CancelFlightInfo(_ context.Context, req *flight.CancelFlightInfoRequest) (flight.CancelFlightInfoResult, error) {
+	outcome, err := s.cancelStreams(req.GetInfo())
+	return flight.CancelFlightInfoResult{Status: outcome}, err
+}
+
+func (s *Server) cancelStreams(info *flight.FlightInfo) (flight.CancelStatus, error) {
+	outcome := flight.CancelStatusNotCancellable
+	for _, e := range info.GetEndpoint() {
+		q, err := flightsql.GetStatementQueryTicket(e.GetTicket())
+		if err != nil {
+			return outcome, fault.New(fault.InvalidArgument, "the FlightInfo holds no ticket of this server")
+		}
+		t, err := s.seal.open(q.GetStatementHandle())
+		if err != nil {
+			return outcome, err
+		}
+		if s.streams.stop(t.Id) {
+			outcome = flight.CancelStatusCancelled
+		}
+	}
+	return outcome, nil
+}
+
+// RenewFlightEndpoint issues the endpoint's ticket anew, with the same snapshot.
+func (s *Server) RenewFlightEndpoint(ctx context.Context, req *flight.RenewFlightEndpointRequest) (*flight.FlightEndpoint, error) {
+	q, err := flightsql.GetStatementQueryTicket(req.GetEndpoint().GetTicket())
+	if err != nil {
+		return nil, fault.New(fault.InvalidArgument, "the endpoint holds no ticket of this server")
+	}
+	t, err := s.seal.open(q.GetStatementHandle())
+	if err != nil {
+		return nil, err
+	}
+	if t.User != userFrom(ctx) {
+		return nil, fault.New(fault.PermissionDenied, "the ticket was issued to another user")
+	}
+	sealed, err := s.seal.seal(t)
+	if err != nil {
+		return nil, err
+	}
+	ticket, err := flightsql.CreateStatementQueryTicket(sealed)
+	if err != nil {
+		return nil, err
+	}
+	return &flight.FlightEndpoint{
+		Ticket:         &flight.Ticket{Ticket: ticket},
+		ExpirationTime: timestamppb.New(time.Unix(t.Issued, 0).Add(s.opts.TicketTTL)),
+	}, nil
+}
