@@ -20,29 +20,35 @@ func init() {
 		args    int
 		resolve func(args []Expr) (arrow.DataType, []Expr, error)
 	}
-	floats := spec{1, floatAggregate}
-	pairs := spec{2, floatAggregate}
-	same := spec{1, sameAggregate}
-	boolean := spec{1, boolAggregate}
-	aggregates = map[string]spec{
-		"count": {1, func(args []Expr) (arrow.DataType, []Expr, error) { return tInt64, args, nil }},
-		"sum":   {1, sumAggregate},
-		"avg":   {1, avgAggregate}, "mean": {1, avgAggregate},
-		"min": {1, orderedAggregate}, "max": {1, orderedAggregate},
-		"any_value": same, "first": same, "last": same, "arbitrary": same, "mode": same,
-		"stddev": floats, "stddev_samp": floats, "stddev_pop": floats,
-		"variance": floats, "var_samp": floats, "var_pop": floats,
-		"corr": pairs, "covar_pop": pairs, "covar_samp": pairs,
-		"bool_and": boolean, "bool_or": boolean, "every": boolean,
-		"bit_and": {1, bitAggregate}, "bit_or": {1, bitAggregate}, "bit_xor": {1, bitAggregate},
-		"median": floats, "approx_count_distinct": {1, func(args []Expr) (arrow.DataType, []Expr, error) { return tInt64, args, nil }},
-		"quantile_cont": {2, floatAggregate}, "percentile_cont": {2, floatAggregate},
-		"arg_min": {2, argAggregate}, "arg_max": {2, argAggregate}, "min_by": {2, argAggregate}, "max_by": {2, argAggregate},
-		"array_agg": {1, listAggregate}, "list": {1, listAggregate},
-		"string_agg": {2, stringAggregate},
+	aggregates = map[string]spec{}
+	add := func(args int, resolve func([]Expr) (arrow.DataType, []Expr, error), names ...string) {
+		for _, n := range names {
+			aggregates[n] = spec{args, resolve}
+		}
 	}
-	aggregates["group_concat"] = aggregates["string_agg"]
-	aggregates["listagg"] = aggregates["string_agg"]
+	counts := func(args []Expr) (arrow.DataType, []Expr, error) { return tInt64, args, nil }
+	add(1, counts, "count", "approx_count_distinct")
+	add(1, func(args []Expr) (arrow.DataType, []Expr, error) {
+		_, args, err := boolAggregate(args)
+		return tInt64, args, err
+	}, "count_if", "countif")
+	add(1, sumAggregate, "sum")
+	add(1, avgAggregate, "avg", "mean")
+	add(1, orderedAggregate, "min", "max", "mode")
+	add(1, sameAggregate, "any_value", "first", "first_value", "last", "last_value", "arbitrary")
+	add(1, floatAggregate, "stddev", "stddev_samp", "stddev_pop", "variance", "var_samp", "var_pop", "median")
+	add(2, floatAggregate, "corr", "covar_pop", "covar_samp", "regr_slope", "regr_intercept", "regr_r2", "regr_avgx", "regr_avgy",
+		"quantile_cont", "percentile_cont", "quantile")
+	add(2, func(args []Expr) (arrow.DataType, []Expr, error) {
+		_, args, err := floatAggregate(args)
+		return tInt64, args, err
+	}, "regr_count")
+	add(2, discreteAggregate, "quantile_disc", "percentile_disc")
+	add(1, boolAggregate, "bool_and", "bool_or", "every")
+	add(1, bitAggregate, "bit_and", "bit_or", "bit_xor")
+	add(2, argAggregate, "arg_min", "arg_max", "min_by", "max_by")
+	add(1, listAggregate, "array_agg", "list")
+	add(2, stringAggregate, "string_agg", "group_concat", "listagg")
 }
 
 // IsAggregate says whether a lower-case name is that of an aggregate function.
@@ -55,7 +61,8 @@ func IsAggregate(name string) bool {
 // arguments, converted to what the accumulators take:
 //
 //	count(*), count(x), approx_count_distinct(x)  -> BIGINT
-//	sum: signed integers -> DECIMAL(38,0)?        no: BIGINT up to 32 bits, DECIMAL(38,0) for 64
+//	count_if(condition) -> BIGINT
+//	sum(integer of up to 32 bits) -> BIGINT; sum(BIGINT|UBIGINT) -> DECIMAL(38,0)
 //	sum(FLOAT|DOUBLE) -> DOUBLE; sum(DECIMAL(p,s)) -> DECIMAL(38,s)
 //	avg -> DOUBLE, stddev…, corr… -> DOUBLE (arguments DOUBLE)
 //	min, max, any_value, first, last, mode -> type of x
@@ -80,7 +87,7 @@ func ResolveAggregate(name string, args []Expr, star, distinct bool) (arrow.Data
 	if name == "count" && len(args) == 0 && !distinct {
 		return tInt64, nil, nil // count() is count(*), as in DuckDB
 	}
-	if len(args) == 1 && a.args == 2 && (name == "string_agg" || name == "group_concat" || name == "listagg") {
+	if len(args) == 1 && (name == "string_agg" || name == "group_concat" || name == "listagg") {
 		args = append(args[:1:1], NewLiteral(",", tText))
 	}
 	if len(args) != a.args {
@@ -124,11 +131,7 @@ func avgAggregate(args []Expr) (arrow.DataType, []Expr, error) {
 	switch k := kindOf(x.Type()); {
 	case k == kInterval:
 		return tInterval, args, nil
-	case k == kInt:
-		return tFloat64, []Expr{implicitCast(x, tInt64)}, nil
-	case k == kUint:
-		return tFloat64, []Expr{implicitCast(x, tUint64)}, nil
-	case k == kDecimal:
+	case k.integer(), k == kDecimal:
 		return tFloat64, args, nil
 	}
 	return floatAggregate(args)
@@ -139,10 +142,8 @@ func sumAggregate(args []Expr) (arrow.DataType, []Expr, error) {
 	x := args[0]
 	t := x.Type()
 	switch k := kindOf(t); {
-	case k == kInt && bitWidth(t) < 64:
-		return tInt64, []Expr{implicitCast(x, tInt64)}, nil
-	case k == kUint && bitWidth(t) < 64:
-		return tInt64, []Expr{implicitCast(x, tInt64)}, nil
+	case k.integer() && bitWidth(t) < 64:
+		return tInt64, args, nil
 	case k.integer():
 		return &arrow.Decimal128Type{Precision: 38}, args, nil
 	case k == kDecimal:
@@ -166,6 +167,16 @@ func orderedAggregate(args []Expr) (arrow.DataType, []Expr, error) {
 		return nil, nil, needs("a type with an order", args[0])
 	}
 	return sameAggregate(args)
+}
+
+// discreteAggregate is a quantile that is one of the values.
+func discreteAggregate(args []Expr) (arrow.DataType, []Expr, error) {
+	t, first, err := orderedAggregate(args[:1])
+	if err != nil {
+		return nil, nil, err
+	}
+	_, second, err := floatAggregate(args[1:])
+	return t, append(first[:1:1], second...), err
 }
 
 func boolAggregate(args []Expr) (arrow.DataType, []Expr, error) {
