@@ -2,7 +2,8 @@ package vecindex
 
 import "math/bits"
 
-// RowFilter decides which rows may become hits. Implementations are safe for concurrent use.
+// RowFilter decides which rows may become hits. Implementations are safe for concurrent use. One that also
+// has a method Len() int, the number of rows that it can keep, ends a search as soon as that many were found.
 type RowFilter interface {
 	// Contains reports whether the row qualifies.
 	Contains(rowID uint64) bool
@@ -15,8 +16,9 @@ type BatchFilter interface {
 	Select(rowIDs []uint64, sel []uint32) []uint32
 }
 
-// selectRows applies any filter to a batch of rows, see BatchFilter.
-func selectRows(f RowFilter, rowIDs []uint64, sel []uint32) []uint32 {
+// SelectRows appends to sel the positions of the rows that f keeps, ascending, by the fast path where f
+// has one.
+func SelectRows(f RowFilter, rowIDs []uint64, sel []uint32) []uint32 {
 	if b, ok := f.(BatchFilter); ok {
 		return b.Select(rowIDs, sel)
 	}
@@ -26,12 +28,6 @@ func selectRows(f RowFilter, rowIDs []uint64, sel []uint32) []uint32 {
 		}
 	}
 	return sel
-}
-
-// SelectRows appends to sel the positions of the rows that f keeps, ascending, by the fast path where f
-// has one.
-func SelectRows(f RowFilter, rowIDs []uint64, sel []uint32) []uint32 {
-	return selectRows(f, rowIDs, sel)
 }
 
 // FilterFunc makes a RowFilter of a function.

@@ -2,11 +2,15 @@ package lanceidx
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"lanceflight/vecindex"
+	"lanceflight/vecindex/ivf"
 )
 
 // Opening, and searching with partitions at hand or not, of 1,561 rows of 768 dimensions in 16 partitions.
@@ -38,5 +42,57 @@ func BenchmarkIndex(b *testing.B) {
 				require.NoError(b, err)
 			}
 		})
+	}
+}
+
+// largeIndex names the folder of an index to measure, "…/laion-1m.lance/_indices/UUID".
+const largeIndex = "LANCEFLIGHT_BENCH_INDEX"
+
+// Searching an index of any size, from an environment variable; queries lie near its centroids.
+func BenchmarkLargeIndex(b *testing.B) {
+	dir := os.Getenv(largeIndex)
+	if dir == "" {
+		b.Skipf("set %s to the folder of an index", largeIndex)
+	}
+	ctx := context.Background()
+	f, err := openFiles(ctx, localStore(b, filepath.Dir(filepath.Dir(dir))), "_indices/"+filepath.Base(dir), Options{Cache: NewCache(1 << 30)})
+	require.NoError(b, err)
+	m, err := f.model(ctx)
+	require.NoError(b, err)
+	x, err := ivf.New(m, f)
+	require.NoError(b, err)
+	defer x.Close()
+	queries := nearby(x, m, 64)
+	even := vecindex.NewRowSet()
+	for row := range uint64(1 << 20) {
+		if row%2 == 0 {
+			for fragment := range uint64(4) {
+				even.Add(fragment<<32 | row)
+			}
+		}
+	}
+	for _, c := range []struct {
+		name string
+		p    vecindex.Params
+	}{
+		{"nprobes=20/k=10", vecindex.Params{K: 10, NProbes: 20}},
+		{"nprobes=20/k=100", vecindex.Params{K: 100, NProbes: 20}},
+		{"nprobes=20/k=1000/filter=half", vecindex.Params{K: 1000, NProbes: 20, Filter: even}},
+		{"nprobes=all/k=10", vecindex.Params{K: 10, NProbes: x.NumPartitions()}},
+	} {
+		for _, workers := range []int{1, 0} {
+			c.p.Workers = workers
+			b.Run(fmt.Sprintf("%s/workers=%d", c.name, workers), func(b *testing.B) {
+				b.ReportAllocs()
+				codes, i := int64(0), 0
+				for b.Loop() {
+					r, err := x.Search(ctx, queries[i%len(queries)], c.p)
+					require.NoError(b, err)
+					codes += r.Stats.CodesScanned
+					i++
+				}
+				b.ReportMetric(float64(codes)/float64(i), "codes/op")
+			})
+		}
 	}
 }

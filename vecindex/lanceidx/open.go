@@ -53,12 +53,6 @@ func Open(ctx context.Context, store storage.Store, dir string, mem memory.Alloc
 // are a fault.CorruptError with file and, where known, offset. Missing files are fault.NotFound.
 // The index keeps both files open until Close.
 func OpenWith(ctx context.Context, store storage.Store, dir string, o Options) (vecindex.Index, error) {
-	if o.Mem == nil {
-		o.Mem = memory.DefaultAllocator
-	}
-	if o.Cache == nil {
-		o.Cache = defaultCache()
-	}
 	f, err := openFiles(ctx, store, dir, o)
 	if err != nil {
 		return nil, err
@@ -95,6 +89,12 @@ type files struct {
 }
 
 func openFiles(ctx context.Context, store storage.Store, dir string, o Options) (*files, error) {
+	if o.Mem == nil {
+		o.Mem = memory.DefaultAllocator
+	}
+	if o.Cache == nil {
+		o.Cache = defaultCache()
+	}
 	f := &files{options: o, root: store.URI(), dir: dir}
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
