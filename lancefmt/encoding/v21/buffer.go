@@ -54,6 +54,9 @@ func (b *bytes) room(n int) ([]byte, error) {
 	return b.buf.Buf()[b.n:], nil
 }
 
+// spare returns the free bytes behind the used ones, to be taken by advance.
+func (b *bytes) spare() []byte { return b.buf.Buf()[b.n:] }
+
 func (b *bytes) advance(n int) { b.n += n }
 
 func (b *bytes) append(p []byte) error {

@@ -546,20 +546,18 @@ func (m *textMini) decode(c *chunk, out *values) error {
 			}
 			continue
 		}
-		if err := out.appendFSST(m.symbols, view, s.from, s.to); err != nil {
+		if err := out.appendFSST(m.symbols, view, s.from, s.to, c.a); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// appendFSST appends the texts of values from..to of a view of codes.
-func (v *values) appendFSST(d *fsst.Decoder, view variable.View, from, to int) error {
+// appendFSST appends the texts of values from..to of a view of codes. Codes may become eight times as
+// long: where the space behind the values is too small for that, they are decoded elsewhere first, lest
+// arrays be given memory that they do not need.
+func (v *values) appendFSST(d *fsst.Decoder, view variable.View, from, to int, a *arena) error {
 	codes, err := view.Bytes(from, to)
-	if err != nil {
-		return err
-	}
-	room, err := v.data.room(d.MaxLen(len(codes)))
 	if err != nil {
 		return err
 	}
@@ -567,16 +565,24 @@ func (v *values) appendFSST(d *fsst.Decoder, view variable.View, from, to int) e
 	if err != nil {
 		return err
 	}
+	most := d.MaxLen(len(codes))
+	room, inPlace := v.data.spare(), true
+	if len(room) < most {
+		room, inPlace = a.bytes(most), false
+	}
 	base, at := int64(v.data.n), 0
+	start := view.Offset(from)
+	first := start
 	for i := from; i < to; i++ {
-		codes, err := view.Value(i)
+		end := view.Offset(i + 1)
+		if end < start || end-first > uint64(len(codes)) {
+			return fault.Corruptf("offsets of values %d..%d do not ascend", from, to)
+		}
+		n, err := d.Decode(room[at:], codes[start-first:end-first])
 		if err != nil {
 			return err
 		}
-		n, err := d.Decode(room[at:], codes)
-		if err != nil {
-			return err
-		}
+		start = end
 		at += n
 		if v.shape.wide {
 			int64s(ends)[i-from] = base + int64(at)
@@ -584,7 +590,11 @@ func (v *values) appendFSST(d *fsst.Decoder, view variable.View, from, to int) e
 			int32s(ends)[i-from] = int32(base + int64(at))
 		}
 	}
-	v.data.advance(at)
 	v.n += to - from
+	if inPlace {
+		v.data.advance(at)
+	} else if err := v.data.append(room[:at]); err != nil {
+		return err
+	}
 	return variable.CheckEnd(int64(v.data.n), v.limit)
 }

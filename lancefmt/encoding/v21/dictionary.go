@@ -12,8 +12,9 @@ import (
 // dictionary is the values that a page's indices choose from, decoded once per page.
 type dictionary struct {
 	n     int
-	text  variable.View // kindVariable
-	fixed []byte        // kindFixed: n values
+	text  []byte   // kindVariable
+	ends  []uint64 // kindVariable: n+1, the first 0
+	fixed []byte   // kindFixed: n values
 }
 
 // newDictionary decodes a dictionary of n items for values of shape s. src is not retained.
@@ -24,12 +25,20 @@ func newDictionary(e *enc21pb.CompressiveEncoding, s *shape, src []byte, n uint6
 	d := &dictionary{n: int(n)}
 	switch s.kind {
 	case kindVariable:
-		view, err := newBlockView(e, append([]byte(nil), src...), d.n, 0)
+		view, err := newBlockView(e, src, d.n, 0)
+		if err == nil {
+			err = view.Check()
+		}
 		if err != nil {
 			return nil, err
 		}
-		d.text = view
-		return d, view.Check()
+		text, err := view.Bytes(0, d.n)
+		d.text = append([]byte(nil), text...)
+		d.ends = make([]uint64, d.n+1)
+		for i := range d.ends {
+			d.ends[i] = view.Offset(i) - view.Offset(0)
+		}
+		return d, err
 	case kindFixed:
 		c, err := newBlockCodec(e, 0)
 		if err != nil {
@@ -85,37 +94,37 @@ func (m *dictionaryMini) decode(c *chunk, out *values) error {
 
 // narrow checks n indices and writes them as int32.
 func (m *dictionaryMini) narrow(words []byte, n int, dst []int32) error {
-	limit := uint64(m.dict.n)
-	var bad uint64
-	take := func(i int, v uint64) {
-		if v >= limit {
-			bad = v + 1
-			v = 0
-		}
-		dst[i] = int32(v)
-	}
+	dst = dst[:n]
+	var most uint64
 	switch m.indices.bits() {
 	case 8:
-		for i := range n {
-			take(i, uint64(words[i]))
+		for i, v := range words[:n] {
+			most = max(most, uint64(v))
+			dst[i] = int32(v)
 		}
 	case 16:
-		for i := range n {
-			take(i, uint64(binary.LittleEndian.Uint16(words[2*i:])))
+		for i := range dst {
+			v := binary.LittleEndian.Uint16(words[2*i:])
+			most = max(most, uint64(v))
+			dst[i] = int32(v)
 		}
 	case 32:
-		for i := range n {
-			take(i, uint64(binary.LittleEndian.Uint32(words[4*i:])))
+		for i := range dst {
+			v := binary.LittleEndian.Uint32(words[4*i:])
+			most = max(most, uint64(v))
+			dst[i] = int32(v)
 		}
 	case 64:
-		for i := range n {
-			take(i, binary.LittleEndian.Uint64(words[8*i:]))
+		for i := range dst {
+			v := binary.LittleEndian.Uint64(words[8*i:])
+			most = max(most, v)
+			dst[i] = int32(v)
 		}
 	default:
 		return fault.Corruptf("dictionary indices of %d bits", m.indices.bits())
 	}
-	if bad != 0 {
-		return fault.Corruptf("index %d into a dictionary of %d items", bad-1, m.dict.n)
+	if n > 0 && most >= uint64(m.dict.n) {
+		return fault.Corruptf("index %d into a dictionary of %d items", most, m.dict.n)
 	}
 	return nil
 }
@@ -144,24 +153,32 @@ func (d *dictionary) append(index []int32, out *values) error {
 		}
 		return nil
 	}
+	total := 0
+	for _, x := range index {
+		total += int(d.ends[x+1] - d.ends[x])
+	}
+	at := int64(out.data.n)
+	if err := variable.CheckEnd(at+int64(total), out.limit); err != nil {
+		return err
+	}
 	ends, err := out.ends.extend(len(index) * out.endBytes())
 	if err != nil {
 		return err
 	}
+	dst, err := out.data.extend(total)
+	if err != nil {
+		return err
+	}
 	for i, x := range index {
-		item, err := d.text.Value(int(x))
-		if err != nil {
-			return err
-		}
-		if err := out.data.append(item); err != nil {
-			return err
-		}
+		n := copy(dst, d.text[d.ends[x]:d.ends[x+1]])
+		dst = dst[n:]
+		at += int64(n)
 		if out.shape.wide {
-			int64s(ends)[i] = int64(out.data.n)
+			int64s(ends)[i] = at
 		} else {
-			int32s(ends)[i] = int32(out.data.n)
+			int32s(ends)[i] = int32(at)
 		}
 	}
 	out.n += len(index)
-	return variable.CheckEnd(int64(out.data.n), out.limit)
+	return nil
 }

@@ -145,7 +145,7 @@ func (z *fullZip) plan(rows []encoding.Range, ranges []storage.Range) ([]storage
 				return ranges, 0, fault.Place(fault.Corruptf("rows %d..%d lie at %d..%d of %d bytes", r.Start, r.End, lo, hi, z.data.Length), "", -1, -1, z.offsets.Offset)
 			}
 			at = storage.Range{Offset: int64(lo), Length: int64(hi - lo)}
-			total += at.Length - r.Len()*int64(z.word.Bytes+z.lenBytes)
+			total += at.Length - r.Len()*int64(z.word.Bytes)
 		}
 		at.Offset += z.data.Offset
 		ranges = append(ranges, at)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
@@ -346,6 +347,7 @@ func (m *miniPage) countLevels(declared int, rep, def []byte, a *arena) (int, er
 	return declared, nil
 }
 
+// decodeLevels decodes n levels. They are read-only: they may lie in src.
 func decodeLevels(c blockCodec, src []byte, n int, a *arena) ([]uint16, error) {
 	b, err := c.decode(src, n, a)
 	if err != nil {
@@ -353,6 +355,9 @@ func decodeLevels(c blockCodec, src []byte, n int, a *arena) ([]uint16, error) {
 	}
 	if len(b) != 2*n {
 		return nil, fault.Corruptf("levels have %d bytes instead of %d", len(b), 2*n)
+	}
+	if uintptr(unsafe.Pointer(unsafe.SliceData(b)))%2 == 0 {
+		return uint16s(b), nil
 	}
 	out := a.levels(n)
 	for i := range out {

@@ -40,7 +40,7 @@ func ChunkView(b []byte, bitsPerOffset, n int) (View, error) {
 		return View{}, fault.Corruptf("chunk of %d bytes cannot hold the offsets of %d values", len(b), n)
 	}
 	v.offsets = b[:(n+1)*v.word]
-	if first := v.offset(0); first < uint64(len(v.offsets)) {
+	if first := v.Offset(0); first < uint64(len(v.offsets)) {
 		return View{}, fault.Corruptf("bytes of the first value at %d overlap the %d bytes of offsets", first, len(v.offsets))
 	}
 	return v, nil
@@ -69,7 +69,7 @@ func BlockView(b []byte, n int) (View, error) {
 		return View{}, fault.Corruptf("offsets of %d values lie at %d..%d in a block of %d bytes", n, header, start, len(b))
 	}
 	v.offsets, v.data = b[header:start], b[start:]
-	if first := v.offset(0); first != 0 {
+	if first := v.Offset(0); first != 0 {
 		return View{}, fault.Corruptf("first offset is %d instead of 0", first)
 	}
 	return v, nil
@@ -82,7 +82,8 @@ func word(b []byte, n int) uint64 {
 	return binary.LittleEndian.Uint64(b)
 }
 
-func (v View) offset(i int) uint64 { return word(v.offsets[i*v.word:], v.word) }
+// Offset returns offset i, unchecked; i is at most Len.
+func (v View) Offset(i int) uint64 { return word(v.offsets[i*v.word:], v.word) }
 
 // Len returns the number of values.
 func (v View) Len() int { return v.n }
@@ -96,7 +97,7 @@ func (v View) Value(i int) ([]byte, error) {
 func (v View) Bytes(from, to int) ([]byte, error) { return v.slice(from, to) }
 
 func (v View) slice(from, to int) ([]byte, error) {
-	lo, hi := v.offset(from), v.offset(to)
+	lo, hi := v.Offset(from), v.Offset(to)
 	if lo > hi || hi > uint64(len(v.data)) {
 		return nil, fault.Corruptf("values %d..%d lie at %d..%d of %d bytes", from, to, lo, hi, len(v.data))
 	}
@@ -114,7 +115,7 @@ func Append[T int32 | int64](v View, ends []T, base int64, from, to int, limit i
 	if err := CheckEnd(base+int64(len(data)), limit); err != nil {
 		return ends, nil, err
 	}
-	first := v.offset(from)
+	first := v.Offset(from)
 	last := first
 	delta := base - int64(first)
 	at := len(ends)
@@ -155,9 +156,9 @@ func CheckEnd(end, limit int64) error {
 
 // Check verifies all offsets, after which Value cannot fail.
 func (v View) Check() error {
-	last := v.offset(0)
+	last := v.Offset(0)
 	for i := 1; i <= v.n; i++ {
-		o := v.offset(i)
+		o := v.Offset(i)
 		if o < last {
 			return fault.Corruptf("offset %d is %d, below %d before it", i, o, last)
 		}
