@@ -39,7 +39,7 @@ func (s *Stream) explain() (arrow.RecordBatch, error) {
 	b := array.NewRecordBuilder(s.prepared.engine.opts.Mem, explainSchema)
 	defer b.Release()
 	row := func(kind string, d logical.Description) error {
-		text := d.Text()
+		text := strings.TrimSuffix(d.Text(), "\n")
 		if x.JSON {
 			js, err := json.MarshalIndent(jsonPlan(d), "", "  ")
 			if err != nil {

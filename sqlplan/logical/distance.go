@@ -15,13 +15,14 @@ import (
 type distanceFn struct {
 	name   string // primary name in package expr
 	metric vecindex.Metric
-	// negated says that the larger value is the nearer one: inner_product.
+	// negated says that the larger value is the nearer one: inner_product, cosine_similarity.
 	negated bool
 }
 
 var (
 	l2Distance     = distanceFn{name: "l2_distance", metric: vecindex.L2}
 	cosineDistance = distanceFn{name: "cosine_distance", metric: vecindex.Cosine}
+	cosineSimilar  = distanceFn{name: "cosine_similarity", metric: vecindex.Cosine, negated: true}
 	negativeDot    = distanceFn{name: "negative_inner_product", metric: vecindex.Dot}
 	innerProduct   = distanceFn{name: "inner_product", metric: vecindex.Dot, negated: true}
 )
@@ -31,11 +32,13 @@ var distanceOps = map[string]distanceFn{"<->": l2Distance, "<=>": cosineDistance
 
 // distanceFunctions are the functions by all their names: pgvector's and DuckDB's.
 var distanceFunctions = map[string]distanceFn{
-	"l2_distance": l2Distance, "array_distance": l2Distance, "list_distance": l2Distance,
+	"l2_distance": l2Distance, "array_distance": l2Distance, "list_distance": l2Distance, "euclidean_distance": l2Distance,
 	"cosine_distance": cosineDistance, "array_cosine_distance": cosineDistance, "list_cosine_distance": cosineDistance,
+	"cosine_similarity": cosineSimilar, "array_cosine_similarity": cosineSimilar, "list_cosine_similarity": cosineSimilar,
 	"negative_inner_product": negativeDot, "array_negative_inner_product": negativeDot, "list_negative_inner_product": negativeDot,
+	"array_negative_dot_product": negativeDot, "list_negative_dot_product": negativeDot,
 	"inner_product": innerProduct, "array_inner_product": innerProduct, "list_inner_product": innerProduct,
-	"array_dot_product": innerProduct, "list_dot_product": innerProduct, "dot_product": innerProduct,
+	"array_dot_product": innerProduct, "list_dot_product": innerProduct,
 }
 
 // vectorDim returns the dimension of a vector type: a fixed-size list of floats.

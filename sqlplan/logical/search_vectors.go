@@ -315,7 +315,7 @@ func (m *nearest) useDistance(e expr.Expr, dist Col) expr.Expr {
 // sqlDistance computes the SQL value of a distance function from Lance's _distance: the root for l2
 // (Lance has the square), the same for cosine, one less for the negative inner product.
 func sqlDistance(fn distanceFn, dist Col, t arrow.DataType) (expr.Expr, error) {
-	if fn.metric == vecindex.Cosine {
+	if fn == cosineDistance {
 		return expr.NewCast(ref(dist), t, false)
 	}
 	raw, err := expr.NewCast(ref(dist), arrow.PrimitiveTypes.Float64, false)
@@ -326,7 +326,7 @@ func sqlDistance(fn distanceFn, dist Col, t arrow.DataType) (expr.Expr, error) {
 	switch {
 	case fn.metric == vecindex.L2:
 		raw, err = expr.NewCall("sqrt", []expr.Expr{raw})
-	case fn.metric == vecindex.Dot && fn.negated:
+	case fn.negated:
 		raw, err = expr.NewArith("-", one, raw)
 	case fn.metric == vecindex.Dot:
 		raw, err = expr.NewArith("-", raw, one)
@@ -390,9 +390,9 @@ func (m *nearest) upperBound(e expr.Expr) (bound float64, exclusive, ok bool) {
 				return 0, false, false
 			}
 			if fn.negated {
-				v, op = -v, flipped[op]
+				op = flipped[op]
 			}
-			return lanceBound(fn.metric, v), op == "<", op == "<" || op == "<="
+			return lanceBound(fn, v), op == "<", op == "<" || op == "<="
 		}
 		return 0, false, false
 	}
@@ -401,15 +401,14 @@ func (m *nearest) upperBound(e expr.Expr) (bound float64, exclusive, ok bool) {
 var flipped = map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 // lanceBound turns a bound on the SQL value into one on Lance's _distance.
-func lanceBound(metric vecindex.Metric, v float64) float64 {
-	switch metric {
-	case vecindex.L2:
-		if v < 0 {
-			return v // below every distance, and its square would not be
-		}
-		return v * v
-	case vecindex.Dot:
+func lanceBound(fn distanceFn, v float64) float64 {
+	switch {
+	case fn.negated: // 1 - cos and 1 - a·b, where SQL has cos and a·b
+		return 1 - v
+	case fn.metric == vecindex.Dot:
 		return v + 1
+	case fn.metric == vecindex.L2 && v >= 0: // a negative bound is below every distance, its square would not be
+		return v * v
 	}
 	return v
 }

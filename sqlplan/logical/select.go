@@ -305,7 +305,7 @@ func (b *binder) sortKeys(order []parse.OrderItem, items []*item, c exprCtx) ([]
 			return nil, err
 		}
 		if !ok {
-			if n, ok, err = outputNamed(o.Expr, items); err != nil {
+			if n, ok, err = outputNamed(o.Expr, items, c.scope); err != nil {
 				return nil, err
 			}
 		}
@@ -322,23 +322,38 @@ func (b *binder) sortKeys(order []parse.OrderItem, items []*item, c exprCtx) ([]
 	return keys, nil
 }
 
-// outputNamed finds the output column that a bare name in ORDER BY means.
-func outputNamed(e parse.Expr, items []*item) (int, bool, error) {
+// outputNamed finds the output column that a bare name in ORDER BY means: an alias or a plain column, else,
+// if no input column has the name, one that is named after its function or cast (ORDER BY count).
+func outputNamed(e parse.Expr, items []*item, sc *scope) (int, bool, error) {
 	col, ok := e.(*parse.Column)
 	if !ok || len(col.Parts) != 1 {
 		return 0, false, nil
 	}
-	id, best, at := col.Parts[0], noMatch, -1
-	for n, i := range items {
-		m := matchIdent(id, i.name)
-		switch {
-		case m > best:
-			best, at = m, n
-		case m == best && m != noMatch && !expr.Equal(items[at].bound, i.bound):
-			return 0, false, invalid(id.Pos, "ORDER BY name %q is ambiguous: several output columns have it", id.Name)
+	id := col.Parts[0]
+	find := func(given bool) (int, bool, error) {
+		best, at := noMatch, -1
+		for n, i := range items {
+			_, plain := i.expr.(*parse.Column)
+			if given != (plain || i.expr == nil || i.alias.Name != "") {
+				continue
+			}
+			m := matchIdent(id, i.name)
+			switch {
+			case m > best:
+				best, at = m, n
+			case m == best && m != noMatch && !expr.Equal(items[at].bound, i.bound):
+				return 0, false, invalid(id.Pos, "ORDER BY name %q is ambiguous: several output columns have it", id.Name)
+			}
 		}
+		return at, best != noMatch, nil
 	}
-	return at, best != noMatch, nil
+	if n, ok, err := find(true); ok || err != nil {
+		return n, ok, err
+	}
+	if len(lookup(sc.rels, id)) > 0 {
+		return 0, false, nil
+	}
+	return find(false)
 }
 
 func (b *binder) distinctOn(on []parse.Expr, items []*item, c exprCtx) ([]orderKey, error) {
