@@ -79,11 +79,12 @@ class Server:
             cur.execute(sql, parameters)
             return cur.fetch_arrow_table()
 
-    def rss_mib(self):
+    def memory_mib(self):
+        """The server's own memory: resident pages that belong to no file."""
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith("RssAnon:"):
                 return int(line.split()[1]) / 1024
-        raise RuntimeError("no VmRSS")
+        raise RuntimeError("no RssAnon")
 
     def stop(self):
         if self.process.poll() is None:

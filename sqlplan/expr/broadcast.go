@@ -23,6 +23,8 @@ func valueAt(arr arrow.Array, i int) (any, error) {
 		return nil, nil
 	}
 	switch a := arr.(type) {
+	case *array.Null: // its IsNull says false
+		return nil, nil
 	case *array.Boolean:
 		return a.Value(i), nil
 	case *array.Int8:

@@ -75,6 +75,11 @@ func CastLiteral(l Literal, to arrow.DataType) (Literal, error) {
 	if arrow.TypeEqual(l.T, to) {
 		return l, nil
 	}
+	if raw, ok := l.Value.([]byte); ok {
+		if v, ok, err := vectorOfBytes(raw, to); ok {
+			return Literal{v, to}, err
+		}
+	}
 	mem := memory.NewGoAllocator()
 	a, err := Broadcast(l, 1, mem)
 	if err != nil {

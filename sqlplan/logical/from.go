@@ -16,8 +16,10 @@ import (
 
 // The system columns of a table: reachable by name, not by star.
 const (
-	rowIDColumn   = "_rowid"
-	rowAddrColumn = "_rowaddr"
+	rowIDColumn     = "_rowid"
+	rowAddrColumn   = "_rowaddr"
+	createdAtColumn = "_row_created_at_version"
+	updatedAtColumn = "_row_last_updated_at_version"
 )
 
 // from binds a FROM clause. Without one, the block reads a single row without columns.
@@ -403,6 +405,9 @@ func (b *binder) scan(snap *lancefmt.Snapshot, name string) (*Scan, *relation) {
 	}
 	for _, system := range []string{rowIDColumn, rowAddrColumn} {
 		rel.hidden = append(rel.hidden, add(system, arrow.PrimitiveTypes.Uint64, false))
+	}
+	for _, lineage := range []string{createdAtColumn, updatedAtColumn} {
+		rel.hidden = append(rel.hidden, add(lineage, arrow.PrimitiveTypes.Uint64, true))
 	}
 	return n, rel
 }
