@@ -61,7 +61,7 @@ func (in *aggInput) anyNull(r int) bool {
 // seesOrder reports whether the result of an aggregate depends on the order of its rows.
 func seesOrder(c logical.AggCall) bool {
 	switch c.Name {
-	case "array_agg", "list", "string_agg", "listagg", "group_concat", "last", "last_value", "arg_min", "arg_max", "min_by", "max_by":
+	case "array_agg", "list", "string_agg", "listagg", "group_concat":
 		return true
 	}
 	return false
@@ -101,6 +101,8 @@ func newAccumulator(call logical.AggCall, types []arrow.DataType, env *Env) (acc
 		return newSum(call.Name != "sum", t, out, env)
 	case "min", "max":
 		return newExtreme(call.Name == "max", t, out, env)
+	case "arg_min", "arg_max", "min_by", "max_by":
+		return &keyExtreme{firstAcc: newFirst(true, out, env), largest: call.Name == "arg_max" || call.Name == "max_by", by: 1}, nil
 	case "bool_and", "every", "bool_or":
 		return &boolAcc{env: env, or: call.Name == "bool_or"}, nil
 	case "bit_and", "bit_or", "bit_xor":
@@ -113,7 +115,9 @@ func newAccumulator(call logical.AggCall, types []arrow.DataType, env *Env) (acc
 		return newArrayAgg(out, env)
 	case "string_agg", "listagg", "group_concat":
 		return newStringAgg(out, env), nil
-	case "median", "quantile_cont", "percentile_cont", "quantile_disc", "percentile_disc", "quantile", "mode":
+	case "mode":
+		return newMode(t, out, env), nil
+	case "median", "quantile_cont", "percentile_cont", "quantile_disc", "percentile_disc", "quantile":
 		return newQuantile(call, types, env)
 	case "stddev", "stddev_samp", "stddev_pop", "variance", "var_samp", "var_pop",
 		"corr", "covar_pop", "covar_samp", "regr_slope", "regr_intercept", "regr_r2", "regr_count", "regr_avgx", "regr_avgy":

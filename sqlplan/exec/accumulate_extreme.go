@@ -202,10 +202,12 @@ func textArray(mem memory.Allocator, t arrow.DataType, groups []int32, value fun
 func (e *textExtreme) bytes() int64 { return e.held + 24*int64(cap(e.best)) }
 func (e *textExtreme) release()     { e.best = nil }
 
-// keyExtreme is min or max of any type that sorts: it keeps the row of the best value.
+// keyExtreme is min or max of any type that sorts, and arg_min(x, by), arg_max(x, by): it keeps the row of
+// the best value, the first of equal ones. Rows with a NULL among the arguments do not count.
 type keyExtreme struct {
 	*firstAcc
 	largest bool
+	by      int // argument that decides; argument 0 is the result
 	keys    [][]byte
 	encoded kernel.Keys
 }
@@ -215,21 +217,23 @@ func (e *keyExtreme) resize(n int) {
 	e.keys = grow(e.keys, n)
 }
 
-func (e *keyExtreme) better(g int32, key []byte) bool {
+func (e *keyExtreme) better(g int32, key []byte, at position) bool {
 	if e.keys[g] == nil {
 		return true
 	}
-	c := bytes.Compare(key, e.keys[g])
-	return c != 0 && (c > 0) == e.largest
+	if c := bytes.Compare(key, e.keys[g]); c != 0 {
+		return (c > 0) == e.largest
+	}
+	return at < e.at[g]
 }
 
 func (e *keyExtreme) add(in aggInput) error {
-	if err := e.encoded.Encode(in.args, nil, in.rows); err != nil {
+	if err := e.encoded.Encode(in.args[e.by:e.by+1], nil, in.rows); err != nil {
 		return err
 	}
 	var won []int32
 	in.counted(func(r int, g int32) {
-		if key := e.encoded.Row(r); e.better(g, key) {
+		if key := e.encoded.Row(r); e.better(g, key, in.at+position(r)) {
 			e.keys[g] = append(e.keys[g][:0], key...)
 			e.at[g] = in.at + position(r)
 			e.pending[g] = int32(r)
@@ -242,7 +246,7 @@ func (e *keyExtreme) add(in aggInput) error {
 func (e *keyExtreme) merge(o accumulator, to []int32) error {
 	p := o.(*keyExtreme)
 	return e.absorb(p.firstAcc, to, func(from int, g int32) bool {
-		if p.keys[from] == nil || !e.better(g, p.keys[from]) {
+		if p.keys[from] == nil || !e.better(g, p.keys[from], p.at[from]) {
 			return false
 		}
 		e.keys[g] = append(e.keys[g][:0], p.keys[from]...)

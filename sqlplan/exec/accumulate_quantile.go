@@ -12,8 +12,8 @@ import (
 	"lanceflight/sqlplan/logical"
 )
 
-// quantileAcc is median(x), quantile_cont(x, q), quantile_disc(x, q) and mode(x). It keeps every value,
-// as a normalised word: exact answers need them all. mode takes the smallest of the most frequent.
+// quantileAcc is median(x), quantile_cont(x, q) and quantile_disc(x, q). It keeps every value, as a
+// normalised word: exact answers need them all.
 type quantileAcc struct {
 	env    *Env
 	name   string
@@ -109,8 +109,6 @@ func (a *quantileAcc) result(groups []int32) (arrow.Array, error) {
 		slices.Sort(v)
 		var err error
 		switch a.name {
-		case "mode":
-			err = appendWord(b, mode(v))
 		case "quantile_disc":
 			err = appendWord(b, v[max(0, int(math.Ceil(a.q[g]*float64(len(v))))-1)])
 		case "median":
@@ -135,22 +133,6 @@ func interpolate(v []uint64, q float64) float64 {
 	}
 	hi := kernel.Float64FromWord(v[i+1])
 	return lo + (hi-lo)*(at-float64(i))
-}
-
-// mode is the most frequent of sorted values, the smallest if several are.
-func mode(v []uint64) (best uint64) {
-	most := 0
-	for i := 0; i < len(v); {
-		j := i + 1
-		for j < len(v) && v[j] == v[i] {
-			j++
-		}
-		if j-i > most {
-			best, most = v[i], j-i
-		}
-		i = j
-	}
-	return best
 }
 
 func (a *quantileAcc) bytes() int64 { return a.held + 32*int64(cap(a.values)) }

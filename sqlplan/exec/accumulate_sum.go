@@ -20,6 +20,8 @@ func newSum(avg bool, t, out arrow.DataType, env *Env) (accumulator, error) {
 		return &intSum{env: env, avg: avg, out: out, scale: t.(*arrow.Decimal128Type).Scale}, nil
 	case arrow.FLOAT16, arrow.FLOAT32, arrow.FLOAT64:
 		return &floatSum{env: env, avg: avg, out: out}, nil
+	case arrow.INTERVAL_MONTH_DAY_NANO:
+		return &intervalSum{env: env, avg: avg}, nil
 	}
 	name := "sum"
 	if avg {

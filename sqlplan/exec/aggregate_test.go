@@ -10,7 +10,9 @@ import (
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -353,6 +355,54 @@ func TestQuantiles(t *testing.T) {
 		_, err := aggregateOne(t, v, "quantile_cont", float64Type, x, q(2))
 		require.True(t, fault.Is(err, fault.InvalidArgument))
 	})
+}
+
+func TestModeOfText(t *testing.T) {
+	words := column{name: "w", dt: arrow.BinaryTypes.String, values: []any{"b", "a", nil, "b", "a", "c", nil, nil}}
+	runVariants(t, func(v variant) {
+		got, err := aggregateOne(t, v, "mode", words.dt, words)
+		require.NoError(t, err)
+		require.Equal(t, "a", got)
+		words := words
+		words.values = []any{nil, nil}
+		got, err = aggregateOne(t, v, "mode", words.dt, words)
+		require.NoError(t, err)
+		require.Nil(t, got)
+	})
+}
+
+func TestArgMin(t *testing.T) {
+	x := column{name: "x", dt: arrow.BinaryTypes.String, values: []any{"a", "b", "c", nil, "e", "f"}}
+	by := column{name: "by", dt: int64Type, values: []any{int64(3), int64(1), int64(1), int64(0), int64(9), nil}}
+	runVariants(t, func(v variant) {
+		for name, want := range map[string]any{"arg_min": "b", "min_by": "b", "arg_max": "e", "max_by": "e"} {
+			got, err := aggregateOne(t, v, name, x.dt, x, by)
+			require.NoError(t, err)
+			require.Equal(t, want, got, name)
+		}
+	})
+}
+
+func TestIntervals(t *testing.T) {
+	b := array.NewMonthDayNanoIntervalBuilder(memory.DefaultAllocator)
+	b.Append(arrow.MonthDayNanoInterval{Months: 1, Days: 1})
+	b.AppendNull()
+	b.Append(arrow.MonthDayNanoInterval{Months: 2, Days: 2, Nanoseconds: 7})
+	a := b.NewArray()
+	for avg, want := range map[bool]arrow.MonthDayNanoInterval{
+		false: {Months: 3, Days: 3, Nanoseconds: 7},
+		true:  {Months: 1, Days: 16, Nanoseconds: 12*3600*1_000_000_000 + 4}, // half of 33 days, 7 ns rounded
+	} {
+		env := &Env{Mem: memory.DefaultAllocator}
+		s, o := &intervalSum{env: env, avg: avg}, &intervalSum{env: env, avg: avg}
+		s.resize(1)
+		o.resize(2)
+		require.NoError(t, o.add(aggInput{args: []arrow.Array{a}, rows: a.Len()}))
+		require.NoError(t, s.merge(o, []int32{0, 0}))
+		got, err := s.result([]int32{0})
+		require.NoError(t, err)
+		require.Equal(t, want, got.(*array.MonthDayNanoInterval).Value(0))
+	}
 }
 
 func TestBits(t *testing.T) {
