@@ -30,7 +30,8 @@ const (
 	stringArg  // a string or a binary
 	instantArg // a date or a timestamp, as it is
 	listArg
-	vectorArg // a list of numbers, or a constant that converts to one
+	listOrText // a list, or a string
+	vectorArg  // a list of numbers, or a constant that converts to one
 )
 
 // function is a scalar function.
@@ -77,6 +78,9 @@ func register(fns ...*function) {
 func FunctionNames() []FunctionInfo {
 	out := make([]FunctionInfo, 0, len(functionTable)+len(aggregates))
 	for name, f := range functionTable {
+		if inner(name) {
+			continue
+		}
 		out = append(out, FunctionInfo{Name: name, Category: f.category})
 	}
 	for name := range aggregates {
@@ -85,6 +89,9 @@ func FunctionNames() []FunctionInfo {
 	slices.SortFunc(out, func(a, b FunctionInfo) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }
+
+// inner says whether a function is only reached through a rewrite of another one.
+func inner(name string) bool { return strings.HasPrefix(name, "$") }
 
 // NewCall is a scalar function by its lower-case name or an alias. Unknown names are InvalidArgument
 // with the nearest names; wrong arguments say what the function takes.
@@ -96,7 +103,9 @@ func NewCall(name string, args []Expr) (Expr, error) {
 		}
 		var names []string
 		for n := range functionTable {
-			names = append(names, n)
+			if !inner(n) {
+				names = append(names, n)
+			}
 		}
 		for n := range aggregates {
 			names = append(names, n)
@@ -116,7 +125,7 @@ func NewCall(name string, args []Expr) (Expr, error) {
 			return nil, err
 		}
 	}
-	e := &Call{Name: f.name, Args: args, T: out, fn: f}
+	e := &Call{Name: strings.TrimPrefix(f.name, "$"), Args: args, T: out, fn: f}
 	if _, err := f.kernel(e); err != nil { // constant arguments are checked here
 		return nil, err
 	}
@@ -165,12 +174,12 @@ func (f *function) check(name string, args []Expr) ([]Expr, error) {
 
 var classNames = [...]string{
 	anyArg: "any value", textArg: "VARCHAR", intArg: "an integer", floatArg: "a number", numberArg: "a number", boolArg: "BOOLEAN",
-	bytesArg: "BLOB", stringArg: "VARCHAR or BLOB", instantArg: "DATE or TIMESTAMP", listArg: "a list", vectorArg: "a vector",
+	bytesArg: "BLOB", stringArg: "VARCHAR or BLOB", instantArg: "DATE or TIMESTAMP", listArg: "a list", listOrText: "a list or VARCHAR", vectorArg: "a vector",
 }
 
 // convert converts an argument to a class; nil if it does not convert silently.
 func (class argClass) convert(x Expr) (Expr, error) {
-	if class == listArg || class == vectorArg {
+	if class == listArg || class == vectorArg || class == listOrText {
 		x = implicitCast(x, plain(x.Type()))
 	} else {
 		x = decoded(x)
@@ -244,6 +253,10 @@ func (class argClass) convert(x Expr) (Expr, error) {
 		}
 		if undecided(x) {
 			return Coerce(x, arrow.ListOf(tFloat64))
+		}
+	case listOrText:
+		if k == kList || k == kText {
+			return x, nil
 		}
 	case vectorArg:
 		_, isConst := x.(*Literal)
