@@ -20,30 +20,31 @@ func (p *parser) callNamed(parts []Ident) *Call {
 	return c
 }
 
-// args parses the arguments up to and with the closing parenthesis; c may hold the first ones.
+// args parses the arguments up to and with the closing parenthesis.
 func (p *parser) args(c *Call, open int) {
-	switch {
-	case p.op("*"):
-		c.Star = true
-		p.next()
-	case p.op(")"):
-	default:
-		if p.accept("DISTINCT") {
-			c.Distinct = true
-		} else if p.is("ALL") {
-			p.next()
-		}
-		for {
-			c.Args = append(c.Args, p.arg())
-			if !p.acceptOp(",") {
-				break
-			}
-		}
-		if p.is("ORDER") {
-			c.OrderBy = p.orderBy()
-		}
-		p.nullsClause()
+	if p.op(")") || p.op("*") {
+		c.Star = p.acceptOp("*")
+		p.close(")", open)
+		return
 	}
+	if p.accept("DISTINCT") {
+		c.Distinct = true
+	} else if p.is("ALL") {
+		p.next()
+	}
+	c.Args = append(c.Args, p.arg())
+	p.moreArgs(c, open)
+}
+
+// moreArgs parses what follows the first argument, up to and with the closing parenthesis.
+func (p *parser) moreArgs(c *Call, open int) {
+	for p.acceptOp(",") {
+		c.Args = append(c.Args, p.arg())
+	}
+	if p.is("ORDER") {
+		c.OrderBy = p.orderBy()
+	}
+	p.nullsClause()
 	p.close(")", open)
 }
 
@@ -228,10 +229,10 @@ func (p *parser) finish(c *Call, open int, plain bool) Expr {
 	switch {
 	case !plain:
 		p.close(")", open)
-	case len(c.Args) > 0 && p.acceptOp(","), len(c.Args) == 0:
-		p.args(c, open)
+	case len(c.Args) > 0:
+		p.moreArgs(c, open)
 	default:
-		p.close(")", open)
+		p.args(c, open)
 	}
 	p.leave()
 	p.callTail(c)
@@ -288,9 +289,6 @@ func (p *parser) substring() Expr {
 	}
 	c.Args = []Arg{first}
 	if from == nil && length == nil {
-		if p.is("SIMILAR") {
-			p.unsupported(p.tok.pos, "SUBSTRING … SIMILAR; use regexp_extract")
-		}
 		return p.finish(c, open, true)
 	}
 	if from == nil {

@@ -21,14 +21,19 @@ func (p *parser) unsupported(pos int, format string, args ...any) {
 	p.bail(fault.At(fault.Unsupported, pos, format, args...))
 }
 
-// expected ends the parse at the current token, which is not what is needed. Advice for well-known
-// slips comes before the general sentence.
+// expected ends the parse at the current token, which is not what is needed. A word or operator of
+// another dialect is answered with what to write here, other well-known slips with advice behind
+// the general sentence.
 func (p *parser) expected(format string, args ...any) {
-	what := fmt.Sprintf(format, args...)
-	if a := p.advice(); a != "" {
-		p.fail(p.tok.pos, "syntax error: found %s, expected %s; %s", p.tok.describe(), what, a)
+	t := p.tok
+	if a := p.foreign(t); a != "" {
+		p.fail(t.pos, "syntax error: found %s; %s", t.describe(), a)
 	}
-	p.fail(p.tok.pos, "syntax error: found %s, expected %s", p.tok.describe(), what)
+	what := fmt.Sprintf(format, args...)
+	if a := p.advice(what); a != "" {
+		p.fail(t.pos, "syntax error: found %s, expected %s; %s", t.describe(), what, a)
+	}
+	p.fail(t.pos, "syntax error: found %s, expected %s", t.describe(), what)
 }
 
 // describe names a token in a message.
@@ -51,6 +56,9 @@ func (t token) describe() string {
 			return t.up
 		}
 		return strconv.Quote(clip(t.text))
+	}
+	if t.text == "," {
+		return "a comma"
 	}
 	return t.text
 }
@@ -75,6 +83,7 @@ var instead = map[string]string{
 	"!":      "write NOT",
 	"**":     "write ^ for a power",
 	"//":     "write /, which truncates between integers",
+	"@>":     "write list_has_all(a, b)",
 	"!~~":    "write NOT LIKE",
 	"~~":     "write LIKE",
 	"~~*":    "write ILIKE",
@@ -88,9 +97,20 @@ var instead = map[string]string{
 	"RLIKE":  "write ~ with a regular expression",
 	"DIV":    "write /, which truncates between integers",
 	"XOR":    "write a != b for two booleans",
+	"OUTER":  "write LEFT, RIGHT or FULL OUTER JOIN",
 	"APPLY":  "write JOIN LATERAL (…) ON TRUE",
-	"]":      "nothing is open that it could close",
-	"}":      "nothing is open that it could close",
+}
+
+// foreign looks a token up in instead. A word of another dialect may have been taken for an alias
+// already: a REGEXP 'x'.
+func (p *parser) foreign(t token) string {
+	switch t.kind {
+	case tkWord:
+		return instead[t.up]
+	case tkOp:
+		return instead[t.text]
+	}
+	return ""
 }
 
 // clauses in the order in which a query has them.
@@ -98,27 +118,19 @@ var clauses = []string{"WITH", "SELECT", "FROM", "WHERE", "GROUP", "HAVING", "QU
 
 const clauseOrder = "the order of clauses is WITH, SELECT, FROM, WHERE, GROUP BY, HAVING, WINDOW, QUALIFY, UNION, ORDER BY, LIMIT, OFFSET"
 
-// advice looks at the offending token, and the alias before it, for a slip that is easily named.
-func (p *parser) advice() string {
+// advice looks at the offending token and the one before it for a slip that is easily named. what is
+// what was expected.
+func (p *parser) advice(what string) string {
 	t := p.tok
-	key := t.text
-	if t.kind == tkWord {
-		key = t.up
-	}
-	if t.kind == tkWord || t.kind == tkOp {
-		if a, ok := instead[key]; ok {
-			return a
-		}
-	}
-	prev := strings.TrimRight(p.lex.src[:p.prevEnd], " \t\r\n")
+	comma := p.prevEnd > 0 && p.lex.src[p.prevEnd-1] == ','
 	switch {
-	case p.aliasAt >= 0 && p.aliasText != "" && instead[p.aliasText] != "" && p.prevEnd == p.aliasAt+len(p.aliasText):
-		return instead[p.aliasText]
-	case t.kind == tkNumber && strings.EqualFold(lastWord(prev), "top"):
+	case p.aliasEnd == p.prevEnd && nearest(p.alias, clauses) != "":
+		return fmt.Sprintf("was %s meant to be %s?", p.alias, nearest(p.alias, clauses))
+	case t.kind == tkNumber && p.prevEnd >= 3 && strings.EqualFold(p.lex.src[p.prevEnd-3:p.prevEnd], "top"):
 		return "write LIMIT at the end of the query"
-	case t.kind == tkWord && reserved[t.up] && strings.HasSuffix(prev, ","):
+	case comma && (t.kind == tkWord && reserved[t.up] || t.kind == tkEOF || t.op(")") || t.op("]")):
 		return "the comma before it is one too many"
-	case t.kind == tkWord && reserved[t.up] && !isClause(t.up):
+	case t.kind == tkWord && reserved[t.up] && !isClause(t.up) && (strings.HasPrefix(what, "a name") || strings.HasPrefix(what, "an alias") || strings.HasPrefix(what, "a table") || strings.HasPrefix(what, "a column")):
 		return fmt.Sprintf("%s is a keyword: as a name it needs double quotes", t.up)
 	}
 	return ""
@@ -133,34 +145,35 @@ func isClause(up string) bool {
 	return false
 }
 
-func lastWord(s string) string {
-	i := len(s)
-	for i > 0 && (isWordStart(s[i-1]) || isDigit(s[i-1])) {
-		i--
-	}
-	return s[i:]
-}
-
 // end checks that the statement ends here, a semicolon or several aside.
-func (p *parser) end() {
+func (p *parser) end(st Statement) {
 	semicolon := -1
 	for p.op(";") {
 		semicolon = p.tok.pos
 		p.next()
 	}
+	t := p.tok
 	switch {
-	case p.tok.kind == tkEOF:
+	case t.kind == tkEOF:
 		return
 	case semicolon >= 0:
-		p.fail(p.tok.pos, "a second statement begins here; send statements one at a time")
-	case p.op(")"):
-		p.fail(p.tok.pos, "syntax error: this ) closes nothing")
-	case p.tok.kind == tkWord && isClause(p.tok.up) && !p.is("WITH") && !p.is("SELECT"):
-		p.fail(p.tok.pos, "syntax error: %s cannot stand here; %s", p.tok.up, clauseOrder)
-	case p.tok.kind == tkWord && statementHeads[p.tok.up] != nil:
-		p.fail(p.tok.pos, "syntax error: a second statement seems to begin here; send statements one at a time")
-	case p.tok.kind == tkString:
-		p.fail(p.tok.pos, "syntax error: found the string '%s', expected the end of the statement; aliases are names, in double quotes if need be, and strings join with ||", clip(p.tok.text))
+		p.fail(t.pos, "a second statement begins here; send statements one at a time")
+	case t.op(")"), t.op("]"), t.op("}"):
+		p.fail(t.pos, "syntax error: this %s closes nothing", t.text)
+	}
+	if x, ok := st.(*Explain); ok {
+		st = x.Statement
+	}
+	if _, ok := st.(*Query); !ok {
+		p.expected("the end of the statement")
+	}
+	switch {
+	case t.kind == tkWord && isClause(t.up) && t.up != "WITH" && t.up != "SELECT":
+		p.fail(t.pos, "syntax error: %s cannot stand here; %s", t.up, clauseOrder)
+	case t.kind == tkWord && statementHeads[t.up] != nil:
+		p.fail(t.pos, "syntax error: a second statement seems to begin here; send statements one at a time")
+	case t.kind == tkString:
+		p.fail(t.pos, "syntax error: found %s, expected the end of the statement; aliases are names, in double quotes if need be, and strings join with ||", t.describe())
 	}
 	p.expected("an operator, a comma, the next clause or the end of the statement")
 }

@@ -9,7 +9,7 @@ const (
 	precNot   // prefix
 	precIs    // IS NULL, IS TRUE, IS DISTINCT FROM, ISNULL, NOTNULL
 	precCmp   // = != < <= > >=; do not chain
-	precRange // BETWEEN, IN, LIKE, ILIKE, SIMILAR TO; do not chain
+	precRange // BETWEEN, IN, LIKE, ILIKE, SIMILAR TO; all but IN do not chain
 	precOp    // every other operator: || <-> <=> <#> -> ->> ~ & | << >>, and prefix ~
 	precAdd
 	precMul
@@ -84,7 +84,9 @@ func (p *parser) infix(x Expr, min int) Expr {
 			chained = level
 		case precRange:
 			x = p.rangePredicate(x)
-			chained = level
+			if _, in := x.(*In); !in { // IN ends with its parenthesis, so more may follow
+				chained = level
+			}
 		case precAt:
 			at := p.pos()
 			if !p.accept("AT", "TIME", "ZONE") {
@@ -104,9 +106,13 @@ func (p *parser) infix(x Expr, min int) Expr {
 
 // infixLevel is the level of the current token as an operator behind an operand; 0 = it is none.
 func (p *parser) infixLevel() int {
-	t := p.tok
+	t := &p.tok
 	switch t.kind {
 	case tkOp:
+		switch t.text {
+		case ",", ")", "]", ";": // most often
+			return 0
+		}
 		if t.text == "::" || t.text == "[" || t.text == "." {
 			return precIndex
 		}
@@ -148,7 +154,7 @@ func (p *parser) noChain(level int) {
 	if level == precCmp {
 		p.fail(p.tok.pos, "syntax error: comparisons do not chain; write a < b AND b < c, or parentheses")
 	}
-	p.fail(p.tok.pos, "syntax error: BETWEEN, IN and LIKE do not chain; write parentheses")
+	p.fail(p.tok.pos, "syntax error: BETWEEN and LIKE do not chain; write parentheses")
 }
 
 // logical parses a chain of AND or OR behind x.
@@ -261,9 +267,9 @@ func (p *parser) rangePredicate(x Expr) Expr {
 	switch word {
 	case "BETWEEN":
 		b := &Between{X: x, Not: not, Pos: at}
-		b.Symmetric = p.is("SYMMETRIC") && p.startsOperand(p.peek()) && p.accept("SYMMETRIC")
-		if p.is("ASYMMETRIC") && p.startsOperand(p.peek()) {
-			p.next()
+		b.Symmetric = p.accept("SYMMETRIC")
+		if !b.Symmetric {
+			p.accept("ASYMMETRIC")
 		}
 		b.Lo = p.expr(precRange + 1)
 		p.expect("AND", "and the upper bound of BETWEEN")

@@ -562,7 +562,7 @@ func (f *formatter) expr(e Expr, min int) {
 		if e.Symmetric {
 			f.put("SYMMETRIC ")
 		}
-		f.bound(e.Lo)
+		f.expr(e.Lo, precRange+1)
 		f.put(" AND ")
 		f.expr(e.Hi, precRange+1)
 	case *In:
@@ -640,19 +640,6 @@ func (f *formatter) expr(e Expr, min int) {
 		panic(fmt.Sprintf("parse: no text known for %T", e))
 	}
 }
-
-// bound writes the lower bound of BETWEEN. A column called symmetric must not look like the keyword.
-func (f *formatter) bound(e Expr) {
-	if c, ok := e.(*Column); ok && (isWordOf(c.Parts[0], "SYMMETRIC") || isWordOf(c.Parts[0], "ASYMMETRIC")) {
-		f.put("(")
-		f.expr(e, 0)
-		f.put(")")
-		return
-	}
-	f.expr(e, precRange+1)
-}
-
-func isWordOf(id Ident, word string) bool { return !id.Quoted && upper(id.Name) == word }
 
 func (f *formatter) unary(e *Unary) {
 	f.put(e.Op)

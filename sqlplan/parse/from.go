@@ -234,7 +234,7 @@ func (p *parser) tableAlias() (Ident, []Ident) {
 	}
 	if p.tok.kind == tkQuoted || p.tok.kind == tkWord && !reserved[p.tok.up] && !notTableAlias[p.tok.up] && !p.joinStart() && !p.asOfStart() {
 		alias := p.ident()
-		p.aliasAt, p.aliasText = p.tok.pos, p.tok.up
+		p.alias, p.aliasEnd = p.tok.text, p.tok.end
 		p.next()
 		return alias, p.aliasColumns()
 	}

@@ -40,15 +40,21 @@ type lexer struct {
 	pos int
 }
 
-// operators by length, longest first. A run of operator characters is cut at the longest operator
-// that is known, so that a<-1 is a < -1 and a<->-b is a <-> -b, with no need for PostgreSQL's rule
-// about trailing signs. Some are known only to be refused with advice.
-var (
-	operators3 = []string{"->>", "<->", "<=>", "<#>", "!~*", "!~~", "~~*"}
-	operators2 = []string{"||", "<<", ">>", "->", "<=", ">=", "<>", "!=", "==", "=>", ":=", "::", "~*", "~~", "!~", "&&", "**", "//", "@>", "<@", "^@", "?|", "?&"}
-)
-
-const operators1 = "()[]{},.;:=<>+-*/%^~&|!@#"
+// operators by first character, longest first. A run of operator characters is cut at the longest
+// operator that is known, so that a<-1 is a < -1 and a<->-b is a <-> -b, with no need for
+// PostgreSQL's rule about trailing signs. Some are known only to be refused with advice.
+var operators = func() (by [utf8.RuneSelf][]string) {
+	for _, list := range []string{
+		"->> <-> <=> <#> !~* !~~ ~~*",
+		"|| << >> -> <= >= <> != == => := :: ~* ~~ !~ && ** // @> <@ ^@ ?| ?&",
+		"( ) [ ] { } , . ; : < = > + - * / % ^ ~ & | ! @ #",
+	} {
+		for op := range strings.FieldsSeq(list) {
+			by[op[0]] = append(by[op[0]], op)
+		}
+	}
+	return by
+}()
 
 // next returns the token after l.pos and moves behind it.
 func (l *lexer) next() (token, error) {
@@ -266,24 +272,14 @@ func (l *lexer) dollar(t *token) error {
 func (l *lexer) operator(t *token) error {
 	rest := l.src[l.pos:]
 	t.kind = tkOp
-	for _, op := range operators3 {
-		if strings.HasPrefix(rest, op) {
-			t.text = op
-			l.pos += 3
-			return nil
+	if rest[0] < utf8.RuneSelf {
+		for _, op := range operators[rest[0]] {
+			if strings.HasPrefix(rest, op) {
+				t.text = op
+				l.pos += len(op)
+				return nil
+			}
 		}
-	}
-	for _, op := range operators2 {
-		if strings.HasPrefix(rest, op) {
-			t.text = op
-			l.pos += 2
-			return nil
-		}
-	}
-	if strings.IndexByte(operators1, rest[0]) >= 0 {
-		t.text = rest[:1]
-		l.pos++
-		return nil
 	}
 	r, n := utf8.DecodeRuneInString(rest)
 	l.pos += n

@@ -2,6 +2,7 @@ package parse
 
 import (
 	"encoding/hex"
+	"math"
 	"math/big"
 	"strconv"
 	"strings"
@@ -112,7 +113,7 @@ func (l *lexer) numberEnds(start int, ok bool) error {
 	for l.pos < len(l.src) && l.src[l.pos] < utf8.RuneSelf && (isWordStart(l.src[l.pos]) || isDigit(l.src[l.pos]) || l.src[l.pos] == '.') {
 		l.pos++
 	}
-	return fault.At(fault.InvalidArgument, start, "syntax error: %q is neither a number nor a name; put names that begin with a digit in double quotes", clip(l.src[start:l.pos]))
+	return fault.At(fault.InvalidArgument, start, "syntax error: %q is neither a number nor a name; put names that begin with a digit in double quotes, sizes and times in single quotes", clip(l.src[start:l.pos]))
 }
 
 // quotedString reads '…' with a doubled quote for a quote; backslashes mean themselves.
@@ -220,12 +221,12 @@ func (l *lexer) hexString(t *token) error {
 	return nil
 }
 
-// maxExactInt is the largest integer up to which float64 holds every one.
-const maxExactInt = 1 << 53
+// maxExactInt is the largest integer that no other integer rounds to in float64.
+const maxExactInt = 1<<53 - 1
 
 // vector reads a bracketed list of plain decimal numbers whose bracket is at l.pos, and moves behind
 // it. It returns false, with l unmoved, where anything else is in the list: other items, another
-// notation, no item at all, or a number that float64 cannot hold (an integer beyond 2^53, 1e400).
+// notation, no item at all, or a number that float64 cannot hold (an integer of 2^53 or more, 1e400).
 // The general path then makes an Array of it. One pass, no tokens: 768 numbers take some 30 µs.
 func (l *lexer) vector() (*Vector, bool) {
 	s := l.src
@@ -259,7 +260,7 @@ func (l *lexer) vector() (*Vector, bool) {
 			return nil, false
 		}
 		f, err := strconv.ParseFloat(s[from:i], 64)
-		if err != nil || whole && (f > maxExactInt || f < -maxExactInt) {
+		if err != nil || whole && math.Abs(f) > maxExactInt {
 			return nil, false
 		}
 		if v.Values == nil {

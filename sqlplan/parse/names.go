@@ -30,7 +30,7 @@ func (p *parser) label(what string) Ident {
 
 // nameList parses (name, …).
 func (p *parser) nameList() []Ident {
-	open := p.open("")
+	open := p.open("and names of columns")
 	var ids []Ident
 	for {
 		ids = append(ids, p.name("a column"))

@@ -48,7 +48,7 @@ func ParseWith(sql string, o Options) (st Statement, err error) {
 	}()
 	p := newParser(sql, o)
 	st = p.statement()
-	p.end()
+	p.end(st)
 	p.checkHeight(st)
 	return st, nil
 }
@@ -88,12 +88,12 @@ type parser struct {
 
 	questions int // parameters written ?, so far
 	dollars   bool
-	aliasAt   int // where an alias without AS was last taken (for advice), -1 = none
-	aliasText string
+	alias     string // the last alias that was taken without AS, for advice, and
+	aliasEnd  int    // where it ended; -1 = there was none
 }
 
 func newParser(sql string, o Options) *parser {
-	p := &parser{lex: lexer{src: sql}, opt: o.withDefaults(), aliasAt: -1}
+	p := &parser{lex: lexer{src: sql}, opt: o.withDefaults(), aliasEnd: -1}
 	if i := strings.IndexByte(sql, 0); i >= 0 {
 		p.fail(i, "the statement contains a NUL byte")
 	}

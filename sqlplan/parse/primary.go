@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"math"
 	"strconv"
 	"strings"
 )
@@ -67,7 +68,7 @@ func init() {
 		"EXISTS": (*parser).exists,
 		"ARRAY":  (*parser).array,
 		"ROW":    (*parser).row,
-		"DATE":   (*parser).typedString, "TIME": (*parser).typedString, "TIMESTAMP": (*parser).typedString, "TIMESTAMPTZ": (*parser).typedString,
+		"DATE":   (*parser).typedString, "TIME": (*parser).typedString, "TIMESTAMP": (*parser).typedString, "TIMESTAMPTZ": (*parser).typedString, "TIMETZ": (*parser).typedString,
 		"INTERVAL": (*parser).interval,
 		"EXTRACT":  (*parser).extract, "SUBSTRING": (*parser).substring, "POSITION": (*parser).position,
 		"TRIM": (*parser).trim, "OVERLAY": (*parser).overlay,
@@ -169,7 +170,7 @@ func vectorOf(a *Array) *Vector {
 		}
 		f, err := strconv.ParseFloat(sign+n.Text, 64)
 		whole := !strings.ContainsAny(n.Text, ".eE")
-		if err != nil || whole && (f > maxExactInt || f < -maxExactInt) {
+		if err != nil || whole && math.Abs(f) > maxExactInt {
 			return nil
 		}
 		v.Values = append(v.Values, f)
@@ -265,11 +266,7 @@ func (p *parser) cast() Expr {
 
 // exists parses EXISTS (query).
 func (p *parser) exists() Expr {
-	next, after := p.peek2()
-	if !next.op("(") {
-		return nil
-	}
-	if !after.op("(") && !startsQuery(after, func() token { return token{kind: tkOp, text: "("} }) {
+	if !p.peek().op("(") {
 		return nil
 	}
 	p.enter()
@@ -277,6 +274,9 @@ func (p *parser) exists() Expr {
 	x := &Exists{Pos: p.pos()}
 	p.next()
 	open := p.open("")
+	if !p.op("(") && !p.startsQuery() {
+		p.expected("a query after EXISTS (")
+	}
 	x.Query = p.query()
 	p.close(")", open)
 	return x

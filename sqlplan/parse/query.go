@@ -28,6 +28,14 @@ func (p *parser) query() *Query {
 	}
 	q.Body = p.setOps(q, nil)
 	p.queryTail(q)
+	return unwrap(q)
+}
+
+// unwrap takes redundant parentheses off a query: ((SELECT 1)) is SELECT 1.
+func unwrap(q *Query) *Query {
+	if n, ok := q.Body.(*Nested); ok && q.With == nil && q.OrderBy == nil && q.Limit == nil && q.Hints == nil {
+		return n.Query
+	}
 	return q
 }
 
@@ -359,7 +367,7 @@ func (p *parser) columnAlias() Ident {
 	}
 	if p.tok.kind == tkQuoted || p.tok.kind == tkWord && !reserved[p.tok.up] && !notAliases[p.tok.up] {
 		id := p.ident()
-		p.aliasAt, p.aliasText = p.tok.pos, p.tok.text
+		p.alias, p.aliasEnd = p.tok.text, p.tok.end
 		p.next()
 		return id
 	}
@@ -403,7 +411,7 @@ func (p *parser) afterFrom(s *Select) {
 func (p *parser) groupBy() *GroupBy {
 	g := &GroupBy{Pos: p.pos()}
 	p.next()
-	p.expect("BY", "")
+	p.expect("BY", "after GROUP")
 	if p.accept("ALL") {
 		g.All = true
 		return g
@@ -442,7 +450,7 @@ func (p *parser) values() *Values {
 // orderBy parses ORDER BY items.
 func (p *parser) orderBy() []OrderItem {
 	p.next()
-	p.expect("BY", "")
+	p.expect("BY", "after ORDER")
 	if p.is("ALL") {
 		p.unsupported(p.tok.pos, "ORDER BY ALL; name the columns, or their ordinals: ORDER BY 1, 2")
 	}

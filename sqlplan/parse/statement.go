@@ -35,6 +35,9 @@ func init() {
 // objects are what CREATE, ALTER and DROP work on.
 const objects = "TABLE VIEW INDEX TAG BRANCH SCHEMA DATABASE CATALOG SEQUENCE TYPE FUNCTION MACRO SECRET EXTENSION ROLE USER TRIGGER POLICY MATERIALIZED"
 
+// heads are the words offered in place of one that begins no statement.
+var heads = []string{"SELECT", "WITH", "VALUES", "FROM", "EXPLAIN", "SHOW", "DESCRIBE", "SET", "RESET", "USE", "INSERT", "UPDATE", "DELETE", "CREATE"}
+
 // statement parses what begins at the first token.
 func (p *parser) statement() Statement {
 	t := p.tok
@@ -47,7 +50,7 @@ func (p *parser) statement() Statement {
 		if h := statementHeads[t.up]; h != nil {
 			return h(p)
 		}
-		if near := nearestHead(t.up); near != "" {
+		if near := nearest(t.up, heads); near != "" {
 			p.fail(t.pos, "syntax error: found %s, which begins no statement; did you mean %s?", t.describe(), near)
 		}
 	}
@@ -109,6 +112,9 @@ func (p *parser) explain() Statement {
 			p.explainOptions(x)
 		}
 		break
+	}
+	if p.tok.kind == tkEOF || p.op(";") {
+		p.expected("the statement to explain")
 	}
 	if p.is("EXPLAIN") {
 		p.fail(p.tok.pos, "syntax error: EXPLAIN cannot explain itself")
@@ -213,6 +219,9 @@ func (p *parser) show() Statement {
 		s.What = "transaction_isolation"
 	default:
 		s.What = p.settingName()
+		if p.tok.isAny("FROM", "IN") {
+			p.fail(at, "SHOW %s FROM is not known; SHOW … FROM lists VERSIONS, TAGS, BRANCHES, INDEXES, FRAGMENTS, COLUMNS or TABLES", strings.ToUpper(clip(s.What)))
+		}
 	}
 	return s
 }
@@ -259,7 +268,7 @@ func (p *parser) describe() Statement {
 	d := &Describe{Pos: p.pos()}
 	p.next()
 	at := p.tok.pos
-	if p.startsQuery() || p.op("(") {
+	if !p.is("TABLE") && p.startsQuery() || p.op("(") {
 		d.Table = &Derived{Query: p.query(), Pos: Pos(at)}
 		return d
 	}
@@ -343,15 +352,15 @@ func (p *parser) use() Statement {
 	return u
 }
 
-// nearestHead returns the head of a statement that is one or two slips away from word, or "".
-func nearestHead(word string) string {
+// nearest returns the keyword that is one or two slips away from word, or "".
+func nearest(word string, keywords []string) string {
 	best, most := "", 2
-	if len(word) < 4 {
+	if len(word) < 5 {
 		most = 1
 	}
-	for _, h := range []string{"SELECT", "WITH", "VALUES", "FROM", "EXPLAIN", "SHOW", "DESCRIBE", "SET", "RESET", "USE", "INSERT", "UPDATE", "DELETE", "CREATE"} {
-		if d := slips(word, h); d <= most {
-			best, most = h, d-1
+	for _, k := range keywords {
+		if d := slips(upper(word), k); d <= most && d < len(word) {
+			best, most = k, d-1
 		}
 	}
 	return best

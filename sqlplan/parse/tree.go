@@ -277,7 +277,7 @@ type (
 	}
 	// Null is NULL.
 	Null struct{ Pos Pos }
-	// TypedString is DATE '…', TIME '…', TIMESTAMP '…', TIMESTAMPTZ '…', INTERVAL '…' [unit]; Type is
+	// TypedString is DATE '…', TIME '…', TIMESTAMP '…', TIMESTAMPTZ, TIMETZ, INTERVAL '…' [unit]; Type is
 	// upper case, Unit too and singular ("DAY", "YEAR TO MONTH"). INTERVAL 1 DAY has Value "1".
 	TypedString struct {
 		Type, Value, Unit string
@@ -285,7 +285,7 @@ type (
 	}
 	// Vector is a bracketed list whose items are all plain numbers: [0.1, -2]; kept as float64,
 	// and Ints says that no item had a point or exponent. Other lists are Array, and so are lists
-	// with a number that a float64 cannot hold: an integer beyond 2^53, 1e400.
+	// with a number that a float64 cannot hold: an integer of 2^53 or more, 1e400.
 	Vector struct {
 		Values []float64
 		Ints   bool
