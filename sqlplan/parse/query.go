@@ -240,7 +240,7 @@ func (p *parser) selectList(s *Select, q *Query) {
 		}
 	}
 	if p.is("INTO") {
-		p.unsupported(p.tok.pos, "SELECT … INTO; write CREATE TABLE … AS SELECT …")
+		p.unsupported(p.tok.pos, "SELECT … INTO")
 	}
 }
 
@@ -403,7 +403,7 @@ func (p *parser) afterFrom(s *Select) {
 		}
 	}
 	if p.is("USING") && p.peek().is("SAMPLE") {
-		p.fail(p.tok.pos, "syntax error: the sample stands after the table: FROM train TABLESAMPLE (10 PERCENT)")
+		p.unsupported(p.tok.pos, "USING SAMPLE")
 	}
 }
 
@@ -493,7 +493,7 @@ func (p *parser) limit() *Limit {
 			}
 			first := p.expr(0)
 			if p.op("%") || p.is("PERCENT") {
-				p.unsupported(p.tok.pos, "LIMIT in percent; write TABLESAMPLE (10 PERCENT) after the table")
+				p.unsupported(p.tok.pos, "LIMIT in percent")
 			}
 			l.Count = first
 			if p.op(",") && !offset {
