@@ -216,11 +216,13 @@ func (s *Server) DoPutPreparedStatementUpdate(ctx context.Context, cmd flightsql
 			return 0, err
 		}
 	}
-	var count int64 = -1
+	var count int64
 	for _, values := range runs {
-		if count, err = s.runUpdate(ctx, p, values); err != nil {
+		n, err := s.runUpdate(ctx, p, values)
+		if err != nil {
 			return 0, err
 		}
+		count += n
 	}
 	return count, nil
 }

@@ -107,7 +107,7 @@ func (s *Server) GetSchemaStatement(ctx context.Context, cmd flightsql.Statement
 	return &flight.SchemaResult{Schema: flight.SerializeSchema(resultSchema(p), s.opts.Mem)}, nil
 }
 
-// DoPutCommandStatementUpdate runs a statement that is not a query. The count is -1: unknown.
+// DoPutCommandStatementUpdate runs a statement that is not a query and returns the rows it touched.
 func (s *Server) DoPutCommandStatementUpdate(ctx context.Context, cmd flightsql.StatementUpdate) (int64, error) {
 	if len(cmd.GetTransactionId()) > 0 {
 		return 0, errTransactions
@@ -124,7 +124,8 @@ func (s *Server) DoPutCommandStatementUpdate(ctx context.Context, cmd flightsql.
 }
 
 // runUpdate executes a statement to its end, keeps the settings it changed, and returns the number of
-// rows it touched, -1 if that is unknown.
+// rows it touched: 0, since only settings can change. (-1, "unknown", makes the JDBC driver look for a
+// result set.)
 func (s *Server) runUpdate(ctx context.Context, p *sqlplan.Prepared, params []expr.Literal) (int64, error) {
 	if p.IsQuery() {
 		return 0, fault.New(fault.InvalidArgument, "the statement returns rows; execute it as a query")
@@ -145,7 +146,7 @@ func (s *Server) runUpdate(ctx context.Context, p *sqlplan.Prepared, params []ex
 		rec.Release()
 	}
 	sessionOf(ctx).apply(stream.SettingsChanged())
-	return -1, nil
+	return 0, nil
 }
 
 // GetFlightInfo adds two courtesies for plain Flight clients: a path names a table, and a command that

@@ -1,7 +1,10 @@
 """Catalog metadata as ADBC reads it, with its filters and patterns."""
 
 import pyarrow as pa
+import pyarrow.flight as flight
 import pytest
+
+from test_clients import varint
 
 
 def objects(conn, **kwargs):
@@ -63,3 +66,20 @@ def test_result_columns_name_their_table(sample):
     field = sample.query("SELECT key FROM train LIMIT 1").schema.field("key")
     assert field.metadata.get(b"ARROW:FLIGHT:SQL:TABLE_NAME") == b"train"
     assert b"ARROW:FLIGHT:SQL:REMARKS" not in field.metadata
+
+
+def xdbc_types(server, data_type=None):
+    url = b"type.googleapis.com/arrow.flight.protocol.sql.CommandGetXdbcTypeInfo"
+    body = b"" if data_type is None else b"\x08" + varint(data_type & (2**64 - 1))
+    command = b"\x0a" + varint(len(url)) + url + b"\x12" + varint(len(body)) + body
+    client = server.flight()
+    info = client.get_flight_info(flight.FlightDescriptor.for_command(command))
+    return client.do_get(info.endpoints[0].ticket).read_all()
+
+
+def test_xdbc_type_info(sample):
+    every = xdbc_types(sample)
+    assert {"BIGINT", "DOUBLE", "VARCHAR", "BLOB", "BOOLEAN", "DATE", "TIMESTAMP"} <= set(every.column("type_name").to_pylist())
+    assert xdbc_types(sample, 4).column("type_name").to_pylist() == ["INTEGER"]
+    assert xdbc_types(sample, -5).column("type_name").to_pylist() == ["BIGINT"]
+    assert xdbc_types(sample, 999).num_rows == 0
