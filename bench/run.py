@@ -20,7 +20,10 @@ import statistics
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
+
+os.environ.setdefault("LANCE_LOG", "error")  # before lance is imported: it warns on every search
 
 import adbc_driver_flightsql.dbapi as flightsql
 import duckdb
@@ -29,6 +32,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+warnings.filterwarnings("ignore", message="Cannot disable autocommit")
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 CARD = '"NSFW" = 0 AND similarity > 0.3 AND width >= 512'
@@ -43,6 +47,7 @@ class Ours:
         self.conn = flightsql.connect(self.url)
 
     def sql(self, text):
+        """The result as an Arrow table."""
         with self.conn.cursor() as cur:
             cur.execute(text)
             return cur.fetch_arrow_table()
@@ -235,8 +240,7 @@ def main():
 
     def duck(sql):
         con.register("ds", ds)
-        got = con.execute(sql).arrow()
-        return got.read_all() if hasattr(got, "read_all") else got
+        return con.execute(sql).to_arrow_table()
 
     ours = Ours(table)
     result = {"table": str(table), "rows": ds.count_rows(), "machine": {"cpus": os.cpu_count(), "platform": platform.platform()},
