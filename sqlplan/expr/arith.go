@@ -16,7 +16,7 @@ type integer interface {
 }
 
 func (c *compiler) arith(e *Arith, args []node) (node, error) {
-	n := &kernelNode{args: args, t: e.T}
+	n := &kernelNode{args: args, t: e.T, loose: e.Op == "||" && kindOf(e.T) == kList}
 	run, err := arithKernel(e)
 	n.run = run
 	return n, err

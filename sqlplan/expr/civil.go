@@ -142,9 +142,7 @@ func instantOf(loc *time.Location, wall int64) int64 {
 	if before == after {
 		return before
 	}
-	if before+offsetAt(loc, before) == wall {
-		return before
-	}
+	// Clocks that are put back show a time twice: take the second, which is standard time.
 	if after+offsetAt(loc, after) == wall {
 		return after
 	}

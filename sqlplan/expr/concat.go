@@ -27,7 +27,7 @@ func concatKernel(e *Arith) (func(*call) (arrow.Array, error), error) {
 	}, nil
 }
 
-// concatLists joins two lists; a NULL list is NULL.
+// concatLists joins two lists. A NULL list counts as an empty one; two of them make NULL.
 func concatLists(c *call) (arrow.Array, error) {
 	elem := elemOf(c.t)
 	var refs []interleaved
@@ -37,8 +37,13 @@ func concatLists(c *call) (arrow.Array, error) {
 		src[k] = c.args[k].arr.(array.ListLike).ListValues()
 	}
 	for i := range c.n {
-		if !c.null(i) {
+		if !c.validRow(0, i) && !c.validRow(1, i) {
+			c.setNull(i)
+		} else {
 			for k := range src {
+				if !c.validRow(k, i) {
+					continue
+				}
 				l := c.args[k].arr.(array.ListLike)
 				start, end := l.ValueOffsets(c.args[k].row(i))
 				for j := start; j < end; j++ {

@@ -275,7 +275,7 @@ func signKernel(e *Call) (func(*call) (arrow.Array, error), error) {
 		case x < 0:
 			return -1
 		}
-		return x // 0 and NaN
+		return 0 // NaN too, as in PostgreSQL
 	}
 	switch t := e.Args[0].Type(); kindOf(t) {
 	case kFloat:

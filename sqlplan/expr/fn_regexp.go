@@ -86,10 +86,24 @@ func init() {
 					return nil
 				})
 			})},
-		&function{name: "string_split", aliases: []string{"str_split", "string_to_array", "split"}, category: "string", args: []argClass{textArg, textArg}, out: arrow.ListOf(tText),
+		&function{name: "string_split", aliases: []string{"str_split", "split"}, category: "string", args: []argClass{textArg, textArg}, out: arrow.ListOf(tText),
 			kernel: plainKernel(textLists(func(a *rowArgs, i int, add func(string)) error {
 				for _, p := range strings.Split(a.str(0, i), a.str(1, i)) {
 					add(p)
+				}
+				return nil
+			}))},
+		&function{name: "string_to_array", category: "string", args: []argClass{textArg, textArg}, out: arrow.ListOf(tText),
+			kernel: plainKernel(textLists(func(a *rowArgs, i int, add func(string)) error {
+				s, sep := a.str(0, i), a.str(1, i)
+				switch {
+				case s == "": // no items, where string_split has an empty one
+				case sep == "":
+					add(s)
+				default:
+					for _, p := range strings.Split(s, sep) {
+						add(p)
+					}
 				}
 				return nil
 			}))},

@@ -135,6 +135,8 @@ func appendOffset(b []byte, off int64) []byte {
 // appendInterval writes "1 year 2 mons 3 days 04:05:06.7".
 func appendInterval(b []byte, v arrow.MonthDayNanoInterval) []byte {
 	start := len(b)
+	// A positive part behind a negative one shows its sign, or it would read as negative too.
+	negative := false
 	unit := func(n int64, one, many string) {
 		if n == 0 {
 			return
@@ -142,6 +144,10 @@ func appendInterval(b []byte, v arrow.MonthDayNanoInterval) []byte {
 		if len(b) > start {
 			b = append(b, ' ')
 		}
+		if negative && n > 0 {
+			b = append(b, '+')
+		}
+		negative = n < 0
 		b = strconv.AppendInt(b, n, 10)
 		if n == 1 {
 			b = append(b, one...)
@@ -160,6 +166,8 @@ func appendInterval(b []byte, v arrow.MonthDayNanoInterval) []byte {
 		if v.Nanoseconds < 0 {
 			b = append(b, '-')
 			n = -n
+		} else if negative {
+			b = append(b, '+')
 		}
 		// The magnitude of the most negative value fits once it is cut to seconds.
 		s, frac := int64(n/1e9), int64(n%1e9)

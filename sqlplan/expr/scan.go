@@ -428,6 +428,9 @@ func scanInterval(s, unit string) (arrow.MonthDayNanoInterval, bool) {
 		if name == "" || name == "ago" {
 			p.i = save
 			name = bare
+			if p.clockAhead() { // "1 12:30:00"
+				name = "day"
+			}
 		}
 		u, ok := intervalUnits[name]
 		if !ok {
@@ -439,6 +442,16 @@ func scanInterval(s, unit string) (arrow.MonthDayNanoInterval, bool) {
 		v.months, v.days, v.nanos = -v.months, -v.days, -v.nanos
 	}
 	return v.value()
+}
+
+// clockAhead says whether digits and a colon come next.
+func (p *scanner) clockAhead() bool {
+	q := *p
+	if !q.accept('+') {
+		q.accept('-')
+	}
+	_, ok := q.number(1, 7)
+	return ok && q.peek() == ':'
 }
 
 // hours reads H:MM[:SS[.fraction]] with any number of hours.

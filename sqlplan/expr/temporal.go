@@ -176,7 +176,7 @@ func scaleInterval(v arrow.MonthDayNanoInterval, scale func(float64) float64) (a
 	// 0.1 months are 3 days and not 2.9999: round what is left to the microsecond first.
 	rest := math.Round((months-wholeMonths)*30*microsPerDay) / microsPerDay
 	restDays := math.Trunc(rest)
-	micros := math.Round((days-wholeDays+rest-restDays)*microsPerDay + scale(float64(v.Nanoseconds))/1e3)
+	micros := math.RoundToEven((days-wholeDays+rest-restDays)*microsPerDay + scale(float64(v.Nanoseconds))/1e3)
 	totalDays := wholeDays + restDays
 	if !(math.Abs(wholeMonths) <= math.MaxInt32 && math.Abs(totalDays) <= math.MaxInt32 && math.Abs(micros) < math.MaxInt64/1e3) {
 		return v, outOfRange(tInterval)
