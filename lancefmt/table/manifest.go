@@ -269,12 +269,13 @@ func storageVersion(p *tablepb.Manifest, fragments []Fragment) string {
 		return v
 	}
 	for _, f := range fragments {
-		for i := range f.Files {
-			if !f.Files[i].Legacy() {
-				return "2.0"
-			}
+		if len(f.Files) == 0 {
+			continue
+		}
+		if f.Files[0].Legacy() {
 			return "0.1"
 		}
+		return "2.0"
 	}
 	if p.GetWriterFeatureFlags()&FlagV2Format != 0 {
 		return "2.0"

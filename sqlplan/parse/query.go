@@ -78,9 +78,8 @@ func (p *parser) with() *With {
 			p.unsupported(p.tok.pos, "WITH … USING KEY")
 		}
 		p.expect("AS", "and a query in parentheses")
-		if p.accept("NOT", "MATERIALIZED") || p.accept("MATERIALIZED") {
-			// The planner decides; the word changes no result.
-		}
+		// The planner decides what to keep; the word changes no result.
+		_ = p.accept("NOT", "MATERIALIZED") || p.accept("MATERIALIZED")
 		open := p.open("and a query")
 		if p.tok.isAny("INSERT", "UPDATE", "DELETE", "MERGE") {
 			p.unsupported(p.tok.pos, "%s inside WITH", p.tok.up)

@@ -86,7 +86,6 @@ type tableRows struct {
 	keys     map[uint64]int64
 	rows     map[uint64]rowRef
 	live     *vecindex.RowSet // rows that are not deleted
-	indexed  func(fragment uint32) bool
 	batches  []arrow.RecordBatch
 	fallback []int // batches of fragments that no segment covers
 }
