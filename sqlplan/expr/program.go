@@ -187,7 +187,7 @@ type vec struct {
 	lazy bool
 }
 
-func (v vec) release() {
+func (v *vec) release() {
 	if v.arr != nil {
 		v.arr.Release()
 	}
