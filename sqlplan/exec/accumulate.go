@@ -4,6 +4,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/internal/fault"
+	"lanceflight/sqlplan/exec/kernel"
 	"lanceflight/sqlplan/logical"
 )
 
@@ -20,6 +21,11 @@ type accumulator interface {
 	// bytes is the memory held.
 	bytes() int64
 	release()
+}
+
+// bulkMerger is an accumulator that merges many others faster at once than one by one.
+type bulkMerger interface {
+	mergeAll(others []accumulator, to []int32) error
 }
 
 // aggInput is a batch of arguments.
@@ -40,10 +46,22 @@ func (in *aggInput) group(r int) int32 {
 
 // counted calls f for every row that counts and whose arguments are all not NULL.
 func (in *aggInput) counted(f func(row int, group int32)) {
+	valid := make([]kernel.Validity, 0, 2)
+	for _, a := range in.args {
+		if v := kernel.ValidityOf(a); !v.None() {
+			valid = append(valid, v)
+		}
+	}
+rows:
 	for r := range in.rows {
 		g := in.group(r)
-		if g < 0 || in.anyNull(r) {
+		if g < 0 {
 			continue
+		}
+		for _, v := range valid {
+			if v.Null(r) {
+				continue rows
+			}
 		}
 		f(r, g)
 	}

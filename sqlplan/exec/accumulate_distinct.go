@@ -171,16 +171,14 @@ func (d *distinctAcc) release() {
 	d.inner.release()
 }
 
-// countDistinct is count(DISTINCT …). Of a single ungrouped argument only the keys are kept.
+// countDistinct is count(DISTINCT …). Without groups, the values of a single argument are a valueSet.
 type countDistinct struct {
 	env   *Env
 	types []arrow.DataType
-	n     []int64
+	n     int // groups
 	// flat is the set of an ungrouped count of one column; general is used otherwise.
-	flat    *grouper
+	flat    *valueSet
 	general *distinctAcc
-	ids     []int32
-	fresh   []int32
 }
 
 func newCountDistinct(types []arrow.DataType, env *Env) accumulator {
@@ -188,61 +186,58 @@ func newCountDistinct(types []arrow.DataType, env *Env) accumulator {
 }
 
 func (c *countDistinct) resize(n int) {
-	c.n = grow(c.n, n)
+	c.n = n
 	if c.general != nil {
 		c.general.resize(n)
 	}
 }
 
-func (c *countDistinct) choose(ungrouped bool) {
+// choose decides when the first batch comes; grouped says that there is a GROUP BY (or a FILTER, whose
+// rows that do not count have group -1; then the general way is as good).
+func (c *countDistinct) choose(grouped bool) {
 	if c.flat != nil || c.general != nil {
 		return
 	}
-	if ungrouped && len(c.types) == 1 && (wordType(c.types[0]) || textType(c.types[0])) {
-		c.flat = newGrouper(c.types)
+	if !grouped && len(c.types) == 1 && hasValueSet(c.types[0]) {
+		c.flat = newValueSet(c.types[0])
 		return
 	}
 	c.general = newDistinctAccumulator(&countAcc{env: c.env}, c.types, c.env).(*distinctAcc)
-	c.general.resize(len(c.n))
+	c.general.resize(c.n)
 }
 
-func (c *countDistinct) add(in aggInput) (err error) {
-	c.choose(in.groups == nil)
+func (c *countDistinct) add(in aggInput) error {
+	c.choose(in.groups != nil)
 	if c.general != nil {
 		return c.general.add(in)
 	}
-	args := in.args
-	rows := in.rows
-	if in.groups != nil { // a FILTER
-		var keep []int32
-		for r, g := range in.groups {
-			if g >= 0 {
-				keep = append(keep, int32(r))
-			}
-		}
-		if args, err = takeAll(c.env.Mem, args, keep); err != nil {
-			return err
-		}
-		defer releaseAll(args)
-		rows = len(keep)
-	}
-	c.ids, c.fresh, err = c.flat.assign(args, rows, c.ids[:0], c.fresh[:0])
-	return err
+	return c.flat.add(in)
 }
 
 func (c *countDistinct) merge(o accumulator, to []int32) error {
-	p := o.(*countDistinct)
-	if p.flat == nil && p.general == nil {
+	return c.mergeAll([]accumulator{o}, to)
+}
+
+// mergeAll implements bulkMerger.
+func (c *countDistinct) mergeAll(others []accumulator, to []int32) error {
+	var flat []*valueSet
+	for _, o := range others {
+		p := o.(*countDistinct)
+		switch {
+		case p.flat != nil:
+			c.choose(false)
+			flat = append(flat, p.flat)
+		case p.general != nil:
+			c.choose(true)
+			if err := c.general.merge(p.general, to); err != nil {
+				return err
+			}
+		}
+	}
+	if len(flat) == 0 {
 		return nil
 	}
-	if c.flat == nil && c.general == nil {
-		c.choose(p.flat != nil)
-	}
-	if c.flat != nil && p.flat != nil {
-		c.flat.absorb(p.flat)
-		return nil
-	}
-	return c.general.merge(p.general, to)
+	return c.flat.absorb(flat, c.env.workers())
 }
 
 func (c *countDistinct) result(groups []int32) (arrow.Array, error) {
@@ -254,7 +249,7 @@ func (c *countDistinct) result(groups []int32) (arrow.Array, error) {
 	for range groups {
 		var n int64
 		if c.flat != nil {
-			n = int64(c.flat.values())
+			n = c.flat.size()
 		}
 		b.Append(n)
 	}
@@ -262,7 +257,7 @@ func (c *countDistinct) result(groups []int32) (arrow.Array, error) {
 }
 
 func (c *countDistinct) bytes() int64 {
-	n := 8 * int64(cap(c.n))
+	n := int64(0)
 	if c.flat != nil {
 		n += c.flat.bytes()
 	}

@@ -42,10 +42,10 @@ func (e *wordExtreme) add(in aggInput) error {
 	if e.words, ok = kernel.Normalise(a, e.words[:0]); !ok {
 		return fault.New(fault.Internal, "min or max of %s was planned as %s", a.DataType(), e.out)
 	}
-	nulls := a.NullN() > 0
+	valid := kernel.ValidityOf(a)
 	for r, w := range e.words {
 		g := in.group(r)
-		if g < 0 || nulls && a.IsNull(r) {
+		if g < 0 || valid.Null(r) {
 			continue
 		}
 		if !e.seen[g] || (w > e.best[g]) == e.largest && w != e.best[g] {

@@ -9,6 +9,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 
 	"lanceflight/internal/fault"
+	"lanceflight/sqlplan/exec/kernel"
 )
 
 // newSum makes sum(x) or avg(x) of integers and decimals (exact, in 128 bits) or floats.
@@ -98,16 +99,17 @@ type integer interface {
 }
 
 func addInts[T integer](s *intSum, in *aggInput, values []T) {
-	a := in.args[0]
-	if in.groups == nil && a.NullN() == 0 {
-		s.sums[0], _ = s.sums[0].add(sumInts(values))
-		s.n[0] += int64(len(values))
+	valid := kernel.ValidityOf(in.args[0])
+	if in.groups == nil {
+		valid.Runs(len(values), func(start, end int) {
+			s.sums[0], _ = s.sums[0].add(sumInts(values[start:end]))
+			s.n[0] += int64(end - start)
+		})
 		return
 	}
-	nulls := a.NullN() > 0
 	for r, v := range values {
-		g := in.group(r)
-		if g < 0 || nulls && a.IsNull(r) {
+		g := in.groups[r]
+		if g < 0 || valid.Null(r) {
 			continue
 		}
 		p := &s.sums[g]
@@ -332,16 +334,17 @@ func (s *floatSum) add(in aggInput) error {
 }
 
 func addFloats[T float32 | float64](s *floatSum, in *aggInput, values []T) {
-	a := in.args[0]
-	if in.groups == nil && a.NullN() == 0 {
-		s.sums[0].merge(sumFloats(values))
-		s.n[0] += int64(len(values))
+	valid := kernel.ValidityOf(in.args[0])
+	if in.groups == nil {
+		valid.Runs(len(values), func(start, end int) {
+			s.sums[0].merge(sumFloats(values[start:end]))
+			s.n[0] += int64(end - start)
+		})
 		return
 	}
-	nulls := a.NullN() > 0
 	for r, v := range values {
-		g := in.group(r)
-		if g < 0 || nulls && a.IsNull(r) {
+		g := in.groups[r]
+		if g < 0 || valid.Null(r) {
 			continue
 		}
 		s.sums[g].add(float64(v))

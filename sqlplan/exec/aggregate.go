@@ -169,18 +169,42 @@ func (a *aggregateOp) collect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for i, s := range a.states[1:] {
+	if err := a.merge(ctx); err != nil {
+		return err
+	}
+	a.order = a.states[0].inOrder()
+	return nil
+}
+
+// merge folds the workers' states into the first. Without groups, accumulators that can take all the
+// others at once do.
+func (a *aggregateOp) merge(ctx context.Context) error {
+	first, others := a.states[0], a.states[1:]
+	if len(a.groups) == 0 {
+		for i, acc := range first.accs {
+			if b, ok := acc.(bulkMerger); ok && len(others) > 0 {
+				all := make([]accumulator, len(others))
+				for j, o := range others {
+					all[j] = o.accs[i]
+				}
+				if err := b.mergeAll(all, []int32{0}); err != nil {
+					return err
+				}
+				first.merged[i] = true
+			}
+		}
+	}
+	for i, s := range others {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := a.states[0].merge(s); err != nil {
+		if err := first.merge(s); err != nil {
 			return err
 		}
 		s.release()
 		a.states[i+1] = nil
 	}
 	a.states = a.states[:1]
-	a.order = a.states[0].inOrder()
 	return nil
 }
 
@@ -208,6 +232,8 @@ type aggState struct {
 	first []position
 	accs  []accumulator
 	held  int64
+	// merged tells the accumulators that have taken over the other workers' already.
+	merged []bool
 
 	ids, fresh []int32
 	masked     []int32
@@ -228,6 +254,7 @@ func (a *aggregateOp) newState() (*aggState, error) {
 		acc.resize(len(s.first))
 		s.accs = append(s.accs, acc)
 	}
+	s.merged = make([]bool, len(s.accs))
 	return s, nil
 }
 
@@ -355,6 +382,9 @@ func (s *aggState) merge(o *aggState) error {
 		}
 	}
 	for i, acc := range s.accs {
+		if s.merged[i] {
+			continue
+		}
 		if err := acc.merge(o.accs[i], to); err != nil {
 			return err
 		}

@@ -100,6 +100,7 @@ func emitCut(b arrow.RecordBatch, batchBytes, row int64, emit func(int64, arrow.
 type rowReader struct {
 	env   *Env
 	stats *OpStats
+	sizes rowSizes
 }
 
 // A read of scattered rows decodes whole chunks anyway. If the rows asked for are at least one in
@@ -126,6 +127,7 @@ func (r *rowReader) read(ctx context.Context, f *lancefmt.Fragment, columns []st
 		return nil, err
 	}
 	r.stats.BytesRead.Add(kernel.BatchBytes(b))
+	r.sizes.learn(columns, b)
 	return b, nil
 }
 
@@ -136,6 +138,7 @@ func (r *rowReader) readDense(ctx context.Context, f *lancefmt.Fragment, columns
 	}
 	defer b.Release()
 	r.stats.BytesRead.Add(kernel.BatchBytes(b))
+	r.sizes.learn(columns, b)
 	sel := make([]int32, 0, countRows(rows))
 	for _, g := range rows {
 		for i := g.Start; i < g.End; i++ {

@@ -105,11 +105,11 @@ func (g *grouper) assign(cols []arrow.Array, rows int, ids, fresh []int32) ([]in
 
 func (g *grouper) assignWords(a arrow.Array, ids, fresh []int32) ([]int32, []int32) {
 	g.norm, _ = kernel.Normalise(a, g.norm[:0])
-	nulls := a.NullN() > 0
+	valid := kernel.ValidityOf(a)
 	for r, w := range g.norm {
 		var id int32
 		var added bool
-		if nulls && a.IsNull(r) {
+		if valid.Null(r) {
 			id, added = g.words.Null()
 		} else {
 			id, added = g.words.Find(w)
@@ -127,11 +127,11 @@ func (g *grouper) assignText(a arrow.Array, ids, fresh []int32) ([]int32, []int3
 		return g.assignCodes(d, ids, fresh)
 	}
 	value := textOf(a)
-	nulls := a.NullN() > 0
+	valid := kernel.ValidityOf(a)
 	for r := range a.Len() {
 		var id int32
 		var added bool
-		if nulls && a.IsNull(r) {
+		if valid.Null(r) {
 			id, added = g.text.Null()
 		} else {
 			id, added = g.text.Find(value(r))
@@ -196,44 +196,6 @@ func textOf(a arrow.Array) func(row int) []byte {
 }
 
 func stringBytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
-
-// absorb adds the distinct rows of another grouper over the same types.
-func (g *grouper) absorb(o *grouper) {
-	switch {
-	case g.words != nil:
-		for i, w := range o.words.Keys() {
-			if o.words.IsNull(i) {
-				g.words.Null()
-			} else {
-				g.words.Find(w)
-			}
-		}
-	case g.text != nil:
-		absorbBytes(g.text, o.text)
-	default:
-		absorbBytes(g.keys, o.keys)
-	}
-}
-
-func absorbBytes(t, o *kernel.BytesTable) {
-	for i := range o.Len() {
-		if o.IsNull(i) {
-			t.Null()
-		} else {
-			t.Find(o.Key(i))
-		}
-	}
-}
-
-// values is the number of distinct rows, the NULL of a single key not counted.
-func (g *grouper) values() int {
-	n := g.size()
-	switch {
-	case g.words != nil && g.words.HasNull(), g.text != nil && g.text.HasNull():
-		return n - 1
-	}
-	return n
-}
 
 // lookup returns the number of each row, -1 for rows that were not assigned one. It does not change the
 // grouper, and may be called from several goroutines.

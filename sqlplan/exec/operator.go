@@ -45,7 +45,8 @@ type parallel interface {
 	Operator
 	// each calls fn for every batch and returns when all calls have returned. Calls come from up to
 	// Env.Workers goroutines; worker, in [0, Env.Workers), is unique among the calls under way, so
-	// it can index per-worker state. fn borrows the batch: each releases it when fn returns.
+	// it can index per-worker state. fn borrows the batch: each releases it when fn returns. What fn
+	// retains of it must be released before the operator is closed.
 	// Returning errStop ends the run without an error; any other error ends it with that error.
 	each(ctx context.Context, fn eachFunc) error
 	// splits reports whether each would really run in parallel; if not, Next is as good.

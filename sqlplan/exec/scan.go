@@ -41,6 +41,7 @@ type scanOp struct {
 	unwatch func() bool
 	group   *errgroup.Group
 	left    int64 // rows still wanted under Limit; -1 = all
+	buffers *recycler
 }
 
 // scanStage is a part of the filter, with the columns that no earlier stage has read.
@@ -240,7 +241,24 @@ func (s *scanOp) work(ctx context.Context, q *queue, c *cutter) error {
 
 func (s *scanOp) splits() bool { return s.node.Limit < 0 }
 
+// resize makes the scan's batches no larger than bytes.
+func (s *scanOp) resize(bytes int64) {
+	env := *s.env
+	env.BatchBytes = min(env.batchBytes(), bytes)
+	s.env, s.reader.env = &env, &env
+}
+
+// recycle makes the scan use its buffers again: its batches are borrowed, and what a consumer keeps of
+// them it releases before it closes its inputs.
+func (s *scanOp) recycle() {
+	env := *s.env
+	s.buffers = newRecycler(env.Mem)
+	env.Mem = s.buffers
+	s.env, s.reader.env = &env, &env
+}
+
 func (s *scanOp) each(ctx context.Context, fn eachFunc) error {
+	s.recycle()
 	c := newCutter(s.frags, s.morselRows)
 	var mu sync.Mutex
 	var stopped atomic.Bool
@@ -327,7 +345,7 @@ func (r *morselRun) process(stage int, c *candidate) error {
 			return context.Cause(r.ctx)
 		}
 		st := &r.scan.stages[stage]
-		if bytes := r.frag.BytesPerRow(st.columns) * float64(c.rows); bytes > 2*morselBytes && c.rows > 1 {
+		if c.rows > r.scan.reader.sizes.rowsFor(r.frag, st.columns, 2*morselBytes) {
 			head, tail := c.split()
 			c.release()
 			if err := r.process(stage, head); err != nil {
@@ -372,13 +390,12 @@ func (r *morselRun) finish(c *candidate) error {
 	if c.rows == 0 {
 		return nil
 	}
-	perBatch := s.rowsPerBatch(r.frag, c)
 	rest := c.ranges
-	for row := int64(0); row < c.rows; row += perBatch {
+	for row := int64(0); row < c.rows; {
 		if r.ctx.Err() != nil {
 			return context.Cause(r.ctx)
 		}
-		n := min(perBatch, c.rows-row)
+		n := min(s.rowsPerBatch(r.frag, c), c.rows-row) // anew: the first read tells how wide the rows are
 		var head rowRanges
 		head, rest = cutRanges(rest, n)
 		b, err := s.batch(r.ctx, r.frag, c, head, row, n)
@@ -387,6 +404,7 @@ func (r *morselRun) finish(c *candidate) error {
 		}
 		err = emitCut(b, s.env.batchBytes(), r.emitted, r.emit)
 		r.emitted += n
+		row += n
 		if err != nil {
 			return err
 		}
@@ -394,19 +412,17 @@ func (r *morselRun) finish(c *candidate) error {
 	return nil
 }
 
-// rowsPerBatch is the number of output rows that make a batch, by the bytes that the file has per row
-// and that the columns already read have.
+// rowsPerBatch is the number of output rows that make a batch, by the bytes that late columns will take and
+// that the columns already read have.
 func (s *scanOp) rowsPerBatch(f *lancefmt.Fragment, c *candidate) int64 {
-	var bytes float64
-	if len(s.late) > 0 {
-		bytes = f.BytesPerRow(s.late) * float64(c.rows)
-	}
+	var have int64
 	for _, o := range s.out {
 		if o.slot >= 0 {
-			bytes += float64(arrayBytes(c.cols[o.slot]))
+			have += arrayBytes(c.cols[o.slot])
 		}
 	}
-	return rowsPerBatch(int64(bytes), c.rows, s.env.batchBytes())
+	n := rowsPerBatch(have, c.rows, s.env.batchBytes())
+	return min(n, s.reader.sizes.rowsFor(f, s.late, float64(s.env.batchBytes())))
 }
 
 // batch makes the output batch of n rows: those of ranges, which start at the candidate's given row.
@@ -449,5 +465,8 @@ func (s *scanOp) stop() {
 func (s *scanOp) Close() error {
 	s.stop()
 	s.share.releaseAll()
+	if s.buffers != nil {
+		s.buffers.close()
+	}
 	return nil
 }

@@ -103,6 +103,9 @@ func (t *takeOp) fill(ctx context.Context) (err error) {
 	n := t.input.NumRows() - t.at
 	perRow := t.width + float64(kernel.BatchBytes(t.input))/float64(t.input.NumRows())
 	n = min(n, rowsPerBatch(int64(perRow*float64(n)), n, t.env.batchBytes()))
+	if frags := t.node.Snap.Fragments(); len(frags) > 0 {
+		n = min(n, t.fetch.reader.sizes.rowsFor(frags[0], t.names, float64(t.env.batchBytes())))
+	}
 	b, err := t.take(ctx, t.at, n)
 	if err != nil {
 		return err

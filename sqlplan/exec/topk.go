@@ -228,7 +228,7 @@ func (h *topHeap) add(ctx context.Context, at position, b arrow.RecordBatch) err
 func (h *topHeap) addWords(a arrow.Array, at position) (entered bool) {
 	o := h.keys.orders[0]
 	h.norm, _ = kernel.Normalise(a, h.norm[:0])
-	nulls := a.NullN() > 0
+	valid := kernel.ValidityOf(a)
 	nullClass := byte(2)
 	if o.NullsFirst {
 		nullClass = 0
@@ -239,7 +239,7 @@ func (h *topHeap) addWords(a arrow.Array, at position) (entered bool) {
 	}
 	for r, w := range h.norm {
 		it := topItem{class: 1, word: w ^ flip}
-		if nulls && a.IsNull(r) {
+		if valid.Null(r) {
 			it = topItem{class: nullClass}
 		}
 		if len(h.items) == h.k {

@@ -332,12 +332,17 @@ func (v *vectorSearchOp) newExact() *vecindex.Exact {
 	return e
 }
 
+// exactBatchBytes is what an exact search reads at a time: the buffers of a piece stay in cache between
+// decoding and comparing.
+const exactBatchBytes = 1 << 20
+
 // exact compares the vectors of all rows of some fragments that pass the filter.
 func (v *vectorSearchOp) exact(ctx context.Context, frags []*lancefmt.Fragment) ([]vecindex.Hit, error) {
 	s, err := v.scan(frags, v.node.Filter, v.vectorCols())
 	if err != nil {
 		return nil, err
 	}
+	s.resize(exactBatchBytes)
 	found := make([]*vecindex.Exact, v.env.workers())
 	for i := range found {
 		found[i] = v.newExact()

@@ -90,57 +90,98 @@ func (t *WordTable) grow() {
 }
 
 // BytesTable numbers distinct byte strings in the order of their first appearance. It keeps copies of
-// them, one behind the other. It belongs to one goroutine.
+// them, in chunks that never move. It belongs to one goroutine.
 type BytesTable struct {
-	slots   []bytesSlot
-	seed    maphash.Seed
-	arena   []byte
-	offsets []int64 // len = keys+1
-	null    int32   // number of the NULL key + 1; 0 = none
+	slots  []bytesSlot
+	seed   maphash.Seed
+	chunks [][]byte
+	keys   []keyPlace
+	held   int64 // bytes of chunks
+	null   int32 // number of the NULL key + 1; 0 = none
 }
 
 type bytesSlot struct {
-	tag uint32 // high bits of the hash, to skip comparisons
-	id  int32  // number + 1; 0 = free
+	hash uint64
+	id   int32 // number + 1; 0 = free
 }
 
+// keyPlace is where a key's copy lies.
+type keyPlace struct {
+	chunk, from, length uint32
+}
+
+// Chunks grow from minChunk to maxChunk bytes; a longer key has one of its own.
+const (
+	minChunk = 4 << 10
+	maxChunk = 1 << 20
+)
+
 // NewBytesTable returns an empty table.
-func NewBytesTable() *BytesTable {
-	return &BytesTable{slots: make([]bytesSlot, 64), seed: maphash.MakeSeed(), offsets: []int64{0}}
+func NewBytesTable() *BytesTable { return NewBytesTableWithSeed(maphash.MakeSeed()) }
+
+// NewBytesTableWithSeed returns an empty table that hashes like others with the same seed.
+func NewBytesTableWithSeed(seed maphash.Seed) *BytesTable {
+	return &BytesTable{slots: make([]bytesSlot, 64), seed: seed}
 }
 
 // Len returns the number of keys.
-func (t *BytesTable) Len() int { return len(t.offsets) - 1 }
+func (t *BytesTable) Len() int { return len(t.keys) }
 
 // Key returns key number id; it aliases the table and is read-only.
-func (t *BytesTable) Key(id int) []byte { return t.arena[t.offsets[id]:t.offsets[id+1]] }
+func (t *BytesTable) Key(id int) []byte {
+	p := t.keys[id]
+	if p.length == 0 {
+		return nil
+	}
+	return t.chunks[p.chunk][p.from : p.from+p.length]
+}
 
 // Bytes is the memory the table takes.
 func (t *BytesTable) Bytes() int64 {
-	return 8*int64(len(t.slots)) + int64(cap(t.arena)) + 8*int64(cap(t.offsets))
+	return 16*int64(len(t.slots)) + t.held + 12*int64(cap(t.keys))
 }
+
+// Hash is what FindHashed takes.
+func (t *BytesTable) Hash(key []byte) uint64 { return maphash.Bytes(t.seed, key) }
 
 // Find returns the number of key, adding a copy if it is new.
 func (t *BytesTable) Find(key []byte) (id int32, added bool) {
-	h := maphash.Bytes(t.seed, key)
-	tag := uint32(h >> 32)
+	return t.FindHashed(key, maphash.Bytes(t.seed, key))
+}
+
+// FindHashed is Find with the key's hash.
+func (t *BytesTable) FindHashed(key []byte, hash uint64) (id int32, added bool) {
 	mask := uint64(len(t.slots) - 1)
-	for i := h; ; i++ {
+	for i := hash; ; i++ {
 		s := &t.slots[i&mask]
 		if s.id == 0 {
-			if 2*t.Len() >= len(t.slots) {
+			if 2*len(t.keys) >= len(t.slots) {
 				t.grow()
-				return t.Find(key)
+				return t.FindHashed(key, hash)
 			}
-			t.arena = append(t.arena, key...)
-			t.offsets = append(t.offsets, int64(len(t.arena)))
-			*s = bytesSlot{tag, int32(t.Len())}
+			t.keys = append(t.keys, t.store(key))
+			*s = bytesSlot{hash, int32(len(t.keys))}
 			return s.id - 1, true
 		}
-		if s.tag == tag && bytes.Equal(t.Key(int(s.id-1)), key) {
+		if s.hash == hash && bytes.Equal(t.Key(int(s.id-1)), key) {
 			return s.id - 1, false
 		}
 	}
+}
+
+// store copies a key.
+func (t *BytesTable) store(key []byte) keyPlace {
+	n := len(t.chunks)
+	if n == 0 || cap(t.chunks[n-1])-len(t.chunks[n-1]) < len(key) {
+		size := max(min(max(minChunk, int(t.held)), maxChunk), len(key))
+		t.chunks = append(t.chunks, make([]byte, 0, size))
+		t.held += int64(size)
+		n++
+	}
+	c := &t.chunks[n-1]
+	from := len(*c)
+	*c = append(*c, key...)
+	return keyPlace{uint32(n - 1), uint32(from), uint32(len(key))}
 }
 
 // Null returns the number of the NULL key, adding it if it is new; Key gives no bytes for it.
@@ -148,54 +189,41 @@ func (t *BytesTable) Null() (id int32, added bool) {
 	if t.null != 0 {
 		return t.null - 1, false
 	}
-	t.offsets = append(t.offsets, int64(len(t.arena)))
+	t.keys = append(t.keys, keyPlace{})
 	t.null = int32(t.Len())
 	return t.null - 1, true
 }
 
 // Lookup returns the number of key, or -1.
 func (t *BytesTable) Lookup(key []byte) int32 {
-	h := maphash.Bytes(t.seed, key)
-	tag := uint32(h >> 32)
+	hash := maphash.Bytes(t.seed, key)
 	mask := uint64(len(t.slots) - 1)
-	for i := h; ; i++ {
+	for i := hash; ; i++ {
 		s := &t.slots[i&mask]
 		if s.id == 0 {
 			return -1
 		}
-		if s.tag == tag && bytes.Equal(t.Key(int(s.id-1)), key) {
+		if s.hash == hash && bytes.Equal(t.Key(int(s.id-1)), key) {
 			return s.id - 1
 		}
 	}
 }
 
 func (t *BytesTable) grow() {
-	t.slots = make([]bytesSlot, 4*len(t.slots))
+	old := t.slots
+	t.slots = make([]bytesSlot, 4*len(old))
 	mask := uint64(len(t.slots) - 1)
-	for n := range t.Len() {
-		if int32(n+1) == t.null {
+	for _, s := range old {
+		if s.id == 0 {
 			continue
 		}
-		h := maphash.Bytes(t.seed, t.Key(n))
-		i := h
+		i := s.hash
 		for t.slots[i&mask].id != 0 {
 			i++
 		}
-		t.slots[i&mask] = bytesSlot{uint32(h >> 32), int32(n + 1)}
+		t.slots[i&mask] = s
 	}
 }
-
-// IsNull reports whether id is the number of the NULL key.
-func (t *WordTable) IsNull(id int) bool { return int32(id+1) == t.null }
-
-// HasNull reports whether the NULL key is there.
-func (t *WordTable) HasNull() bool { return t.null != 0 }
-
-// IsNull reports whether id is the number of the NULL key.
-func (t *BytesTable) IsNull(id int) bool { return int32(id+1) == t.null }
-
-// HasNull reports whether the NULL key is there.
-func (t *BytesTable) HasNull() bool { return t.null != 0 }
 
 // Lookup returns the number of key, or -1.
 func (t *WordTable) Lookup(key uint64) int32 {

@@ -63,5 +63,8 @@ func TestTablesGrow(t *testing.T) {
 			require.Equal(t, want, id)
 		}
 	}
-	require.True(t, words.HasNull() && words.IsNull(500) && texts.IsNull(500) && texts.HasNull())
+	id, added := words.Null()
+	require.True(t, id == 500 && !added)
+	id, added = texts.Null()
+	require.True(t, id == 500 && !added)
 }

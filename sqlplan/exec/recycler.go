@@ -1,0 +1,77 @@
+package exec
+
+import (
+	"math/bits"
+	"sync"
+
+	"github.com/apache/arrow-go/v18/arrow/memory"
+)
+
+// recycler is an allocator for batches that are consumed inside the operator tree, such as the vectors of an
+// exact search or the columns below an aggregate: freed buffers are handed out again, while they are still
+// in the processor's cache, instead of going through the garbage collector. What is allocated here must
+// be freed before close. Safe for concurrent use.
+type recycler struct {
+	mem memory.Allocator
+
+	mu   sync.Mutex
+	free map[int][][]byte // by capacity, a power of two
+}
+
+// clearBelow is the size from which buffers are handed out as they are. Smaller ones, validity bitmaps
+// among them, are cleared, as the Go allocator's are.
+const clearBelow = 64 << 10
+
+func newRecycler(mem memory.Allocator) *recycler {
+	return &recycler{mem: mem, free: map[int][][]byte{}}
+}
+
+func classOf(size int) int { return 1 << bits.Len(uint(max(size, 64)-1)) }
+
+func (r *recycler) Allocate(size int) []byte {
+	class := classOf(size)
+	r.mu.Lock()
+	list := r.free[class]
+	if n := len(list); n > 0 {
+		b := list[n-1]
+		r.free[class] = list[:n-1]
+		r.mu.Unlock()
+		if b = b[:size]; size < clearBelow {
+			clear(b)
+		}
+		return b
+	}
+	r.mu.Unlock()
+	return r.mem.Allocate(class)[:size:class]
+}
+
+func (r *recycler) Reallocate(size int, b []byte) []byte {
+	if size <= cap(b) {
+		return b[:size]
+	}
+	out := r.Allocate(size)
+	copy(out, b)
+	r.Free(b)
+	return out
+}
+
+func (r *recycler) Free(b []byte) {
+	if cap(b) == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.free[cap(b)] = append(r.free[cap(b)], b)
+}
+
+// close gives the buffers back to the allocator behind.
+func (r *recycler) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, list := range r.free {
+		for _, b := range list {
+			r.mem.Free(b[:cap(b)])
+		}
+	}
+	r.free = map[int][][]byte{}
+}
