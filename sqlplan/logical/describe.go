@@ -120,7 +120,18 @@ func describe(n Node, verbose bool) Description {
 		d.Op = "Union"
 		add("columns", "%s", cols(n.Out))
 	case *Join:
-		d.Op = n.Kind + " JOIN"
+		d.Op = "HashJoin"
+		add("", "%s", n.Kind)
+		if len(n.LeftKeys) > 0 {
+			on := make([]string, len(n.LeftKeys))
+			for i := range on {
+				on[i] = n.LeftKeys[i].String() + " = " + n.RightKeys[i].String()
+			}
+			add("on", "[%s]", strings.Join(on, ", "))
+		}
+		if n.Residual != nil {
+			add("filter", "%s", n.Residual)
+		}
 		add("columns", "%s", cols(n.Out))
 	default:
 		d.Op = fmt.Sprintf("%T", n)

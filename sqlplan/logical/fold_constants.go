@@ -51,7 +51,7 @@ func foldExpr(e expr.Expr) expr.Expr {
 // int64Literal is the value of a constant whole number.
 func int64Literal(e expr.Expr) (int64, bool) {
 	l, ok := e.(*expr.Literal)
-	if !ok {
+	if !ok || l == nil {
 		return 0, false
 	}
 	v, ok := l.Value.(int64)

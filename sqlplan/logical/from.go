@@ -22,19 +22,27 @@ const (
 	updatedAtColumn = "_row_last_updated_at_version"
 )
 
-// from binds a FROM clause. Without one, the block reads a single row without columns.
+// from binds a FROM clause. Without one, the block reads a single row without columns. A comma is a
+// cross join.
 func (b *binder) from(refs []parse.TableRef, outer *scope) (Node, *scope, error) {
 	if len(refs) == 0 {
 		return &Values{Rows: [][]expr.Expr{{}}}, &scope{parent: outer}, nil
 	}
-	if len(refs) > 1 {
-		return nil, nil, unsupported(refPos(refs[1]), "joins: FROM has %d tables; read one table, or a subquery of one", len(refs))
-	}
-	node, rel, err := b.tableRef(refs[0], outer)
+	left, err := b.tableRef(refs[0], outer)
 	if err != nil {
 		return nil, nil, err
 	}
-	return node, &scope{rels: []*relation{rel}, parent: outer}, nil
+	for _, r := range refs[1:] {
+		right, err := b.tableRef(r, outer)
+		if err != nil {
+			return nil, nil, err
+		}
+		if left, err = b.join(&parse.Join{Kind: "CROSS", Pos: refPos(r)}, left, right, outer); err != nil {
+			return nil, nil, err
+		}
+	}
+	left.scope.parent = outer
+	return left.node, left.scope, nil
 }
 
 func refPos(r parse.TableRef) parse.Pos {
@@ -51,30 +59,43 @@ func refPos(r parse.TableRef) parse.Pos {
 	return 0
 }
 
-func (b *binder) tableRef(ref parse.TableRef, outer *scope) (Node, *relation, error) {
+// source is a bound table reference: what is read, and what its columns are called.
+type source struct {
+	node  Node
+	scope *scope
+}
+
+func (b *binder) tableRef(ref parse.TableRef, outer *scope) (source, error) {
 	switch r := ref.(type) {
 	case *parse.NamedTable:
-		return b.namedTable(r)
+		node, rel, err := b.namedTable(r)
+		return sourceOf(node, rel), err
 	case *parse.Derived:
 		if r.Lateral {
-			return nil, nil, unsupported(r.Pos, "LATERAL")
+			return source{}, unsupported(r.Pos, "LATERAL")
 		}
 		q, err := b.query(r.Query, outer)
 		if err != nil {
-			return nil, nil, err
+			return source{}, err
 		}
-		return q.node, b.aliased(q, r.Alias, r.Columns, ""), aliasCount(q, r.Columns)
+		return sourceOf(q.node, b.aliased(q, r.Alias, r.Columns, "")), aliasCount(q, r.Columns)
 	case *parse.TableFunc:
-		return nil, nil, unsupported(r.Pos, "table function %s: write ORDER BY <distance> LIMIT k for a vector search", r.Call.Name)
+		return source{}, unsupported(r.Pos, "table function %s: write ORDER BY <distance> LIMIT k for a vector search", r.Call.Name)
 	case *parse.Join:
-		kind := r.Kind
-		if kind == "INNER" {
-			kind = ""
+		left, err := b.tableRef(r.Left, outer)
+		if err != nil {
+			return source{}, err
 		}
-		return nil, nil, unsupported(r.Pos, "%s: read one table, or a subquery of one", strings.TrimSpace(kind+" JOIN"))
+		right, err := b.tableRef(r.Right, outer)
+		if err != nil {
+			return source{}, err
+		}
+		return b.join(r, left, right, outer)
 	}
-	return nil, nil, fault.New(fault.Internal, "table reference %T has no binding", ref)
+	return source{}, fault.New(fault.Internal, "table reference %T has no binding", ref)
 }
+
+func sourceOf(node Node, rel *relation) source { return source{node, &scope{rels: []*relation{rel}}} }
 
 // aliased is the relation a bound query makes in FROM: its columns under an alias, renamed by a list
 // of column names.

@@ -1,6 +1,9 @@
 package logical
 
 import (
+	"maps"
+	"slices"
+
 	"lanceflight/sqlplan/expr"
 )
 
@@ -112,6 +115,21 @@ func prune(n Node, need map[expr.ColID]bool, exact bool) Node {
 			}
 		}
 		c.Input = prune(n.Input, below, false)
+		return &c
+	case *Join:
+		c := *n
+		below := map[expr.ColID]bool{}
+		c.Out = nil
+		for _, x := range n.Out {
+			if exact || need[x.ID] {
+				c.Out = append(c.Out, x)
+				below[x.ID] = true
+			}
+		}
+		for _, id := range expr.Columns(append(slices.Concat(n.LeftKeys, n.RightKeys), n.Residual)...) {
+			below[id] = true
+		}
+		c.Left, c.Right = prune(n.Left, maps.Clone(below), false), prune(n.Right, maps.Clone(below), false)
 		return &c
 	case *Values:
 		if exact {

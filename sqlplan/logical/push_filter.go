@@ -79,6 +79,8 @@ func pushInto(n Node, conds []expr.Expr) Node {
 			c.In[i] = pushInto(in, moved)
 		}
 		return &c
+	case *Join:
+		return pushIntoJoin(n, conds)
 	case *Aggregate:
 		if len(n.Groups) == 0 {
 			break // one row comes out whatever goes in
@@ -103,6 +105,42 @@ func pushInto(n Node, conds []expr.Expr) Node {
 		return filtered(&c, here)
 	}
 	return filtered(n, conds)
+}
+
+// pushIntoJoin moves conditions below a join, or into its condition: any for an inner join, those on the
+// side that all rows come from for an outer one. What reads the other side of an outer join sees the
+// NULLs that the join makes, and stays above.
+func pushIntoJoin(n *Join, conds []expr.Expr) Node {
+	if n.Kind == "INNER" || n.Kind == "CROSS" {
+		j := joinOn(n, conds).(*Join)
+		return j.WithInputs([]Node{repush(j.Left), repush(j.Right)})
+	}
+	left, right := columnSet(n.Left), columnSet(n.Right)
+	var toLeft, toRight, here []expr.Expr
+	for _, c := range conds {
+		ids := expr.Columns(c)
+		switch {
+		case len(ids) == 0 || volatile(c):
+			here = append(here, c)
+		case within(ids, left) && (n.Kind == "LEFT" || n.Kind == "SEMI" || n.Kind == "ANTI"):
+			toLeft = append(toLeft, c)
+		case within(ids, right) && n.Kind == "RIGHT":
+			toRight = append(toRight, c)
+		default:
+			here = append(here, c)
+		}
+	}
+	c := *n
+	c.Left, c.Right = pushInto(n.Left, toLeft), pushInto(n.Right, toRight)
+	return filtered(&c, here)
+}
+
+// repush pushes a filter that was just put on top.
+func repush(n Node) Node {
+	if f, ok := n.(*Filter); ok {
+		return pushInto(f.Input, conjuncts(f.Cond))
+	}
+	return n
 }
 
 func filtered(n Node, conds []expr.Expr) Node {

@@ -2,6 +2,7 @@ package logical
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -229,7 +230,7 @@ func (b *binder) unify(column []expr.Expr, pos func(int) parse.Pos) (arrow.DataT
 // setOp binds UNION [ALL]. A chain of one kind becomes one node.
 func (b *binder) setOp(s *parse.SetOp, outer *scope) (bound, error) {
 	if s.Op != "UNION" {
-		return bound{}, unsupported(s.Pos, "%s", s.Op)
+		return b.exceptOrIntersect(s, outer)
 	}
 	var terms []bound
 	var add func(body parse.QueryBody) error
@@ -250,6 +251,19 @@ func (b *binder) setOp(s *parse.SetOp, outer *scope) (bound, error) {
 	if err := add(s); err != nil {
 		return bound{}, err
 	}
+	u, err := b.union(terms, s)
+	if err != nil {
+		return bound{}, err
+	}
+	var node Node = u
+	if !s.All {
+		node = &Distinct{Input: u}
+	}
+	return bound{node, u.Out}, nil
+}
+
+// union concatenates queries, whose columns take their common types and the names of the first.
+func (b *binder) union(terms []bound, s *parse.SetOp) (*Union, error) {
 	u := &Union{}
 	projects := make([][]NamedExpr, len(terms))
 	for col, first := range terms[0].cols {
@@ -261,7 +275,7 @@ func (b *binder) setOp(s *parse.SetOp, outer *scope) (bound, error) {
 		}
 		t, column, err := b.unify(column, func(int) parse.Pos { return s.Pos })
 		if err != nil {
-			return bound{}, err
+			return nil, err
 		}
 		for i := range terms {
 			c := terms[i].cols[col]
@@ -275,11 +289,71 @@ func (b *binder) setOp(s *parse.SetOp, outer *scope) (bound, error) {
 	for i, t := range terms {
 		u.In = append(u.In, &Project{Input: t.node, Exprs: projects[i]})
 	}
-	var node Node = u
-	if !s.All {
-		node = &Distinct{Input: u}
+	return u, nil
+}
+
+// exceptOrIntersect binds EXCEPT and INTERSECT, without ALL: rows are grouped, NULLs being equal, with a
+// mark for the side they come from.
+//
+//	Filter in_left AND NOT in_right
+//	  Aggregate groups: all columns, bool_or(left) AS in_left, bool_or(NOT left) AS in_right
+//	    Union (left query, TRUE), (right query, FALSE)
+func (b *binder) exceptOrIntersect(s *parse.SetOp, outer *scope) (bound, error) {
+	if s.All {
+		return bound{}, unsupported(s.Pos, "%s ALL", s.Op)
 	}
-	return bound{node, u.Out}, nil
+	var sides []bound
+	for i, body := range []parse.QueryBody{s.Left, s.Right} {
+		q, err := b.body(body, outer)
+		if err != nil {
+			return bound{}, err
+		}
+		if i == 1 && len(q.cols) != len(sides[0].cols)-1 {
+			return bound{}, invalid(s.Pos, "the queries of %s return %d and %d columns", s.Op, len(sides[0].cols)-1, len(q.cols))
+		}
+		p := &Project{Input: q.node}
+		for _, c := range q.cols {
+			p.Exprs = append(p.Exprs, keep(c))
+		}
+		mark := b.newCol("left", arrow.FixedWidthTypes.Boolean, false)
+		p.Exprs = append(p.Exprs, NamedExpr{Expr: expr.NewLiteral(i == 0, mark.Type), Col: mark})
+		sides = append(sides, bound{p, append(slices.Clone(q.cols), mark)})
+	}
+	u, err := b.union(sides, s)
+	if err != nil {
+		return bound{}, err
+	}
+	n := len(u.Out) - 1
+	agg := &Aggregate{Input: u}
+	for _, c := range u.Out[:n] {
+		agg.Groups = append(agg.Groups, keep(c))
+	}
+	left := ref(u.Out[n])
+	right, err := expr.NewNot(left)
+	if err != nil {
+		return bound{}, err
+	}
+	var has [2]expr.Expr
+	for i, arg := range []expr.Expr{left, right} {
+		call := AggCall{Name: "bool_or", Args: []expr.Expr{arg}}
+		call.Col = b.newCol([2]string{"in_left", "in_right"}[i], arrow.FixedWidthTypes.Boolean, true)
+		agg.Aggs = append(agg.Aggs, call)
+		has[i] = ref(call.Col)
+	}
+	if s.Op == "EXCEPT" {
+		if has[1], err = expr.NewNot(has[1]); err != nil {
+			return bound{}, err
+		}
+	}
+	cond, err := expr.NewAnd(has[0], has[1])
+	if err != nil {
+		return bound{}, err
+	}
+	out := &Project{Input: &Filter{Input: agg, Cond: cond}}
+	for _, c := range u.Out[:n] {
+		out.Exprs = append(out.Exprs, keep(c))
+	}
+	return bound{out, u.Out[:n]}, nil
 }
 
 // nullable reports whether an expression can be NULL; true where that is not easily told.

@@ -14,6 +14,7 @@ import (
 //	count_metadata      count(*) of a table is known without reading
 //	prune_columns       nothing is read that nothing uses
 //	order_conjuncts     cheap conditions before dear ones
+//	choose_build_side   the smaller input of a join is kept in memory
 func (b *binder) rewrite(p *Plan) (*Plan, error) {
 	out := *p
 	var err error
@@ -41,7 +42,8 @@ func (b *binder) rewriteRoot(n Node) (Node, error) {
 	n = b.limitToTopK(n)
 	n = pruneColumns(n)
 	n = countFromMetadata(n)
-	return orderConjuncts(n), nil
+	n = orderConjuncts(n)
+	return chooseBuildSides(n), nil
 }
 
 // conjuncts are the operands of the AND at the top of e, or e itself.

@@ -153,7 +153,7 @@ func (b *binder) bindExpr(e parse.Expr, c exprCtx) (expr.Expr, error) {
 	case *parse.Quantified:
 		return b.quantified(e, c)
 	case *parse.Exists:
-		return nil, unsupported(e.Pos, "EXISTS (subquery); a scalar subquery such as (SELECT count(*) FROM …) > 0 works")
+		return b.exists(e, c)
 	case *parse.Subquery:
 		return b.subquery(e, c)
 	case *parse.Tuple:
@@ -212,8 +212,13 @@ func (b *binder) column(e *parse.Column, c exprCtx) (expr.Expr, error) {
 		}
 	}
 	for s := c.scope; s != nil && s.parent != nil; {
+		allowed := s == c.scope && s.correlates
 		s = s.parent
-		if _, _, ok, _ := s.resolve(e.Parts); ok {
+		if col, rest, ok, _ := s.resolve(e.Parts); ok {
+			if allowed && len(rest) == 0 {
+				b.colPos[col.ID] = e.Parts[0].Pos
+				return ref(col), nil
+			}
 			return nil, unsupported(e.Parts[0].Pos, "correlated subqueries: column %q belongs to the query around this one", e.Parts[len(e.Parts)-1].Name)
 		}
 	}
@@ -450,7 +455,7 @@ func (b *binder) between(e *parse.Between, c exprCtx) (expr.Expr, error) {
 
 func (b *binder) in(e *parse.In, c exprCtx) (expr.Expr, error) {
 	if e.Query != nil {
-		return nil, unsupported(e.Pos, "IN (subquery)")
+		return nil, unsupported(e.Pos, "IN (query) except as a term of WHERE … AND …")
 	}
 	if x, ok := e.X.(*parse.Tuple); ok {
 		var terms []expr.Expr

@@ -6,6 +6,7 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/catalog"
+	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/parse"
 )
 
@@ -21,7 +22,45 @@ type relation struct {
 // queries that a subquery stands in.
 type scope struct {
 	rels   []*relation
+	merged []mergedCol // columns of USING, which come first in a star
 	parent *scope
+	// correlates says that names may mean columns of parent: the subquery becomes a join with it.
+	correlates bool
+}
+
+// mergedCol is a column of JOIN … USING: without a qualifier its name means col, and neither of the
+// two columns it is made of.
+type mergedCol struct {
+	col  Col
+	from [2]expr.ColID
+}
+
+// merges reports whether USING has put a column into another one.
+func (s *scope) merges(id expr.ColID) bool {
+	for _, m := range s.merged {
+		if m.from[0] == id || m.from[1] == id {
+			return true
+		}
+	}
+	return false
+}
+
+// find looks for a column name without qualifier.
+func (s *scope) find(id parse.Ident) []found {
+	if len(s.merged) == 0 {
+		return lookup(s.rels, id)
+	}
+	using := &relation{}
+	for _, m := range s.merged {
+		using.cols = append(using.cols, m.col)
+	}
+	var hits []found
+	for _, h := range lookup(s.rels, id) {
+		if !s.merges(h.col.ID) {
+			hits = append(hits, h)
+		}
+	}
+	return append(lookup([]*relation{using}, id), hits...)
 }
 
 // match says how an identifier fits a name: exactly, but for case, or not.
@@ -123,7 +162,7 @@ func (s *scope) resolve(parts []parse.Ident) (col Col, rest []parse.Ident, ok bo
 			hits := lookup(rels, parts[used])
 			if len(hits) == 0 {
 				// t.x where t is a table without x; a column t with a field x may exist all the same.
-				if len(lookup(s.rels, parts[0])) == 0 {
+				if len(s.find(parts[0])) == 0 {
 					return col, nil, false, notFoundIn(rels, parts[used])
 				}
 			} else {
@@ -132,7 +171,7 @@ func (s *scope) resolve(parts []parse.Ident) (col Col, rest []parse.Ident, ok bo
 			}
 		}
 	}
-	hits := lookup(s.rels, parts[0])
+	hits := s.find(parts[0])
 	if len(hits) == 0 {
 		return col, nil, false, nil
 	}

@@ -128,10 +128,7 @@ func (m *nearest) operands(call *expr.Call) (ScanCol, expr.Expr, bool) {
 		return ScanCol{}, nil, false
 	}
 	for i, x := range call.Args {
-		if c, ok := x.(*expr.Cast); ok && c.Implicit {
-			x = c.X // half and double floats are compared as floats
-		}
-		col, ok := x.(*expr.Column)
+		col, ok := uncast(x).(*expr.Column) // half and double floats are compared as floats
 		other := call.Args[1-i]
 		if !ok || len(expr.Columns(other)) > 0 || volatile(other) {
 			continue
@@ -161,7 +158,7 @@ func monotone(e expr.Expr) (call *expr.Call, descending, ok bool) {
 			if len(e.Args) == 1 {
 				call, descending, ok = monotone(e.Args[0])
 				// Roots and logarithms of negative numbers are errors or NaN.
-				positive := ok && call == e.Args[0] && distanceFunctions[call.Name].metric != vecindex.Dot
+				positive := ok && call == uncast(e.Args[0]) && distanceFunctions[call.Name].metric != vecindex.Dot
 				return call, descending, ok && (positive || e.Name == "exp" || e.Name == "cbrt")
 			}
 		}
@@ -198,12 +195,17 @@ func monotone(e expr.Expr) (call *expr.Call, descending, ok bool) {
 	return nil, false, false
 }
 
-// number is the value of a numeric constant, behind casts that the binder put in.
-func number(e expr.Expr) (float64, bool) {
+// uncast is what stands below a conversion that the binder put in.
+func uncast(e expr.Expr) expr.Expr {
 	if c, ok := e.(*expr.Cast); ok && c.Implicit {
-		e = c.X
+		return c.X
 	}
-	l, ok := e.(*expr.Literal)
+	return e
+}
+
+// number is the value of a numeric constant.
+func number(e expr.Expr) (float64, bool) {
+	l, ok := uncast(e).(*expr.Literal)
 	if !ok {
 		return 0, false
 	}

@@ -82,11 +82,9 @@ func (b *binder) selectBlock(s *parse.Select, order []parse.OrderItem, limit *pa
 	}
 	c := exprCtx{scope: sc, aliases: &aliasSet{items: items, busy: map[*item]bool{}}}
 	if s.Where != nil {
-		cond, err := b.condition(s.Where, c.in("WHERE"))
-		if err != nil {
+		if node, err = b.where(node, s.Where, c.in("WHERE")); err != nil {
 			return bound{}, err
 		}
-		node = &Filter{Input: node, Cond: cond}
 	}
 	var aggs *aggSet
 	if grouped(s, items, order) {
@@ -194,9 +192,17 @@ func starColumns(i parse.SelectItem, sc *scope) ([]Col, error) {
 		}
 	}
 	var cols []Col
+	whole := i.Star.Table == nil
+	if whole {
+		for _, m := range sc.merged {
+			if !drop[m.from[0]] && !drop[m.from[1]] {
+				cols = append(cols, m.col)
+			}
+		}
+	}
 	for _, r := range rels {
 		for _, c := range r.cols {
-			if !drop[c.ID] {
+			if !drop[c.ID] && !(whole && sc.merges(c.ID)) {
 				cols = append(cols, c)
 			}
 		}
@@ -350,7 +356,7 @@ func outputNamed(e parse.Expr, items []*item, sc *scope) (int, bool, error) {
 	if n, ok, err := find(true); ok || err != nil {
 		return n, ok, err
 	}
-	if len(lookup(sc.rels, id)) > 0 {
+	if len(sc.find(id)) > 0 {
 		return 0, false, nil
 	}
 	return find(false)

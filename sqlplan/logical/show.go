@@ -174,15 +174,14 @@ func likeFilter(p *parse.String) (func(string) bool, error) {
 
 // describe binds DESCRIBE: a row per column, with DuckDB's columns.
 func (b *binder) describe(d *parse.Describe) (*Plan, error) {
-	node, rel, err := b.tableRef(d.Table, nil)
+	src, err := b.tableRef(d.Table, nil)
 	if err != nil {
 		return nil, err
 	}
 	// The statement that is described does not run; nothing of it stays in the plan.
 	b.subplans, b.params = nil, 0
-	_ = node
 	var rows [][]any
-	for _, c := range rel.cols {
+	for _, c := range src.scope.rels[0].cols {
 		rows = append(rows, []any{c.Name, expr.TypeName(ResultType(c.Type)), yesNo(c.Nullable), nil, nil, nil})
 	}
 	return &Plan{Root: b.records("DESCRIBE", texts("column_name", "column_type", "null", "key", "default", "extra"),

@@ -1,0 +1,238 @@
+package logical
+
+import (
+	"slices"
+
+	"lanceflight/internal/fault"
+	"lanceflight/sqlplan/catalog"
+	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/parse"
+)
+
+// join binds a join of two bound table references.
+func (b *binder) join(j *parse.Join, left, right source, outer *scope) (source, error) {
+	for _, l := range left.scope.rels {
+		for _, r := range right.scope.rels {
+			if l.name != "" && l.name == r.name {
+				return source{}, invalid(j.Pos, "FROM has two tables called %q; give one of them an alias", l.name)
+			}
+		}
+	}
+	n := &Join{Kind: j.Kind, Left: left.node, Right: right.node}
+	out := source{n, &scope{rels: slices.Concat(left.scope.rels, right.scope.rels), merged: slices.Concat(left.scope.merged, right.scope.merged), parent: outer}}
+	var conds []expr.Expr
+	using := j.Using
+	if j.Natural {
+		using = commonNames(left.scope, right.scope)
+	}
+	var merged []mergedCol
+	for _, id := range using {
+		l, r, err := usingColumns(id, left.scope, right.scope)
+		if err != nil {
+			return source{}, err
+		}
+		eq, err := expr.NewCompare("=", ref(l), ref(r))
+		if err != nil {
+			return source{}, place(err, id.Pos)
+		}
+		conds = append(conds, eq)
+		merged = append(merged, mergedCol{col: l, from: [2]expr.ColID{l.ID, r.ID}})
+	}
+	if j.On != nil {
+		on, err := b.condition(j.On, exprCtx{scope: out.scope, clause: "ON"})
+		if err != nil {
+			return source{}, err
+		}
+		conds = append(conds, conjuncts(on)...)
+	}
+	if n.Kind == "SEMI" || n.Kind == "ANTI" {
+		// Only the left side comes out.
+		n.Out = left.node.Columns()
+		out.scope = left.scope
+		out.node = joinOn(n, conds)
+		return out, nil
+	}
+	n.Out = slices.Concat(b.nullableIf(left.node.Columns(), n.Kind == "RIGHT" || n.Kind == "FULL"), b.nullableIf(right.node.Columns(), n.Kind == "LEFT" || n.Kind == "FULL"))
+	b.refresh(out.scope)
+	out.node = joinOn(n, conds)
+	return b.mergeUsing(out, n.Kind, merged)
+}
+
+// mergeUsing makes the columns of USING: the left one, the right one of a right join, whichever is
+// there in a full join.
+func (b *binder) mergeUsing(s source, kind string, merged []mergedCol) (source, error) {
+	if kind == "FULL" && len(merged) > 0 {
+		p := &Project{Input: s.node}
+		for _, c := range s.node.Columns() {
+			p.Exprs = append(p.Exprs, keep(c))
+		}
+		for i, m := range merged {
+			either, err := expr.NewCall("coalesce", []expr.Expr{ref(b.cols[m.from[0]]), ref(b.cols[m.from[1]])})
+			if err != nil {
+				return s, err
+			}
+			merged[i].col = b.newCol(m.col.Name, either.Type(), true)
+			p.Exprs = append(p.Exprs, NamedExpr{Expr: either, Col: merged[i].col})
+		}
+		s.node = p
+	}
+	for i, m := range merged {
+		if kind == "RIGHT" {
+			merged[i].col = b.cols[m.from[1]]
+		} else if kind != "FULL" {
+			merged[i].col = b.cols[m.from[0]]
+		}
+		// A column that was merged before gives way to the new one.
+		s.scope.merged = slices.DeleteFunc(s.scope.merged, func(old mergedCol) bool {
+			return old.col.ID == m.from[0] || old.col.ID == m.from[1]
+		})
+	}
+	s.scope.merged = append(merged, s.scope.merged...)
+	return s, nil
+}
+
+// nullableIf marks columns of the side of an outer join that may have no partner.
+func (b *binder) nullableIf(cols []Col, null bool) []Col {
+	if !null {
+		return cols
+	}
+	out := slices.Clone(cols)
+	for i := range out {
+		out[i].Nullable = true
+		c := b.cols[out[i].ID]
+		c.Nullable = true
+		b.cols[c.ID] = c
+	}
+	return out
+}
+
+// refresh brings what relations know about nullability up to date. The relations are this block's own.
+func (b *binder) refresh(s *scope) {
+	for _, r := range s.rels {
+		for _, cols := range [][]Col{r.cols, r.hidden} {
+			for i := range cols {
+				cols[i].Nullable = b.cols[cols[i].ID].Nullable
+			}
+		}
+	}
+}
+
+// commonNames are the columns that both sides of a NATURAL join have.
+func commonNames(left, right *scope) []parse.Ident {
+	var out []parse.Ident
+	for _, r := range left.rels {
+		for _, c := range r.cols {
+			id := parse.Ident{Name: c.Name, Quoted: true}
+			seen := slices.ContainsFunc(out, func(o parse.Ident) bool { return o.Name == c.Name })
+			if !seen && len(visible(right, id)) > 0 {
+				out = append(out, id)
+			}
+		}
+	}
+	return out
+}
+
+// visible finds a column by name, system columns left out.
+func visible(s *scope, id parse.Ident) []found {
+	return slices.DeleteFunc(s.find(id), func(f found) bool {
+		return f.rel != nil && slices.ContainsFunc(f.rel.hidden, func(c Col) bool { return c.ID == f.col.ID })
+	})
+}
+
+// usingColumns finds the two columns of a name in USING.
+func usingColumns(id parse.Ident, left, right *scope) (l, r Col, err error) {
+	for i, s := range []*scope{left, right} {
+		hits := visible(s, id)
+		if len(hits) == 0 {
+			var names []string
+			for _, rel := range s.rels {
+				for _, c := range rel.cols {
+					names = append(names, c.Name)
+				}
+			}
+			return l, r, fault.At(fault.InvalidArgument, int(id.Pos), "USING: no column is called %q on the %s side of the join%s", id.Name, [2]string{"left", "right"}[i], catalog.Hint(id.Name, names, "columns"))
+		}
+		c, err := single(hits, id)
+		if err != nil {
+			return l, r, err
+		}
+		if i == 0 {
+			l = c
+		} else {
+			r = c
+		}
+	}
+	return l, r, nil
+}
+
+// joinOn gives a join its conditions: equations between the sides become keys, conditions on one side
+// go below the join where that keeps its meaning, the rest is its residual. A cross join with a
+// condition is an inner join.
+func joinOn(n *Join, conds []expr.Expr) Node {
+	c := *n
+	left, right := columnSet(n.Left), columnSet(n.Right)
+	var toLeft, toRight, residual []expr.Expr
+	for _, cond := range conds {
+		ids := expr.Columns(cond)
+		onLeft, onRight := within(ids, left), within(ids, right)
+		switch {
+		case len(ids) > 0 && !volatile(cond) && onLeft && (c.Kind == "INNER" || c.Kind == "CROSS" || c.Kind == "RIGHT" || c.Kind == "SEMI"):
+			toLeft = append(toLeft, cond)
+		case len(ids) > 0 && !volatile(cond) && onRight && c.Kind != "RIGHT" && c.Kind != "FULL":
+			toRight = append(toRight, cond)
+		default:
+			if l, r, ok := equation(cond, left, right); ok {
+				c.LeftKeys, c.RightKeys = append(slices.Clone(c.LeftKeys), l), append(slices.Clone(c.RightKeys), r)
+			} else {
+				residual = append(residual, cond)
+			}
+		}
+	}
+	if len(toLeft) > 0 {
+		c.Left = &Filter{Input: n.Left, Cond: conjoin(toLeft)}
+	}
+	if len(toRight) > 0 {
+		c.Right = &Filter{Input: n.Right, Cond: conjoin(toRight)}
+	}
+	c.Residual = conjoin(append(conjuncts(n.Residual), residual...))
+	if c.Kind == "CROSS" && (len(c.LeftKeys) > 0 || c.Residual != nil) {
+		c.Kind = "INNER"
+	}
+	return &c
+}
+
+// equation takes apart left = right where each side reads one input.
+func equation(e expr.Expr, left, right map[expr.ColID]bool) (l, r expr.Expr, ok bool) {
+	c, isCompare := e.(*expr.Compare)
+	if !isCompare || c.Op != "=" || volatile(e) {
+		return nil, nil, false
+	}
+	x, y := expr.Columns(c.X), expr.Columns(c.Y)
+	if len(x) == 0 || len(y) == 0 {
+		return nil, nil, false
+	}
+	switch {
+	case within(x, left) && within(y, right):
+		return c.X, c.Y, true
+	case within(x, right) && within(y, left):
+		return c.Y, c.X, true
+	}
+	return nil, nil, false
+}
+
+func columnSet(n Node) map[expr.ColID]bool {
+	m := map[expr.ColID]bool{}
+	for _, c := range n.Columns() {
+		m[c.ID] = true
+	}
+	return m
+}
+
+func within(ids []expr.ColID, set map[expr.ColID]bool) bool {
+	for _, id := range ids {
+		if !set[id] {
+			return false
+		}
+	}
+	return true
+}
