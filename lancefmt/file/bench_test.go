@@ -6,6 +6,7 @@ import (
 	"sort"
 	"testing"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
 
@@ -41,6 +42,18 @@ func benchColumn(b *testing.B, name string) {
 			b.ReportMetric(float64(encoding.Count(rows)), "rows/op")
 		}
 		b.Run("scan", func(b *testing.B) { read(b, []encoding.Range{{End: r.NumRows()}}) })
+		if f.Type.ID() == arrow.LARGE_BINARY {
+			b.Run("lengths", func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					a, err := cr.(encoding.PartialReader).ReadLengths(ctx, []encoding.Range{{End: r.NumRows()}}, memory.DefaultAllocator)
+					if err != nil {
+						b.Fatal(err)
+					}
+					a.Release()
+				}
+			})
+		}
 		b.Run("take", func(b *testing.B) {
 			rng := rand.New(rand.NewPCG(1, 2))
 			seen := map[int64]bool{}

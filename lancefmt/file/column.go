@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -264,7 +265,81 @@ type columnReader struct {
 }
 
 // Read implements encoding.ColumnReader.
-func (c *columnReader) Read(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (out arrow.Array, err error) {
+func (c *columnReader) Read(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (arrow.Array, error) {
+	return c.read(ctx, rows, func(inner encoding.ColumnReader) (arrow.Array, error) { return inner.Read(ctx, rows, mem) })
+}
+
+// ReadLengths implements encoding.PartialReader: where the decoder can do no better, by reading values.
+func (c *columnReader) ReadLengths(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (arrow.Array, error) {
+	return c.read(ctx, rows, func(inner encoding.ColumnReader) (arrow.Array, error) {
+		if p, ok := inner.(encoding.PartialReader); ok {
+			a, err := p.ReadLengths(ctx, rows, mem)
+			if err == nil || !fault.Is(err, fault.Unsupported) {
+				return a, err
+			}
+		}
+		whole, err := inner.Read(ctx, rows, mem)
+		if err != nil {
+			return nil, err
+		}
+		defer whole.Release()
+		return lengthsOf(whole, mem)
+	})
+}
+
+// ReadValidity implements encoding.PartialReader: where the decoder can do no better, by reading values.
+func (c *columnReader) ReadValidity(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (arrow.Array, error) {
+	return c.read(ctx, rows, func(inner encoding.ColumnReader) (arrow.Array, error) {
+		if p, ok := inner.(encoding.PartialReader); ok {
+			a, err := p.ReadValidity(ctx, rows, mem)
+			if err == nil || !fault.Is(err, fault.Unsupported) {
+				return a, err
+			}
+		}
+		whole, err := inner.Read(ctx, rows, mem)
+		if err != nil {
+			return nil, err
+		}
+		defer whole.Release()
+		b := array.NewBooleanBuilder(mem)
+		defer b.Release()
+		for i := range whole.Len() {
+			b.Append(whole.IsValid(i) && whole.DataType().ID() != arrow.NULL) // arrow-go calls items of a null array valid
+		}
+		return b.NewArray(), nil
+	})
+}
+
+// lengthsOf returns the octet lengths of an array of strings or bytes.
+func lengthsOf(a arrow.Array, mem memory.Allocator) (arrow.Array, error) {
+	b := array.NewInt64Builder(mem)
+	defer b.Release()
+	b.Reserve(a.Len())
+	length := func(i int) int { return 0 }
+	switch a := a.(type) {
+	case *array.String:
+		length = a.ValueLen
+	case *array.LargeString:
+		length = a.ValueLen
+	case *array.Binary:
+		length = a.ValueLen
+	case *array.LargeBinary:
+		length = a.ValueLen
+	default:
+		return nil, fault.New(fault.Unsupported, "octet length of %s", a.DataType())
+	}
+	for i := range a.Len() {
+		if a.IsNull(i) {
+			b.AppendNull()
+		} else {
+			b.Append(int64(length(i)))
+		}
+	}
+	return b.NewArray(), nil
+}
+
+// read runs fn with the decoder.
+func (c *columnReader) read(ctx context.Context, rows []encoding.Range, fn func(inner encoding.ColumnReader) (arrow.Array, error)) (out arrow.Array, err error) {
 	if err := checkRows(rows, c.r.rows); err != nil {
 		return nil, err
 	}
@@ -273,7 +348,7 @@ func (c *columnReader) Read(ctx context.Context, rows []encoding.Range, mem memo
 		if err != nil {
 			return err
 		}
-		out, err = inner.Read(ctx, rows, mem)
+		out, err = fn(inner)
 		return err
 	})
 	if err != nil {

@@ -178,7 +178,7 @@ func TestExpected(t *testing.T) {
 			}
 		})
 	}
-	if _, only := os.LookupEnv("LANCEFLIGHT_FIXTURES"); !only {
+	if _, only := os.LookupEnv(fixtures.Variable); !only {
 		require.Greater(t, digests, 1000)
 		require.Greater(t, rowsCompared, 20000)
 	}

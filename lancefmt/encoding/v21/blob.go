@@ -91,7 +91,7 @@ func (b *blobPage) prepare(ctx context.Context, src encoding.Source, meta []*mem
 	if b.numRows == 0 {
 		all = nil
 	}
-	ranges, _, err := b.inner.plan(all, nil)
+	ranges, _, err := b.inner.plan(all, wantAll, nil)
 	if err != nil {
 		return err
 	}
@@ -131,9 +131,12 @@ func uint64s(v *values) []uint64 {
 	return out
 }
 
-func (b *blobPage) plan(rows []encoding.Range, ranges []storage.Range) ([]storage.Range, int, error) {
+func (b *blobPage) plan(rows []encoding.Range, w want, ranges []storage.Range) ([]storage.Range, int, error) {
 	if b.shape.kind == kindPacked {
-		return b.inner.plan(rows, ranges)
+		return b.inner.plan(rows, wantAll, ranges)
+	}
+	if w != wantAll {
+		return ranges, 0, nil // descriptors say it
 	}
 	total := uint64(0)
 	for _, r := range rows {
@@ -167,7 +170,12 @@ func (b *blobPage) decode(rows []encoding.Range, bufs []*memory.Buffer, out *sin
 	for _, r := range rows {
 		def = def[:0]
 		for row := r.Start; row < r.End; row++ {
-			if b.size[row] == 0 {
+			if n := int(b.size[row]); out.values.want == wantLengths {
+				out.values.data.n += n
+				if err := out.values.end(1); err != nil {
+					return err
+				}
+			} else if n == 0 || out.values.want == wantValidity {
 				if err := out.values.appendEmpty(1); err != nil {
 					return err
 				}
@@ -187,16 +195,29 @@ func (b *blobPage) decode(rows []encoding.Range, bufs []*memory.Buffer, out *sin
 }
 
 func (b *blobPage) decodeDescriptors(rows []encoding.Range, bufs []*memory.Buffer, out *sink) error {
-	before := out.values.n
-	inner := &sink{values: out.values, mem: out.mem, a: out.a, expect: out.expect}
-	if err := b.inner.decode(rows, bufs, inner); err != nil {
-		return err
+	into := out.values
+	if into.want == wantValidity { // which the descriptors tell
+		tmp, err := newValues(b.shape, out.mem, int(encoding.Count(rows)), 0)
+		if err != nil {
+			return err
+		}
+		defer tmp.release()
+		into = tmp
 	}
+	before := into.n
+	inner := &sink{values: into, mem: out.mem, a: out.a, expect: out.expect}
+	err := b.inner.decode(rows, bufs, inner)
 	if inner.validity != nil {
 		inner.validity.release()
 	}
-	at, size := out.values.fields[0].items, out.values.fields[1].items
-	def := make([]uint16, out.values.n-before)
+	if err != nil {
+		return err
+	}
+	if into != out.values {
+		out.values.n += into.n
+	}
+	at, size := into.fields[0].items, into.fields[1].items
+	def := make([]uint16, into.n-before)
 	for i := range def {
 		k := 8 * (before + i)
 		def[i] = definition(binary.LittleEndian.Uint64(at.buf.Buf()[k:]), binary.LittleEndian.Uint64(size.buf.Buf()[k:]))

@@ -566,9 +566,12 @@ func (v *values) appendFSST(d *fsst.Decoder, view variable.View, from, to int, a
 		return err
 	}
 	most := d.MaxLen(len(codes))
-	room, inPlace := v.data.spare(), true
-	if len(room) < most {
-		room, inPlace = a.bytes(most), false
+	var room []byte
+	inPlace := v.want == wantAll && len(v.data.spare()) >= most
+	if inPlace {
+		room = v.data.spare()
+	} else {
+		room = a.bytes(most)
 	}
 	base, at := int64(v.data.n), 0
 	start := view.Offset(from)
@@ -593,7 +596,7 @@ func (v *values) appendFSST(d *fsst.Decoder, view variable.View, from, to int, a
 	v.n += to - from
 	if inPlace {
 		v.data.advance(at)
-	} else if err := v.data.append(room[:at]); err != nil {
+	} else if err := v.appendData(room[:at]); err != nil {
 		return err
 	}
 	return variable.CheckEnd(int64(v.data.n), v.limit)

@@ -164,7 +164,7 @@ func (c packedZip) append(src []byte, stride, n int, out *values) error {
 // zipText decodes values of varying width out of a full-zip page.
 type zipText interface {
 	// append appends the value stored as b.
-	append(b []byte, out *values) error
+	append(b []byte, out *values, a *arena) error
 }
 
 // newZipText builds the codec for values of shape s.
@@ -198,11 +198,19 @@ func newZipText(e *enc21pb.CompressiveEncoding, s *shape) (zipText, error) {
 
 type plainText struct{}
 
-func (plainText) append(b []byte, out *values) error { return out.appendBytes(b) }
+func (plainText) append(b []byte, out *values, _ *arena) error { return out.appendBytes(b) }
 
 type fsstText struct{ *fsst.Decoder }
 
-func (c fsstText) append(b []byte, out *values) error {
+func (c fsstText) append(b []byte, out *values, a *arena) error {
+	if out.want != wantAll {
+		room := a.bytes(c.MaxLen(len(b)))
+		n, err := c.Decode(room, b)
+		if err != nil {
+			return err
+		}
+		return out.appendBytes(room[:n])
+	}
 	dst, err := out.data.room(c.MaxLen(len(b)))
 	if err != nil {
 		return err
@@ -219,7 +227,14 @@ func (c fsstText) append(b []byte, out *values) error {
 // granted: plain bytes.)
 type generalText struct{ scheme general.Scheme }
 
-func (c generalText) append(b []byte, out *values) error {
+func (c generalText) append(b []byte, out *values, _ *arena) error {
+	if out.want != wantAll {
+		plain, err := general.Decompress(nil, c.scheme, b, maxGeneralBytes)
+		if err != nil {
+			return err
+		}
+		return out.appendBytes(plain)
+	}
 	// Decompress appends; given the free room behind the values it need not allocate.
 	room, err := out.data.room(0)
 	if err != nil {
@@ -282,7 +297,7 @@ func newPackedText(e *enc21pb.CompressiveEncoding, s *shape) (zipText, error) {
 	return p, nil
 }
 
-func (p *packedText) append(b []byte, out *values) error {
+func (p *packedText) append(b []byte, out *values, a *arena) error {
 	if len(b) == 0 {
 		return out.appendEmpty(1)
 	}
@@ -313,7 +328,7 @@ func (p *packedText) append(b []byte, out *values) error {
 		if f.fixed != nil {
 			err = f.fixed.append(b[:size], size, 1, out.fields[i])
 		} else {
-			err = f.text.append(b[:size], out.fields[i])
+			err = f.text.append(b[:size], out.fields[i], a)
 		}
 		if err != nil {
 			return err

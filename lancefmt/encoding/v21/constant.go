@@ -232,7 +232,7 @@ func (c *constantPage) checkLevels() error {
 	return nil
 }
 
-func (c *constantPage) plan(_ []encoding.Range, ranges []storage.Range) ([]storage.Range, int, error) {
+func (c *constantPage) plan(_ []encoding.Range, _ want, ranges []storage.Range) ([]storage.Range, int, error) {
 	return ranges, 0, nil
 }
 
@@ -269,7 +269,7 @@ func (c *constantPage) decodeRange(r encoding.Range, out *sink) error {
 	if err := out.addLevels(c.schema, rep, def, n); err != nil {
 		return err
 	}
-	if !c.hasValue {
+	if !c.hasValue || out.values.want == wantValidity {
 		return out.values.appendEmpty(n)
 	}
 	return c.repeat(def, n, out.values)

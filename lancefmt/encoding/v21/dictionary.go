@@ -165,6 +165,15 @@ func (d *dictionary) append(index []int32, out *values) error {
 	if err != nil {
 		return err
 	}
+	if out.want == wantLengths {
+		for i, x := range index {
+			at += int64(d.ends[x+1] - d.ends[x])
+			int64s(ends)[i] = at
+		}
+		out.data.n += total
+		out.n += len(index)
+		return nil
+	}
 	dst, err := out.data.extend(total)
 	if err != nil {
 		return err

@@ -21,6 +21,12 @@
 // memory, except that uncompressed fixed-width values of one page range alias the buffer that the
 // Source returned, which may be a mapped file: read-only.
 //
+// Where only lengths or validity are wanted (encoding.PartialReader), pages read what tells them: row
+// offsets, descriptors, levels.
+//
+// Bytes of files are little endian and copied into Arrow buffers as they are, so the machine must be
+// little endian too.
+//
 // Start with reader.go (field tree), leaf.go, then one file per layout: miniblock.go, fullzip.go,
 // constant.go, blob.go; codecs are in codec*.go and in the folders beside this one.
 //

@@ -9,7 +9,8 @@ import (
 	"lanceflight/lancefmt/encoding"
 )
 
-// DecodeLeaf reads rows of a column of a leaf type. A nested leaf unravels its own layer only.
+// DecodeLeaf reads rows of a column of a leaf type, and their lengths and validity. A nested leaf
+// unravels its own layer only.
 func DecodeLeaf(ctx context.Context, src encoding.Source, col encoding.Column, t arrow.DataType, nested bool, rows []encoding.Range, mem memory.Allocator) (arrow.ArrayData, error) {
 	l, err := newLeaf(src, []encoding.Column{col}, encoding.Field{Name: "x", Type: t}, nested)
 	if err != nil {
@@ -17,5 +18,16 @@ func DecodeLeaf(ctx context.Context, src encoding.Source, col encoding.Column, t
 	}
 	defer l.close()
 	c, err := l.read(ctx, rows, mem)
+	if nested {
+		return c.data, err
+	}
+	for _, w := range []want{wantLengths, wantValidity} {
+		if part, err := l.readWhat(ctx, rows, w, mem); err == nil {
+			if c.data != nil && part.data.Len() != c.data.Len() {
+				panic("a part has another length than the whole")
+			}
+			part.data.Release()
+		}
+	}
 	return c.data, err
 }

@@ -133,7 +133,10 @@ func (z *fullZip) offset(row int64) uint64 {
 	return binary.LittleEndian.Uint64(b)
 }
 
-func (z *fullZip) plan(rows []encoding.Range, ranges []storage.Range) ([]storage.Range, int, error) {
+func (z *fullZip) plan(rows []encoding.Range, w want, ranges []storage.Range) ([]storage.Range, int, error) {
+	if z.indexed(w) {
+		return ranges, 0, nil
+	}
 	total := int64(0)
 	for _, r := range rows {
 		at := storage.Range{}
@@ -157,10 +160,16 @@ func (z *fullZip) decode(rows []encoding.Range, bufs []*memory.Buffer, out *sink
 	if err := out.accept(z.schema); err != nil {
 		return err
 	}
+	indexed := z.indexed(out.values.want)
 	for i, r := range rows {
 		var err error
-		b := bufs[i].Bytes()
+		var b []byte
+		if !indexed {
+			b = bufs[i].Bytes()
+		}
 		switch {
+		case indexed:
+			err = z.decodeIndexed(r, out)
 		case z.strided():
 			err = z.decodeStrided(b, int(r.Len()), out)
 		case z.fixed != nil:
@@ -197,13 +206,71 @@ func (z *fullZip) decodeStrided(b []byte, n int, out *sink) error {
 		if err := out.addLevels(z.schema, nil, def, k); err != nil {
 			return err
 		}
-		if err := z.fixed.append(b[head:], stride, k, out.values); err != nil {
+		if out.values.want == wantValidity {
+			out.values.n += k
+		} else if err := z.fixed.append(b[head:], stride, k, out.values); err != nil {
 			return err
 		}
 		b, n = b[k*stride:], n-k
 		if n > 0 && stride == 0 {
 			return fault.Corruptf("rows without bytes")
 		}
+	}
+	return nil
+}
+
+// indexed reports whether the row offsets, or nothing at all, tell what is wanted.
+func (z *fullZip) indexed(w want) bool {
+	switch {
+	case w == wantAll || z.word.HasRep():
+		return false
+	case z.fixed != nil:
+		return w == wantValidity && !z.word.HasDef()
+	}
+	_, plain := z.text.(plainText)
+	return plain || w == wantValidity
+}
+
+// decodeIndexed appends lengths or NULLs of a range from the offsets of its rows: a row that is not
+// longer than its control word is NULL.
+func (z *fullZip) decodeIndexed(r encoding.Range, out *sink) error {
+	if z.fixed != nil {
+		out.values.n += int(r.Len())
+		return out.addLevels(z.schema, nil, nil, int(r.Len()))
+	}
+	head := uint64(z.word.Bytes)
+	at := z.offset(r.Start)
+	for row := r.Start; row < r.End; {
+		out.a.reset()
+		n := int(min(r.End-row, batchValues))
+		def := out.a.levels(n)
+		for i := range def {
+			end := z.offset(row + int64(i) + 1)
+			size := end - at
+			if end < at || end > uint64(z.data.Length) || size < head || size > head && size < head+uint64(z.lenBytes) {
+				return fault.Corruptf("row %d lies at %d..%d of %d bytes", row+int64(i), at, end, z.data.Length)
+			}
+			at = end
+			def[i] = 0
+			if size -= head; size == 0 {
+				if !z.word.HasDef() {
+					return fault.Corruptf("row %d has no length", row+int64(i))
+				}
+				def[i] = 1
+			} else if out.values.want == wantLengths {
+				out.values.data.n += int(size) - z.lenBytes
+			}
+			if err := out.values.endOne(); err != nil {
+				return err
+			}
+		}
+		if !z.word.HasDef() {
+			def = nil
+		}
+		if err := out.addLevels(z.schema, nil, def, n); err != nil {
+			return err
+		}
+		row += int64(n)
 	}
 	return nil
 }
@@ -316,7 +383,7 @@ func (z *fullZip) decodeText(b []byte, n int64, out *sink) error {
 			if size > uint64(len(b)) {
 				return fault.Corruptf("value of %d bytes in %d", size, len(b))
 			}
-			if err := z.text.append(b[:size], out.values); err != nil {
+			if err := z.text.append(b[:size], out.values, out.a); err != nil {
 				return err
 			}
 			b = b[size:]

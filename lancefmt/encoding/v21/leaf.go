@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"lanceflight/internal/fault"
@@ -170,7 +171,13 @@ type column struct {
 }
 
 // read decodes rows.
-func (l *leaf) read(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (col column, err error) {
+func (l *leaf) read(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (column, error) {
+	return l.readWhat(ctx, rows, wantAll, mem)
+}
+
+// readWhat decodes what is wanted of rows: as int64 lengths, or as a boolean array that has no NULLs.
+// Only leaves without parents give less than all.
+func (l *leaf) readWhat(ctx context.Context, rows []encoding.Range, w want, mem memory.Allocator) (col column, err error) {
 	parts, err := l.split(rows)
 	if err != nil {
 		return column{}, l.place(err, -1)
@@ -184,7 +191,7 @@ func (l *leaf) read(ctx context.Context, rows []encoding.Range, mem memory.Alloc
 		p := &parts[i]
 		p.before = len(ranges)
 		var hint int
-		if ranges, hint, err = p.page.plan(p.rows, ranges); err != nil {
+		if ranges, hint, err = p.page.plan(p.rows, w, ranges); err != nil {
 			return column{}, l.place(err, p.index)
 		}
 		p.bufs = len(ranges) - p.before
@@ -198,7 +205,7 @@ func (l *leaf) read(ctx context.Context, rows []encoding.Range, mem memory.Alloc
 		defer releaseAll(bufs)
 	}
 	expect := int(encoding.Count(rows))
-	if l.shape.dictionary == nil && len(parts) == 1 {
+	if w == wantAll && l.shape.dictionary == nil && len(parts) == 1 {
 		if data, ok := l.alias(&parts[0], bufs, expect); ok {
 			return column{data: data}, nil
 		}
@@ -209,7 +216,12 @@ func (l *leaf) read(ctx context.Context, rows []encoding.Range, mem memory.Alloc
 	if l.nested {
 		room = 0 // items, not rows: their number is known only when they are decoded
 	}
-	if out.values, err = newValues(l.shape, mem, room, dataBytes); err != nil {
+	if w == wantAll {
+		out.values, err = newValues(l.shape, mem, room, dataBytes)
+	} else {
+		out.values, err = newPartial(w, l.shape, mem, expect)
+	}
+	if err != nil {
 		return column{}, err
 	}
 	for i := range parts {
@@ -270,7 +282,16 @@ func (l *leaf) finish(out *sink, expect int) (column, error) {
 		}
 		col.levels = c
 	}
-	data, err := out.values.finish(validity, nulls)
+	var data arrow.ArrayData
+	var err error
+	switch out.values.want {
+	case wantLengths:
+		data, err = out.values.finishLengths(validity, nulls)
+	case wantValidity:
+		return l.finishValidity(n, validity, out.mem)
+	default:
+		data, err = out.values.finish(validity, nulls)
+	}
 	if err != nil {
 		return column{}, err
 	}
@@ -284,6 +305,26 @@ func (l *leaf) finish(out *sink, expect int) (column, error) {
 	}
 	col.data = data
 	return col, nil
+}
+
+// finishValidity turns a validity bitmap, nil if all is valid, into a boolean array.
+func (l *leaf) finishValidity(n int, validity *memory.Buffer, mem memory.Allocator) (column, error) {
+	if l.shape.kind == kindNull || validity == nil {
+		m, err := newBitmap(mem, n)
+		if err != nil {
+			return column{}, err
+		}
+		defer m.release()
+		if err := m.appendRun(l.shape.kind != kindNull, n); err != nil {
+			return column{}, err
+		}
+		if validity != nil {
+			validity.Release()
+		}
+		validity = m.b.finish()
+	}
+	defer validity.Release()
+	return column{data: array.NewData(arrow.FixedWidthTypes.Boolean, n, []*memory.Buffer{nil, validity}, nil, 0, 0)}, nil
 }
 
 // unravelValidity unravels the next layer, of n items; validity is nil if there are no NULLs.

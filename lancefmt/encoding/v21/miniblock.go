@@ -151,7 +151,10 @@ func (m *miniPage) visits(rows []encoding.Range) []visit {
 }
 
 // plan asks for the chunks, neighbours together.
-func (m *miniPage) plan(rows []encoding.Range, ranges []storage.Range) ([]storage.Range, int, error) {
+func (m *miniPage) plan(rows []encoding.Range, w want, ranges []storage.Range) ([]storage.Range, int, error) {
+	if w == wantValidity && m.def == nil {
+		return ranges, 0, nil
+	}
 	own := len(ranges)
 	total := int64(0)
 	for _, v := range m.visits(rows) {
@@ -177,6 +180,11 @@ func (m *miniPage) plan(rows []encoding.Range, ranges []storage.Range) ([]storag
 func (m *miniPage) decode(rows []encoding.Range, bufs []*memory.Buffer, out *sink) error {
 	if err := out.accept(m.schema); err != nil {
 		return err
+	}
+	if out.values.want == wantValidity && m.def == nil {
+		n := int(encoding.Count(rows))
+		out.values.n += n
+		return out.addLevels(m.schema, nil, nil, n)
 	}
 	d := miniDecoder{m: m, rows: rows, out: out}
 	var data []byte
@@ -232,6 +240,12 @@ func (d *miniDecoder) chunk(v visit, b []byte) error {
 		return err
 	}
 	if len(d.spans) == 0 {
+		return nil
+	}
+	if d.out.values.want == wantValidity {
+		for _, s := range d.spans {
+			d.out.values.n += s.to - s.from
+		}
 		return nil
 	}
 	return m.values.decode(&chunk{bufs: d.bufs, n: n, want: d.spans, a: d.out.a}, d.out.values)

@@ -84,10 +84,37 @@ func newNode(src encoding.Source, cols []encoding.Column, f encoding.Field, nest
 
 // Read implements encoding.ColumnReader.
 func (r *Reader) Read(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (arrow.Array, error) {
+	return r.read(ctx, rows, mem, r.root.read)
+}
+
+// ReadLengths implements encoding.PartialReader. Of uncompressed values of a full-zip page it reads
+// nothing but the offsets of rows, of blobs nothing but their descriptors.
+func (r *Reader) ReadLengths(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (arrow.Array, error) {
+	return r.readPart(ctx, rows, wantLengths, mem)
+}
+
+// ReadValidity implements encoding.PartialReader, for fields that are not nested. Pages that store no
+// definition levels are not read.
+func (r *Reader) ReadValidity(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (arrow.Array, error) {
+	return r.readPart(ctx, rows, wantValidity, mem)
+}
+
+func (r *Reader) readPart(ctx context.Context, rows []encoding.Range, w want, mem memory.Allocator) (arrow.Array, error) {
+	l, ok := r.root.(*leaf)
+	if !ok {
+		return nil, fault.New(fault.Unsupported, "lengths or validity alone of %s", r.typ)
+	}
+	return r.read(ctx, rows, mem, func(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (column, error) {
+		return l.readWhat(ctx, rows, w, mem)
+	})
+}
+
+func (r *Reader) read(ctx context.Context, rows []encoding.Range, mem memory.Allocator,
+	decode func(context.Context, []encoding.Range, memory.Allocator) (column, error)) (arrow.Array, error) {
 	if n := encoding.Count(rows); n > maxRows {
 		return nil, fault.New(fault.ResourceExhausted, "%d rows in one array, at most %d: read fewer rows at a time", n, maxRows)
 	}
-	col, err := r.root.read(ctx, rows, mem)
+	col, err := decode(ctx, rows, mem)
 	if err != nil {
 		return nil, fault.Place(err, r.src.Name(), -1, -1, -1)
 	}

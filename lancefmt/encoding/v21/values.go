@@ -20,6 +20,7 @@ import (
 //	kindNull      a count
 type values struct {
 	shape  *shape
+	want   want
 	mem    memory.Allocator
 	n      int
 	expect int // values to come in all, for exact sizes; 0 if unknown
@@ -33,24 +34,54 @@ type values struct {
 	fields []*values
 }
 
+// want is what of the values is asked for.
+type want uint8
+
+const (
+	wantAll      want = iota
+	wantLengths       // of kindVariable: the ends, with no bytes behind them
+	wantValidity      // their number
+)
+
 // newValues makes room for expect values (0: unknown) and dataBytes bytes of variable-width data.
-func newValues(s *shape, mem memory.Allocator, expect, dataBytes int) (v *values, err error) {
-	v = &values{shape: s, mem: mem, expect: expect}
-	defer func() {
-		if err != nil {
-			v.release()
-		}
-	}()
+func newValues(s *shape, mem memory.Allocator, expect, dataBytes int) (*values, error) {
+	v := &values{shape: s, mem: mem, expect: expect}
+	if err := v.init(expect, dataBytes); err != nil {
+		v.release()
+		return nil, err
+	}
+	return v, nil
+}
+
+// newPartial is newValues for less than all of the values.
+func newPartial(w want, s *shape, mem memory.Allocator, expect int) (*values, error) {
+	v := &values{shape: s, want: w, mem: mem, expect: expect}
+	if w == wantValidity {
+		return v, nil
+	}
+	if s.kind != kindVariable || s.dictionary != nil {
+		return nil, fault.New(fault.Unsupported, "octet length of %s", s.typ)
+	}
+	v.shape = &shape{kind: kindVariable, wide: true, perValue: 1, typ: s.typ}
+	if err := v.init(expect, 0); err != nil {
+		v.release()
+		return nil, err
+	}
+	return v, nil
+}
+
+func (v *values) init(expect, dataBytes int) (err error) {
+	s, mem := v.shape, v.mem
 	switch s.kind {
 	case kindFixed:
 		v.inner = make([]*bitmap, len(s.dims))
 		if s.itemBits == 1 {
 			v.bits, err = newBitmap(mem, expect*s.perValue)
-			return v, err
+			return err
 		}
 		v.items = newBytes(mem)
 		if expect > maxBufferBytes/max(1, s.valueBits()/8) {
-			return nil, v.items.reserve(maxBufferBytes+1, true)
+			return v.items.reserve(maxBufferBytes+1, true)
 		}
 		err = v.items.reserve(expect*s.valueBits()/8, true)
 	case kindVariable:
@@ -60,7 +91,7 @@ func newValues(s *shape, mem memory.Allocator, expect, dataBytes int) (v *values
 			v.limit = math.MaxInt64
 		}
 		if err = v.ends.reserve((expect+1)*v.endBytes(), true); err != nil {
-			return nil, err
+			return err
 		}
 		first, _ := v.ends.extend(v.endBytes())
 		clear(first)
@@ -69,12 +100,12 @@ func newValues(s *shape, mem memory.Allocator, expect, dataBytes int) (v *values
 		for _, f := range s.fields {
 			field, err := newValues(f, mem, expect, 0)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			v.fields = append(v.fields, field)
 		}
 	}
-	return v, err
+	return err
 }
 
 func (v *values) endBytes() int {
@@ -156,10 +187,19 @@ func (m *bitmap) truncateOnes(n int) {
 
 // appendBytes appends one value of kindVariable.
 func (v *values) appendBytes(p []byte) error {
-	if err := v.data.append(p); err != nil {
+	if err := v.appendData(p); err != nil {
 		return err
 	}
 	return v.end(1)
+}
+
+// appendData appends bytes of values of kindVariable, or counts them.
+func (v *values) appendData(p []byte) error {
+	if v.want == wantLengths {
+		v.data.n += len(p)
+		return nil
+	}
+	return v.data.append(p)
 }
 
 // end appends n ends at the current length of the data: the value before it, then empty ones.
@@ -185,6 +225,15 @@ func (v *values) end(n int) error {
 	return nil
 }
 
+// endOne counts one value, which ends where the data do.
+func (v *values) endOne() error {
+	if v.want == wantValidity {
+		v.n++
+		return nil
+	}
+	return v.end(1)
+}
+
 // appendView appends values from..to of a view.
 func (v *values) appendView(view variable.View, from, to int) error {
 	n := to - from
@@ -202,11 +251,15 @@ func (v *values) appendView(view variable.View, from, to int) error {
 		return err
 	}
 	v.n += n
-	return v.data.append(data)
+	return v.appendData(data)
 }
 
 // appendEmpty appends n values that stand for nothing: zeros, empty strings.
 func (v *values) appendEmpty(n int) error {
+	if v.want == wantValidity {
+		v.n += n
+		return nil
+	}
 	switch v.shape.kind {
 	case kindFixed:
 		if v.bits != nil {
@@ -313,6 +366,22 @@ func (v *values) finishLists(t arrow.DataType, depth, n int, validity *memory.Bu
 	child := v.finishLists(list.Elem(), depth+1, n*v.shape.dims[depth], below, belowNulls, items)
 	defer child.Release()
 	return array.NewData(t, n, []*memory.Buffer{validity}, []arrow.ArrayData{child}, nulls, 0)
+}
+
+// finishLengths builds an int64 array of the lengths.
+func (v *values) finishLengths(validity *memory.Buffer, nulls int) (arrow.ArrayData, error) {
+	ends := int64s(v.ends.buf.Buf()[:v.ends.n])
+	for i := range v.n {
+		ends[i] = ends[i+1] - ends[i]
+	}
+	v.ends.n = 8 * v.n
+	v.data.n = 0
+	buf := v.ends.finish()
+	defer buf.Release()
+	if validity != nil {
+		defer validity.Release()
+	}
+	return array.NewData(arrow.PrimitiveTypes.Int64, v.n, []*memory.Buffer{validity, buf}, nil, nulls, 0), nil
 }
 
 func (v *values) release() {
