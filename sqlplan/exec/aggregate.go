@@ -232,6 +232,8 @@ type aggState struct {
 	first []position
 	accs  []accumulator
 	held  int64
+	// places are the groups' rows in keys, made for the output.
+	places []kernel.Ref
 	// merged tells the accumulators that have taken over the other workers' already.
 	merged []bool
 
@@ -423,7 +425,7 @@ func (s *aggState) inOrder() []int32 {
 	for g, at := range s.first {
 		items[g] = kernel.Keyed{Key: uint64(at), Row: int32(g)}
 	}
-	kernel.SortKeyed(items, nil)
+	kernel.SortKeyed(items)
 	order := make([]int32, len(items))
 	for i, it := range items {
 		order[i] = it.Row
@@ -459,15 +461,16 @@ func (s *aggState) output(schema *arrow.Schema, groups []int32) (arrow.RecordBat
 
 // keyRefs finds the groups in the batches of keys.
 func (s *aggState) keyRefs(groups []int32) []kernel.Ref {
-	all := make([]kernel.Ref, 0, len(s.first))
-	for b, keys := range s.keys {
-		for r := range keys.NumRows() {
-			all = append(all, kernel.Ref{Batch: int32(b), Row: int32(r)})
+	if s.places == nil {
+		for b, keys := range s.keys {
+			for r := range keys.NumRows() {
+				s.places = append(s.places, kernel.Ref{Batch: int32(b), Row: int32(r)})
+			}
 		}
 	}
 	refs := make([]kernel.Ref, len(groups))
 	for i, g := range groups {
-		refs[i] = all[g]
+		refs[i] = s.places[g]
 	}
 	return refs
 }

@@ -105,6 +105,7 @@ func BenchmarkScans(b *testing.B) {
 		{"group_by_two", func() logical.Node {
 			return p.aggregate(p.scan("", "NSFW", "status"), []string{"NSFW", "status"}, count)
 		}},
+		{"group_by_caption", func() logical.Node { return p.aggregate(p.scan("", "caption"), []string{"caption"}, count) }},
 		{"count_distinct_captions", func() logical.Node {
 			return p.aggregate(p.scan("", "caption"), nil, p.call("count", int64Type, true, "caption"))
 		}},

@@ -365,7 +365,7 @@ func (v *vectorSearchOp) compare(ctx context.Context, rows []row) ([]vecindex.Hi
 	for i, r := range rows {
 		items[i] = kernel.Keyed{Key: r.addr, Row: int32(i)}
 	}
-	kernel.SortKeyed(items, nil)
+	kernel.SortKeyed(items)
 	width := max(1, bytesPerRow(v.node.Snap, []string{v.node.Column}))
 	size := max(1, min(int(compareBytes/width), (len(rows)+v.env.workers()-1)/v.env.workers()))
 	pieces := slices.Collect(slices.Chunk(items, size))

@@ -231,14 +231,15 @@ func (r *sortRun) addNulls(a arrow.Array) {
 
 // sort returns the rows of the run in order.
 func (r *sortRun) sort(ctx context.Context) ([]kernel.Ref, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
+	stop := func() bool { return ctx.Err() != nil }
 	var rows []int32
 	if r.words != nil {
-		rows = r.sortWords()
+		rows = r.sortWords(stop)
 	} else {
-		rows = r.encoded.SortRows()
+		rows, _ = r.encoded.SortRows(stop)
+	}
+	if stop() {
+		return nil, context.Cause(ctx)
 	}
 	refs := make([]kernel.Ref, len(rows))
 	batchOf := make([]int32, r.rows)
@@ -254,7 +255,7 @@ func (r *sortRun) sort(ctx context.Context) ([]kernel.Ref, error) {
 	return refs, nil
 }
 
-func (r *sortRun) sortWords() []int32 {
+func (r *sortRun) sortWords(stop func() bool) []int32 {
 	o := r.keys.orders[0]
 	items := make([]kernel.Keyed, 0, r.rows)
 	var nulls []int32
@@ -268,7 +269,7 @@ func (r *sortRun) sortWords() []int32 {
 		}
 		items = append(items, kernel.Keyed{Key: w, Row: int32(i)})
 	}
-	kernel.SortKeyed(items, nil)
+	kernel.SortKeyedUntil(items, stop)
 	rows := make([]int32, 0, r.rows)
 	if o.NullsFirst {
 		rows = append(rows, nulls...)

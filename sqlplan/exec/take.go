@@ -188,7 +188,7 @@ func (f *fetcher) rows(ctx context.Context, addrs []uint64, columns []string) (a
 	for i, a := range addrs {
 		items[i] = kernel.Keyed{Key: a, Row: int32(i)}
 	}
-	kernel.SortKeyed(items, nil)
+	kernel.SortKeyed(items)
 	refs := make([]kernel.Ref, len(addrs))
 	parts := splitByFragment(items, refs)
 	batches := make([]arrow.RecordBatch, len(parts))

@@ -67,6 +67,14 @@ func (k *Keys) Append(cols []arrow.Array, orders []Order, rows int) error {
 		}
 		put[c] = p
 	}
+	// Room for all rows at once, and at least twice the old: append alone grows large slices by a quarter.
+	var need int
+	for _, a := range cols {
+		need += int(ArrayBytes(a)) + 8*rows
+	}
+	if cap(k.Data)-len(k.Data) < need {
+		k.Data = append(make([]byte, 0, max(2*cap(k.Data), len(k.Data)+need)), k.Data...)
+	}
 	dst := k.Data
 	for r := range rows {
 		for _, p := range put {

@@ -147,7 +147,9 @@ func TestKeysOrderAsValuesDo(t *testing.T) {
 			want[i] = int32(i)
 		}
 		slices.SortStableFunc(want, func(a, b int32) int { return compare(int(a), int(b)) })
-		require.Equal(t, want, k.SortRows())
+		rows, ok := k.SortRows(nil)
+		require.True(t, ok)
+		require.Equal(t, want, rows)
 	})
 }
 
@@ -163,7 +165,9 @@ func TestKeysAppendInPieces(t *testing.T) {
 	require.Equal(t, whole.Data, pieces.Data)
 	require.Equal(t, whole.Offsets, pieces.Offsets)
 	require.Zero(t, (&Keys{}).Len())
-	require.Empty(t, (&Keys{}).SortRows())
+	rows, ok := (&Keys{}).SortRows(nil)
+	require.True(t, ok)
+	require.Empty(t, rows)
 }
 
 func TestWordsOrderAsValuesDo(t *testing.T) {
@@ -204,7 +208,24 @@ func TestSortKeyed(t *testing.T) {
 		}
 		want := slices.Clone(items)
 		slices.SortStableFunc(want, func(a, b Keyed) int { return cmp.Compare(a.Key, b.Key) })
-		SortKeyed(items, nil)
+		SortKeyed(items)
 		require.Equal(t, want, items)
 	})
+}
+
+func TestSortRowsGivesUp(t *testing.T) {
+	b := array.NewStringBuilder(memory.DefaultAllocator)
+	r := rand.New(rand.NewPCG(1, 1))
+	for range 100_000 {
+		b.Append("the same beginning " + string(rune('a'+r.IntN(26))) + string(rune('a'+r.IntN(26))))
+	}
+	var k Keys
+	require.NoError(t, k.Encode([]arrow.Array{b.NewArray()}, nil, 100_000))
+	for after := range 10 { // after so many questions
+		asked := 0
+		_, ok := k.SortRows(func() bool { asked++; return asked > after })
+		require.False(t, ok)
+	}
+	_, ok := k.SortRows(func() bool { return false })
+	require.True(t, ok)
 }

@@ -13,8 +13,12 @@ type Keyed struct {
 }
 
 // SortKeyed sorts by key, stably: least significant byte first, one counting pass per byte that
-// differs somewhere. scratch is used if it is long enough. The result is in items.
-func SortKeyed(items, scratch []Keyed) {
+// differs somewhere. The result is in items.
+func SortKeyed(items []Keyed) { SortKeyedUntil(items, nil) }
+
+// SortKeyedUntil is SortKeyed with a function that is asked now and then whether to give up, leaving
+// items in any order; nil never does.
+func SortKeyedUntil(items []Keyed, stop func() bool) {
 	n := len(items)
 	if n < 64 {
 		slices.SortStableFunc(items, func(a, b Keyed) int {
@@ -34,11 +38,11 @@ func SortKeyed(items, scratch []Keyed) {
 			counts[b][byte(it.Key>>(8*b))]++
 		}
 	}
-	if len(scratch) < n {
-		scratch = make([]Keyed, n)
-	}
-	src, dst := items, scratch[:n]
+	src, dst := items, make([]Keyed, n)
 	for b := range 8 {
+		if stop != nil && stop() {
+			return
+		}
 		c := &counts[b]
 		if c[byte(src[0].Key>>(8*b))] == int32(n) {
 			continue // all the same
@@ -60,33 +64,42 @@ func SortKeyed(items, scratch []Keyed) {
 }
 
 // SortRows returns the row numbers of k in key order, stably: a radix sort of the first eight bytes,
-// then comparisons within what is equal there.
-func (k *Keys) SortRows() []int32 {
+// then comparisons within what is equal there. stop is asked now and then whether to give up, in which case ok is
+// false; nil never does.
+func (k *Keys) SortRows(stop func() bool) (rows []int32, ok bool) {
 	items := make([]Keyed, k.Len())
 	for i := range items {
 		items[i] = Keyed{Prefix(k.Row(i)), int32(i)}
 	}
-	SortKeyed(items, nil)
-	rows := make([]int32, len(items))
+	SortKeyedUntil(items, stop)
+	rows = make([]int32, len(items))
 	for i, it := range items {
 		rows[i] = it.Row
 	}
-	for i := 0; i < len(items); {
+	calls, stopped := 0, false
+	compare := func(a, b int32) int {
+		if calls++; calls&0xffff == 0 && !stopped && stop != nil {
+			stopped = stop()
+		}
+		if stopped {
+			return 0 // the sort then ends quickly
+		}
+		if c := bytes.Compare(k.Row(int(a)), k.Row(int(b))); c != 0 {
+			return c
+		}
+		return int(a - b)
+	}
+	for i := 0; i < len(items) && !stopped; {
 		j := i + 1
 		for j < len(items) && items[j].Key == items[i].Key {
 			j++
 		}
 		if j-i > 1 {
-			slices.SortFunc(rows[i:j], func(a, b int32) int {
-				if c := bytes.Compare(k.Row(int(a)), k.Row(int(b))); c != 0 {
-					return c
-				}
-				return int(a - b)
-			})
+			slices.SortFunc(rows[i:j], compare)
 		}
 		i = j
 	}
-	return rows
+	return rows, !stopped && (stop == nil || !stop())
 }
 
 // Prefix is the first eight bytes of a key as a word, zeros behind a shorter one.
