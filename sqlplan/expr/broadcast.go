@@ -3,6 +3,7 @@ package expr
 import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/bitutil"
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 	"github.com/apache/arrow-go/v18/arrow/float16"
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -121,12 +122,7 @@ func noNulls(a arrow.Array, start, end int) bool {
 	if a.NullN() == 0 {
 		return true
 	}
-	for i := start; i < end; i++ {
-		if a.IsNull(i) {
-			return false
-		}
-	}
-	return true
+	return bitutil.CountSetBits(a.NullBitmapBytes(), a.Data().Offset()+start, end-start) == end-start
 }
 
 func itemsAt(values arrow.Array, start, end int) (any, error) {

@@ -275,6 +275,32 @@ func boolFloat(b bool) float64 {
 	return 0
 }
 
+func (n *compareNode) words(f *frame, want bool) (func(k int) uint64, bool, error) {
+	b, usable, err := n.bind(f)
+	if err != nil || !usable {
+		return nil, false, err
+	}
+	a, err := n.col.column(f)
+	if err != nil {
+		return nil, false, err
+	}
+	if !want {
+		b.op, b.outcome = negated[b.op], !b.outcome
+	}
+	valid, rows := validity(vec{arr: a}), f.in.Rows
+	if b.fixed {
+		if !b.outcome {
+			return func(int) uint64 { return 0 }, true, nil
+		}
+		return valid.word, true, nil
+	}
+	chunk := chunkOf(a, b)
+	if valid.bytes == nil {
+		return func(k int) uint64 { return chunk(64*k, min(64, rows-64*k)) }, true, nil
+	}
+	return func(k int) uint64 { return chunk(64*k, min(64, rows-64*k)) & valid.word(k) }, true, nil
+}
+
 // filter finds the rows of a column in place, without an array of booleans.
 func (n *compareNode) filter(f *frame, r rows, want bool, out []int32) ([]int32, error) {
 	b, usable, err := n.bind(f)
@@ -298,14 +324,6 @@ func (n *compareNode) filter(f *frame, r rows, want bool, out []int32) ([]int32,
 			return out, nil
 		}
 		out = appendRows(r, out)
-	} else if r.all {
-		chunk := chunkOf(a, b)
-		out, dst := grow(out, r.n)
-		k := 0
-		for w := 0; 64*w < r.n; w++ {
-			k = emit(chunk(64*w, min(64, r.n-64*w))&valid.word(w), int32(64*w), dst, k)
-		}
-		return out[:start+k], nil
 	} else {
 		out = pickRows(a, b, r.sel, out)
 	}

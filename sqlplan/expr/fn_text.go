@@ -70,7 +70,7 @@ func init() {
 				if at < 0 {
 					return 0, true, nil
 				}
-				return int64(utf8.RuneCount(s[:at])) + 1, true, nil
+				return int64(runeCount(s[:at])) + 1, true, nil
 			})}
 	}
 	text := func(name string, args []argClass, required int, fn func(a *rowArgs, i int, w *textWriter) (bool, error), aliases ...string) *function {
@@ -87,12 +87,12 @@ func init() {
 			}
 			return NewCall("char_length", a)
 		}},
-		count("char_length", textArg, func(a *rowArgs, i int) int64 { return int64(utf8.RuneCount(a.bytes(0, i))) }, "character_length"),
+		count("char_length", textArg, func(a *rowArgs, i int) int64 { return int64(runeCount(a.bytes(0, i))) }, "character_length"),
 		count("octet_length", stringArg, func(a *rowArgs, i int) int64 { return int64(a.texts[0].length(i)) }, "strlen"),
 		count("bit_length", stringArg, func(a *rowArgs, i int) int64 { return 8 * int64(a.texts[0].length(i)) }),
 		count("ascii", textArg, func(a *rowArgs, i int) int64 { return int64(firstRune(a.bytes(0, i))) }, "unicode", "ord"),
-		one("lower", func(dst, s []byte) []byte { return appendCase(dst, s, unicode.ToLower) }, "lcase"),
-		one("upper", func(dst, s []byte) []byte { return appendCase(dst, s, unicode.ToUpper) }, "ucase"),
+		one("lower", appendLower, "lcase"),
+		one("upper", appendUpper, "ucase"),
 		one("initcap", appendInitcap),
 		one("reverse", appendReverse),
 		trim("trim", true, true, "btrim"), trim("ltrim", true, false), trim("rtrim", false, true),
@@ -226,18 +226,20 @@ func firstRune(s []byte) rune {
 	return r
 }
 
-func appendCase(dst, s []byte, to func(rune) rune) []byte {
+// appendUpper appends s in upper case, one to one.
+func appendUpper(dst, s []byte) []byte {
+	if ascii(s) {
+		n := len(dst)
+		dst = append(dst, s...)
+		flipCase(dst[n:], 'a')
+		return dst
+	}
 	for i := 0; i < len(s); {
-		if c := s[i]; c < utf8.RuneSelf {
-			dst = append(dst, byte(to(rune(c))))
-			i++
-			continue
-		}
 		r, n := utf8.DecodeRune(s[i:])
 		if r == utf8.RuneError && n == 1 {
 			dst = append(dst, s[i])
 		} else {
-			dst = utf8.AppendRune(dst, to(r))
+			dst = utf8.AppendRune(dst, unicode.ToUpper(r))
 		}
 		i += n
 	}
@@ -353,7 +355,7 @@ func substring(a *rowArgs, i int, w *textWriter) (bool, error) {
 func left(a *rowArgs, i int, w *textWriter) (bool, error) {
 	s, n := a.bytes(0, i), a.int(1, i)
 	if n < 0 {
-		n += int64(utf8.RuneCount(s))
+		n += int64(runeCount(s))
 	}
 	w.write(s[:skipRunes(s, n)])
 	return true, nil
@@ -364,7 +366,7 @@ func right(a *rowArgs, i int, w *textWriter) (bool, error) {
 	s, n := a.bytes(0, i), a.int(1, i)
 	skip := -n
 	if n >= 0 {
-		skip = int64(utf8.RuneCount(s)) - n
+		skip = int64(runeCount(s)) - n
 	}
 	w.write(s[skipRunes(s, skip):])
 	return true, nil
@@ -379,7 +381,7 @@ func pad(a *rowArgs, i int, w *textWriter, front bool) (bool, error) {
 	if n > maxText {
 		return false, tooLong("lpad")
 	}
-	missing := n - int64(utf8.RuneCount(s))
+	missing := n - int64(runeCount(s))
 	if missing <= 0 || len(fill) == 0 {
 		w.write(s[:skipRunes(s, n)])
 		return true, nil
@@ -387,7 +389,7 @@ func pad(a *rowArgs, i int, w *textWriter, front bool) (bool, error) {
 	if !front {
 		w.write(s)
 	}
-	per := int64(utf8.RuneCount(fill))
+	per := int64(runeCount(fill))
 	for ; missing >= per; missing -= per {
 		w.write(fill)
 	}
@@ -517,7 +519,7 @@ func translate(a *rowArgs, i int, w *textWriter) (bool, error) {
 // overlay replaces the characters from a position on, as many as the new text has unless told.
 func overlay(a *rowArgs, i int, w *textWriter) (bool, error) {
 	s, by, from := a.bytes(0, i), a.bytes(1, i), a.int(2, i)
-	n := int64(utf8.RuneCount(by))
+	n := int64(runeCount(by))
 	if a.has(3) {
 		n = a.int(3, i)
 	}

@@ -301,7 +301,7 @@ func differentDims(a, b int) error {
 func (vf vectorFunc) against(c *call, one, many vectorRows, out []float32) (done bool, err error) {
 	fixedList, ok := many.list.(*array.FixedSizeList)
 	start, end, valid := one.span(0)
-	if !ok || many.nulls || !valid || end == start {
+	if !ok || !valid || end == start {
 		return false, nil
 	}
 	dim := int(fixedList.DataType().(*arrow.FixedSizeListType).Len())
@@ -337,6 +337,13 @@ func (vf vectorFunc) against(c *call, one, many vectorRows, out []float32) (done
 	}
 	for i, d := range out {
 		out[i] = vf.finish(d)
+	}
+	if many.nulls {
+		for i := range out {
+			if _, _, ok := many.span(i); !ok && !c.null(i) {
+				c.setNull(i)
+			}
+		}
 	}
 	return true, nil
 }

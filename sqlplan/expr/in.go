@@ -145,25 +145,39 @@ func (n *inNode) filter(f *frame, r rows, want bool, out []int32) ([]int32, erro
 		return out, nil
 	}
 	chunk, valid := set.chunk(vec{arr: a}), validity(vec{arr: a})
-	if !r.all {
-		for _, row := range r.sel {
-			if (chunk(int(row), 1) != 0) == found && valid.word(int(row)>>6)>>(row&63)&1 != 0 {
-				out = append(out, row)
-			}
+	for i := range r.n {
+		row := r.at(i)
+		if (chunk(int(row), 1) != 0) == found && valid.word(int(row)>>6)>>(row&63)&1 != 0 {
+			out = append(out, row)
 		}
-		return out, nil
 	}
-	start := len(out)
-	out, dst := grow(out, r.n)
-	k := 0
-	for w := 0; 64*w < r.n; w++ {
-		hits := chunk(64*w, min(64, r.n-64*w))
+	return out, nil
+}
+
+func (n *inNode) words(f *frame, want bool) (func(k int) uint64, bool, error) {
+	if n.col == nil {
+		return nil, false, nil
+	}
+	set, err := n.prepared(f)
+	if err != nil {
+		return nil, false, err
+	}
+	a, err := n.col.column(f)
+	if err != nil {
+		return nil, false, err
+	}
+	found := want != n.negated
+	if !found && set.null {
+		return func(int) uint64 { return 0 }, true, nil
+	}
+	chunk, valid, rows := set.chunk(vec{arr: a}), validity(vec{arr: a}), f.in.Rows
+	return func(k int) uint64 {
+		hits := chunk(64*k, min(64, rows-64*k))
 		if !found {
 			hits = ^hits
 		}
-		k = emit(hits&valid.word(w), int32(64*w), dst, k)
-	}
-	return out[:start+k], nil
+		return hits & valid.word(k)
+	}, true, nil
 }
 
 // valueSet is a set of constants of one type. Numbers of any width are kept as 64 bits.

@@ -2,8 +2,11 @@ package expr
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -15,17 +18,24 @@ import (
 // matcher tests one string.
 type matcher func(s []byte) bool
 
+// pattern is a compiled pattern. word is not nil if a string matches exactly where it contains word:
+// then a whole column can be searched at once.
+type pattern struct {
+	match matcher
+	word  []byte
+}
+
 // likeNode is [NOT] LIKE, ILIKE, SIMILAR TO, and the regular expression operators.
 type likeNode struct {
 	x       node
 	pattern []node // pattern, and the escape if there is one
-	compile func(pattern string, escape *string) (matcher, error)
-	match   matcher // for a constant pattern
+	compile func(pattern string, escape *string) (pattern, error)
+	fixed   pattern // of a constant pattern; match nil: it is not constant
 	negated bool
 }
 
 func (c *compiler) like(e *Like) (node, error) {
-	compile := map[string]func(string, *string) (matcher, error){
+	compile := map[string]func(string, *string) (pattern, error){
 		"LIKE": likePattern, "ILIKE": ilikePattern, "SIMILAR": similarPattern,
 	}[e.Kind]
 	return c.pattern(e.Children(), e.Negated, compile)
@@ -35,16 +45,16 @@ func (c *compiler) regexMatch(e *RegexMatch) (node, error) {
 	op := e.Op
 	negated := strings.HasPrefix(op, "!")
 	insensitive := strings.HasSuffix(op, "*")
-	return c.pattern(e.Children(), negated, func(p string, _ *string) (matcher, error) {
+	return c.pattern(e.Children(), negated, func(p string, _ *string) (pattern, error) {
 		re, err := compileRegexp(p, insensitive)
 		if err != nil {
-			return nil, err
+			return pattern{}, err
 		}
 		return regexpMatcher(re), nil
 	})
 }
 
-func (c *compiler) pattern(xs []Expr, negated bool, compile func(string, *string) (matcher, error)) (node, error) {
+func (c *compiler) pattern(xs []Expr, negated bool, compile func(string, *string) (pattern, error)) (node, error) {
 	args, err := c.compileAll(xs)
 	if err != nil {
 		return nil, err
@@ -59,7 +69,7 @@ func (c *compiler) pattern(xs []Expr, negated bool, compile func(string, *string
 		s := k.lit.Value.(string)
 		consts = append(consts, &s)
 	}
-	n.match, err = compile(*consts[0], append(consts, nil)[1])
+	n.fixed, err = compile(*consts[0], append(consts, nil)[1])
 	return n, err
 }
 
@@ -67,9 +77,9 @@ func (n *likeNode) typ() arrow.DataType { return tBool }
 
 // matcherFor returns the matcher if the pattern is the same for all rows. ok false: it differs by row,
 // or is NULL (match nil, null true).
-func (n *likeNode) matcherFor(f *frame) (match matcher, null, ok bool, err error) {
-	if n.match != nil {
-		return n.match, false, true, nil
+func (n *likeNode) matcherFor(f *frame) (out pattern, null, ok bool, err error) {
+	if n.fixed.match != nil {
+		return n.fixed, false, true, nil
 	}
 	vals := make([]*string, 2)
 	for i, p := range n.pattern {
@@ -79,23 +89,23 @@ func (n *likeNode) matcherFor(f *frame) (match matcher, null, ok bool, err error
 			l = p.lit
 		case *paramNode:
 			if l, err = p.literal(f); err != nil {
-				return nil, false, false, err
+				return out, false, false, err
 			}
 		default:
-			return nil, false, false, nil
+			return out, false, false, nil
 		}
 		s, isText := l.Value.(string)
 		if !isText {
-			return nil, true, true, nil
+			return out, true, true, nil
 		}
 		vals[i] = &s
 	}
-	match, err = n.compile(*vals[0], vals[1])
-	return match, false, true, err
+	out, err = n.compile(*vals[0], vals[1])
+	return out, false, true, err
 }
 
 func (n *likeNode) eval(f *frame, r rows) (vec, error) {
-	match, null, ok, err := n.matcherFor(f)
+	p, null, ok, err := n.matcherFor(f)
 	if err != nil {
 		return vec{}, err
 	}
@@ -108,7 +118,7 @@ func (n *likeNode) eval(f *frame, r rows) (vec, error) {
 		args = append(args, n.pattern...)
 	}
 	k := kernelNode{args: args, t: tBool, lazy: true, run: func(c *call) (arrow.Array, error) {
-		return n.matchRows(c, match)
+		return n.matchRows(c, p.match)
 	}}
 	return k.eval(f, r)
 }
@@ -139,11 +149,12 @@ func (n *likeNode) matchRows(c *call, match matcher) (arrow.Array, error) {
 					s := string(escape.at(i))
 					esc = &s
 				}
-				var err error
-				if m, err = n.compile(last, esc); err != nil {
+				p, err := n.compile(last, esc)
+				if err != nil {
 					buf.Release()
 					return nil, err
 				}
+				m = p.match
 			}
 		}
 		if m(x.at(i)) != n.negated {
@@ -159,7 +170,26 @@ func (n *likeNode) filter(f *frame, r rows, want bool, out []int32) ([]int32, er
 	if !ok {
 		return filterEval(n, f, r, want, out)
 	}
-	match, null, ok, err := n.matcherFor(f)
+	if len(r.sel) > f.in.Rows/8 {
+		// Rows that stand close together are searched as one piece.
+		fn, ok, err := n.words(f, want)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			last, hits := int32(-1), uint64(0)
+			for _, row := range r.sel {
+				if k := row >> 6; k != last {
+					last, hits = k, fn(int(k))
+				}
+				if hits>>(row&63)&1 != 0 {
+					out = append(out, row)
+				}
+			}
+			return out, nil
+		}
+	}
+	p, null, ok, err := n.matcherFor(f)
 	if err != nil || null {
 		return out, err
 	}
@@ -179,11 +209,65 @@ func (n *likeNode) filter(f *frame, r rows, want bool, out []int32) ([]int32, er
 				continue
 			}
 		}
-		if match(x.at(int(row))) == want {
+		if p.match(x.at(int(row))) == want {
 			out = append(out, row)
 		}
 	}
 	return out, nil
+}
+
+// words searches the bytes of a whole utf8 column for a word at once, so that the cost of a match is
+// paid per hit and not per row. Hits that span rows do not count.
+func (n *likeNode) words(f *frame, want bool) (func(k int) uint64, bool, error) {
+	col, ok := n.x.(*colNode)
+	if !ok {
+		return nil, false, nil
+	}
+	p, null, ok, err := n.matcherFor(f)
+	if err != nil || null || !ok || len(p.word) == 0 {
+		return nil, false, err
+	}
+	a, err := col.column(f)
+	if err != nil {
+		return nil, false, err
+	}
+	x, valid, rows := textsOf(vec{arr: a}), validity(vec{arr: a}), f.in.Rows
+	if x.off32 == nil {
+		return nil, false, nil
+	}
+	found := want != n.negated
+	// next is where the search goes on; hits before it are done.
+	next, row := int(x.off32[0]), 0
+	return func(k int) uint64 {
+		end := min(64*k+64, rows)
+		if row < 64*k { // a conjunction skipped some words
+			row = 64 * k
+			next = max(next, int(x.off32[row]))
+		}
+		var hits uint64
+		limit := int(x.off32[end])
+		for next < limit {
+			i := bytes.Index(x.data[next:limit], p.word)
+			if i < 0 {
+				break
+			}
+			at := next + i
+			for int(x.off32[row+1]) <= at {
+				row++
+			}
+			if at+len(p.word) <= int(x.off32[row+1]) {
+				hits |= 1 << (row - 64*k)
+				next = int(x.off32[row+1])
+			} else {
+				next = at + 1
+			}
+		}
+		next = max(next, limit)
+		if !found {
+			hits = ^hits
+		}
+		return hits & valid.word(k)
+	}, true, nil
 }
 
 // likePiece is what a LIKE pattern consists of between its % signs: a run of characters, of which
@@ -193,14 +277,15 @@ type likePiece struct {
 	any  bool // contains _; chars is then used
 	// chars of a piece with _: -1 for any character.
 	chars []rune
+	head  []byte // the bytes of the characters before the first -1
 }
 
 // likePattern compiles a LIKE pattern: % is any sequence, _ any one character, a backslash (or the
 // given escape) takes the next one literally; an empty escape switches that off.
-func likePattern(pattern string, escape *string) (matcher, error) {
-	pieces, err := splitLike(pattern, escape, false)
+func likePattern(s string, escape *string) (pattern, error) {
+	pieces, err := splitLike(s, escape, false)
 	if err != nil {
-		return nil, err
+		return pattern{}, err
 	}
 	return likeMatcher(pieces), nil
 }
@@ -230,6 +315,9 @@ func splitLike(pattern string, escape *string, fold bool) ([]likePiece, error) {
 			p.any = true
 			return
 		}
+		if !p.any {
+			p.head = append(p.head, raw...)
+		}
 		p.text = append(p.text, raw...)
 	}
 	for i := 0; i < len(pattern); {
@@ -256,7 +344,7 @@ func splitLike(pattern string, escape *string, fold bool) ([]likePiece, error) {
 }
 
 // likeMatcher chooses the cheapest test: most patterns are a word between % signs.
-func likeMatcher(pieces []likePiece) matcher {
+func likeMatcher(pieces []likePiece) pattern {
 	simple := true
 	var inner [][]byte
 	for i, p := range pieces {
@@ -268,20 +356,19 @@ func likeMatcher(pieces []likePiece) matcher {
 	first, last := pieces[0].text, pieces[len(pieces)-1].text
 	switch {
 	case !simple:
-		return generalLike(pieces)
+		return pattern{match: generalLike(pieces)}
 	case len(pieces) == 1:
-		return func(s []byte) bool { return string(s) == string(first) }
+		return pattern{match: func(s []byte) bool { return string(s) == string(first) }}
 	case len(inner) == 0 && len(first) == 0 && len(last) == 0:
-		return func([]byte) bool { return true }
+		return pattern{match: func([]byte) bool { return true }}
 	case len(inner) == 0 && len(last) == 0:
-		return func(s []byte) bool { return bytes.HasPrefix(s, first) }
+		return pattern{match: func(s []byte) bool { return bytes.HasPrefix(s, first) }}
 	case len(inner) == 0 && len(first) == 0:
-		return func(s []byte) bool { return bytes.HasSuffix(s, last) }
+		return pattern{match: func(s []byte) bool { return bytes.HasSuffix(s, last) }}
 	case len(inner) == 1 && len(first) == 0 && len(last) == 0:
-		word := inner[0]
-		return func(s []byte) bool { return bytes.Contains(s, word) }
+		return containsWord(inner[0])
 	}
-	return func(s []byte) bool {
+	return pattern{match: func(s []byte) bool {
 		if len(s) < len(first)+len(last) || !bytes.HasPrefix(s, first) || !bytes.HasSuffix(s, last) {
 			return false
 		}
@@ -294,7 +381,11 @@ func likeMatcher(pieces []likePiece) matcher {
 			s = s[i+len(word):]
 		}
 		return true
-	}
+	}}
+}
+
+func containsWord(word []byte) pattern {
+	return pattern{match: func(s []byte) bool { return bytes.Contains(s, word) }, word: word}
 }
 
 // generalLike matches pieces with _ in them: the first piece at the start, the last at the end, those
@@ -311,6 +402,12 @@ func generalLike(pieces []likePiece) matcher {
 		s = s[n:]
 		for _, p := range pieces[1 : len(pieces)-1] {
 			for {
+				// The characters before the first _ say where to look at all.
+				i := bytes.Index(s, p.head)
+				if i < 0 {
+					return false
+				}
+				s = s[i:]
 				if n, ok := matchPiece(p.chars, s); ok {
 					s = s[n:]
 					break
@@ -368,20 +465,80 @@ func foldRune(r rune) rune {
 }
 
 // ilikePattern is likePattern without regard to case: both sides are lowered character by character.
-func ilikePattern(pattern string, escape *string) (matcher, error) {
-	pieces, err := splitLike(pattern, escape, true)
+func ilikePattern(s string, escape *string) (pattern, error) {
+	pieces, err := splitLike(s, escape, true)
 	if err != nil {
-		return nil, err
+		return pattern{}, err
 	}
-	match := likeMatcher(pieces)
-	return func(s []byte) bool {
-		var buf [512]byte
-		return match(appendLower(buf[:0], s))
-	}, nil
+	match := likeMatcher(pieces).match
+	buffers := sync.Pool{New: func() any { return new([]byte) }}
+	return pattern{match: func(s []byte) bool {
+		buf := buffers.Get().(*[]byte)
+		*buf = appendLower((*buf)[:0], s)
+		ok := match(*buf)
+		buffers.Put(buf)
+		return ok
+	}}, nil
+}
+
+// ascii says whether all bytes are below 128.
+func ascii(s []byte) bool {
+	for len(s) >= 8 {
+		if binary.LittleEndian.Uint64(s)&0x8080808080808080 != 0 {
+			return false
+		}
+		s = s[8:]
+	}
+	var any byte
+	for _, b := range s {
+		any |= b
+	}
+	return any < utf8.RuneSelf
+}
+
+// flipCase changes the case of the ASCII letters from first on, 'a' or 'A', in ASCII text.
+//
+// Eight bytes at a time: all are below 128, so adding 128-x sets the top bit of those from x on and
+// carries nowhere; the top bits of the letters, moved to bit 5, are what upper and lower case differ by.
+func flipCase(s []byte, first byte) {
+	const ones = 0x0101010101010101
+	from, to := uint64(128-first)*ones, uint64(128-(first+26))*ones
+	for len(s) >= 8 {
+		w := binary.LittleEndian.Uint64(s)
+		letters := (w + from) & ^(w + to) & (0x80 * ones)
+		binary.LittleEndian.PutUint64(s, w^letters>>2)
+		s = s[8:]
+	}
+	for i, c := range s {
+		if c-first < 26 {
+			s[i] = c ^ 0x20
+		}
+	}
+}
+
+// runeCount is the number of characters of valid UTF-8: of the bytes that do not continue one.
+func runeCount(s []byte) int {
+	n := len(s)
+	for len(s) >= 8 {
+		w := binary.LittleEndian.Uint64(s)
+		// Bit 7 set and bit 6 clear marks a continuation.
+		n -= bits.OnesCount64(w & ^(w << 1) & 0x8080808080808080)
+		s = s[8:]
+	}
+	for _, b := range s {
+		n -= int(b2u(b&0xc0 == 0x80))
+	}
+	return n
 }
 
 // appendLower appends s in lower case, one to one.
 func appendLower(dst, s []byte) []byte {
+	if ascii(s) {
+		n := len(dst)
+		dst = append(dst, s...)
+		flipCase(dst[n:], 'A')
+		return dst
+	}
 	for i := 0; i < len(s); {
 		c := s[i]
 		if c < utf8.RuneSelf {
@@ -405,12 +562,12 @@ func appendLower(dst, s []byte) []byte {
 
 // similarPattern compiles SIMILAR TO: SQL's regular expression, which has to match as a whole, with %
 // and _ as in LIKE, | * + ? {} () [] as in POSIX, and no meaning for . ^ $.
-func similarPattern(pattern string, escape *string) (matcher, error) {
+func similarPattern(s string, escape *string) (pattern, error) {
 	esc := rune('\\')
 	if escape != nil {
 		r, n := utf8.DecodeRuneInString(*escape)
 		if n != len(*escape) {
-			return nil, fault.New(fault.InvalidArgument, "the ESCAPE of SIMILAR TO must be one character or empty, not '%s'", *escape)
+			return pattern{}, fault.New(fault.InvalidArgument, "the ESCAPE of SIMILAR TO must be one character or empty, not '%s'", *escape)
 		}
 		esc = r
 		if n == 0 {
@@ -420,7 +577,7 @@ func similarPattern(pattern string, escape *string) (matcher, error) {
 	var b strings.Builder
 	b.WriteString(`(?s)\A(?:`)
 	inSet, quoted := false, false
-	for _, r := range pattern {
+	for _, r := range s {
 		switch {
 		case quoted:
 			b.WriteString(regexp.QuoteMeta(string(r)))
@@ -447,12 +604,12 @@ func similarPattern(pattern string, escape *string) (matcher, error) {
 		}
 	}
 	if quoted {
-		return nil, fault.New(fault.InvalidArgument, "the SIMILAR TO pattern '%s' ends with its escape character", pattern)
+		return pattern{}, fault.New(fault.InvalidArgument, "the SIMILAR TO pattern '%s' ends with its escape character", s)
 	}
 	b.WriteString(`)\z`)
 	re, err := compileRegexp(b.String(), false)
 	if err != nil {
-		return nil, fault.New(fault.InvalidArgument, "'%s' is not a SIMILAR TO pattern", pattern)
+		return pattern{}, fault.New(fault.InvalidArgument, "'%s' is not a SIMILAR TO pattern", s)
 	}
 	return regexpMatcher(re), nil
 }
@@ -479,10 +636,9 @@ func regexpProblem(err error) string {
 }
 
 // regexpMatcher tests for a literal part first where the expression begins with one that is all of it.
-func regexpMatcher(re *regexp.Regexp) matcher {
+func regexpMatcher(re *regexp.Regexp) pattern {
 	if prefix, complete := re.LiteralPrefix(); complete && prefix != "" {
-		word := []byte(prefix)
-		return func(s []byte) bool { return bytes.Contains(s, word) }
+		return containsWord([]byte(prefix))
 	}
-	return re.Match
+	return pattern{match: re.Match}
 }

@@ -189,16 +189,75 @@ func (n *logicNode) filter(f *frame, r rows, want bool, out []int32) ([]int32, e
 	if n.and == want {
 		return n.every(f, r, want, out)
 	}
-	wordy := !slices.Contains(n.wordy, false)
-	if wordy && r.all {
-		return filterEval(n, f, r, want, out)
-	}
 	return n.any(f, r, want, out)
 }
 
+// words joins the words of all operands; they must all have some.
+func (n *logicNode) words(f *frame, want bool) (func(k int) uint64, bool, error) {
+	fns := make([]func(int) uint64, len(n.args))
+	for i, arg := range n.args {
+		if _, scan := arg.(*likeNode); scan && n.and == want {
+			return nil, false, nil // strings are searched after the other conditions; see every
+		}
+		fn, ok, err := wordsOf(arg, f, want)
+		if err != nil || !ok {
+			return nil, false, err
+		}
+		fns[i] = fn
+	}
+	return join(fns, n.and == want), true, nil
+}
+
+// join is the conjunction or the disjunction of words.
+func join(fns []func(int) uint64, and bool) func(k int) uint64 {
+	if len(fns) == 1 {
+		return fns[0]
+	}
+	if and {
+		return func(k int) uint64 {
+			w := fns[0](k)
+			for _, fn := range fns[1:] {
+				if w == 0 {
+					break
+				}
+				w &= fn(k)
+			}
+			return w
+		}
+	}
+	return func(k int) uint64 {
+		var w uint64
+		for _, fn := range fns {
+			w |= fn(k)
+		}
+		return w
+	}
+}
+
 func (n *logicNode) every(f *frame, r rows, want bool, out []int32) ([]int32, error) {
-	start := len(out)
-	for _, arg := range n.args {
+	start, args := len(out), n.args
+	if r.all {
+		// The operands that answer in words go first and together; they are the cheap ones.
+		var fns []func(int) uint64
+		for len(args) > 0 {
+			if _, scan := args[0].(*likeNode); scan && len(fns) > 0 {
+				break
+			}
+			fn, ok, err := wordsOf(args[0], f, want)
+			if err != nil {
+				return nil, err
+			}
+			if !ok {
+				break
+			}
+			fns, args = append(fns, fn), args[1:]
+		}
+		if len(fns) > 0 {
+			out = collectWords(f, join(fns, true), out)
+			r = someRows(out[start:])
+		}
+	}
+	for _, arg := range args {
 		var err error
 		if out, err = filter(arg, f, r, want, out[:start]); err != nil {
 			return nil, err
@@ -261,6 +320,10 @@ func (n *notNode) filter(f *frame, r rows, want bool, out []int32) ([]int32, err
 	return filter(n.x, f, r, !want, out)
 }
 
+func (n *notNode) words(f *frame, want bool) (func(k int) uint64, bool, error) {
+	return wordsOf(n.x, f, !want)
+}
+
 func (n *notNode) eval(f *frame, r rows) (vec, error) {
 	return mapBools(n.x, f, r, func(yes, no uint64) (uint64, uint64) { return no, yes })
 }
@@ -313,6 +376,13 @@ func (n *isBoolNode) eval(f *frame, r rows) (vec, error) {
 		}
 		return is, ^is
 	})
+}
+
+func (n *isBoolNode) words(f *frame, want bool) (func(k int) uint64, bool, error) {
+	if n.want == nil || want == n.negated {
+		return nil, false, nil
+	}
+	return wordsOf(n.x, f, *n.want)
 }
 
 func (n *isBoolNode) filter(f *frame, r rows, want bool, out []int32) ([]int32, error) {
@@ -387,6 +457,22 @@ func validity(v vec) words {
 		}
 	}
 	return words{b, 0, n}
+}
+
+func (n *isNullNode) words(f *frame, want bool) (func(k int) uint64, bool, error) {
+	col, ok := n.x.(*colNode)
+	if !ok {
+		return nil, false, nil
+	}
+	a, err := col.column(f)
+	if err != nil {
+		return nil, false, err
+	}
+	valid, rows := validity(vec{arr: a}), f.in.Rows
+	if want == n.negated {
+		return valid.word, true, nil
+	}
+	return func(k int) uint64 { return tail(^valid.word(k), rows-64*k) }, true, nil
 }
 
 func (n *isNullNode) filter(f *frame, r rows, want bool, out []int32) ([]int32, error) {
@@ -561,18 +647,21 @@ func (n *coalesceNode) eval(f *frame, r rows) (vec, error) {
 			break
 		}
 		valid := validity(*v)
-		var nulls, hits []int32
-		for j := range left.n {
-			if valid.word(j>>6)>>(j&63)&1 != 0 {
-				hits = append(hits, left.at(j))
-			} else {
-				nulls = append(nulls, left.at(j))
-			}
+		at := make([]int32, left.n)
+		missing := 0
+		for k := 0; 64*k < left.n; k++ {
+			missing = emit(tail(^valid.word(k), left.n-64*k), int32(64*k), at, missing)
 		}
-		if len(nulls) == 0 {
+		nulls := at[:missing]
+		if missing == 0 {
 			break
 		}
-		if len(hits) == 0 {
+		if !left.all {
+			for j, p := range nulls {
+				nulls[j] = left.sel[p]
+			}
+		}
+		if missing == left.n {
 			b.drop(last)
 		} else {
 			// Keep all rows of this branch: the later branch, assembled after it, overwrites.

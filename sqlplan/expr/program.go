@@ -113,6 +113,34 @@ type filterer interface {
 	filter(f *frame, r rows, want bool, out []int32) ([]int32, error)
 }
 
+// wordy is a boolean node over columns that answers 64 rows at a time, without NULLs in between.
+type wordy interface {
+	// words returns a function that sets a bit for each of the rows 64k … 64k+63 of the batch whose
+	// value is want. ok false: not this time, filter has to do it.
+	words(f *frame, want bool) (fn func(k int) uint64, ok bool, err error)
+}
+
+// wordsOf is words of a node that may not be wordy.
+func wordsOf(n node, f *frame, want bool) (func(k int) uint64, bool, error) {
+	if w, ok := n.(wordy); ok {
+		return w.words(f, want)
+	}
+	return nil, false, nil
+}
+
+// collectWords appends the rows of the batch whose bits are set.
+func collectWords(f *frame, fn func(k int) uint64, out []int32) []int32 {
+	n := f.in.Rows
+	out, dst := grow(out, n)
+	k := 0
+	for w := 0; 64*w < n; w++ {
+		if hits := fn(w); hits != 0 {
+			k = emit(hits, int32(64*w), dst, k)
+		}
+	}
+	return out[:len(out)+k]
+}
+
 // run evaluates n for the rows, unless there are none: a branch that no row takes raises no error.
 func run(n node, f *frame, r rows) (vec, error) {
 	if r.n == 0 {
@@ -126,6 +154,13 @@ func run(n node, f *frame, r rows) (vec, error) {
 func filter(n node, f *frame, r rows, want bool, out []int32) ([]int32, error) {
 	if r.n == 0 {
 		return out, nil
+	}
+	if r.all {
+		if fn, ok, err := wordsOf(n, f, want); err != nil {
+			return nil, err
+		} else if ok {
+			return collectWords(f, fn, out), nil
+		}
 	}
 	if n, ok := n.(filterer); ok {
 		return n.filter(f, r, want, out)
@@ -289,6 +324,15 @@ func (n *colNode) eval(f *frame, r rows) (vec, error) {
 		return vec{arr: a}, nil
 	}
 	return vec{arr: a, sel: r.sel, lazy: true}, nil
+}
+
+func (n *colNode) words(f *frame, want bool) (func(k int) uint64, bool, error) {
+	a, err := n.column(f)
+	if err != nil || a.DataType().ID() != arrow.BOOL {
+		return nil, false, err
+	}
+	b := boolsOf(vec{arr: a})
+	return func(k int) uint64 { return b.is(k, want) }, true, nil
 }
 
 func (n *colNode) filter(f *frame, r rows, want bool, out []int32) ([]int32, error) {
