@@ -13,10 +13,15 @@ import (
 
 // Bits of the bitmask answers; the constants of FlightSql.proto are bit numbers.
 const (
-	groupByUnrelated = 1 << 0
-	grammarCore      = 1 << 1
-	ansi92Entry      = 1 << 0
-	noTransactions   = 0 // SqlSupportedTransaction NONE
+	groupByUnrelated   = 1 << 0
+	grammarCore        = 1 << 1
+	ansi92Entry        = 1 << 0
+	noTransactions     = 0 // SqlSupportedTransaction NONE
+	fullOuterJoins     = 1 << 2
+	subqueriesCompared = 1 << 0
+	subqueriesInExists = 1 << 1
+	subqueriesInIns    = 1 << 2
+	unionAndUnionAll   = 1<<0 | 1<<1
 )
 
 // sqlInfo is what GetSqlInfo answers, by code. The Go type decides the union member, and the JDBC driver
@@ -65,7 +70,7 @@ func sqlInfo(version string) map[uint32]any {
 		flightsql.SqlInfoSupportedGrammar:                       int32(grammarCore),
 		flightsql.SqlInfoANSI92SupportedLevel:                   int32(ansi92Entry),
 		flightsql.SqlInfoSupportsIntegrityEnhancementFacility:   false,
-		flightsql.SqlInfoOuterJoinsSupportLevel:                 int32(0),
+		flightsql.SqlInfoOuterJoinsSupportLevel:                 int32(fullOuterJoins),
 		flightsql.SqlInfoSchemaTerm:                             "schema",
 		flightsql.SqlInfoProcedureTerm:                          "procedure",
 		flightsql.SqlInfoCatalogTerm:                            "catalog",
@@ -76,9 +81,9 @@ func sqlInfo(version string) map[uint32]any {
 		flightsql.SqlInfoSupportedPositionedCommands:   int32(0),
 		flightsql.SqlInfoSelectForUpdateSupported:      false,
 		flightsql.SqlInfoStoredProceduresSupported:     false,
-		flightsql.SqlInfoSupportedSubqueries:           int32(0),
+		flightsql.SqlInfoSupportedSubqueries:           int32(subqueriesCompared | subqueriesInExists | subqueriesInIns),
 		flightsql.SqlInfoCorrelatedSubqueriesSupported: false,
-		flightsql.SqlInfoSupportedUnions:               int32(0),
+		flightsql.SqlInfoSupportedUnions:               int32(unionAndUnionAll),
 
 		flightsql.SqlInfoDefaultTransactionIsolation:                         int64(0), // none; the driver casts to long
 		flightsql.SqlInfoTransactionsSupported:                               false,

@@ -689,6 +689,9 @@ func (b *binder) call(e *parse.Call, c exprCtx) (expr.Expr, error) {
 			return x, nil
 		}
 	}
+	if fullText[name] {
+		return nil, unsupported(e.Pos, "full text search (%s); LIKE, ILIKE and ~ search text without an index", e.Name)
+	}
 	if name == "current_setting" && len(e.Args) == 1 {
 		if s, ok := e.Args[0].Expr.(*parse.String); ok {
 			set, err := FindSetting(s.Value)
@@ -711,6 +714,9 @@ func (b *binder) call(e *parse.Call, c exprCtx) (expr.Expr, error) {
 	x, err := expr.NewCall(name, args)
 	return x, place(err, e.Pos)
 }
+
+// fullText are the functions that the INVERTED index will serve.
+var fullText = map[string]bool{"match": true, "bm25": true, "rrf": true}
 
 // sessionFunction is a function whose value the session knows.
 func (b *binder) sessionFunction(name string) (expr.Expr, bool) {
