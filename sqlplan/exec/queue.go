@@ -151,28 +151,48 @@ func (q *queue) pop(ctx context.Context) (arrow.RecordBatch, error) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		l := q.lanes[q.head]
+		l := q.front()
 		switch {
 		case l != nil && len(l.batches) > 0:
-			b, size := l.batches[0], l.sizes[0]
-			l.batches[0] = nil
-			l.batches, l.sizes = l.batches[1:], l.sizes[1:]
-			q.bytes -= size
-			q.share.release(size)
-			q.changed.Broadcast()
-			return b, nil
-		case q.unordered && q.drained && q.open == 0:
-			return nil, io.EOF
-		case !q.unordered && l != nil && l.done:
-			delete(q.lanes, q.head)
-			q.head++
-			q.changed.Broadcast()
-			continue
-		case !q.unordered && q.drained && q.head >= q.claimed:
+			return q.shift(l), nil
+		case q.unordered && q.drained && q.open == 0, !q.unordered && q.drained && q.head >= q.claimed:
 			return nil, io.EOF
 		}
 		q.changed.Wait()
 	}
+}
+
+// popReady returns the next batch if it is there already and not larger than most bytes, else nil.
+func (q *queue) popReady(most int64) arrow.RecordBatch {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if l := q.front(); q.err == nil && l != nil && len(l.batches) > 0 && l.sizes[0] <= most {
+		return q.shift(l)
+	}
+	return nil
+}
+
+// front is the lane that the next batch comes from; lanes that are finished and empty are left behind.
+func (q *queue) front() *lane {
+	for {
+		l := q.lanes[q.head]
+		if q.unordered || l == nil || len(l.batches) > 0 || !l.done {
+			return l
+		}
+		delete(q.lanes, q.head)
+		q.head++
+		q.changed.Broadcast()
+	}
+}
+
+func (q *queue) shift(l *lane) arrow.RecordBatch {
+	b, size := l.batches[0], l.sizes[0]
+	l.batches[0] = nil
+	l.batches, l.sizes = l.batches[1:], l.sizes[1:]
+	q.bytes -= size
+	q.share.release(size)
+	q.changed.Broadcast()
+	return b
 }
 
 // close drops what is queued and makes every push and claim return.

@@ -14,6 +14,7 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt"
+	"lanceflight/sqlplan/exec/kernel"
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/logical"
 )
@@ -63,8 +64,10 @@ const (
 	morselBytes   = 8 << 20
 	morselRowsMin = 4 << 10
 	morselRowsMax = 256 << 10
-	// readyBytes bounds what a scan's queue holds beyond what one batch may take.
+	// readyBytes bounds what a scan's queue holds beyond what one batch may take, and readAhead the morsels,
+	// which may be tiny.
 	readyBytes = 16 << 20
+	readAhead  = 32
 )
 
 func newScan(n *logical.Scan, env *Env) (Operator, error) {
@@ -184,6 +187,9 @@ func (s *scanOp) next(ctx context.Context) (arrow.RecordBatch, error) {
 	if err != nil {
 		return nil, err
 	}
+	if b, err = s.gather(b); err != nil {
+		return nil, err
+	}
 	if s.left > 0 {
 		if b.NumRows() > s.left {
 			whole := b
@@ -197,13 +203,43 @@ func (s *scanOp) next(ctx context.Context) (arrow.RecordBatch, error) {
 	return b, nil
 }
 
+// gather joins a small batch with the ones behind it that are ready, up to about half a batch: a filter
+// that few rows pass, or a table of tiny fragments, would else send many batches of a few rows. It never
+// waits.
+func (s *scanOp) gather(first arrow.RecordBatch) (arrow.RecordBatch, error) {
+	want := s.env.batchBytes() / 2
+	size := kernel.BatchBytes(first)
+	if first.NumCols() == 0 || size >= want/4 {
+		return first, nil
+	}
+	all := []arrow.RecordBatch{first}
+	defer func() {
+		for _, b := range all {
+			b.Release()
+		}
+	}()
+	for {
+		b := s.queue.popReady(want - size)
+		if b == nil {
+			break
+		}
+		all = append(all, b)
+		size += kernel.BatchBytes(b)
+	}
+	return kernel.ConcatBatches(s.env.Mem, s.schema, all)
+}
+
 // start launches the workers behind Next. They live until Close, or until ctx ends.
 func (s *scanOp) start(ctx context.Context) {
 	workers := s.env.workers()
 	if s.left >= 0 && len(s.stages) == 0 && s.left < morselRowsMin {
 		workers = 1 // the first morsels hold enough rows
 	}
-	q := newQueue(s.share, readyBytes, 2*workers+1, s.node.Unordered)
+	window := readAhead
+	if s.left >= 0 {
+		window = 2*workers + 1 // what is read behind the limit is wasted
+	}
+	q := newQueue(s.share, readyBytes, window, s.node.Unordered)
 	s.queue = q
 	ctx, s.cancel = context.WithCancel(ctx)
 	s.unwatch = context.AfterFunc(ctx, q.wake)

@@ -136,6 +136,25 @@ func TestScanUnordered(t *testing.T) {
 	})
 }
 
+// Tiny batches that are ready together come out together.
+func TestScanGathersSmallBatches(t *testing.T) {
+	p := planner{t, openFixture(t, "many_small_fragments")}
+	env := &Env{Mem: newChecked(t), Workers: 2}
+	op, err := Build(p.scan("", "key"), env)
+	require.NoError(t, err)
+	s := op.(*scanOp)
+	require.NoError(t, s.Open(context.Background()))
+	s.start(context.Background())
+	require.Eventually(t, func() bool { // as far as the window lets them
+		s.queue.mu.Lock()
+		defer s.queue.mu.Unlock()
+		return s.queue.claimed == s.queue.window && s.queue.open == 0
+	}, 10*time.Second, time.Millisecond)
+	rows := drain(t, s)
+	require.Len(t, rows, int(p.snap.NumRows()))
+	require.Less(t, s.stats.Batches.Load(), int64(len(p.snap.Fragments())))
+}
+
 // A consumer that reads one batch and goes away must leave no goroutine and no memory behind.
 func TestScanIsAbandoned(t *testing.T) {
 	p := planner{t, openFixture(t, "laion_v2_2")}

@@ -78,6 +78,29 @@ func InterleaveBatches(mem memory.Allocator, schema *arrow.Schema, src []arrow.R
 	})
 }
 
+// ConcatBatches joins batches of one schema, at least one.
+func ConcatBatches(mem memory.Allocator, schema *arrow.Schema, batches []arrow.RecordBatch) (arrow.RecordBatch, error) {
+	if len(batches) == 1 {
+		batches[0].Retain()
+		return batches[0], nil
+	}
+	rows := 0
+	for _, b := range batches {
+		rows += int(b.NumRows())
+	}
+	cols := make([]arrow.Array, len(batches))
+	return buildBatch(schema, rows, func(c int) (arrow.Array, error) {
+		for i, b := range batches {
+			cols[i] = b.Column(c)
+		}
+		a, err := array.Concatenate(cols, mem)
+		if err != nil {
+			return nil, fault.New(fault.Unsupported, "joining batches of type %s: %w", cols[0].DataType(), err)
+		}
+		return a, nil
+	})
+}
+
 func buildBatch(schema *arrow.Schema, rows int, column func(c int) (arrow.Array, error)) (arrow.RecordBatch, error) {
 	cols := make([]arrow.Array, 0, schema.NumFields())
 	defer func() {
