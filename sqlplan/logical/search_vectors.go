@@ -251,12 +251,17 @@ func (b *binder) buildSearch(m nearest, opts SearchOptions, k expr.Expr) searchN
 			rest = append(rest, c)
 			continue
 		case vs.Within != nil:
-			have, _ := number(vs.Within)
-			if bound > have || bound == have && vs.WithinExclusive {
+			have, known1 := number(vs.Within)
+			this, known2 := number(bound)
+			if !known1 || !known2 {
+				rest = append(rest, c) // which one is stricter shows at run time
+				continue
+			}
+			if this > have || this == have && vs.WithinExclusive {
 				continue // the other bound is the stricter one
 			}
 		}
-		vs.Within, vs.WithinExclusive = expr.NewLiteral(bound, arrow.PrimitiveTypes.Float64), exclusive
+		vs.Within, vs.WithinExclusive = bound, exclusive
 	}
 	vs.Filter = conjoin(rest)
 	inFilter := idSet(expr.Columns(vs.Filter))
@@ -339,80 +344,90 @@ func sqlDistance(fn distanceFn, dist Col, t arrow.DataType) (expr.Expr, error) {
 	return expr.NewCast(raw, t, false)
 }
 
-// upperBound reads distance < 0.5, 0.5 > distance, 1 - distance > 0.5 and the like over the distance
-// that is searched by, as a bound on Lance's _distance.
-func (m *nearest) upperBound(e expr.Expr) (bound float64, exclusive, ok bool) {
+// upperBound reads distance < 0.5, $2 > distance, 1 - distance > 0.5 and the like over the distance
+// that is searched by, as a bound on Lance's _distance: a constant DOUBLE.
+func (m *nearest) upperBound(e expr.Expr) (bound expr.Expr, exclusive, ok bool) {
 	c, isCompare := e.(*expr.Compare)
 	if !isCompare {
-		return 0, false, false
+		return nil, false, false
 	}
-	x, op := c.X, c.Op
-	v, ok := number(c.Y)
-	if !ok {
-		if v, ok = number(c.X); !ok {
-			return 0, false, false
-		}
-		x, op = c.Y, flipped[op]
+	x, v, op := c.X, c.Y, c.Op
+	if len(expr.Columns(v)) > 0 {
+		x, v, op = c.Y, c.X, flipped[op]
 	}
+	if len(expr.Columns(v)) > 0 || volatile(v) || flipped[op] == "" {
+		return nil, false, false
+	}
+	v, err := expr.NewCast(uncast(v), arrow.PrimitiveTypes.Float64, false)
 	// Undo what stands around the call, from the outside in.
-	for {
+	for err == nil {
 		switch y := x.(type) {
 		case *expr.Cast:
 			if !y.Implicit || y.To.ID() != arrow.FLOAT64 {
-				return 0, false, false
+				return nil, false, false
 			}
 			x = y.X
 			continue
 		case *expr.Negate:
-			x, v, op = y.X, -v, flipped[op]
+			x, op = y.X, flipped[op]
+			v, err = expr.NewNegate(v)
 			continue
 		case *expr.Arith:
 			if y.T.ID() != arrow.FLOAT64 && y.T.ID() != arrow.FLOAT32 {
-				return 0, false, false
+				return nil, false, false
 			}
 			if k, ok := number(y.Y); ok && (y.Op == "+" || y.Op == "-") {
-				if y.Op == "-" {
-					k = -k
-				}
-				x, v = y.X, v-k
+				x = y.X
+				v, err = expr.NewArith(map[string]string{"+": "-", "-": "+"}[y.Op], v, double(k))
 				continue
 			}
 			if k, ok := number(y.X); ok && y.Op == "-" {
-				x, v, op = y.Y, k-v, flipped[op]
+				x, op = y.Y, flipped[op]
+				v, err = expr.NewArith("-", double(k), v)
 				continue
 			}
-			return 0, false, false
+			return nil, false, false
 		case *expr.Call:
 			fn, isDistance := distanceFunctions[y.Name]
 			if !isDistance || fn.metric != m.fn.metric {
-				return 0, false, false
+				return nil, false, false
 			}
 			col, query, ok := m.operands(y)
 			if !ok || col.ID != m.column.ID || !expr.Equal(query, m.query) {
-				return 0, false, false
+				return nil, false, false
 			}
 			if fn.negated {
 				op = flipped[op]
 			}
-			return lanceBound(fn, v), op == "<", op == "<" || op == "<="
+			if v, err = lanceBound(fn, v); err != nil {
+				return nil, false, false
+			}
+			return foldExpr(v), op == "<", op == "<" || op == "<="
 		}
-		return 0, false, false
+		return nil, false, false
 	}
+	return nil, false, false
 }
 
 var flipped = map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
+func double(v float64) expr.Expr { return expr.NewLiteral(v, arrow.PrimitiveTypes.Float64) }
+
 // lanceBound turns a bound on the SQL value into one on Lance's _distance.
-func lanceBound(fn distanceFn, v float64) float64 {
+func lanceBound(fn distanceFn, v expr.Expr) (expr.Expr, error) {
 	switch {
 	case fn.negated: // 1 - cos and 1 - a·b, where SQL has cos and a·b
-		return 1 - v
+		return expr.NewArith("-", double(1), v)
 	case fn.metric == vecindex.Dot:
-		return v + 1
-	case fn.metric == vecindex.L2 && v >= 0: // a negative bound is below every distance, its square would not be
-		return v * v
+		return expr.NewArith("+", v, double(1))
+	case fn.metric == vecindex.L2: // the square, but a negative bound stays below every distance
+		size, err := expr.NewCall("abs", []expr.Expr{v})
+		if err != nil {
+			return nil, err
+		}
+		return expr.NewArith("*", v, size)
 	}
-	return v
+	return v, nil
 }
 
 // chooseIndex finds the index to search with, and says in words why it is or is not used.
