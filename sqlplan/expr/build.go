@@ -357,15 +357,30 @@ func NewCase(operand Expr, whens []CaseWhen, els Expr) (Expr, error) {
 
 // unifyExact is unify for operands that all become the result: they have to have the very same type.
 func unifyExact(what string, xs []Expr) ([]Expr, arrow.DataType, error) {
-	// Operands of one type stay as they are, whatever it is.
-	same := true
+	// Operands of one type keep it, whatever it is; NULLs and parameters join them.
+	var t arrow.DataType
+	open := false
 	for _, x := range xs {
-		same = same && arrow.TypeEqual(x.Type(), xs[0].Type())
+		switch {
+		case undecided(x) || unknownString(x):
+			open = true
+		case t == nil:
+			t = x.Type()
+		case !arrow.TypeEqual(t, x.Type()):
+			return unify(what, xs)
+		}
 	}
-	if same && len(xs) > 0 && !undecided(xs[0]) {
-		return xs, xs[0].Type(), nil
+	if t == nil || open && plain(t) != t {
+		return unify(what, xs)
 	}
-	return unify(what, xs)
+	out := make([]Expr, len(xs))
+	for i, x := range xs {
+		var err error
+		if out[i], err = Coerce(x, t); err != nil {
+			return nil, nil, err
+		}
+	}
+	return out, t, nil
 }
 
 func newCoalesce(args []Expr) (Expr, error) {

@@ -13,6 +13,7 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/exec/kernel"
+	"lanceflight/vecindex/distance"
 )
 
 // Casts. A kernel is chosen by the kinds of both types; it converts row by row, and a row that does not
@@ -75,11 +76,6 @@ func CastLiteral(l Literal, to arrow.DataType) (Literal, error) {
 	if arrow.TypeEqual(l.T, to) {
 		return l, nil
 	}
-	if raw, ok := l.Value.([]byte); ok {
-		if v, ok, err := vectorOfBytes(raw, to); ok {
-			return Literal{v, to}, err
-		}
-	}
 	mem := memory.NewGoAllocator()
 	a, err := Broadcast(l, 1, mem)
 	if err != nil {
@@ -124,6 +120,8 @@ func castKernel(from, to arrow.DataType) (castFunc, bool) {
 	case kf == kText:
 		fn, ok := textCasts[kt]
 		return fn, ok
+	case from.ID() == arrow.FLOAT16 && to.ID() == arrow.FLOAT32:
+		return castFromHalf, true
 	case from.ID() == arrow.FLOAT16:
 		_, ok := castKernel(tFloat32, to)
 		return castVia(tFloat32), ok
@@ -146,8 +144,7 @@ func castKernel(from, to arrow.DataType) (castFunc, bool) {
 	case kf == kBinary && kt == kBinary:
 		return castBytes, true
 	case kf == kBinary && kt == kList:
-		_, vector := isVector(to)
-		return castBytesToVector, vector
+		return castBytesToVector, arrow.IsFloating(plain(elemOf(to)).ID())
 	case kf >= kDate && kf <= kInterval && kt >= kDate && kt <= kInterval:
 		return temporalCast(kf, kt)
 	case kf == kList && kt == kList:
@@ -347,6 +344,13 @@ func convert[T, U fixed](c *caster) (arrow.Array, error) {
 			}
 		}
 	}
+	return c.finish(buf), nil
+}
+
+func castFromHalf(c *caster) (arrow.Array, error) {
+	x := numsOf[float16.Num](c.args[0])
+	buf, out := newFixed[float32](c.mem(), c.n)
+	distance.WidenHalves(out, x.vals[:c.n])
 	return c.finish(buf), nil
 }
 

@@ -183,18 +183,23 @@ func timestampToTimestamp(c *caster) (arrow.Array, error) {
 	})
 }
 
-// intervals reads any interval type. A duration of more than 2^31 days reads as the longest interval.
+// durationInterval is a duration as days and time. One of more than 2^31 days is the longest interval.
+func durationInterval(d int64, u arrow.TimeUnit) arrow.MonthDayNanoInterval {
+	per := perSecond(u)
+	days := max(math.MinInt32, min(math.MaxInt32, d/(per*secondsPerDay)))
+	if days == math.MinInt32 || days == math.MaxInt32 {
+		return arrow.MonthDayNanoInterval{Days: int32(days)}
+	}
+	return arrow.MonthDayNanoInterval{Days: int32(days), Nanoseconds: (d - days*per*secondsPerDay) * (1e9 / per)}
+}
+
+// intervals reads any interval type.
 func intervals(v vec) func(i int) arrow.MonthDayNanoInterval {
 	switch t := v.arr.DataType().(type) {
 	case *arrow.DurationType:
-		n, per := numsOf[int64](v), perSecond(t.Unit)
+		n := numsOf[int64](v)
 		return func(i int) arrow.MonthDayNanoInterval {
-			d := n.at(i)
-			days := max(math.MinInt32, min(math.MaxInt32, d/(per*secondsPerDay)))
-			if days == math.MinInt32 || days == math.MaxInt32 {
-				return arrow.MonthDayNanoInterval{Days: int32(days)}
-			}
-			return arrow.MonthDayNanoInterval{Days: int32(days), Nanoseconds: (d - days*per*secondsPerDay) * (1e9 / per)}
+			return durationInterval(n.at(i), t.Unit)
 		}
 	case *arrow.MonthIntervalType:
 		n := numsOf[int32](v)

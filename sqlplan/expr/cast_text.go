@@ -1,9 +1,7 @@
 package expr
 
 import (
-	"encoding/binary"
 	"encoding/hex"
-	"math"
 	"strconv"
 	"strings"
 
@@ -268,45 +266,25 @@ func castBytes(c *caster) (arrow.Array, error) {
 	return b.NewArray(), nil
 }
 
-// castBytesToVector takes bytes for little-endian numbers of the vector's element type.
+// castBytesToVector takes bytes for the little-endian float32 of a vector.
 func castBytesToVector(c *caster) (arrow.Array, error) {
 	x := textsOf(c.args[0])
-	dim, _ := isVector(c.to)
-	elem := plain(elemOf(c.to))
-	width := bitWidth(elem) / 8
 	b := array.NewBuilder(c.mem(), c.to)
 	defer b.Release()
-	lb := b.(array.ListLikeBuilder)
 	for i := range c.n {
 		if c.null(i) {
 			b.AppendNull()
 			continue
 		}
-		v := x.at(i)
-		if len(v) != dim*width {
-			if !c.try {
-				if len(v)%width != 0 {
-					return nil, fault.New(fault.InvalidArgument, "cannot cast %d bytes to %s: %d bytes per dimension are needed", len(v), TypeName(c.to), width)
-				}
-				return nil, dimensionError(len(v)/width, dim)
-			}
-			b.AppendNull()
-			continue
+		v, err := vectorOfBytes(x.at(i), c.to)
+		if err == nil {
+			err = appendValue(b, v)
 		}
-		lb.Append(true)
-		for ; len(v) > 0; v = v[width:] {
-			var f float64
-			switch width {
-			case 4:
-				f = float64(math.Float32frombits(binary.LittleEndian.Uint32(v)))
-			case 8:
-				f = math.Float64frombits(binary.LittleEndian.Uint64(v))
-			default:
-				f = float64(halfFloat(binary.LittleEndian.Uint16(v)))
-			}
-			if err := appendValue(lb.ValueBuilder(), f); err != nil {
+		if err != nil {
+			if !c.try {
 				return nil, err
 			}
+			b.AppendNull()
 		}
 	}
 	return b.NewArray(), nil

@@ -25,7 +25,7 @@ func init() {
 				s, e := a.items(0, i)
 				return int64(e - s), e > s || !a.has(1), nil
 			})},
-		&function{name: "list_value", aliases: []string{"array_value", "list_pack"}, category: "list", args: []argClass{anyArg}, variadic: true, loose: true, safe: true,
+		&function{name: "list_value", aliases: []string{"array_value", "list_pack"}, category: "list", args: []argClass{openArg}, variadic: true, loose: true, safe: true,
 			result: func(a []Expr) ([]Expr, arrow.DataType, error) {
 				args, t, err := unifyExact("list_value", a)
 				if err != nil {
@@ -39,13 +39,13 @@ func init() {
 		&function{name: "list_slice", aliases: []string{"array_slice"}, category: "list", args: []argClass{listArg, intArg, intArg}, safe: true,
 			result: func(a []Expr) ([]Expr, arrow.DataType, error) { return a, arrow.ListOf(elemOf(a[0].Type())), nil },
 			kernel: plainKernel(listSlice)},
-		&function{name: "list_contains", aliases: []string{"array_contains", "list_has", "array_has"}, category: "list", args: []argClass{listArg, anyArg}, safe: true,
+		&function{name: "list_contains", aliases: []string{"array_contains", "list_has", "array_has"}, category: "list", args: []argClass{listArg, openArg}, safe: true,
 			result: func(a []Expr) ([]Expr, arrow.DataType, error) { return itemPair(a, tBool) }, kernel: plainKernel(listContains)},
-		&function{name: "list_position", aliases: []string{"array_position", "list_indexof"}, category: "list", args: []argClass{listArg, anyArg}, safe: true,
+		&function{name: "list_position", aliases: []string{"array_position", "list_indexof"}, category: "list", args: []argClass{listArg, openArg}, safe: true,
 			result: func(a []Expr) ([]Expr, arrow.DataType, error) { return itemPair(a, tInt64) }, kernel: plainKernel(listPosition)},
 		&function{name: "list_concat", aliases: []string{"array_concat", "list_cat", "array_cat"}, category: "list", args: []argClass{listArg, listArg}, rewrite: newConcatCall},
-		&function{name: "list_append", aliases: []string{"array_append", "array_push_back"}, category: "list", args: []argClass{listArg, anyArg}, rewrite: newConcatCall},
-		&function{name: "list_prepend", aliases: []string{"array_prepend"}, category: "list", args: []argClass{anyArg, listArg}, rewrite: newConcatCall},
+		&function{name: "list_append", aliases: []string{"array_append", "array_push_back"}, category: "list", args: []argClass{listArg, openArg}, rewrite: newConcatCall},
+		&function{name: "list_prepend", aliases: []string{"array_prepend"}, category: "list", args: []argClass{openArg, listArg}, rewrite: newConcatCall},
 		&function{name: "array_to_string", aliases: []string{"list_to_string"}, category: "list", args: []argClass{listArg, textArg, textArg}, required: 2,
 			result: func(a []Expr) ([]Expr, arrow.DataType, error) {
 				if _, ok := castKernel(elemOf(a[0].Type()), tText); !ok {

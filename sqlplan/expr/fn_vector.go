@@ -15,8 +15,6 @@ import (
 // FLOAT, so that a value computed here is the one that an index search over the same rows computes;
 // vectors of 64 bits yield DOUBLE. A vector with a NULL element has no distance: NULL.
 
-func halfFloat(bits uint16) float32 { return distance.HalfToFloat(bits) }
-
 // vectorFunc is one distance: over 32 bits from the kernels, over 64 bits from the three sums.
 type vectorFunc struct {
 	f32 func(a, b []float32) float32
@@ -157,7 +155,7 @@ func vectorPair(args []Expr) ([]Expr, arrow.DataType, error) {
 			conv[i] = &c
 			continue
 		}
-		if dim == 0 && undecided(a) {
+		if dim == 0 && undecided(x) && undecided(y) {
 			return nil, nil, fault.New(fault.InvalidArgument, "the dimension of the vectors is not known here; CAST(? AS FLOAT[768]) gives it")
 		}
 		conv[i] = implicitCast(a, t)

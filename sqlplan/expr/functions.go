@@ -21,6 +21,7 @@ type argClass uint8
 
 const (
 	anyArg    argClass = iota // any type, dictionaries decoded
+	openArg                   // anyArg whose type the other arguments decide, if it is not known
 	textArg                   // a string, in any layout
 	intArg                    // becomes BIGINT
 	floatArg                  // becomes DOUBLE
@@ -173,12 +174,15 @@ func (f *function) check(name string, args []Expr) ([]Expr, error) {
 }
 
 var classNames = [...]string{
-	anyArg: "any value", textArg: "VARCHAR", intArg: "an integer", floatArg: "a number", numberArg: "a number", boolArg: "BOOLEAN",
+	anyArg: "any value", openArg: "any value", textArg: "VARCHAR", intArg: "an integer", floatArg: "a number", numberArg: "a number", boolArg: "BOOLEAN",
 	bytesArg: "BLOB", stringArg: "VARCHAR or BLOB", instantArg: "DATE or TIMESTAMP", listArg: "a list", listOrText: "a list or VARCHAR", vectorArg: "a vector",
 }
 
 // convert converts an argument to a class; nil if it does not convert silently.
 func (class argClass) convert(x Expr) (Expr, error) {
+	if class == openArg {
+		return x, nil
+	}
 	if class == listArg || class == vectorArg || class == listOrText {
 		x = implicitCast(x, plain(x.Type()))
 	} else {

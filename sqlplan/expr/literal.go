@@ -156,6 +156,8 @@ func (l *Literal) int64Text(v int64) string {
 		return string(appendDate(nil, floorDiv(v, secondsPerDay*1e3)))
 	case *arrow.Time32Type, *arrow.Time64Type:
 		return string(appendClock(nil, v, perSecond(timeUnit(t))))
+	case *arrow.DurationType:
+		return string(appendInterval(nil, durationInterval(v, t.Unit)))
 	case *arrow.TimestampType:
 		loc, err := zoneOf(t)
 		if err != nil {

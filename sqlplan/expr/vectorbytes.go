@@ -10,30 +10,27 @@ import (
 )
 
 // vectorOfBytes reads little-endian float32 values, the form in which clients without Arrow lists bind a
-// vector. ok is false if to is no list of floating-point numbers. The length must be that of the type.
-func vectorOfBytes(raw []byte, to arrow.DataType) (value any, ok bool, err error) {
-	list, isList := to.(arrow.ListLikeType)
-	if !isList || !arrow.IsFloating(list.Elem().ID()) {
-		return nil, false, nil
-	}
+// vector, as the value of a Literal of type to, a list of floating-point numbers of any width. The
+// length must be that of the type.
+func vectorOfBytes(raw []byte, to arrow.DataType) (any, error) {
 	if len(raw)%4 != 0 {
-		return nil, true, fault.New(fault.InvalidArgument, "%d bytes are no vector of 4-byte numbers", len(raw))
+		return nil, fault.New(fault.InvalidArgument, "%d bytes are no vector of 4-byte numbers", len(raw))
 	}
 	n := len(raw) / 4
 	fixed, isFixed := to.(*arrow.FixedSizeListType)
 	if isFixed && int(fixed.Len()) != n {
-		return nil, true, dimensionError(n, int(fixed.Len()))
+		return nil, dimensionError(n, int(fixed.Len()))
 	}
 	v := make([]float32, n)
 	for i := range v {
 		v[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
 	}
-	if isFixed && list.Elem().ID() == arrow.FLOAT32 {
-		return v, true, nil
+	if isFixed && fixed.Elem().ID() == arrow.FLOAT32 {
+		return v, nil
 	}
 	items := make([]any, n)
 	for i, x := range v {
 		items[i] = float64(x)
 	}
-	return items, true, nil
+	return items, nil
 }
