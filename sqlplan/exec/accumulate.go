@@ -4,7 +4,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/internal/fault"
-	"lanceflight/sqlplan/exec/kernel"
+	"lanceflight/sqlplan/kernel"
 	"lanceflight/sqlplan/logical"
 )
 

@@ -5,7 +5,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
-	"lanceflight/sqlplan/exec/kernel"
+	"lanceflight/sqlplan/kernel"
 )
 
 // distinctSet tells the rows that show a new (group, arguments). Rows that do not count are never new, and

@@ -9,7 +9,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"lanceflight/internal/fault"
-	"lanceflight/sqlplan/exec/kernel"
+	"lanceflight/sqlplan/kernel"
 )
 
 // newExtreme makes min(x) or max(x). Numbers, booleans, dates and times are compared as normalised

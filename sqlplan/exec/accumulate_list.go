@@ -6,7 +6,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"lanceflight/internal/fault"
-	"lanceflight/sqlplan/exec/kernel"
+	"lanceflight/sqlplan/kernel"
 )
 
 // listAcc collects the values of each group in input order: array_agg keeps NULLs, as PostgreSQL does.

@@ -8,7 +8,7 @@ import (
 
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/encoding"
-	"lanceflight/sqlplan/exec/kernel"
+	"lanceflight/sqlplan/kernel"
 )
 
 type rowRanges = []encoding.Range

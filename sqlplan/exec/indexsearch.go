@@ -12,7 +12,7 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt"
-	"lanceflight/sqlplan/exec/kernel"
+	"lanceflight/sqlplan/kernel"
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/logical"
 	"lanceflight/vecindex"

@@ -8,7 +8,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/lancefmt"
-	"lanceflight/sqlplan/exec/kernel"
+	"lanceflight/sqlplan/kernel"
 )
 
 // rowSizes says how many rows may be decoded at once. What a file says of its pages is their size as they are

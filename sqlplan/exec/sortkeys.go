@@ -6,7 +6,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
-	"lanceflight/sqlplan/exec/kernel"
+	"lanceflight/sqlplan/kernel"
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/logical"
 )

@@ -14,7 +14,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"lanceflight/internal/fault"
-	"lanceflight/sqlplan/exec/kernel"
+	"lanceflight/sqlplan/kernel"
 )
 
 // runFile is a sorted run in a temporary file: an Arrow IPC stream whose last column holds the byte

@@ -12,7 +12,7 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/encoding"
-	"lanceflight/sqlplan/exec/kernel"
+	"lanceflight/sqlplan/kernel"
 	"lanceflight/sqlplan/logical"
 )
 

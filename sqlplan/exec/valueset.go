@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"lanceflight/internal/fault"
-	"lanceflight/sqlplan/exec/kernel"
+	"lanceflight/sqlplan/kernel"
 )
 
 // valueSet is the set of the non-NULL values of one column, for count(DISTINCT x) without groups. It is
