@@ -9,8 +9,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/internal/fault"
-	"lanceflight/sqlplan/kernel"
 	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/kernel"
 	"lanceflight/sqlplan/logical"
 )
 

@@ -14,8 +14,8 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt"
-	"lanceflight/sqlplan/kernel"
 	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/kernel"
 	"lanceflight/sqlplan/logical"
 )
 

@@ -8,8 +8,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
-	"lanceflight/sqlplan/kernel"
 	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/kernel"
 	"lanceflight/sqlplan/logical"
 )
 
