@@ -315,7 +315,7 @@ func lengthsOf(a arrow.Array, mem memory.Allocator) (arrow.Array, error) {
 	b := array.NewInt64Builder(mem)
 	defer b.Release()
 	b.Reserve(a.Len())
-	length := func(i int) int { return 0 }
+	var length func(i int) int
 	switch a := a.(type) {
 	case *array.String:
 		length = a.ValueLen

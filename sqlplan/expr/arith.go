@@ -77,11 +77,16 @@ func arithInts[T integer](c *call, op string) (arrow.Array, error) {
 		bad = subInts(c, x, y, out)
 	case "*":
 		bad = mulInts(c, x, y, out)
-	default:
+	case "/", "%":
 		bad = divInts(c, op == "%", x, y, out)
+	default:
+		bad = bitInts(c, op, x, y, out)
 	}
 	if bad >= 0 {
 		buf.Release()
+		if op == "<<" || op == ">>" {
+			return nil, fault.New(fault.InvalidArgument, "%s by %d: %s has %d bits", op, y.at(bad), TypeName(c.t), bitWidth(c.t))
+		}
 		if (op == "/" || op == "%") && y.at(bad) == 0 {
 			return nil, divisionByZero()
 		}

@@ -414,7 +414,7 @@ func NewCast(x Expr, to arrow.DataType, try bool) (Expr, error) {
 			return &c, nil
 		}
 		if !try {
-			return &Cast{X: x, To: to}, nil // fails where it is evaluated, if it is
+			return nil, err // also inside a CASE that would not come here, as in PostgreSQL
 		}
 		return NewLiteral(nil, to), nil
 	}
@@ -496,7 +496,16 @@ func NewNegate(x Expr) (Expr, error) {
 	return &Negate{X: x}, nil
 }
 
-// NewArith is x op y for + - * / % ^ || and the distance operators <-> <=> <#>.
+// castAdvice says how to convert x, if that is possible.
+func castAdvice(x Expr, to arrow.DataType) string {
+	if _, ok := castKernel(x.Type(), to); !ok {
+		return ""
+	}
+	return "; CAST(" + shortText(x) + " AS " + TypeName(to) + ") converts it"
+}
+
+// NewArith is x op y for + - * / % ^ ||, the bits & | # << >>, the distances <-> <=> <#>, and -> ->> of
+// JSON text.
 func NewArith(op string, x, y Expr) (Expr, error) {
 	for name, symbol := range distanceOps {
 		if op == symbol {
@@ -504,8 +513,15 @@ func NewArith(op string, x, y Expr) (Expr, error) {
 		}
 	}
 	x, y = decoded(x), decoded(y)
-	if op == "||" {
+	switch op {
+	case "||":
 		return newConcat(x, y)
+	case "&", "|", "#", "<<", ">>":
+		return newBits2(op, x, y)
+	case "->":
+		return NewCall("json_extract", []Expr{x, y})
+	case "->>":
+		return NewCall("json_extract_string", []Expr{x, y})
 	}
 	if !strings.Contains("+-*/%^", op) || len(op) != 1 {
 		return nil, fault.New(fault.Unsupported, "the operator %s", op)
@@ -525,7 +541,7 @@ func NewArith(op string, x, y Expr) (Expr, error) {
 		if kx.numeric() {
 			bad = y
 		}
-		return nil, fault.New(fault.InvalidArgument, "%s needs numbers, but %s is %s; CAST(… AS DOUBLE) converts it", op, shortText(bad), TypeName(bad.Type()))
+		return nil, fault.New(fault.InvalidArgument, "%s needs numbers, but %s is %s%s", op, shortText(bad), TypeName(bad.Type()), castAdvice(bad, tFloat64))
 	case op == "^":
 		return &Arith{Op: op, X: implicitCast(x, tFloat64), Y: implicitCast(y, tFloat64), T: tFloat64}, nil
 	case kx != kFloat && ky != kFloat && (kx == kDecimal || ky == kDecimal):

@@ -16,7 +16,6 @@ type call struct {
 	owned []vec          // arguments that were flattened here
 	valid *memory.Buffer // nil = no NULL
 	bits  []uint64       // of valid
-	nulls int
 }
 
 func (c *call) mem() memory.Allocator { return c.f.mem }

@@ -114,7 +114,7 @@ func init() {
 type compiled struct{ *regexp.Regexp }
 
 func (c compiled) longest() *regexp.Regexp {
-	re := c.Regexp.Copy()
+	re := regexp.MustCompile(c.String()) // it compiled before
 	re.Longest()
 	return re
 }

@@ -19,7 +19,7 @@ func didYouMean(name string, candidates []string) string {
 		if len(name) > 2 && strings.HasPrefix(strings.ToLower(c), strings.ToLower(name)) {
 			d = min(d, limit)
 		}
-		if d <= limit {
+		if d <= limit && d < len(name) {
 			found = append(found, near{c, d})
 		}
 	}

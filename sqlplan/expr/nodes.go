@@ -29,7 +29,7 @@ type (
 		X, Lo, Hi Expr
 		Negated   bool
 	}
-	// Arith is X Op Y with Op one of + - * / % ^ ||.
+	// Arith is X Op Y with Op one of + - * / % ^ || & | # << >>.
 	Arith struct {
 		Op   string
 		X, Y Expr

@@ -81,7 +81,7 @@ func CommonType(ts ...arrow.DataType) (arrow.DataType, error) {
 	for _, t := range ts {
 		c, ok := common(out, t)
 		if !ok {
-			return nil, fault.New(fault.InvalidArgument, "types %s and %s do not go together; use CAST(… AS %s) to convert one of them", TypeName(out), TypeName(t), TypeName(out))
+			return nil, fault.New(fault.InvalidArgument, "types %s and %s do not go together; use CAST to convert one of them", TypeName(out), TypeName(t))
 		}
 		out = c
 	}
@@ -406,6 +406,12 @@ func intLiteral(x Expr) bool {
 }
 
 func mismatch(what string, x, y Expr) error {
-	return fault.New(fault.InvalidArgument, "%s: %s is %s and %s is %s, which do not go together; CAST(%s AS %s) converts one",
-		what, shortText(x), TypeName(x.Type()), shortText(y), TypeName(y.Type()), shortText(y), TypeName(x.Type()))
+	advice := ""
+	if _, ok := castKernel(y.Type(), x.Type()); ok {
+		advice = "; CAST(" + shortText(y) + " AS " + TypeName(x.Type()) + ") converts one"
+	} else if _, ok := castKernel(x.Type(), y.Type()); ok {
+		advice = "; CAST(" + shortText(x) + " AS " + TypeName(y.Type()) + ") converts one"
+	}
+	return fault.New(fault.InvalidArgument, "%s: %s is %s and %s is %s, which do not go together%s",
+		what, shortText(x), TypeName(x.Type()), shortText(y), TypeName(y.Type()), advice)
 }

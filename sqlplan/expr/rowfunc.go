@@ -44,10 +44,6 @@ func (a *rowArgs) bytes(k, i int) []byte  { return a.texts[k].at(i) }
 func (a *rowArgs) str(k, i int) string    { return a.texts[k].str(i) }
 func (a *rowArgs) int(k, i int) int64     { return a.ints[k].at(i) }
 func (a *rowArgs) float(k, i int) float64 { return a.floats[k].at(i) }
-func (a *rowArgs) bool(k, i int) bool {
-	yes, _ := a.bools[k].pair(i >> 6)
-	return yes>>(i&63)&1 != 0
-}
 
 // textOut is a function whose result is a string or binary, written to w; false makes it NULL.
 func textOut(fn func(a *rowArgs, i int, w *textWriter) (bool, error)) func(*Call) (func(*call) (arrow.Array, error), error) {

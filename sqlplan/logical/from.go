@@ -367,7 +367,8 @@ func asOf(a *parse.AsOf) (lancefmt.Ref, error) {
 		}
 		return lancefmt.Ref{}, unsupported(a.Value.Position(), "a version that is not a literal")
 	}
-	text, pos := "", a.Pos
+	var text string
+	var pos parse.Pos
 	switch v := a.Value.(type) {
 	case *parse.String:
 		text, pos = v.Value, v.Pos
