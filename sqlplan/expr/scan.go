@@ -64,8 +64,8 @@ func (p *scanner) word() string {
 	return strings.ToLower(p.s[start:p.i])
 }
 
-// date reads YYYY-MM-DD, YYYY/MM/DD or YYYYMMDD.
-func (p *scanner) date() (days int64, ok bool) {
+// date reads YYYY-MM-DD, YYYY/MM/DD or YYYYMMDD; bc says that the year is one before Christ.
+func (p *scanner) date(bc bool) (days int64, ok bool) {
 	year, ok := p.number(1, 8)
 	if !ok {
 		return 0, false
@@ -82,14 +82,12 @@ func (p *scanner) date() (days int64, ok bool) {
 	} else {
 		month, day, year = year/100%100, year%100, year/10000
 	}
-	save := p.i
-	p.spaces()
-	if w := p.word(); w == "bc" {
-		year = 1 - year
-	} else {
-		p.i = save
+	if bc {
+		if year = 1 - year; year > 0 {
+			return 0, false
+		}
 	}
-	if month < 1 || month > 12 || day < 1 || year > 294276 || int(day) > daysIn(year, int(month)) {
+	if !bc && year == 0 || month < 1 || month > 12 || day < 1 || year > 294276 || int(day) > daysIn(year, int(month)) {
 		return 0, false
 	}
 	return daysOf(year, int(month), int(day)), true
@@ -200,10 +198,15 @@ type instantText struct {
 	zone        *time.Location
 }
 
-// scanTimestamp reads a date with an optional time of day and zone.
+// scanTimestamp reads a date with an optional time of day and zone, and BC at the end.
 func scanTimestamp(s string) (t instantText, ok bool) {
-	p := &scanner{s: strings.TrimSpace(s)}
-	if t.days, ok = p.date(); !ok {
+	s = strings.TrimSpace(s)
+	bc := len(s) > 3 && strings.EqualFold(s[len(s)-3:], " bc")
+	if bc {
+		s = strings.TrimSpace(s[:len(s)-3])
+	}
+	p := &scanner{s: s}
+	if t.days, ok = p.date(bc); !ok {
 		return t, false
 	}
 	if p.done() {
