@@ -278,12 +278,14 @@ func (p *jsonScanner) walk(steps []jsonStep) (string, bool, error) {
 	}
 	p.peek()
 	start := p.i
-	err := p.skip()
-	if err == nil && len(steps) == 0 && p.peek() != 0 {
-		err = errJSON // something behind the value
+	if err := p.skip(); err != nil {
 		return "", false, err
 	}
-	return strings.TrimRight(p.s[start:p.i], " \t\r\n"), err == nil, err
+	raw := p.s[start:p.i]
+	if len(steps) == 0 && p.peek() != 0 {
+		return "", false, errJSON // something behind the value
+	}
+	return raw, true, nil
 }
 
 // isIndex says whether a step of a JSON pointer may be an index.
@@ -387,6 +389,7 @@ func (p *jsonScanner) str() error {
 			return nil
 		}
 	}
+	p.i = len(p.s)
 	return errJSON
 }
 

@@ -614,8 +614,7 @@ func similarPattern(s string, escape *string) (pattern, error) {
 	return regexpMatcher(re), nil
 }
 
-// compileRegexp compiles RE2 syntax. As in PostgreSQL's and DuckDB's default, a dot matches a newline
-// only in PostgreSQL; here it does.
+// compileRegexp compiles RE2 syntax. A dot also matches a newline, as in PostgreSQL.
 func compileRegexp(p string, insensitive bool) (*regexp.Regexp, error) {
 	flags := "(?s)"
 	if insensitive {
