@@ -96,14 +96,15 @@ func openFiles(ctx context.Context, store storage.Store, dir string, o Options) 
 		o.Cache = defaultCache()
 	}
 	f := &files{options: o, root: store.URI(), dir: dir}
-	group, gctx := errgroup.WithContext(ctx)
+	// No shared context: what is wrong with the one file must not hide that the other is missing.
+	var group errgroup.Group
 	group.Go(func() (err error) {
-		f.main, err = openFile(gctx, store, path.Join(dir, indexFile), o.IndexBytes)
+		f.main, err = openFile(ctx, store, path.Join(dir, indexFile), o.IndexBytes)
 		return err
 	})
 	var missing error
 	group.Go(func() (err error) {
-		f.aux, err = openFile(gctx, store, path.Join(dir, auxiliaryFile), o.AuxiliaryBytes)
+		f.aux, err = openFile(ctx, store, path.Join(dir, auxiliaryFile), o.AuxiliaryBytes)
 		if fault.Is(err, fault.NotFound) {
 			missing = err
 			return nil // first see what the other file is
