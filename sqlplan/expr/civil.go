@@ -3,6 +3,7 @@ package expr
 import (
 	"strings"
 	"time"
+	_ "time/tzdata" // zones must be known where the system has no database of them
 
 	"github.com/apache/arrow-go/v18/arrow"
 
