@@ -374,7 +374,7 @@ func newBinary(op string, x, y expr.Expr) (expr.Expr, error) {
 	switch op {
 	case "=", "!=", "<", "<=", ">", ">=":
 		return expr.NewCompare(op, x, y)
-	case "+", "-", "*", "/", "%", "^", "||":
+	case "+", "-", "*", "/", "%", "^", "||", "&", "|", "<<", ">>", "->", "->>":
 		return expr.NewArith(op, x, y)
 	case "~", "~*", "!~", "!~*":
 		return expr.NewRegexMatch(op, x, y)

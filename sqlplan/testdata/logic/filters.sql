@@ -59,3 +59,6 @@ SELECT count(*) FROM deleted;
 SELECT count(*) FROM deleted WHERE key > 512;
 SELECT count(*), min(key), max(key) FROM history WHERE is_high_res;
 SELECT count(*) FROM history WHERE aspect_ratio > 1.5 AND NOT is_high_res;
+SELECT count(*) FROM train WHERE key & 7 = 3;
+SELECT sum(key | 1), sum(key >> 3), max(key << 2) FROM train;
+SELECT '{"a": {"b": 5}}' -> 'a' ->> 'b' AS j, '{"a": [1,2]}' ->> 'a' AS k;
