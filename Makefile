@@ -9,14 +9,14 @@ export LANCEFLIGHT_BIN := $(CURDIR)/$(BIN)
 # The decoders' and planner's assertions cost time; tests want them, the product does not.
 GOTEST  := go test
 
-.PHONY: all build test test-go test-race test-noasm test-python test-java lint bench fuzz sample clean
+.PHONY: all build test test-go test-race test-noasm test-oracle test-python test-java lint bench fuzz sample clean
 
 all: build
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/lanceflight
 
-test: lint build test-go test-race test-noasm test-python test-java
+test: lint build test-go test-race test-noasm test-oracle test-python test-java
 
 # Everything, with leak checks; -count=1 because tests read tables outside the module.
 test-go:
@@ -29,6 +29,16 @@ test-race:
 # The portable definitions of the kernels, alone.
 test-noasm:
 	$(GOTEST) -count=1 -tags noasm ./vecindex/...
+
+# Every column of every file of the fixtures, index files included, against pylance's own file reader.
+FIXTURES := $(or $(LANCEFLIGHT_FIXTURES),$(CURDIR)/../shared/laion/fixtures)
+DUMP     := $(CURDIR)/.cache/columns
+test-oracle: $(VENV)/.ready
+	@if [ -d "$(FIXTURES)" ]; then \
+	  rm -rf $(DUMP) && mkdir -p $(DUMP) && $(VENV)/bin/python lancefmt/file/testdata/dump_columns.py "$(FIXTURES)" $(DUMP) && \
+	  LANCEFLIGHT_DUMP=$(DUMP) $(GOTEST) -count=1 -run AgainstPylance ./lancefmt/file; \
+	elif [ "$(CI)" = true ]; then echo "the tables written by pylance are not at $(FIXTURES)"; exit 1; \
+	else echo "SKIP test-oracle: the tables written by pylance are not at $(FIXTURES); set LANCEFLIGHT_FIXTURES"; fi
 
 $(VENV)/.ready: integration/python/requirements.txt
 	$(PYTHON) -m venv $(VENV)

@@ -27,7 +27,7 @@ import (
 func TestAgainstPylance(t *testing.T) {
 	dump := os.Getenv("LANCEFLIGHT_DUMP")
 	if dump == "" {
-		t.Skip("LANCEFLIGHT_DUMP is not set")
+		t.Skip("make test-oracle runs this: it needs pylance, and LANCEFLIGHT_DUMP")
 	}
 	root, _ := fixtures.Dir()
 	want := os.Getenv("ONLY")
