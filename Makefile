@@ -24,6 +24,7 @@ test-go:
 
 # What runs concurrently, under the race detector (needs a C compiler, as the detector does).
 test-race:
+	integration/need.sh gcc build-essential
 	CGO_ENABLED=1 $(GOTEST) -race -count=1 -short ./flightsrv/... ./sqlplan/... ./vecindex/... ./lancefmt/...
 
 # The portable definitions of the kernels, alone.
@@ -49,6 +50,8 @@ test-python: build $(VENV)/.ready
 	cd integration/python && ../../$(VENV)/bin/python -m pytest -q -p no:cacheprovider
 
 test-java: build
+	integration/need.sh javac default-jdk-headless
+	integration/need.sh mvn maven
 	integration/java/run.sh
 
 lint:
