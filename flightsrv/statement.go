@@ -262,6 +262,23 @@ func (s *Server) streamTicket(t *ticketpb.Ticket, stream flight.FlightService_Do
 	defer s.streams.add(t.Id, cancel)()
 
 	start := time.Now()
+	err := s.runTicket(ctx, t, stream)
+	// An error that follows from the statement's own end says why it ended; if the client went away,
+	// nobody listens.
+	if err != nil && stream.Context().Err() == nil {
+		switch ctx.Err() {
+		case context.DeadlineExceeded:
+			return fault.New(fault.DeadlineExceeded, "statement_timeout: the statement ran longer than %s", time.Since(start).Round(time.Millisecond))
+		case context.Canceled:
+			return fault.New(fault.Cancelled, "the statement was cancelled")
+		}
+	}
+	return err
+}
+
+// runTicket plans a ticket's statement and sends what each execution yields.
+func (s *Server) runTicket(ctx context.Context, t *ticketpb.Ticket, stream flight.FlightService_DoGetServer) error {
+	start := time.Now()
 	if t.Done {
 		w, _ := newStreamWriter(stream, arrow.NewSchema(nil, nil), "", s.opts.Mem)
 		return w.Close()
@@ -277,7 +294,7 @@ func (s *Server) streamTicket(t *ticketpb.Ticket, stream flight.FlightService_Do
 		}
 	}
 	// The writer sends the schema with the first batch, or on Close.
-	w, frames := newStreamWriter(stream, p.Schema(), compression(stream.Context()), s.opts.Mem)
+	w, frames := newStreamWriter(stream, p.Schema(), compression(ctx), s.opts.Mem)
 	var rows int64
 	err = storage.Guard(func() error {
 		for _, params := range runs {
@@ -291,12 +308,6 @@ func (s *Server) streamTicket(t *ticketpb.Ticket, stream flight.FlightService_Do
 		return nil
 	})
 	if err != nil {
-		if ctx.Err() == context.DeadlineExceeded && stream.Context().Err() == nil {
-			return fault.New(fault.DeadlineExceeded, "statement_timeout: the statement ran longer than %s", time.Since(start).Round(time.Millisecond))
-		}
-		if ctx.Err() != nil && stream.Context().Err() == nil {
-			return fault.New(fault.Cancelled, "the statement was cancelled")
-		}
 		return err
 	}
 	if err := w.Close(); err != nil {

@@ -36,6 +36,20 @@ def test_python_snippets_work_as_printed(sample):
         assert "key" in shown and "[5 rows x 17 columns]" in shown
 
 
+def test_config_file_and_environment(tmp_path):
+    (tmp_path / "good.yaml").write_text("statement-timeout: 1ns\n")
+    (tmp_path / "bad.yaml").write_text("adr: 127.0.0.1:0\n")
+    for args, env in ((["--config", tmp_path / "good.yaml"], {}), ([], {"LANCEFLIGHT_STATEMENT_TIMEOUT": "1ns"})):
+        server = Server(*args, env=env)
+        try:
+            with pytest.raises(Exception, match="statement_timeout"):
+                server.query("SELECT * FROM train")
+        finally:
+            server.stop()
+    done = subprocess.run([BIN, "serve", "--config", tmp_path / "bad.yaml"], capture_output=True, text=True, timeout=30)
+    assert done.returncode != 0 and '"adr"' in done.stderr
+
+
 def test_sigterm_drains(start):
     server = Server()
     client = server.flight()
