@@ -103,17 +103,23 @@ func (t *handles) closeAll() {
 	clear(t.byID)
 }
 
+// planHandle plans the statement under a handle, on the tables as they are now.
+func (s *Server) planHandle(ctx context.Context, id []byte) (handle, *sqlplan.Prepared, error) {
+	h, err := s.handles.get(ctx, id)
+	if err != nil {
+		return handle{}, nil, err
+	}
+	p, err := s.prepare(ctx, h.sql, h.settings, nil)
+	return h, p, err
+}
+
 // CreatePreparedStatement plans a statement once for its schemas; errors in the text show here. Drivers
 // decide between query and update by dataset_schema (JDBC) or is_update (ADBC), so both are filled.
 func (s *Server) CreatePreparedStatement(ctx context.Context, req flightsql.ActionCreatePreparedStatementRequest) (res flightsql.ActionCreatePreparedStatementResult, err error) {
 	if len(req.GetTransactionId()) > 0 {
 		return res, errTransactions
 	}
-	settings, err := s.settings(ctx)
-	if err != nil {
-		return res, err
-	}
-	p, err := s.prepare(ctx, req.GetQuery(), settings, nil)
+	p, settings, err := s.plan(ctx, req.GetQuery())
 	if err != nil {
 		return res, err
 	}
@@ -138,11 +144,7 @@ func (s *Server) ClosePreparedStatement(_ context.Context, req flightsql.ActionC
 // GetFlightInfoPreparedStatement plans the statement under its handle and issues a ticket that survives
 // the handle: ADBC closes a statement before its partitions are read.
 func (s *Server) GetFlightInfoPreparedStatement(ctx context.Context, cmd flightsql.PreparedStatementQuery, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
-	h, err := s.handles.get(ctx, cmd.GetPreparedStatementHandle())
-	if err != nil {
-		return nil, err
-	}
-	p, err := s.prepare(ctx, h.sql, h.settings, nil)
+	h, p, err := s.planHandle(ctx, cmd.GetPreparedStatementHandle())
 	if err != nil {
 		return nil, err
 	}
@@ -160,25 +162,14 @@ func (s *Server) GetFlightInfoPreparedStatement(ctx context.Context, cmd flights
 
 // GetSchemaPreparedStatement plans the statement under its handle for its schema.
 func (s *Server) GetSchemaPreparedStatement(ctx context.Context, cmd flightsql.PreparedStatementQuery, _ *flight.FlightDescriptor) (*flight.SchemaResult, error) {
-	h, err := s.handles.get(ctx, cmd.GetPreparedStatementHandle())
-	if err != nil {
-		return nil, err
-	}
-	p, err := s.prepare(ctx, h.sql, h.settings, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &flight.SchemaResult{Schema: flight.SerializeSchema(resultSchema(p), s.opts.Mem)}, nil
+	_, p, err := s.planHandle(ctx, cmd.GetPreparedStatementHandle())
+	return s.schemaResult(p, err)
 }
 
 // DoPutPreparedStatementQuery binds parameters: each row is one execution.
 func (s *Server) DoPutPreparedStatementQuery(ctx context.Context, cmd flightsql.PreparedStatementQuery, rdr flight.MessageReader, _ flight.MetadataWriter) ([]byte, error) {
 	id := cmd.GetPreparedStatementHandle()
-	h, err := s.handles.get(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	p, err := s.prepare(ctx, h.sql, h.settings, nil)
+	_, p, err := s.planHandle(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -198,11 +189,7 @@ func (s *Server) DoPutPreparedStatementQuery(ctx context.Context, cmd flightsql.
 // DoPutPreparedStatementUpdate runs a prepared statement that is not a query, once per row of
 // parameters, or once if there are none.
 func (s *Server) DoPutPreparedStatementUpdate(ctx context.Context, cmd flightsql.PreparedStatementUpdate, rdr flight.MessageReader) (int64, error) {
-	h, err := s.handles.get(ctx, cmd.GetPreparedStatementHandle())
-	if err != nil {
-		return 0, err
-	}
-	p, err := s.prepare(ctx, h.sql, h.settings, nil)
+	_, p, err := s.planHandle(ctx, cmd.GetPreparedStatementHandle())
 	if err != nil {
 		return 0, err
 	}

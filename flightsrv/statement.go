@@ -31,6 +31,40 @@ func (s *Server) prepare(ctx context.Context, sql string, settings map[string]st
 	return s.engine.Prepare(ctx, sqlplan.Session{Settings: settings, User: userFrom(ctx)}, sql, pins)
 }
 
+// plan plans sql for the call that ctx is of, and returns the settings it was planned under.
+func (s *Server) plan(ctx context.Context, sql string) (*sqlplan.Prepared, map[string]string, error) {
+	settings, err := s.settings(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := s.prepare(ctx, sql, settings, nil)
+	return p, settings, err
+}
+
+// endpoint seals a ticket into an endpoint. It has no location: the client stays on its connection.
+func (s *Server) endpoint(t *ticketpb.Ticket) (*flight.FlightEndpoint, error) {
+	sealed, err := s.seal.seal(t)
+	if err != nil {
+		return nil, err
+	}
+	ticket, err := flightsql.CreateStatementQueryTicket(sealed)
+	if err != nil {
+		return nil, err
+	}
+	return &flight.FlightEndpoint{
+		Ticket:         &flight.Ticket{Ticket: ticket},
+		ExpirationTime: timestamppb.New(time.Unix(t.Issued, 0).Add(s.opts.TicketTTL)),
+	}, nil
+}
+
+// schemaResult answers GetSchema for a planned statement.
+func (s *Server) schemaResult(p *sqlplan.Prepared, err error) (*flight.SchemaResult, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &flight.SchemaResult{Schema: flight.SerializeSchema(resultSchema(p), s.opts.Mem)}, nil
+}
+
 // flightInfo answers GetFlightInfo for a planned statement: a ticket for a query, or, for anything
 // else, the statement is run here, once, and the ticket replays its empty outcome (ADBC's
 // cursor.execute("SET …") goes GetFlightInfo, DoGet and never DoPut).
@@ -42,25 +76,17 @@ func (s *Server) flightInfo(ctx context.Context, p *sqlplan.Prepared, t *ticketp
 		t.Done = true
 	}
 	t.Pins, t.User = p.Pins(), userFrom(ctx)
-	sealed, err := s.seal.seal(t)
-	if err != nil {
-		return nil, err
-	}
-	ticket, err := flightsql.CreateStatementQueryTicket(sealed)
+	endpoint, err := s.endpoint(t)
 	if err != nil {
 		return nil, err
 	}
 	return &flight.FlightInfo{
 		Schema:           flight.SerializeSchema(resultSchema(p), s.opts.Mem),
 		FlightDescriptor: desc,
-		// One endpoint without a location: the client stays on its connection.
-		Endpoint: []*flight.FlightEndpoint{{
-			Ticket:         &flight.Ticket{Ticket: ticket},
-			ExpirationTime: timestamppb.New(time.Unix(t.Issued, 0).Add(s.opts.TicketTTL)),
-		}},
-		TotalRecords: -1,
-		TotalBytes:   -1,
-		Ordered:      true,
+		Endpoint:         []*flight.FlightEndpoint{endpoint}, // one: many clients read only the first
+		TotalRecords:     -1,
+		TotalBytes:       -1,
+		Ordered:          true,
 	}, nil
 }
 
@@ -77,11 +103,7 @@ func (s *Server) GetFlightInfoStatement(ctx context.Context, cmd flightsql.State
 	if len(cmd.GetTransactionId()) > 0 {
 		return nil, errTransactions
 	}
-	settings, err := s.settings(ctx)
-	if err != nil {
-		return nil, err
-	}
-	p, err := s.prepare(ctx, cmd.GetQuery(), settings, nil)
+	p, settings, err := s.plan(ctx, cmd.GetQuery())
 	if err != nil {
 		return nil, err
 	}
@@ -96,15 +118,8 @@ var errTransactions = fault.New(fault.Unsupported, "transactions: each statement
 
 // GetSchemaStatement plans a statement for its schema.
 func (s *Server) GetSchemaStatement(ctx context.Context, cmd flightsql.StatementQuery, _ *flight.FlightDescriptor) (*flight.SchemaResult, error) {
-	settings, err := s.settings(ctx)
-	if err != nil {
-		return nil, err
-	}
-	p, err := s.prepare(ctx, cmd.GetQuery(), settings, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &flight.SchemaResult{Schema: flight.SerializeSchema(resultSchema(p), s.opts.Mem)}, nil
+	p, _, err := s.plan(ctx, cmd.GetQuery())
+	return s.schemaResult(p, err)
 }
 
 // DoPutCommandStatementUpdate runs a statement that is not a query and returns the rows it touched.
@@ -112,11 +127,7 @@ func (s *Server) DoPutCommandStatementUpdate(ctx context.Context, cmd flightsql.
 	if len(cmd.GetTransactionId()) > 0 {
 		return 0, errTransactions
 	}
-	settings, err := s.settings(ctx)
-	if err != nil {
-		return 0, err
-	}
-	p, err := s.prepare(ctx, cmd.GetQuery(), settings, nil)
+	p, _, err := s.plan(ctx, cmd.GetQuery())
 	if err != nil {
 		return 0, err
 	}
@@ -389,16 +400,5 @@ func (s *Server) RenewFlightEndpoint(ctx context.Context, req *flight.RenewFligh
 	if t.User != userFrom(ctx) {
 		return nil, fault.New(fault.PermissionDenied, "the ticket was issued to another user")
 	}
-	sealed, err := s.seal.seal(t)
-	if err != nil {
-		return nil, err
-	}
-	ticket, err := flightsql.CreateStatementQueryTicket(sealed)
-	if err != nil {
-		return nil, err
-	}
-	return &flight.FlightEndpoint{
-		Ticket:         &flight.Ticket{Ticket: ticket},
-		ExpirationTime: timestamppb.New(time.Unix(t.Issued, 0).Add(s.opts.TicketTTL)),
-	}, nil
+	return s.endpoint(t)
 }

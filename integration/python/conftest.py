@@ -40,8 +40,8 @@ class Server:
         self._lines = []
         self._snippets = threading.Event()
         threading.Thread(target=self._collect, daemon=True).start()
-        threading.Thread(target=self._drain_errors, daemon=True).start()
         self.errors = []
+        threading.Thread(target=self._drain_errors, daemon=True).start()
 
     def _collect(self):
         for line in self.process.stdout:
@@ -94,7 +94,7 @@ class Server:
 
 @pytest.fixture(scope="session")
 def start():
-    """Start servers that live as long as the session; start.here(...) ends with the test's own with-block."""
+    """Start servers that live as long as the session."""
     running = []
 
     def begin(*args, **kwargs):

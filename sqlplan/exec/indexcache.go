@@ -136,19 +136,25 @@ func (c *IndexCache) fill(ctx context.Context, e *indexEntry, snap *lancefmt.Sna
 	e.index, e.err = lanceidx.OpenWith(ctx, snap.Store(), idx.Dir(), lanceidx.Options{Cache: c.partitions})
 }
 
+// evict takes a filled entry out of the cache, and appends its index to closing if nobody uses it.
+func (c *IndexCache) evict(el *list.Element, closing []vecindex.Index) []vecindex.Index {
+	e := el.Value.(*indexEntry)
+	c.recent.Remove(el)
+	delete(c.entries, e.key)
+	c.bytes -= e.bytes
+	e.gone = true
+	if e.users == 0 {
+		closing = append(closing, e.index)
+	}
+	return closing
+}
+
 // shrink evicts the least recently used, and returns what nobody uses any more.
 func (c *IndexCache) shrink() (closing []vecindex.Index) {
 	for el := c.recent.Back(); el != nil && c.bytes > c.modelBytes && c.recent.Len() > 1; {
-		e := el.Value.(*indexEntry)
 		prev := el.Prev()
-		if e.index != nil {
-			c.recent.Remove(el)
-			delete(c.entries, e.key)
-			c.bytes -= e.bytes
-			e.gone = true
-			if e.users == 0 {
-				closing = append(closing, e.index)
-			}
+		if el.Value.(*indexEntry).index != nil {
+			closing = c.evict(el, closing)
 		}
 		el = prev
 	}
@@ -180,16 +186,9 @@ func (c *IndexCache) Close() error {
 	c.mu.Lock()
 	var closing []vecindex.Index
 	for el := c.recent.Front(); el != nil; {
-		e := el.Value.(*indexEntry)
 		next := el.Next()
-		if e.index != nil {
-			c.recent.Remove(el)
-			delete(c.entries, e.key)
-			c.bytes -= e.bytes
-			e.gone = true
-			if e.users == 0 {
-				closing = append(closing, e.index)
-			}
+		if el.Value.(*indexEntry).index != nil {
+			closing = c.evict(el, closing)
 		}
 		el = next
 	}
