@@ -178,11 +178,12 @@ func Corruptf(format string, args ...any) error {
 	return &CorruptError{Column: -1, Page: -1, Offset: -1, Msg: fmt.Sprintf(format, args...)}
 }
 
-// Place fills the unset parts of the place of a CorruptError in err's chain and returns err.
-// Use -1 (or "") for what is unknown. Other errors pass unchanged.
+// Place fills the unset parts of the place of the CorruptError that err is, or wraps, and returns it:
+// with the place in front, and what wraps have said before its message. Use -1 (or "") for what is
+// unknown. An error that is complete already, or not about corruption, passes unchanged.
 func Place(err error, file string, column, page int, offset int64) error {
 	var ce *CorruptError
-	if !errors.As(err, &ce) {
+	if !errors.As(err, &ce) || KindOf(err) != Corrupt {
 		return err
 	}
 	placed := *ce
@@ -198,11 +199,12 @@ func Place(err error, file string, column, page int, offset int64) error {
 	if placed.Offset < 0 {
 		placed.Offset = offset
 	}
-	if err == error(ce) {
-		return &placed
+	if placed == *ce {
+		return err
 	}
-	*ce = placed
-	return err
+	// A wrap has rendered the error that it wraps, so its text cannot gain a place later.
+	placed.Msg = strings.Replace(err.Error(), ce.Error(), ce.Msg, 1)
+	return &placed
 }
 
 // caret renders the line of sql that pos is in, with a caret under the position.
