@@ -518,6 +518,12 @@ func NewArith(op string, x, y Expr) (Expr, error) {
 		return newConcat(x, y)
 	case "&", "|", "#", "<<", ">>":
 		return newBits2(op, x, y)
+	case "&&":
+		return NewCall("list_has_any", []Expr{x, y})
+	case "@>":
+		return NewCall("arraycontains", []Expr{x, y})
+	case "<@":
+		return NewCall("arraycontained", []Expr{x, y})
 	case "->":
 		return NewCall("json_extract", []Expr{x, y})
 	case "->>":

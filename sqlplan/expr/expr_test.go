@@ -135,6 +135,12 @@ func (b testBinder) bind(t parse.Expr) (Expr, error) {
 			return NewRegexMatch(t.Op, x, y)
 		}
 		return NewArith(t.Op, x, y)
+	case *parse.Quantified:
+		x, list, err := b.two(t.X, t.Array)
+		if err != nil {
+			return nil, err
+		}
+		return NewQuantified(t.Op, t.Quantifier, x, list)
 	case *parse.IsNull:
 		x, err := b.bind(t.X)
 		if err != nil {

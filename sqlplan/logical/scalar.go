@@ -374,7 +374,7 @@ func newBinary(op string, x, y expr.Expr) (expr.Expr, error) {
 	switch op {
 	case "=", "!=", "<", "<=", ">", ">=":
 		return expr.NewCompare(op, x, y)
-	case "+", "-", "*", "/", "%", "^", "||", "&", "|", "<<", ">>", "->", "->>":
+	case "+", "-", "*", "/", "%", "^", "||", "&", "|", "<<", ">>", "->", "->>", "&&", "@>", "<@":
 		return expr.NewArith(op, x, y)
 	case "~", "~*", "!~", "!~*":
 		return expr.NewRegexMatch(op, x, y)
@@ -501,7 +501,8 @@ func (b *binder) like(e *parse.Like, c exprCtx) (expr.Expr, error) {
 	return x, place(err, e.Pos)
 }
 
-// quantified is x = ANY (ARRAY[…]) and x != ALL (ARRAY[…]), which drivers write for IN.
+// quantified is x op ANY (list) and x op ALL (list). Drivers write x = ANY (ARRAY[…]) and x != ALL (ARRAY[…])
+// for IN, so that is what these become.
 func (b *binder) quantified(e *parse.Quantified, c exprCtx) (expr.Expr, error) {
 	var items []parse.Expr
 	switch a := e.Array.(type) {
@@ -513,8 +514,16 @@ func (b *binder) quantified(e *parse.Quantified, c exprCtx) (expr.Expr, error) {
 		}
 	}
 	isIn, notIn := e.Op == "=" && e.Quantifier == "ANY", e.Op == "!=" && e.Quantifier == "ALL"
+	if e.Query != nil {
+		return nil, unsupported(e.Pos, "%s %s (query); write IN, EXISTS or a comparison with min or max", e.Op, e.Quantifier)
+	}
 	if len(items) == 0 || !isIn && !notIn {
-		return nil, unsupported(e.Pos, "%s %s (…), except = ANY (ARRAY[…]) and != ALL (ARRAY[…])", e.Op, e.Quantifier)
+		xs, err := b.exprs([]parse.Expr{e.X, e.Array}, c)
+		if err != nil {
+			return nil, err
+		}
+		x, err := expr.NewQuantified(e.Op, e.Quantifier, xs[0], xs[1])
+		return x, place(err, e.Pos)
 	}
 	return b.in(&parse.In{X: e.X, List: items, Not: notIn, Pos: e.Pos}, c)
 }

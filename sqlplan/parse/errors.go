@@ -79,7 +79,6 @@ func clip(s string) string {
 // instead says what to write for an operator or word of another dialect.
 var instead = map[string]string{
 	"==":     "write = to compare",
-	"&&":     "write AND",
 	"!":      "write NOT",
 	"**":     "write ^ for a power",
 	"//":     "write /, which truncates between integers",

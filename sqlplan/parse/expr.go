@@ -22,7 +22,7 @@ const (
 // binaryOps gives the level of the operators that are written between two operands.
 var binaryOps = map[string]int{
 	"=": precCmp, "!=": precCmp, "<>": precCmp, "<": precCmp, "<=": precCmp, ">": precCmp, ">=": precCmp,
-	"||": precOp, "<->": precOp, "<=>": precOp, "<#>": precOp, "->": precOp, "->>": precOp,
+	"||": precOp, "&&": precOp, "@>": precOp, "<@": precOp, "<->": precOp, "<=>": precOp, "<#>": precOp, "->": precOp, "->>": precOp,
 	"~": precOp, "~*": precOp, "!~": precOp, "!~*": precOp, "&": precOp, "|": precOp, "<<": precOp, ">>": precOp,
 	"+": precAdd, "-": precAdd, "*": precMul, "/": precMul, "%": precMul, "^": precPow,
 }

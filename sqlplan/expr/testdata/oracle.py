@@ -433,6 +433,36 @@ regexp_count(s, '[a-z]+')
 regexp_like(s, '^A', 'i')
 regexp_substr(s, '[a-c]+')
 string_to_array(s, ',')
+l && ARRAY[1, 9]
+l && ARRAY[9, NULL]
+l && '{1,2}'
+l && ARRAY[]::integer[]
+l && ARRAY[a, i32]
+l @> ARRAY[3, 1]
+l @> ARRAY[1, NULL]
+l @> ARRAY[]::integer[]
+l @> '{5}'
+l @> ARRAY[a, i32]
+l <@ ARRAY[1, 2, 3]
+l <@ ARRAY[1, 2, 3, NULL]
+ARRAY[1] <@ l
+l @> l
+NOT l && ARRAY[1]
+a = ANY (l)
+a <> ANY (l)
+a < ANY (l)
+a >= ANY (l)
+a = ALL (l)
+a <> ALL (l)
+a <= ALL (l)
+a > ALL (l)
+1 = ANY (l)
+NOT 1 = ANY (l)
+1 = SOME (l)
+NULL = ANY (l)
+g = ANY (ARRAY[f64, f32, 'NaN'])
+s = ANY ('{abc,42}')
+i32 = ANY (ARRAY[1, 2, NULL])
 array_to_string(l, ',')
 array_to_string(l, ',', '*')
 array_length(l, 1)
@@ -753,6 +783,23 @@ unhex('616263')
 bit_count(7)
 list_contains(l, 1)
 list_contains(l, NULL)
+list_has_any(l, [1, 9])
+list_has_any(l, [9, NULL])
+list_has_any(l, [NULL]::INTEGER[])
+list_has_any(l, []::INTEGER[])
+list_has_any(l, [a, i32])
+list_has_any(l, l)
+list_has_all(l, [3, 1])
+list_has_all(l, [1, NULL])
+list_has_all(l, [NULL]::INTEGER[])
+list_has_all(l, []::INTEGER[])
+list_has_all(l, [a, i32])
+list_has_all(l, l)
+array_has_any([s, s2], ['abc', 'b', 'ö'])
+array_has_all([s, s2, 'x'], ['abc', 'b'])
+list_has_any([g, f64], ['NaN', 0.1])
+list_has_all([dt], [DATE '2024-02-29'])
+list_has_any(l, NULL::INTEGER[])
 list_position(l, 3)
 list_extract(l, 1)
 list_extract(l, -1)
