@@ -31,9 +31,7 @@ type scanOp struct {
 	node   *logical.Scan
 	frags  []*lancefmt.Fragment // those of the snapshot, or some of them
 	reader *rowReader
-	stages []scanStage
-	out    []outColumn
-	late   []string // columns of Out that no stage reads, each once
+	*scanPlan
 
 	// Set while running.
 	queue   *queue
@@ -43,6 +41,14 @@ type scanOp struct {
 	group   *errgroup.Group
 	left    int64 // rows still wanted under Limit; -1 = all
 	buffers *recycler
+}
+
+// scanPlan is how rows are filtered and read. Fragments of which an index has said more than of others have
+// plans of their own.
+type scanPlan struct {
+	stages []scanStage
+	out    []outColumn
+	late   []string // columns of Out that no stage reads, each once
 }
 
 // scanStage is a part of the filter, with the columns that no earlier stage has read.
@@ -74,7 +80,8 @@ func newScan(n *logical.Scan, env *Env) (Operator, error) {
 	s := &scanOp{base: newBase(env, "LanceScan", n.Out), node: n, frags: n.Snap.Fragments(), left: -1}
 	s.share = newShare(env, &s.stats, "scan of "+n.Name)
 	s.reader = &rowReader{env: env, stats: &s.stats}
-	if err := s.plan(); err != nil {
+	var err error
+	if s.scanPlan, err = newScanPlan(n, n.Filter); err != nil {
 		return nil, err
 	}
 	s.stats.Detail = scanDetail(n)
@@ -96,20 +103,21 @@ func scanDetail(n *logical.Scan) string {
 	return d
 }
 
-// plan splits the filter into stages and finds out where each output column comes from.
-func (s *scanOp) plan() error {
+// newScanPlan splits a filter into stages and finds out where each output column of a scan comes from.
+func newScanPlan(n *logical.Scan, filter expr.Expr) (*scanPlan, error) {
+	s := &scanPlan{}
 	source := map[expr.ColID]string{}
-	for _, c := range s.node.Read {
+	for _, c := range n.Read {
 		source[c.ID] = c.Source
 	}
 	slot := map[string]int{}
 	at := map[expr.ColID]int{}
-	for _, conjuncts := range stageConjuncts(s.node, source) {
+	for _, conjuncts := range stageConjuncts(n, filter, source) {
 		var st scanStage
 		for _, id := range expr.Columns(conjuncts...) {
 			name, ok := source[id]
 			if !ok {
-				return fault.New(fault.Internal, "scan of %s: filter column %d is not read", s.node.Name, id)
+				return nil, fault.New(fault.Internal, "scan of %s: filter column %d is not read", n.Name, id)
 			}
 			if _, ok := slot[name]; !ok {
 				slot[name] = len(slot)
@@ -120,16 +128,16 @@ func (s *scanOp) plan() error {
 		}
 		cond, err := expr.Compile(conjoin(conjuncts), at)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		st.cond = cond
 		s.stages = append(s.stages, st)
 	}
 	lateAt := map[string]int{}
-	for _, c := range s.node.Out {
+	for _, c := range n.Out {
 		name, ok := source[c.ID]
 		if !ok {
-			return fault.New(fault.Internal, "scan of %s: output column %s is not read", s.node.Name, c.Name)
+			return nil, fault.New(fault.Internal, "scan of %s: output column %s is not read", n.Name, c.Name)
 		}
 		if i, ok := slot[name]; ok {
 			s.out = append(s.out, outColumn{slot: i})
@@ -143,7 +151,7 @@ func (s *scanOp) plan() error {
 		}
 		s.out = append(s.out, outColumn{slot: -1, late: i})
 	}
-	return nil
+	return s, nil
 }
 
 // morselRows is the full size of a fragment's morsels. Without a filter it follows the bytes of the
@@ -345,13 +353,13 @@ func (s *scanOp) run(ctx context.Context, m morsel, emit emitFunc) error {
 	if err != nil {
 		return err
 	}
-	r := morselRun{scan: s, ctx: ctx, frag: m.frag, emit: emit}
-	c := candidate{ranges: live(del, m.start, m.end), cols: make([]arrow.Array, s.numSlots())}
+	r := morselRun{scanPlan: s.scanPlan, scan: s, ctx: ctx, frag: m.frag, emit: emit}
+	c := candidate{ranges: live(del, m.start, m.end), cols: make([]arrow.Array, r.numSlots())}
 	c.rows = countRows(c.ranges)
 	return r.process(0, &c)
 }
 
-func (s *scanOp) numSlots() (n int) {
+func (s *scanPlan) numSlots() (n int) {
 	for _, st := range s.stages {
 		n += len(st.columns)
 	}
@@ -362,6 +370,7 @@ type emitFunc func(row int64, b arrow.RecordBatch) error
 
 // morselRun is the work on one morsel.
 type morselRun struct {
+	*scanPlan
 	scan    *scanOp
 	ctx     context.Context
 	frag    *lancefmt.Fragment
@@ -373,14 +382,14 @@ type morselRun struct {
 // stage would read too much at once, the candidate is processed in pieces.
 func (r *morselRun) process(stage int, c *candidate) error {
 	defer c.release()
-	for ; stage < len(r.scan.stages); stage++ {
+	for ; stage < len(r.stages); stage++ {
 		if c.rows == 0 {
 			return nil
 		}
 		if r.ctx.Err() != nil {
 			return context.Cause(r.ctx)
 		}
-		st := &r.scan.stages[stage]
+		st := &r.stages[stage]
 		if c.rows > r.scan.reader.sizes.rowsFor(r.frag, st.columns, 2*morselBytes) {
 			head, tail := c.split()
 			c.release()
@@ -431,10 +440,10 @@ func (r *morselRun) finish(c *candidate) error {
 		if r.ctx.Err() != nil {
 			return context.Cause(r.ctx)
 		}
-		n := min(s.rowsPerBatch(r.frag, c), c.rows-row) // anew: the first read tells how wide the rows are
+		n := min(r.rowsPerBatch(c), c.rows-row) // anew: the first read tells how wide the rows are
 		var head rowRanges
 		head, rest = cutRanges(rest, n)
-		b, err := s.batch(r.ctx, r.frag, c, head, row, n)
+		b, err := r.batch(c, head, row, n)
 		if err != nil {
 			return err
 		}
@@ -450,30 +459,30 @@ func (r *morselRun) finish(c *candidate) error {
 
 // rowsPerBatch is the number of output rows that make a batch, by the bytes that late columns will take and
 // that the columns already read have.
-func (s *scanOp) rowsPerBatch(f *lancefmt.Fragment, c *candidate) int64 {
+func (r *morselRun) rowsPerBatch(c *candidate) int64 {
 	var have int64
-	for _, o := range s.out {
+	for _, o := range r.out {
 		if o.slot >= 0 {
 			have += arrayBytes(c.cols[o.slot])
 		}
 	}
-	n := rowsPerBatch(have, c.rows, s.env.batchBytes())
-	return min(n, s.reader.sizes.rowsFor(f, s.late, float64(s.env.batchBytes())))
+	most := r.scan.env.batchBytes()
+	return min(rowsPerBatch(have, c.rows, most), r.scan.reader.sizes.rowsFor(r.frag, r.late, float64(most)))
 }
 
 // batch makes the output batch of n rows: those of ranges, which start at the candidate's given row.
-func (s *scanOp) batch(ctx context.Context, f *lancefmt.Fragment, c *candidate, ranges rowRanges, row, n int64) (arrow.RecordBatch, error) {
+func (r *morselRun) batch(c *candidate, ranges rowRanges, row, n int64) (arrow.RecordBatch, error) {
 	var late arrow.RecordBatch
-	if len(s.late) > 0 {
+	if len(r.late) > 0 {
 		var err error
-		if late, err = s.reader.read(ctx, f, s.late, ranges); err != nil {
+		if late, err = r.scan.reader.read(r.ctx, r.frag, r.late, ranges); err != nil {
 			return nil, err
 		}
 		defer late.Release()
 	}
-	cols := make([]arrow.Array, 0, len(s.out))
+	cols := make([]arrow.Array, 0, len(r.out))
 	defer func() { releaseAll(cols) }()
-	for _, o := range s.out {
+	for _, o := range r.out {
 		if o.slot < 0 {
 			a := late.Column(o.late)
 			a.Retain()
@@ -482,7 +491,7 @@ func (s *scanOp) batch(ctx context.Context, f *lancefmt.Fragment, c *candidate, 
 			cols = append(cols, slice(c.cols[o.slot], row, row+n))
 		}
 	}
-	return makeBatch(s.schema, cols, n)
+	return makeBatch(r.scan.schema, cols, n)
 }
 
 // stop ends the workers and drops what they have ready. It waits for them.

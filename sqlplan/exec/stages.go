@@ -12,12 +12,12 @@ import (
 // numbers decide is decided before strings are read, and what strings decide before images are.
 // Within a group the order is that of the statement. The rows that a later group is evaluated for are
 // fewer, which can only remove errors that a condition would raise, as SQL allows.
-func stageConjuncts(n *logical.Scan, source map[expr.ColID]string) [][]expr.Expr {
-	if n.Filter == nil {
+func stageConjuncts(n *logical.Scan, filter expr.Expr, source map[expr.ColID]string) [][]expr.Expr {
+	if filter == nil {
 		return nil
 	}
 	var byCost [costClasses][]expr.Expr
-	for _, c := range conjuncts(n.Filter) {
+	for _, c := range conjuncts(filter) {
 		class := 0
 		for _, id := range expr.Columns(c) {
 			class = max(class, costClass(n, id, source[id]))
