@@ -114,3 +114,35 @@ func (s *RowSet) Clone() *RowSet {
 	}
 	return out
 }
+
+// addAll adds the ids of o.
+func (s *RowSet) addAll(o *RowSet) {
+	for u, b := range o.parts {
+		s.AddBitmap(u, b)
+	}
+}
+
+// sizeBytes estimates the memory of a set.
+func (s *RowSet) sizeBytes() int64 {
+	n := int64(48)
+	for _, b := range s.parts {
+		n += 64 + int64(b.GetSizeInBytes())
+	}
+	return n
+}
+
+// remap returns the set of today's ids; see Description.Remap.
+func (s *RowSet) remap(now func(uint64) (uint64, bool)) *RowSet {
+	if now == nil {
+		return s
+	}
+	var b rowSetBuilder
+	for u, part := range s.parts {
+		for it := part.Iterator(); it.HasNext(); {
+			if id, ok := now(uint64(u)<<32 | uint64(it.Next())); ok {
+				b.add([]uint64{id})
+			}
+		}
+	}
+	return b.finish()
+}

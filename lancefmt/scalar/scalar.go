@@ -2,12 +2,28 @@
 //
 //	Open(store, description) ──> Index ──Search(predicate)──> Answer: which rows satisfy it, which may
 //
-// An Index is one segment. It answers for the rows that it has, by row id (the row address in tables
-// without stable row ids); rows that were deleted since, and fragments that are gone, are the caller's
-// to drop. An Index is safe for concurrent use and holds a bounded number of bytes beside the cache it is given.
+// An Index is one segment. It answers for the rows that it has, by row id or by row address (see
+// Index.Addresses; the two are one in tables without stable row ids); rows that were deleted since, and
+// fragments that are gone, are the caller's to drop.
+//
+// An Index is safe for concurrent use. It keeps the directory of its files in memory (the bounds of
+// pages and zones, the keys of bitmaps) and what it read below it in a cache of bounded size. Nothing
+// that it returns aliases a file.
+//
+// Start reading with btree.go; keys.go has the order of values, rowset.go the sets.
 package scalar
 
-import "context"
+import (
+	"context"
+	"path"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"lanceflight/internal/fault"
+	"lanceflight/lancefmt/storage"
+	"lanceflight/lancefmt/table"
+)
 
 // Op is what a predicate asks of the indexed column's value v.
 type Op int
@@ -33,6 +49,8 @@ type Predicate struct {
 	Op        Op
 	Values    []any
 	Low, High *Bound
+	// SkipNulls says that the caller has no use for Answer.Nulls, which can cost reads of their own.
+	SkipNulls bool
 }
 
 // Bound is an end of a range.
@@ -58,8 +76,127 @@ type Index interface {
 	Supports(p Predicate) bool
 	// Search answers a predicate that is supported. Damaged files are a fault.CorruptError.
 	Search(ctx context.Context, p Predicate) (Answer, error)
-	// SizeBytes estimates the memory that the index holds now.
+	// Addresses reports whether answers are row addresses where the table has stable row ids. Those of
+	// BITMAP, LABEL_LIST, NGRAM and old BTREE indices are row ids there.
+	Addresses() bool
+	// SizeBytes estimates the memory that the index holds now, without a cache that it shares.
 	SizeBytes() int64
 	// Close closes its files, after the last Search.
 	Close() error
+}
+
+// Description says what Open opens.
+type Description struct {
+	Kind         string            // "BTREE", "BITMAP", "LABEL_LIST", "NGRAM", "ZONEMAP", "BLOOMFILTER"
+	Dir          string            // the segment's folder in the store, "_indices/UUID"
+	Details      []byte            // the message of IndexMetadata.index_details
+	IndexVersion int32             // IndexMetadata.index_version
+	Files        []table.IndexFile // as recorded; may be empty
+	ColumnType   arrow.DataType    // of the indexed column; nil accepts what the files have
+	// Remap translates a row id of the files to today's, or reports that the row is gone; nil if ids
+	// are as they were. For indices that a fragment reuse index applies to.
+	Remap func(id uint64) (uint64, bool)
+}
+
+// Options are the bounds of an index.
+type Options struct {
+	Mem memory.Allocator // for arrays while they are decoded; nil is the Go heap
+	// Cache keeps what was read, for all indices that are given it; nil makes a cache of CacheBytes
+	// for this index alone (0: 32 MiB).
+	Cache      *Cache
+	CacheBytes int64
+	// MaxLookupBytes bounds the directory that an index keeps in memory; 0 is 1 GiB. A larger index is
+	// fault.ResourceExhausted.
+	MaxLookupBytes int64
+}
+
+const (
+	defaultCacheBytes     = 32 << 20
+	defaultMaxLookupBytes = 1 << 30
+)
+
+// Open opens one segment and reads the directory of its files. Kinds that this package does not read
+// are fault.Unsupported.
+func Open(ctx context.Context, store storage.Store, desc Description, opts Options) (Index, error) {
+	open, ok := kinds[desc.Kind]
+	if !ok {
+		return nil, fault.New(fault.Unsupported, "scalar index of kind %s", desc.Kind)
+	}
+	if opts.Mem == nil {
+		opts.Mem = memory.DefaultAllocator
+	}
+	if opts.MaxLookupBytes == 0 {
+		opts.MaxLookupBytes = defaultMaxLookupBytes
+	}
+	s := &segment{store: store, desc: desc, opts: opts, cache: opts.Cache}
+	if s.cache == nil {
+		bytes := opts.CacheBytes
+		if bytes == 0 {
+			bytes = defaultCacheBytes
+		}
+		s.cache, s.ownCache = NewCache(bytes), true
+	}
+	s.cacheID = s.cache.newOwner()
+	x, err := open(ctx, s)
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	return x, nil
+}
+
+// kinds maps the kinds that Open opens to their readers.
+var kinds = map[string]func(ctx context.Context, s *segment) (Index, error){
+	"BTREE":  openBTree,
+	"BITMAP": openBitmap,
+}
+
+// segment is what the kinds share: the files of a segment and where to keep what was read of them.
+type segment struct {
+	store    storage.Store
+	desc     Description
+	opts     Options
+	cache    *Cache
+	cacheID  uint64
+	ownCache bool
+	files    []*indexFile
+}
+
+// open opens a file of the segment; Close closes it.
+func (s *segment) open(ctx context.Context, name string) (*indexFile, error) {
+	size := int64(-1)
+	for _, f := range s.desc.Files {
+		if f.Path == name {
+			size = f.SizeBytes
+		}
+	}
+	f, err := openIndexFile(ctx, s.store, path.Join(s.desc.Dir, name), size, s.opts.Mem)
+	if err != nil {
+		return nil, err
+	}
+	s.files = append(s.files, f)
+	return f, nil
+}
+
+// Close implements Index.
+func (s *segment) Close() error {
+	var first error
+	for _, f := range s.files {
+		if err := f.reader.Close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	s.files = nil
+	if s.cache != nil {
+		s.cache.drop(s.cacheID)
+	}
+	return first
+}
+
+// cachedBytes is what the segment's own cache holds.
+func (s *segment) cachedBytes() int64 {
+	if !s.ownCache {
+		return 0
+	}
+	return s.cache.SizeBytes()
 }

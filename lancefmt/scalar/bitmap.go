@@ -1,0 +1,209 @@
+package scalar
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sort"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"lanceflight/lancefmt/encoding"
+)
+
+// A BITMAP index has a row per distinct value, bitmap_page_lookup.lance: keys | bitmaps. The keys are
+// kept in memory, sorted here since old writers did not; the row sets (rowsetcodec.go) are read when
+// they are asked for. A NULL key has the rows that are NULL. An index over an empty table has no rows.
+//
+// Sources: docs "index/scalar/bitmap"; lance-index 14.0.2, scalar/bitmap.rs, BitmapIndex::load. Shards
+// (part_{id}_bitmap_page_lookup.lance) are merged into that one file before an index is committed.
+type bitmap struct {
+	*segment
+	keyRows
+}
+
+// keyRows is a file of row sets by key.
+type keyRows struct {
+	seg    *segment
+	file   *indexFile
+	typ    keyType
+	column string // of row sets
+	keys   *keys  // as the file has them
+	order  []int32
+	nulls  []int32 // rows with a NULL key
+}
+
+const bitmapLookup = "bitmap_page_lookup.lance"
+
+func openBitmap(ctx context.Context, s *segment) (Index, error) {
+	f, err := s.open(ctx, bitmapLookup)
+	if err != nil {
+		return nil, err
+	}
+	field, err := f.field("keys")
+	if err != nil {
+		return nil, err
+	}
+	typ, err := columnKeys(s.desc, field.Type)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := openKeyRows(ctx, s, f, typ, "keys", "bitmaps")
+	if err != nil {
+		return nil, err
+	}
+	return &bitmap{s, *rows}, nil
+}
+
+func openKeyRows(ctx context.Context, s *segment, f *indexFile, typ keyType, keyColumn, rowColumn string) (*keyRows, error) {
+	if _, err := f.field(rowColumn, arrow.BINARY, arrow.LARGE_BINARY); err != nil {
+		return nil, err
+	}
+	k, err := f.allKeys(ctx, keyColumn, typ, s.opts.MaxLookupBytes)
+	if err != nil {
+		return nil, err
+	}
+	x := &keyRows{seg: s, file: f, typ: typ, column: rowColumn, keys: k}
+	for i := range k.n {
+		if k.null(i) {
+			x.nulls = append(x.nulls, int32(i))
+		} else {
+			x.order = append(x.order, int32(i))
+		}
+	}
+	slices.SortStableFunc(x.order, func(a, b int32) int { return compareKeys(k.at(int(a)), k.at(int(b))) })
+	return x, nil
+}
+
+// find returns the rows of the file whose keys lie in spans.
+func (x *keyRows) find(spans []span) []int32 {
+	var out []int32
+	for _, s := range spans {
+		i := sort.Search(len(x.order), func(i int) bool { return compareKeys(x.keys.at(int(x.order[i])), s.lo) >= 0 })
+		for ; i < len(x.order) && !s.below(x.keys.at(int(x.order[i]))); i++ {
+			out = append(out, x.order[i])
+		}
+	}
+	return out
+}
+
+// chunkSets is how many row sets are read together.
+const chunkSets = 256
+
+// each calls fn with the row set of each row, in ascending order of rows, which it sorts.
+func (x *keyRows) each(ctx context.Context, rows []int32, fn func(row int32, set *RowSet)) error {
+	slices.SortFunc(rows, cmp.Compare[int32])
+	for chunk := range slices.Chunk(rows, chunkSets) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		sets := make([]*RowSet, len(chunk))
+		var missing []int
+		var ranges []encoding.Range
+		for i, row := range chunk {
+			if v, ok := x.seg.cache.get(x.slot(row)); ok {
+				sets[i] = v.(*RowSet)
+			} else {
+				missing = append(missing, i)
+				ranges = append(ranges, encoding.Range{Start: int64(row), End: int64(row) + 1})
+			}
+		}
+		if len(missing) > 0 {
+			err := x.file.read(ctx, x.column, ranges, func(arr arrow.Array) error {
+				for j, i := range missing {
+					set, err := x.decode(arr, j)
+					if err != nil {
+						return fmt.Errorf("row %d of column %q: %w", chunk[i], x.column, err)
+					}
+					sets[i] = set
+					x.seg.cache.put(x.slot(chunk[i]), set, set.sizeBytes())
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		for i, set := range sets {
+			fn(chunk[i], set)
+		}
+	}
+	return nil
+}
+
+func (x *keyRows) slot(row int32) cacheKey {
+	return cacheKey{x.seg.cacheID, uint32(row), cacheRows}
+}
+
+func (x *keyRows) decode(arr arrow.Array, i int) (*RowSet, error) {
+	b, err := blobAt(arr, i)
+	if err != nil {
+		return nil, err
+	}
+	set, err := decodeRowSet(b)
+	if err != nil {
+		return nil, err
+	}
+	return set.remap(x.seg.desc.Remap), nil
+}
+
+// union returns the rows of keys. A set that is returned alone is shared with the cache.
+func (x *keyRows) union(ctx context.Context, rows []int32) (*RowSet, error) {
+	var out *RowSet
+	err := x.each(ctx, rows, func(_ int32, set *RowSet) {
+		switch {
+		case len(rows) == 1:
+			out = set
+		case out == nil:
+			out = set.Clone()
+		default:
+			out.addAll(set)
+		}
+	})
+	if out == nil {
+		out = &RowSet{}
+	}
+	return out, err
+}
+
+func (x *keyRows) sizeBytes() int64 {
+	return x.keys.sizeBytes() + int64(4*(len(x.order)+len(x.nulls)))
+}
+
+// Addresses implements Index.
+func (x *bitmap) Addresses() bool { return false }
+
+// SizeBytes implements Index.
+func (x *bitmap) SizeBytes() int64 { return x.sizeBytes() + x.cachedBytes() }
+
+// Supports implements Index: In, InRange, IsNull, and Prefix where values have prefixes, all of them exactly.
+func (x *bitmap) Supports(p Predicate) bool { return ordered(x.typ, p) }
+
+// Search implements Index.
+func (x *bitmap) Search(ctx context.Context, p Predicate) (Answer, error) {
+	if !x.Supports(p) {
+		return Answer{}, errUnsupportedPredicate
+	}
+	var out Answer
+	var err error
+	if p.Op == IsNull || !p.SkipNulls {
+		if out.Nulls, err = x.union(ctx, slices.Clone(x.keyRows.nulls)); err != nil {
+			return Answer{}, err
+		}
+		out.NullsKnown = true
+	}
+	if p.Op == IsNull {
+		out.May, out.Sure, out.Nulls = out.Nulls, out.Nulls, &RowSet{}
+		return out, nil
+	}
+	spans, err := x.typ.spans(p)
+	if err != nil {
+		return Answer{}, err
+	}
+	if out.May, err = x.union(ctx, x.find(spans)); err != nil {
+		return Answer{}, err
+	}
+	out.Sure = out.May
+	return out, nil
+}

@@ -1,0 +1,284 @@
+package scalar_test
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
+	"github.com/apache/arrow-go/v18/arrow/decimal256"
+	"github.com/stretchr/testify/require"
+
+	"lanceflight/internal/fixtures"
+	"lanceflight/lancefmt"
+	"lanceflight/lancefmt/scalar"
+)
+
+// truth is SQL's third value beside false and true.
+type truth int
+
+const (
+	no truth = iota
+	yes
+	unknown
+)
+
+// holds evaluates a predicate on one value, by the words of scalar.Predicate.
+func holds(p scalar.Predicate, v any) truth {
+	if p.Op == scalar.IsNull {
+		return is(v == nil)
+	}
+	if v == nil {
+		return unknown
+	}
+	switch p.Op {
+	case scalar.In:
+		return is(slices.ContainsFunc(p.Values, func(x any) bool { return compareValues(v, x) == 0 }))
+	case scalar.InRange:
+		in := true
+		if b := p.Low; b != nil {
+			c := compareValues(v, b.Value)
+			in = in && (c > 0 || c == 0 && b.Inclusive)
+		}
+		if b := p.High; b != nil {
+			c := compareValues(v, b.Value)
+			in = in && (c < 0 || c == 0 && b.Inclusive)
+		}
+		return is(in)
+	case scalar.Prefix:
+		return is(strings.HasPrefix(text(v), text(p.Values[0])))
+	case scalar.Contains:
+		return is(strings.Contains(text(v), text(p.Values[0])))
+	}
+	panic("no such predicate")
+}
+
+func is(b bool) truth {
+	if b {
+		return yes
+	}
+	return no
+}
+
+func text(v any) string {
+	if b, ok := v.([]byte); ok {
+		return string(b)
+	}
+	return v.(string)
+}
+
+func compareValues(a, b any) int {
+	switch a := a.(type) {
+	case bool:
+		return cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)) // "false" < "true"
+	case int64:
+		return cmp.Compare(a, b.(int64))
+	case uint64:
+		return cmp.Compare(a, b.(uint64))
+	case float64:
+		b := b.(float64)
+		if a != a || b != b { // NaN is above every number
+			return cmp.Compare(nanRank(a), nanRank(b))
+		}
+		return cmp.Compare(a, b)
+	case string:
+		return strings.Compare(a, text(b))
+	case []byte:
+		return bytes.Compare(a, []byte(text(b)))
+	case decimal128.Num:
+		return a.Cmp(b.(decimal128.Num))
+	case decimal256.Num:
+		if b, ok := b.(decimal128.Num); ok {
+			return a.Cmp(decimal256.FromDecimal128(b))
+		}
+		return a.Cmp(b.(decimal256.Num))
+	}
+	panic(fmt.Sprintf("no order of %T", a))
+}
+
+func nanRank(v float64) int {
+	if v != v {
+		return 1
+	}
+	return 0
+}
+
+// near returns a value like v, often one that the column lacks.
+func near(rng *rand.Rand, v any) any {
+	switch v := v.(type) {
+	case bool:
+		return rng.IntN(2) == 0
+	case int64:
+		return v + rng.Int64N(5) - 2
+	case uint64:
+		return max(v, 2) + uint64(rng.IntN(5)) - 2
+	case float64:
+		switch rng.IntN(12) {
+		case 0:
+			return math.NaN()
+		case 1:
+			return math.Inf(1 - 2*rng.IntN(2))
+		case 2:
+			return math.Copysign(0, float64(1-2*rng.IntN(2)))
+		case 3:
+			return math.Nextafter(v, math.Inf(1))
+		}
+		return v * (1 + float64(rng.IntN(3))/100)
+	case string:
+		return string(nearBytes(rng, []byte(v), 'a'))
+	case []byte:
+		return nearBytes(rng, v, 0xff)
+	case decimal128.Num:
+		return v.Add(decimal128.FromI64(rng.Int64N(3) - 1))
+	case decimal256.Num:
+		return v.Add(decimal256.FromI64(rng.Int64N(3) - 1))
+	}
+	panic(fmt.Sprintf("no neighbour of %T", v))
+}
+
+func nearBytes(rng *rand.Rand, b []byte, last byte) []byte {
+	switch rng.IntN(4) {
+	case 0:
+		return append(slices.Clone(b), last)
+	case 1:
+		return slices.Clone(b[:rng.IntN(len(b)+1)])
+	case 2:
+		return []byte{}
+	}
+	return slices.Clone(b)
+}
+
+// randomPredicates makes predicates over values like those of the column.
+func randomPredicates(rng *rand.Rand, c column, n int) []scalar.Predicate {
+	var some []any
+	for _, v := range c.values {
+		if items, ok := v.([]any); ok {
+			some = append(some, items...)
+		} else {
+			some = append(some, v)
+		}
+	}
+	some = slices.DeleteFunc(some, func(v any) bool { return v == nil })
+	out := []scalar.Predicate{{Op: scalar.IsNull}, {Op: scalar.In}, {Op: scalar.InRange}}
+	if len(some) == 0 {
+		return out
+	}
+	pick := func() any {
+		v := some[rng.IntN(len(some))]
+		if rng.IntN(3) == 0 {
+			v = near(rng, v)
+		}
+		return v
+	}
+	bound := func() *scalar.Bound {
+		if rng.IntN(4) == 0 {
+			return nil
+		}
+		return &scalar.Bound{Value: pick(), Inclusive: rng.IntN(2) == 0}
+	}
+	for len(out) < n {
+		var p scalar.Predicate
+		switch rng.IntN(6) {
+		case 0, 1:
+			p = scalar.Predicate{Op: scalar.In, Values: []any{pick()}}
+		case 2:
+			p = scalar.Predicate{Op: scalar.In}
+			for range rng.IntN(40) {
+				p.Values = append(p.Values, pick())
+			}
+		case 3, 4:
+			p = scalar.Predicate{Op: scalar.InRange, Low: bound(), High: bound()}
+		case 5:
+			v := pick()
+			switch v.(type) {
+			case string, []byte:
+			default:
+				continue
+			}
+			s := text(v)
+			p = scalar.Predicate{Op: scalar.Prefix, Values: []any{s[:rng.IntN(len(s)+1)]}}
+			if _, ok := v.([]byte); ok {
+				p.Values[0] = []byte(p.Values[0].(string))
+			}
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// check compares what an index says of a predicate with the values of the rows.
+func check(t testing.TB, index scalar.Index, p scalar.Predicate, c column, exact bool, what string) {
+	t.Helper()
+	what = fmt.Sprintf("%s: %s", what, describe(p))
+	require.True(t, index.Supports(p), what)
+	answer, err := index.Search(ctx, p)
+	require.NoError(t, err, what)
+	may, sure, nulls := flatten(answer.May), flatten(answer.Sure), flatten(answer.Nulls)
+	require.Equal(t, answer.NullsKnown, answer.Nulls != nil, what)
+	for id := range sure {
+		require.True(t, may[id], "%s: %d is sure but not possible", what, id)
+		require.False(t, nulls[id], "%s: %d is sure and NULL", what, id)
+	}
+	for i, v := range c.values {
+		id, row := c.ids[i], fmt.Sprintf("%s: row %d, value %v", what, c.ids[i], v)
+		switch is := holds(p, v); is {
+		case yes:
+			require.True(t, may[id], row)
+			require.True(t, sure[id] || !exact, row)
+			require.False(t, nulls[id], row)
+		default:
+			require.False(t, sure[id], row)
+			require.False(t, may[id] && exact, row)
+			require.True(t, !answer.NullsKnown || nulls[id] == (is == unknown), row)
+		}
+	}
+}
+
+func describe(p scalar.Predicate) string {
+	bound := func(b *scalar.Bound) string {
+		if b == nil {
+			return "-"
+		}
+		return fmt.Sprintf("%v %v", b.Value, b.Inclusive)
+	}
+	name := []string{"In", "InRange", "IsNull", "HasAny", "HasAll", "Contains", "Prefix"}[p.Op]
+	return fmt.Sprintf("%s %v [%s, %s]", name, p.Values, bound(p.Low), bound(p.High))
+}
+
+// exactKinds are the kinds whose answers leave nothing to look at.
+var exactKinds = map[string]bool{"BTREE": true, "BITMAP": true}
+
+// checkSegments compares all scalar segments of a table that this package reads with the rows.
+func checkSegments(t *testing.T, x indexedTable, predicates int) (segments int) {
+	for _, segment := range x.snapshot.Indexes() {
+		if !exactKinds[segment.Kind] {
+			continue
+		}
+		segments++
+		t.Run(fmt.Sprintf("%s/%s", segment.Kind, segment.Name), func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(1, uint64(len(segment.Name))))
+			index := x.open(t, segment)
+			c := x.column(t, segment, index.Addresses())
+			for _, p := range randomPredicates(rng, c, predicates) {
+				if index.Supports(p) {
+					check(t, index, p, c, exactKinds[segment.Kind], segment.Name)
+				}
+			}
+		})
+	}
+	return segments
+}
+
+func TestFixtures(t *testing.T) {
+	for _, name := range []string{"scalar_indices", "laion_v2_0", "laion_v2_1", "laion_v2_2", "laion_stable_row_ids", "laion_history"} {
+		t.Run(name, func(t *testing.T) {
+			x := openTable(t, fixtures.Path(t, name+".lance"), lancefmt.Ref{})
+			checkSegments(t, x, 120)
+		})
+	}
+}
