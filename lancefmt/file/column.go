@@ -53,7 +53,7 @@ func (r *Reader) loadColumn(ctx context.Context, i int) error {
 		return fault.Place(err, "", i, -1, -1)
 	}
 	defer release(bufs)
-	c, deferred, err := parseColumn(i, bufs[0].Bytes(), r.obj.SizeBytes())
+	c, deferred, err := parseColumn(i, bufs[0].Bytes(), r.obj.SizeBytes(), r.foot.columnMetaStart)
 	if err == nil {
 		err = r.loadDeferred(ctx, &c, deferred)
 	}
@@ -97,8 +97,9 @@ func (r *Reader) loadDeferred(ctx context.Context, c *encoding.Column, list []de
 	return nil
 }
 
-// parseColumn decodes a ColumnMetadata message. Every buffer must lie inside the file of size bytes.
-func parseColumn(index int, b []byte, size int64) (encoding.Column, []deferredEncoding, error) {
+// parseColumn decodes a ColumnMetadata message of a file of size bytes. Every buffer must lie before
+// dataEnd, where the column metadata starts: writers put it behind all pages.
+func parseColumn(index int, b []byte, size, dataEnd int64) (encoding.Column, []deferredEncoding, error) {
 	var m filepb.ColumnMetadata
 	if err := proto.Unmarshal(b, &m); err != nil {
 		return encoding.Column{}, nil, fault.Corruptf("column metadata: %v", err)
@@ -106,7 +107,7 @@ func parseColumn(index int, b []byte, size int64) (encoding.Column, []deferredEn
 	c := encoding.Column{Index: index, Pages: make([]encoding.Page, len(m.GetPages()))}
 	var deferred []deferredEncoding
 	var err error
-	if c.BufRanges, err = bufferRanges(m.GetBufferOffsets(), m.GetBufferSizes(), size); err != nil {
+	if c.BufRanges, err = bufferRanges(m.GetBufferOffsets(), m.GetBufferSizes(), dataEnd); err != nil {
 		return encoding.Column{}, nil, err
 	}
 	take := func(page int, e *filepb.Encoding) (url string, payload []byte, err error) {
@@ -132,7 +133,7 @@ func parseColumn(index int, b []byte, size int64) (encoding.Column, []deferredEn
 		}
 		page := encoding.Page{NumRows: int64(p.GetLength()), FirstRow: first, Priority: int64(p.GetPriority())}
 		first += page.NumRows
-		if page.BufRanges, err = bufferRanges(p.GetBufferOffsets(), p.GetBufferSizes(), size); err == nil {
+		if page.BufRanges, err = bufferRanges(p.GetBufferOffsets(), p.GetBufferSizes(), dataEnd); err == nil {
 			page.TypeURL, page.Encoding, err = take(i, p.GetEncoding())
 		}
 		if err != nil {
@@ -143,15 +144,15 @@ func parseColumn(index int, b []byte, size int64) (encoding.Column, []deferredEn
 	return c, deferred, nil
 }
 
-func bufferRanges(offsets, sizes []uint64, size int64) ([]storage.Range, error) {
+func bufferRanges(offsets, sizes []uint64, dataEnd int64) ([]storage.Range, error) {
 	if len(offsets) != len(sizes) {
 		return nil, fault.Corruptf("%d buffer offsets but %d buffer sizes", len(offsets), len(sizes))
 	}
 	out := make([]storage.Range, len(offsets))
 	for i := range out {
 		out[i] = storage.Range{Offset: int64(offsets[i]), Length: int64(sizes[i])}
-		if !inside(out[i].Offset, out[i].Length, size) {
-			return nil, fault.Corruptf("buffer %d: %d bytes at %d lie outside the file", i, sizes[i], offsets[i])
+		if !inside(out[i].Offset, out[i].Length, dataEnd) {
+			return nil, fault.Corruptf("buffer %d: %d bytes at %d lie outside the file's %d bytes of pages", i, sizes[i], offsets[i], dataEnd)
 		}
 	}
 	return out, nil
@@ -355,7 +356,10 @@ func (c *columnReader) read(ctx context.Context, rows []encoding.Range, fn func(
 		if out != nil {
 			out.Release()
 		}
-		return nil, fmt.Errorf("read column %q: %w", c.field.Name, err)
+		if fault.Is(err, fault.Corrupt) { // names the file already
+			return nil, fmt.Errorf("read column %q: %w", c.field.Name, err)
+		}
+		return nil, fmt.Errorf("read column %q of %s: %w", c.field.Name, c.r.obj.Name(), err)
 	}
 	return out, nil
 }

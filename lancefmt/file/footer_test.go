@@ -76,7 +76,7 @@ func TestParseColumn(t *testing.T) {
 	}
 	page := &filepb.ColumnMetadata_Page{BufferOffsets: []uint64{0}, BufferSizes: []uint64{10}, Length: 5,
 		Encoding: &filepb.Encoding{Location: &filepb.Encoding_Indirect{Indirect: &filepb.DeferredEncoding{BufferLocation: 3, BufferLength: 4}}}}
-	c, deferred, err := parseColumn(2, marshal(&filepb.ColumnMetadata{Pages: []*filepb.ColumnMetadata_Page{page, page}}), 100)
+	c, deferred, err := parseColumn(2, marshal(&filepb.ColumnMetadata{Pages: []*filepb.ColumnMetadata_Page{page, page}}), 100, 100)
 	require.NoError(t, err)
 	require.Equal(t, 2, c.Index)
 	require.EqualValues(t, 5, c.Pages[1].FirstRow)
@@ -90,10 +90,10 @@ func TestParseColumn(t *testing.T) {
 		"deferred": {Encoding: &filepb.Encoding{Location: &filepb.Encoding_Indirect{Indirect: &filepb.DeferredEncoding{BufferLocation: 99, BufferLength: 2}}}},
 		"any":      {Encoding: &filepb.Encoding{Location: &filepb.Encoding_Direct{Direct: &filepb.DirectEncoding{Encoding: []byte{0xff}}}}},
 	} {
-		_, _, err := parseColumn(0, marshal(&filepb.ColumnMetadata{Pages: []*filepb.ColumnMetadata_Page{p}}), 100)
+		_, _, err := parseColumn(0, marshal(&filepb.ColumnMetadata{Pages: []*filepb.ColumnMetadata_Page{p}}), 100, 100)
 		require.True(t, fault.Is(err, fault.Corrupt), "%s: %v", name, err)
 	}
-	_, _, err = parseColumn(0, []byte{0xff}, 100)
+	_, _, err = parseColumn(0, []byte{0xff}, 100, 100)
 	require.True(t, fault.Is(err, fault.Corrupt))
 }
 

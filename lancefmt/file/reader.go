@@ -2,6 +2,7 @@ package file
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -60,6 +61,9 @@ func Open(ctx context.Context, obj storage.Object) (*Reader, error) {
 	err := storage.Guard(func() error { return r.open(ctx) })
 	if err != nil {
 		r.Close()
+		if fault.Is(err, fault.Unsupported) {
+			return nil, fmt.Errorf("open %s: %w", obj.Name(), err)
+		}
 		return nil, fault.Place(err, obj.Name(), -1, -1, -1)
 	}
 	return r, nil
@@ -87,6 +91,11 @@ func (r *Reader) open(ctx context.Context) error {
 	defer release(tables)
 	if r.columnTable, err = parseTable(tables[0].Bytes(), f.numColumns, size-footerLen, "column"); err != nil {
 		return fault.Place(err, "", -1, -1, f.columnTable)
+	}
+	for i, c := range r.columnTable {
+		if c.Offset < f.columnMetaStart || c.End() > f.columnTable {
+			return fault.Place(fault.Corruptf("metadata of column %d at %d to %d, all of it is said to be at %d to %d", i, c.Offset, c.End(), f.columnMetaStart, f.columnTable), "", -1, -1, f.columnTable)
+		}
 	}
 	if r.globals, err = parseTable(tables[1].Bytes(), f.numGlobals, size-footerLen, "global buffer"); err != nil {
 		return fault.Place(err, "", -1, -1, f.globalTable)

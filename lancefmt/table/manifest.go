@@ -2,6 +2,7 @@ package table
 
 import (
 	"context"
+	"io/fs"
 	"math"
 	"slices"
 	"strings"
@@ -245,6 +246,9 @@ func newDataFile(fragment uint32, p *tablepb.DataFile) (DataFile, error) {
 		Major: p.GetFileMajorVersion(), Minor: p.GetFileMinorVersion(), SizeBytes: int64(p.GetFileSizeBytes()), Base: p.BaseId}
 	if p.GetFileSizeBytes() == 0 {
 		f.SizeBytes = -1
+	}
+	if !fs.ValidPath(f.Path) || f.Path == "." {
+		return f, fault.Corruptf("fragment %d has a data file at %q, which is no path below a folder", fragment, f.Path)
 	}
 	if p.GetFileSizeBytes() > math.MaxInt64 {
 		return f, fault.Corruptf("data file %q of fragment %d claims %d bytes", f.Path, fragment, p.GetFileSizeBytes())

@@ -146,7 +146,7 @@ func TestWhatIsNotReadable(t *testing.T) {
 	}
 	m = plain()
 	m.DataFormat = nil
-	m.Fragments[0].Files[0] = &tablepb.DataFile{Fields: []int32{0}}
+	m.Fragments[0].Files[0] = &tablepb.DataFile{Path: "a.lance", Fields: []int32{0}}
 	require.ErrorContains(t, must(DecodeManifest(manifestFile(m, nil))).Readable(), "0.1 (legacy)")
 	m.Fragments = nil
 	require.Equal(t, "0.1", must(DecodeManifest(manifestFile(m, nil))).StorageVersion)

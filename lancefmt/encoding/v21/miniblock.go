@@ -75,6 +75,9 @@ func newMiniPage(l *enc21pb.MiniBlockLayout, p *encoding.Page, s *shape) (*miniP
 	if m.rep == nil && m.schema.MaxRep > 0 {
 		return nil, fault.Corruptf("page of lists without repetition levels")
 	}
+	if m.def != nil != (m.schema.MaxDef > 0) {
+		return nil, fault.Corruptf("layers and definition levels disagree")
+	}
 	need := 2
 	if m.repDepth > 0 {
 		need++

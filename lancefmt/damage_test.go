@@ -1,0 +1,393 @@
+package lancefmt
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"lanceflight/internal/fault"
+	"lanceflight/lancefmt/encoding"
+	"lanceflight/lancefmt/file"
+	"lanceflight/lancefmt/storage"
+)
+
+var damageLog = flag.String("damage.log", "", "file for the outcome of every flipped byte")
+
+// Each byte of each file of small tables is changed in turn, and everything is read. Lance has no
+// checksums, so a changed value may come out changed; the number of rows may not, and whatever is
+// not a value is either noticed or harmless:
+//
+//	a byte of …                     may
+//	a page's buffers                change values of the column, or be an error that names file, column, page and offset
+//	a column's metadata             the same for descriptions that nothing else repeats (a list that may be NULL, not empty), else an error that names the file
+//	the rest of a data file         be an error that names the file
+//	a manifest                      change names, types and metadata, or be an error; row counts stay
+//	a deletion file                 delete other rows, as many; or be an error that names the file
+//	a tag or a hint                 be an error of that tag; rows stay
+func TestEveryByteFlipped(t *testing.T) {
+	tables, err := filepath.Glob("testdata/damage/*.lance")
+	require.NoError(t, err)
+	require.NotEmpty(t, tables)
+	var log *os.File
+	if *damageLog != "" {
+		log, err = os.Create(*damageLog)
+		require.NoError(t, err)
+		defer log.Close()
+	}
+	for _, dir := range tables {
+		t.Run(strings.TrimSuffix(filepath.Base(dir), ".lance"), func(t *testing.T) {
+			files := loadFiles(t, dir)
+			want := readEverything(context.Background(), memoryStore(files, "", nil), memory.NewGoAllocator())
+			require.NoError(t, want.err)
+			regions := regionsOf(t, files)
+			var group errgroup.Group
+			group.SetLimit(runtime.GOMAXPROCS(0))
+			var failed atomic.Int32
+			for name, data := range files {
+				group.Go(func() error {
+					for at := range data {
+						if testing.Short() && at%41 != 0 {
+							continue
+						}
+						for _, flip := range []byte{0xff, 1 << (at % 8)} {
+							outcome, err := tryFlip(files, name, at, flip, want, regions[name])
+							if log != nil {
+								fmt.Fprintf(log, "%s %s %d %#x: %s %v\n", filepath.Base(dir), name, at, flip, outcome, err)
+							}
+							if err != nil && failed.Add(1) < 20 {
+								t.Errorf("%s, byte %d ^ %#x (%s): %v", name, at, flip, regions[name].at(at), err)
+							}
+						}
+					}
+					return nil
+				})
+			}
+			require.NoError(t, group.Wait())
+		})
+	}
+}
+
+func loadFiles(t *testing.T, dir string) map[string][]byte {
+	files := map[string][]byte{}
+	err := filepath.WalkDir(dir, func(p string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(dir, p)
+		if err != nil {
+			return err
+		}
+		name = filepath.ToSlash(name)
+		data, err := os.ReadFile(p)
+		files[name] = data
+		return err
+	})
+	require.NoError(t, err)
+	return files
+}
+
+// memoryStore has the files, one of them replaced.
+func memoryStore(files map[string][]byte, name string, data []byte) *storage.Memory {
+	s := storage.NewMemory()
+	for n, d := range files {
+		if n == name {
+			d = data
+		}
+		s.Put(n, d)
+	}
+	return s
+}
+
+// everything is what a table says.
+type everything struct {
+	err     error // nothing else is there
+	tagErr  error
+	tags    string
+	live    int64
+	schema  *arrow.Schema
+	columns []columnRead
+}
+
+// columnRead is a column of a fragment, all rows or some.
+type columnRead struct {
+	fragment uint32
+	name     string
+	err      error
+	values   arrow.Array
+}
+
+// readEverything reads all there is. What of it fails stands in the result.
+func readEverything(ctx context.Context, store storage.Store, mem memory.Allocator) (out everything) {
+	tab, err := OpenStore(ctx, store, Options{})
+	if err != nil {
+		return everything{err: err}
+	}
+	defer tab.Close()
+	tags, err := tab.Tags(ctx)
+	out.tags, out.tagErr = fmt.Sprint(tags), err
+	if _, err := tab.Versions(ctx); err != nil {
+		return everything{err: err}
+	}
+	s, err := tab.Snapshot(ctx, Ref{})
+	if err != nil {
+		return everything{err: err}
+	}
+	out.schema = s.Schema()
+	for _, f := range s.Fragments() {
+		deleted, err := f.Deleted(ctx)
+		if err != nil {
+			return everything{err: err}
+		}
+		out.live += f.NumPhysicalRows()
+		if deleted != nil {
+			out.live -= int64(deleted.GetCardinality())
+		}
+		for _, c := range s.Fields() {
+			f.BytesPerRow([]string{c.Name})
+			for _, rows := range [][]encoding.Range{{{Start: 0, End: f.NumPhysicalRows()}}, someRows(f.NumPhysicalRows())} {
+				r := columnRead{fragment: f.ID(), name: c.Name}
+				var b arrow.RecordBatch
+				if b, r.err = f.Read(ctx, []string{c.Name}, rows, mem); r.err == nil {
+					r.values = b.Column(0)
+					r.values.Retain()
+					b.Release()
+				}
+				out.columns = append(out.columns, r)
+			}
+		}
+	}
+	return out
+}
+
+// someRows are rows as a take asks for them, which goes by row indices that a scan does not need.
+func someRows(n int64) (rows []encoding.Range) {
+	for i, step := int64(1), max(n/9, 2); i < n; i += step {
+		rows = append(rows, encoding.Range{Start: i, End: i + 1})
+	}
+	return rows
+}
+
+func (e *everything) release() {
+	for _, c := range e.columns {
+		if c.values != nil {
+			c.values.Release()
+		}
+	}
+}
+
+// region says what a byte of a file is for.
+type region struct {
+	start, end int64
+	column     int    // in the file; -1 = not in a page
+	page       int    // or inMetadata, or -1 for a buffer of the column
+	top        string // top-level column of the table
+}
+
+// inMetadata stands for the page where a byte describes a column.
+const inMetadata = -2
+
+type regions []region
+
+func (p regions) at(offset int) (found region) {
+	for _, x := range p {
+		if int64(offset) >= x.start && int64(offset) < x.end {
+			return x
+		}
+	}
+	return region{column: -1, page: -1}
+}
+
+func (p region) String() string {
+	if p.column < 0 {
+		return "outside of pages"
+	}
+	return fmt.Sprintf("column %d, page %d of %s", p.column, p.page, p.top)
+}
+
+// regionsOf maps the pages of the 2.x data files.
+func regionsOf(t *testing.T, files map[string][]byte) map[string]regions {
+	out := map[string]regions{}
+	store := memoryStore(files, "", nil)
+	for name := range files {
+		if !strings.HasPrefix(name, "data/") {
+			continue
+		}
+		o, err := store.Open(ctx, name, -1)
+		require.NoError(t, err)
+		r, err := file.Open(ctx, o)
+		require.NoError(t, err)
+		fields, err := r.Fields(ctx)
+		require.NoError(t, err)
+		top := map[int]string{}
+		var walk func(f encoding.Field, name string)
+		walk = func(f encoding.Field, name string) {
+			top[f.Column] = name
+			for _, c := range f.Children {
+				walk(c, name)
+			}
+		}
+		for _, f := range fields {
+			walk(f, f.Name)
+		}
+		for i := range r.NumColumns() {
+			c, err := r.Column(ctx, i)
+			require.NoError(t, err)
+			for p, page := range c.Pages {
+				for _, b := range page.BufRanges {
+					out[name] = append(out[name], region{b.Offset, b.End(), i, p, top[i]})
+				}
+			}
+			for _, b := range c.BufRanges {
+				out[name] = append(out[name], region{b.Offset, b.End(), i, -1, top[i]})
+			}
+		}
+		tail := files[name][len(files[name])-40:] // lancefmt/file/footer.go
+		table := files[name][binary.LittleEndian.Uint64(tail[8:]):]
+		for i := range r.NumColumns() {
+			start, n := binary.LittleEndian.Uint64(table[16*i:]), binary.LittleEndian.Uint64(table[16*i+8:])
+			out[name] = append(out[name], region{int64(start), int64(start + n), i, inMetadata, top[i]})
+		}
+		r.Close()
+	}
+	return out
+}
+
+// flipLimits bound what reading a damaged table of some kilobytes may cost.
+const (
+	flipSeconds = 20
+	flipBytes   = 64 << 20 // allocated in all, by one read of everything
+)
+
+// tryFlip changes one byte and says what became of it. err is what must not be.
+func tryFlip(files map[string][]byte, name string, at int, flip byte, want everything, regions regions) (outcome string, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	data := append([]byte(nil), files[name]...)
+	data[at] ^= flip
+	ctx, cancel := context.WithTimeout(context.Background(), flipSeconds*time.Second)
+	defer cancel()
+	mem := &countingAllocator{Allocator: memory.NewGoAllocator()}
+	got := readEverything(ctx, memoryStore(files, name, data), mem)
+	defer got.release()
+	if ctx.Err() != nil {
+		return "hang", errors.New("it took too long")
+	}
+	if n := mem.peak.Load(); n > flipBytes {
+		return "", fmt.Errorf("%d bytes were allocated", n)
+	}
+	inData := strings.HasPrefix(name, "data/")
+	if got.err != nil {
+		if inData {
+			return "", fmt.Errorf("the whole table fails: %w", got.err)
+		}
+		return "error: " + got.err.Error(), named(got.err, name)
+	}
+	if got.tagErr != nil {
+		if path.Dir(name) != "_refs/tags" {
+			return "", fmt.Errorf("tags: %w", got.tagErr)
+		}
+		return "error: " + got.tagErr.Error(), named(got.tagErr, name)
+	}
+	if strings.HasPrefix(name, "_versions/") {
+		for _, c := range got.columns {
+			if c.err != nil {
+				return "error: " + c.err.Error(), typed(c.err)
+			}
+		}
+		return "read", nil
+	}
+	if got.live != want.live {
+		return "", fmt.Errorf("%d rows instead of %d", got.live, want.live)
+	}
+	where := regions.at(at)
+	outcome = "same"
+	for i, c := range got.columns {
+		w := want.columns[i]
+		switch {
+		case c.err != nil:
+			outcome = "error: " + c.err.Error()
+			if err := named(c.err, name); err != nil {
+				return outcome, err
+			}
+			if where.column >= 0 && where.page != inMetadata {
+				var ce *fault.CorruptError
+				if !errors.As(c.err, &ce) {
+					return outcome, fmt.Errorf("not a fault.CorruptError: %w", c.err)
+				}
+				if c.name != where.top || ce.Column != where.column || ce.Page != where.page || ce.Offset < 0 {
+					return outcome, fmt.Errorf("column %q: the place is wrong: %w", c.name, c.err)
+				}
+			}
+		case c.values.Len() != w.values.Len():
+			return outcome, fmt.Errorf("column %q has %d rows instead of %d", c.name, c.values.Len(), w.values.Len())
+		case !array.Equal(c.values, w.values):
+			outcome = fmt.Sprintf("changed: column %q", c.name)
+			if where.column < 0 || c.name != where.top {
+				return outcome, fmt.Errorf("the values of column %q changed: %v instead of %v", c.name, c.values, w.values)
+			}
+		}
+	}
+	return outcome, nil
+}
+
+// typed refuses errors that say nothing of the input.
+func typed(err error) error {
+	switch fault.KindOf(err) {
+	case fault.Corrupt, fault.Unsupported, fault.NotFound, fault.PermissionDenied:
+		return nil
+	}
+	return fmt.Errorf("its kind is wrong: %w", err)
+}
+
+// named wants the kind of error that a damaged file gives, and its name.
+func named(err error, name string) error {
+	if err2 := typed(err); err2 != nil {
+		return err2
+	}
+	if !strings.Contains(err.Error(), name) && !strings.HasPrefix(name, "_versions/") {
+		return fmt.Errorf("it does not name %s: %w", name, err)
+	}
+	return nil
+}
+
+// countingAllocator knows how much was allocated at most at a time.
+type countingAllocator struct {
+	memory.Allocator
+	now, peak atomic.Int64
+}
+
+func (c *countingAllocator) add(n int) {
+	now := c.now.Add(int64(n))
+	for {
+		peak := c.peak.Load()
+		if now <= peak || c.peak.CompareAndSwap(peak, now) {
+			return
+		}
+	}
+}
+
+func (c *countingAllocator) Allocate(n int) []byte { c.add(n); return c.Allocator.Allocate(n) }
+func (c *countingAllocator) Reallocate(n int, b []byte) []byte {
+	c.add(n - len(b))
+	return c.Allocator.Reallocate(n, b)
+}
+func (c *countingAllocator) Free(b []byte) { c.add(-len(b)); c.Allocator.Free(b) }
