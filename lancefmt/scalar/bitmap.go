@@ -32,6 +32,7 @@ type keyRows struct {
 	keys   *keys  // as the file has them
 	order  []int32
 	nulls  []int32 // rows with a NULL key
+	decode func([]byte) (*RowSet, error)
 }
 
 const bitmapLookup = "bitmap_page_lookup.lance"
@@ -49,14 +50,16 @@ func openBitmap(ctx context.Context, s *segment) (Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := openKeyRows(ctx, s, f, typ, "keys", "bitmaps")
+	rows, err := openKeyRows(ctx, s, f, typ, "keys", "bitmaps", decodeRowSet)
 	if err != nil {
 		return nil, err
 	}
 	return &bitmap{s, *rows}, nil
 }
 
-func openKeyRows(ctx context.Context, s *segment, f *indexFile, typ keyType, keyColumn, rowColumn string) (*keyRows, error) {
+func openKeyRows(ctx context.Context, s *segment, f *indexFile, typ keyType, keyColumn, rowColumn string,
+	decode func([]byte) (*RowSet, error),
+) (*keyRows, error) {
 	if _, err := f.field(rowColumn, arrow.BINARY, arrow.LARGE_BINARY); err != nil {
 		return nil, err
 	}
@@ -64,7 +67,7 @@ func openKeyRows(ctx context.Context, s *segment, f *indexFile, typ keyType, key
 	if err != nil {
 		return nil, err
 	}
-	x := &keyRows{seg: s, file: f, typ: typ, column: rowColumn, keys: k}
+	x := &keyRows{seg: s, file: f, typ: typ, column: rowColumn, keys: k, decode: decode}
 	for i := range k.n {
 		if k.null(i) {
 			x.nulls = append(x.nulls, int32(i))
@@ -112,7 +115,7 @@ func (x *keyRows) each(ctx context.Context, rows []int32, fn func(row int32, set
 		if len(missing) > 0 {
 			err := x.file.read(ctx, x.column, ranges, func(arr arrow.Array) error {
 				for j, i := range missing {
-					set, err := x.decode(arr, j)
+					set, err := x.set(arr, j)
 					if err != nil {
 						return fmt.Errorf("row %d of column %q: %w", chunk[i], x.column, err)
 					}
@@ -136,12 +139,12 @@ func (x *keyRows) slot(row int32) cacheKey {
 	return cacheKey{x.seg.cacheID, uint32(row), cacheRows}
 }
 
-func (x *keyRows) decode(arr arrow.Array, i int) (*RowSet, error) {
+func (x *keyRows) set(arr arrow.Array, i int) (*RowSet, error) {
 	b, err := blobAt(arr, i)
 	if err != nil {
 		return nil, err
 	}
-	set, err := decodeRowSet(b)
+	set, err := x.decode(b)
 	if err != nil {
 		return nil, err
 	}

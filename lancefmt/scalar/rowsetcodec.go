@@ -60,29 +60,35 @@ func decodeRowSet(b []byte) (*RowSet, error) {
 }
 
 // decodeRoaring decodes a portable 32-bit Roaring bitmap that takes all of b.
-func decodeRoaring(b []byte) (bitmap *roaring.Bitmap, err error) {
+func decodeRoaring(b []byte) (*roaring.Bitmap, error) {
+	bitmap, n, err := decodeRoaringPrefix(b)
+	if err == nil && n != len(b) {
+		return nil, fmt.Errorf("%d bytes follow the Roaring bitmap", len(b)-n)
+	}
+	return bitmap, err
+}
+
+// decodeRoaringPrefix decodes a portable 32-bit Roaring bitmap at the start of b and returns its length.
+func decodeRoaringPrefix(b []byte) (bitmap *roaring.Bitmap, n int, err error) {
 	defer func() {
 		// The library checks lengths, but indexes by some of what it reads. Faults of a mapping are
 		// storage.Guard's to judge.
 		if cause := recover(); cause != nil {
-			if _, fault := cause.(interface{ Addr() uintptr }); fault {
+			if _, mapped := cause.(interface{ Addr() uintptr }); mapped {
 				panic(cause)
 			}
 			bitmap, err = nil, fmt.Errorf("malformed Roaring bitmap: %v", cause)
 		}
 	}()
 	bitmap = roaring.New()
-	n, err := bitmap.ReadFrom(bytes.NewReader(b))
+	read, err := bitmap.ReadFrom(bytes.NewReader(b))
 	if err != nil {
-		return nil, err
-	}
-	if n != int64(len(b)) {
-		return nil, fmt.Errorf("%d bytes follow the Roaring bitmap", int64(len(b))-n)
+		return nil, 0, err
 	}
 	if err := bitmap.Validate(); err != nil {
-		return nil, fmt.Errorf("malformed Roaring bitmap: %w", err)
+		return nil, 0, fmt.Errorf("malformed Roaring bitmap: %w", err)
 	}
-	return bitmap, nil
+	return bitmap, int(read), nil
 }
 
 // parseUint parses a number of the metadata of a file.

@@ -147,8 +147,12 @@ func Open(ctx context.Context, store storage.Store, desc Description, opts Optio
 
 // kinds maps the kinds that Open opens to their readers.
 var kinds = map[string]func(ctx context.Context, s *segment) (Index, error){
-	"BTREE":  openBTree,
-	"BITMAP": openBitmap,
+	"BTREE":       openBTree,
+	"BITMAP":      openBitmap,
+	"LABEL_LIST":  openLabelList,
+	"NGRAM":       openNGram,
+	"ZONEMAP":     openZoneMap,
+	"BLOOMFILTER": openBloomFilter,
 }
 
 // segment is what the kinds share: the files of a segment and where to keep what was read of them.

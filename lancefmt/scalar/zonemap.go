@@ -1,0 +1,155 @@
+package scalar
+
+import (
+	"context"
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
+)
+
+// A ZONEMAP index has a row per zone of rows_per_zone rows of a fragment, zonemap.lance: min | max |
+// null_count | nan_count | fragment_id | zone_start | zone_length, all of it kept in memory. The metadata
+// null_bitmap names the global buffer with the rows that are NULL; old writers did not record them.
+//
+// min and max leave NaNs out, except that max is NaN in a zone that has one. They are NULL in a zone
+// without numbers, and in zones of types whose bounds the writer did not know: there the counts tell.
+//
+// Rows of a zone that lies inside of a range are sure, so that a range over a clustered column leaves
+// little to look at.
+//
+// Sources: docs "index/scalar/zonemap"; lance-index 14.0.2, scalar/zonemap.rs.
+type zoneMap struct {
+	*segment
+	zones
+	typ       keyType
+	mins      *keys
+	maxs      *keys
+	nullCount []uint64
+	nanCount  []uint64
+	noNulls   bool // there are none, recorded or not
+}
+
+const zoneMapFile = "zonemap.lance"
+
+func openZoneMap(ctx context.Context, s *segment) (Index, error) {
+	f, err := s.open(ctx, zoneMapFile)
+	if err != nil {
+		return nil, err
+	}
+	field, err := f.field("min")
+	if err != nil {
+		return nil, err
+	}
+	x := &zoneMap{segment: s}
+	if x.typ, err = columnKeys(s.desc, field.Type); err != nil {
+		return nil, err
+	}
+	if other, err := f.field("max"); err != nil {
+		return nil, err
+	} else if !arrow.TypeEqual(other.Type, field.Type) {
+		return nil, f.corruptf("column \"max\" has type %s, \"min\" %s", other.Type, field.Type)
+	}
+	limit := s.opts.MaxLookupBytes
+	if x.mins, err = f.allKeys(ctx, "min", x.typ, limit); err != nil {
+		return nil, err
+	}
+	if x.maxs, err = f.allKeys(ctx, "max", x.typ, limit); err != nil {
+		return nil, err
+	}
+	if x.nullCount, err = f.unsigned(ctx, "null_count", limit); err != nil {
+		return nil, err
+	}
+	if x.nanCount, err = f.unsigned(ctx, "nan_count", limit); err != nil {
+		return nil, err
+	}
+	z, err := openZones(ctx, s, f)
+	if err != nil {
+		return nil, err
+	}
+	x.zones = *z
+	x.noNulls = !slices.ContainsFunc(x.nullCount, func(n uint64) bool { return n > 0 })
+	return x, nil
+}
+
+// numbers returns the span of the values of a zone that are not NULL or NaN, and whether it may have
+// such.
+func (x *zoneMap) numbers(i int) (span, bool) {
+	if x.mins.null(i) || x.maxs.null(i) {
+		return span{toEnd: true}, x.nullCount[i]+x.nanCount[i] < x.length[i]
+	}
+	s := span{lo: x.mins.at(i)}
+	most := x.maxs.at(i)
+	if x.typ.float() {
+		if isNaNKey(s.lo) {
+			s.lo = negInf
+			if x.nullCount[i]+x.nanCount[i] >= x.length[i] {
+				return span{}, false
+			}
+		}
+		if isNaNKey(most) {
+			most = posInf
+		}
+	}
+	end, ok := x.typ.next(most)
+	s.end, s.toEnd = end, !ok
+	return s, true
+}
+
+// Addresses implements Index.
+func (x *zoneMap) Addresses() bool { return true }
+
+// SizeBytes implements Index.
+func (x *zoneMap) SizeBytes() int64 {
+	return x.sizeBytes() + x.mins.sizeBytes() + x.maxs.sizeBytes() + int64(8*(len(x.nullCount)+len(x.nanCount)))
+}
+
+// Supports implements Index: In, InRange, IsNull, and Prefix where values have prefixes.
+func (x *zoneMap) Supports(p Predicate) bool { return ordered(x.typ, p) }
+
+// Search implements Index.
+func (x *zoneMap) Search(ctx context.Context, p Predicate) (Answer, error) {
+	if !x.Supports(p) {
+		return Answer{}, errUnsupportedPredicate
+	}
+	if p.Op == IsNull {
+		return x.isNull(
+			func(i int) bool { return x.nullCount[i] > 0 },
+			func(i int) bool { return x.nullCount[i] >= x.length[i] }), nil
+	}
+	spans, err := x.typ.spans(p)
+	if err != nil {
+		return Answer{}, err
+	}
+	nan := x.typ.float() && slices.ContainsFunc(spans, func(s span) bool { return s.toEnd || s.end.word > posInf.word+1 })
+	may, sure := &RowSet{}, &RowSet{}
+	for i := range x.first {
+		if i%4096 == 0 {
+			if err := ctx.Err(); err != nil {
+				return Answer{}, err
+			}
+		}
+		zone, ok := x.numbers(i)
+		hit, all := false, true
+		if ok {
+			hit = slices.ContainsFunc(spans, func(s span) bool { return s.overlaps(zone) })
+			all = hit && slices.ContainsFunc(spans, func(s span) bool { return s.covers(zone) })
+		}
+		if x.nanCount[i] > 0 {
+			hit, all = hit || nan, all && nan
+		}
+		if !hit {
+			continue
+		}
+		x.add(may, i)
+		if all && (x.nulls != nil || x.nullCount[i] == 0) {
+			x.add(sure, i)
+		}
+	}
+	return x.answer(may, sure, x.noNulls), nil
+}
+
+func (s span) overlaps(o span) bool { return !s.below(o.lo) && !o.below(s.lo) }
+
+func (s span) covers(o span) bool {
+	return compareKeys(s.lo, o.lo) <= 0 && (s.toEnd || !o.toEnd && compareKeys(o.end, s.end) <= 0)
+}
