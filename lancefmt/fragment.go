@@ -31,6 +31,15 @@ func newFragment(s *Snapshot, meta *table.Fragment) *Fragment {
 	return f
 }
 
+// needs puts an error about one of the fragment's files into words. A file that is not there was
+// there when the version was committed: a clean-up removed it since, or the table was replaced.
+func (f *Fragment) needs(file string, err error) error {
+	if fault.Is(err, fault.NotFound) {
+		return fmt.Errorf("fragment %d: version %d of table %s needs %s, which is gone: %w", f.meta.ID, f.snapshot.Version(), f.snapshot.table.Name(), file, err)
+	}
+	return fmt.Errorf("fragment %d: %w", f.meta.ID, err)
+}
+
 // resolveCounts finds the numbers of rows that manifests of very old writers do not have.
 func (f *Fragment) resolveCounts(ctx context.Context) error {
 	if f.rows < 0 {
@@ -100,7 +109,7 @@ func (f *Fragment) Deleted(ctx context.Context) (*roaring.Bitmap, error) {
 		return loaded[*roaring.Bitmap]{value: deleted, cost: int64(deleted.GetSizeInBytes()) + 128}, nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("fragment %d: %w", f.meta.ID, err)
+		return nil, f.needs(at.name, err)
 	}
 	defer p.release()
 	return p.value, nil
@@ -116,7 +125,7 @@ type readerKey struct {
 func (f *Fragment) open(ctx context.Context, i int) (pinned[*file.Reader], error) {
 	d := &f.meta.Files[i]
 	fail := func(err error) (pinned[*file.Reader], error) {
-		return pinned[*file.Reader]{}, fmt.Errorf("fragment %d: %w", f.meta.ID, err)
+		return pinned[*file.Reader]{}, f.needs(d.Path, err)
 	}
 	if d.Legacy() {
 		return fail(fault.New(fault.Unsupported, "data file %s of storage version 0.1 (legacy)", d.Path))

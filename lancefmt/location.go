@@ -70,10 +70,11 @@ func (t *Table) base(at string) (storage.Store, error) {
 	if store, ok := t.bases[at]; ok {
 		return store, nil
 	}
-	store, err := storage.OpenLocal(at)
+	local, err := storage.OpenLocal(at)
 	if err != nil {
 		return nil, err
 	}
+	store := storage.NewRetrying(local, storage.RetryOptions{})
 	t.bases[at] = store
 	return store, nil
 }

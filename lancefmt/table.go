@@ -53,10 +53,11 @@ func Open(ctx context.Context, uri string, opts Options) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	return OpenStore(ctx, store, opts)
+	return OpenStore(ctx, storage.NewRetrying(store, storage.RetryOptions{}), opts)
 }
 
-// OpenStore opens the table whose root is the root of a store.
+// OpenStore opens the table whose root is the root of a store. Open tries reads again that may do
+// better later (storage.NewRetrying); here that is up to the store.
 func OpenStore(ctx context.Context, store storage.Store, opts Options) (*Table, error) {
 	if opts.CacheBytes == 0 {
 		opts.CacheBytes = defaultCacheBytes

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
@@ -239,16 +240,21 @@ func (s *localStore) PutIfAbsent(ctx context.Context, name string, data []byte) 
 	return nil
 }
 
-// osError gives an error of the operating system its kind.
+// osError gives an error of the operating system its kind. What is not known to be final is
+// Unavailable: a disk or a network may do better later, and reads are tried again.
 func osError(verb, name string, err error) error {
 	kind := fault.Unavailable
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		kind = fault.NotFound
-	case errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		kind = fault.PermissionDenied
 	case errors.Is(err, fs.ErrExist):
 		kind = fault.AlreadyExists
+	case errors.Is(err, syscall.ENOSPC):
+		kind = fault.ResourceExhausted
+	case errors.Is(err, syscall.EISDIR), errors.Is(err, syscall.ELOOP), errors.Is(err, syscall.ENAMETOOLONG), errors.Is(err, syscall.EINVAL):
+		kind = fault.InvalidArgument
 	}
 	var pathErr *fs.PathError
 	var linkErr *os.LinkError
