@@ -91,3 +91,14 @@ func run(t *testing.T, p *sqlplan.Prepared, params ...expr.Literal) (*arrow.Sche
 		rec.Release()
 	}
 }
+
+// linkAll makes tables of one folder appear in another.
+func linkAll(dir, from string, names ...string) error {
+	from, err := filepath.Abs(from)
+	for _, name := range names {
+		if err == nil {
+			err = os.Symlink(filepath.Join(from, name+".lance"), filepath.Join(dir, name+".lance"))
+		}
+	}
+	return err
+}

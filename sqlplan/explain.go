@@ -116,6 +116,12 @@ func counters(st *exec.OpStats, said map[string]bool) []logical.Prop {
 	if n := st.PartitionsN.Load(); n != 0 {
 		add("partitions_probed", fmt.Sprintf("%d of %d", st.Partitions.Load(), n))
 	}
+	if n := st.FragmentsN.Load(); n != 0 {
+		add("fragments_by_index", fmt.Sprintf("%d of %d", st.IndexedFragments.Load(), n))
+		add("index_rows", fmt.Sprint(st.IndexRows.Load()))
+		count("rows_rechecked", &st.Rechecked)
+		add("index_time", duration(st.IndexNanos.Load()))
+	}
 	count("codes_scanned", &st.Codes)
 	count("rows_refined", &st.Refined)
 	count("peak_bytes", &st.PeakBytes)

@@ -62,7 +62,7 @@ func RunSubplans(ctx context.Context, plan *logical.Plan, env *Env) error {
 		for len(env.Params) <= sub.Slot {
 			env.Params = append(env.Params, expr.Literal{})
 		}
-		v, err := scalar(ctx, sub, env)
+		v, err := singleValue(ctx, sub, env)
 		if err != nil {
 			return err
 		}
@@ -71,7 +71,7 @@ func RunSubplans(ctx context.Context, plan *logical.Plan, env *Env) error {
 	return nil
 }
 
-func scalar(ctx context.Context, sub logical.Subplan, env *Env) (v expr.Literal, err error) {
+func singleValue(ctx context.Context, sub logical.Subplan, env *Env) (v expr.Literal, err error) {
 	v = expr.Literal{T: sub.Type}
 	op, err := Build(sub.Root, env)
 	if err != nil {

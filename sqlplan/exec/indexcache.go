@@ -1,43 +1,28 @@
 package exec
 
 import (
-	"container/list"
 	"context"
-	"errors"
 	"sync"
 
-	"lanceflight/internal/fault"
 	"lanceflight/lancefmt"
+	"lanceflight/lancefmt/scalar"
 	"lanceflight/vecindex"
 	"lanceflight/vecindex/lanceidx"
 )
 
-// IndexCache keeps vector indices open between queries: their centroids and codebooks here, their
-// partitions in a lanceidx.Cache. Both are bounded; an index that a search still uses is closed when
-// that search ends. One cache serves a process. Safe for concurrent use.
+// IndexCache keeps indices open between queries. Of vector indices it has centroids and codebooks here, and their
+// partitions in a lanceidx.Cache; of scalar indices their directories here, and pages and bitmaps in a scalar.Cache. All are
+// bounded; an index that a search still uses is closed when that search ends. One cache serves a process. Safe
+// for concurrent use.
 type IndexCache struct {
 	partitions *lanceidx.Cache
-	modelBytes int64 // bound
+	vectors    *openCache[vecindex.Index]
+	pages      *scalar.Cache
+	scalars    *openCache[scalar.Index]
 
 	mu      sync.Mutex
-	entries map[indexKey]*list.Element // of *indexEntry
-	recent  list.List                  // most recent first
-	bytes   int64
 	live    map[liveKey]*vecindex.RowSet
 	liveAge []liveKey // oldest first
-}
-
-// indexKey names an index: files below a uuid never change.
-type indexKey struct{ store, dir string }
-
-type indexEntry struct {
-	key   indexKey
-	ready chan struct{}
-	index vecindex.Index
-	err   error
-	bytes int64
-	users int
-	gone  bool // evicted; the last user closes
 }
 
 // liveKey names the rows of a version that a segment has.
@@ -49,14 +34,22 @@ type liveKey struct {
 // maxLiveSets bounds the sets of live rows kept; each takes an eighth of a byte per row.
 const maxLiveSets = 16
 
-// NewIndexCache makes a cache of about the given size, a quarter of it for centroids and codebooks.
-// 0 is 256 MiB.
+// NewIndexCache makes a cache of about the given size: three quarters for vector indices, of which a quarter for
+// centroids and codebooks, and one for scalar indices. 0 is 256 MiB.
 func NewIndexCache(bytes int64) *IndexCache {
 	if bytes <= 0 {
 		bytes = 256 << 20
 	}
-	return &IndexCache{partitions: lanceidx.NewCache(bytes - bytes/4), modelBytes: bytes / 4,
-		entries: map[indexKey]*list.Element{}, live: map[liveKey]*vecindex.RowSet{}}
+	part := bytes / 16
+	return &IndexCache{
+		partitions: lanceidx.NewCache(bytes - 7*part),
+		vectors: newOpenCache(3*part, func(x vecindex.Index) int64 {
+			return int64(x.NumPartitions()+256) * int64(x.Dim()) * 4
+		}),
+		pages:   scalar.NewCache(3 * part),
+		scalars: newOpenCache(part, scalar.Index.SizeBytes),
+		live:    map[liveKey]*vecindex.RowSet{},
+	}
 }
 
 // Partitions is the part of the cache that holds partitions, for its counters.
@@ -79,122 +72,18 @@ func (c *IndexCache) Open(ctx context.Context, snap *lancefmt.Snapshot, idx *lan
 	if idx.Err != nil {
 		return nil, nil, idx.Err
 	}
-	key := indexKey{snap.Store().URI(), idx.Dir()}
-	for {
-		c.mu.Lock()
-		el, ok := c.entries[key]
-		if !ok {
-			e := &indexEntry{key: key, ready: make(chan struct{}), users: 1}
-			c.entries[key] = c.recent.PushFront(e)
-			c.mu.Unlock()
-			c.fill(ctx, e, snap, idx)
-			if e.err != nil {
-				return nil, nil, e.err
-			}
-			return e.index, c.releaser(e), nil
-		}
-		e := el.Value.(*indexEntry)
-		e.users++
-		c.recent.MoveToFront(el)
-		c.mu.Unlock()
-		select {
-		case <-ctx.Done():
-			c.drop(e)
-			return nil, nil, context.Cause(ctx)
-		case <-e.ready:
-		}
-		if e.err == nil {
-			return e.index, c.releaser(e), nil
-		}
-		// Failed entries have left the map. If only the opener's own context ended, try again.
-		if errors.Is(e.err, context.Canceled) || errors.Is(e.err, context.DeadlineExceeded) {
-			continue
-		}
-		return nil, nil, e.err
-	}
-}
-
-// fill opens the index behind a new entry.
-func (c *IndexCache) fill(ctx context.Context, e *indexEntry, snap *lancefmt.Snapshot, idx *lancefmt.Index) {
-	e.err = fault.New(fault.Internal, "opening index %s was abandoned", idx.Name)
-	defer func() {
-		c.mu.Lock()
-		if e.err != nil {
-			if el := c.entries[e.key]; el != nil && el.Value == e {
-				c.recent.Remove(el)
-				delete(c.entries, e.key)
-			}
-		} else {
-			e.bytes = int64(e.index.NumPartitions()+256) * int64(e.index.Dim()) * 4
-			c.bytes += e.bytes
-		}
-		closing := c.shrink()
-		close(e.ready)
-		c.mu.Unlock()
-		closeAll(closing)
-	}()
-	e.index, e.err = lanceidx.OpenWith(ctx, snap.Store(), idx.Dir(), lanceidx.Options{Cache: c.partitions})
-}
-
-// evict takes a filled entry out of the cache, and appends its index to closing if nobody uses it.
-func (c *IndexCache) evict(el *list.Element, closing []vecindex.Index) []vecindex.Index {
-	e := el.Value.(*indexEntry)
-	c.recent.Remove(el)
-	delete(c.entries, e.key)
-	c.bytes -= e.bytes
-	e.gone = true
-	if e.users == 0 {
-		closing = append(closing, e.index)
-	}
-	return closing
-}
-
-// shrink evicts the least recently used, and returns what nobody uses any more.
-func (c *IndexCache) shrink() (closing []vecindex.Index) {
-	for el := c.recent.Back(); el != nil && c.bytes > c.modelBytes && c.recent.Len() > 1; {
-		prev := el.Prev()
-		if el.Value.(*indexEntry).index != nil {
-			closing = c.evict(el, closing)
-		}
-		el = prev
-	}
-	return closing
-}
-
-func (c *IndexCache) releaser(e *indexEntry) func() {
-	return sync.OnceFunc(func() { c.drop(e) })
-}
-
-func (c *IndexCache) drop(e *indexEntry) {
-	c.mu.Lock()
-	e.users--
-	last := e.gone && e.users == 0 && e.index != nil
-	c.mu.Unlock()
-	if last {
-		e.index.Close()
-	}
-}
-
-func closeAll(indexes []vecindex.Index) {
-	for _, x := range indexes {
-		x.Close()
-	}
+	return c.vectors.get(ctx, indexKey{store: snap.Store().URI(), dir: idx.Dir()}, func() (vecindex.Index, error) {
+		return lanceidx.OpenWith(ctx, snap.Store(), idx.Dir(), lanceidx.Options{Cache: c.partitions})
+	})
 }
 
 // Close closes every index that no search uses; others close with their search. The cache stays usable.
 func (c *IndexCache) Close() error {
 	c.mu.Lock()
-	var closing []vecindex.Index
-	for el := c.recent.Front(); el != nil; {
-		next := el.Next()
-		if el.Value.(*indexEntry).index != nil {
-			closing = c.evict(el, closing)
-		}
-		el = next
-	}
 	c.live, c.liveAge = map[liveKey]*vecindex.RowSet{}, nil
 	c.mu.Unlock()
-	closeAll(closing)
+	c.vectors.clear()
+	c.scalars.clear()
 	return nil
 }
 

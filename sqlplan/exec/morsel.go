@@ -23,7 +23,8 @@ type cutter struct {
 	next  int   // fragment
 	row   int64 // in that fragment
 	size  func(*lancefmt.Fragment) int64
-	now   float64 // fraction of the full size
+	rows  func(*lancefmt.Fragment) *roaring.Bitmap // those to look at, nil = all
+	now   float64                                  // fraction of the full size
 }
 
 // Morsels start at firstFraction of the full size.
@@ -32,8 +33,8 @@ const (
 	growth        = 4
 )
 
-func newCutter(frags []*lancefmt.Fragment, size func(*lancefmt.Fragment) int64) *cutter {
-	return &cutter{frags: frags, size: size, now: firstFraction}
+func newCutter(frags []*lancefmt.Fragment, size func(*lancefmt.Fragment) int64, rows func(*lancefmt.Fragment) *roaring.Bitmap) *cutter {
+	return &cutter{frags: frags, size: size, rows: rows, now: firstFraction}
 }
 
 func (c *cutter) cut() (m morsel, ok bool) {
@@ -44,9 +45,18 @@ func (c *cutter) cut() (m morsel, ok bool) {
 			c.next, c.row = c.next+1, 0
 			continue
 		}
+		rows := c.rows(f)
+		if rows != nil && c.row == 0 && rows.IsEmpty() {
+			c.row = total
+			continue
+		}
 		full := c.size(f)
 		n := max(1, int64(float64(full)*c.now))
 		c.now = min(1, c.now*growth)
+		if rows != nil {
+			m, c.row = cutRows(f, rows, c.row, n)
+			return m, true
+		}
 		end := min(c.row+n, total)
 		if total-end < n/2 {
 			end = total // no crumbs
@@ -56,6 +66,23 @@ func (c *cutter) cut() (m morsel, ok bool) {
 		return m, true
 	}
 	return morsel{}, false
+}
+
+// cutRows makes a morsel of n of the given rows from a row on, which has some; next is where the next one starts.
+func cutRows(f *lancefmt.Fragment, rows *roaring.Bitmap, from, n int64) (m morsel, next int64) {
+	before := int64(0)
+	if from > 0 {
+		before = int64(rows.Rank(uint32(from - 1)))
+	}
+	all := int64(rows.GetCardinality())
+	if all-before < n+n/2 { // no crumbs
+		return morsel{frag: f, start: from, end: f.NumPhysicalRows()}, f.NumPhysicalRows()
+	}
+	last, err := rows.Select(uint32(before + n - 1))
+	if err != nil {
+		return morsel{frag: f, start: from, end: f.NumPhysicalRows()}, f.NumPhysicalRows()
+	}
+	return morsel{frag: f, start: from, end: int64(last) + 1}, int64(last) + 1
 }
 
 // live returns the rows of [start, end) that are not deleted, as ranges in order.

@@ -41,6 +41,7 @@ type scanOp struct {
 	group   *errgroup.Group
 	left    int64 // rows still wanted under Limit; -1 = all
 	buffers *recycler
+	indexed map[*lancefmt.Fragment]*indexedFragment // what scalar indices know
 }
 
 // scanPlan is how rows are filtered and read. Fragments of which an index has said more than of others have
@@ -159,10 +160,11 @@ func newScanPlan(n *logical.Scan, filter expr.Expr) (*scanPlan, error) {
 // they yield is cut by bytes later.
 func (s *scanOp) morselRows(f *lancefmt.Fragment) int64 {
 	rows := int64(morselRowsMax)
-	columns := s.late
+	p := s.planOf(f)
+	columns := p.late
 	least := int64(1)
-	if len(s.stages) > 0 {
-		columns, least = s.stages[0].columns, morselRowsMin
+	if len(p.stages) > 0 {
+		columns, least = p.stages[0].columns, morselRowsMin
 	}
 	if len(columns) == 0 {
 		return max(f.NumPhysicalRows(), 1)
@@ -189,6 +191,9 @@ func (s *scanOp) next(ctx context.Context) (arrow.RecordBatch, error) {
 		return nil, io.EOF
 	}
 	if s.queue == nil {
+		if err := s.useIndexes(ctx); err != nil {
+			return nil, err
+		}
 		s.start(ctx)
 	}
 	b, err := s.queue.pop(ctx)
@@ -251,7 +256,7 @@ func (s *scanOp) start(ctx context.Context) {
 	s.queue = q
 	ctx, s.cancel = context.WithCancel(ctx)
 	s.unwatch = context.AfterFunc(ctx, q.wake)
-	c := newCutter(s.frags, s.morselRows)
+	c := newCutter(s.frags, s.morselRows, s.rowsOf)
 	s.group = &errgroup.Group{}
 	for range workers {
 		s.group.Go(func() error {
@@ -303,7 +308,10 @@ func (s *scanOp) recycle() {
 
 func (s *scanOp) each(ctx context.Context, fn eachFunc) error {
 	s.recycle()
-	c := newCutter(s.frags, s.morselRows)
+	if err := s.useIndexes(ctx); err != nil {
+		return err
+	}
+	c := newCutter(s.frags, s.morselRows, s.rowsOf)
 	var mu sync.Mutex
 	var stopped atomic.Bool
 	cut := -1
@@ -349,21 +357,23 @@ func (s *scanOp) run(ctx context.Context, m morsel, emit emitFunc) error {
 	start := time.Now()
 	defer func() { s.stats.WorkerNanos.Add(int64(time.Since(start))) }()
 	s.stats.Morsels.Add(1)
-	del, err := deletedRows(ctx, m.frag)
+	rows, err := s.candidates(ctx, m)
 	if err != nil {
 		return err
 	}
-	r := morselRun{scanPlan: s.scanPlan, scan: s, ctx: ctx, frag: m.frag, emit: emit}
-	c := candidate{ranges: live(del, m.start, m.end), cols: make([]arrow.Array, r.numSlots())}
+	r := morselRun{scanPlan: s.planOf(m.frag), scan: s, ctx: ctx, frag: m.frag, emit: emit}
+	c := candidate{ranges: rows, cols: r.slots()}
 	c.rows = countRows(c.ranges)
 	return r.process(0, &c)
 }
 
-func (s *scanPlan) numSlots() (n int) {
+// slots is room for the columns that the stages read.
+func (s *scanPlan) slots() []arrow.Array {
+	n := 0
 	for _, st := range s.stages {
 		n += len(st.columns)
 	}
-	return n
+	return make([]arrow.Array, n)
 }
 
 type emitFunc func(row int64, b arrow.RecordBatch) error
@@ -376,6 +386,7 @@ type morselRun struct {
 	frag    *lancefmt.Fragment
 	emit    emitFunc
 	emitted int64
+	passed  *rowRanges // collects the rows that pass, instead of emit; nil = emit
 }
 
 // process takes c, whose columns it releases, through the stages from the given one on. Where a
@@ -433,6 +444,10 @@ func (r *morselRun) filter(st *scanStage, c *candidate) error {
 func (r *morselRun) finish(c *candidate) error {
 	s := r.scan
 	if c.rows == 0 {
+		return nil
+	}
+	if r.passed != nil {
+		*r.passed = append(*r.passed, c.ranges...)
 		return nil
 	}
 	rest := c.ranges

@@ -26,16 +26,20 @@ type OpStats struct {
 	Nanos                Counter // wall time inside Next, inputs included
 	WorkerNanos          Counter // summed over the operator's own goroutines
 
-	RowsRead    Counter // rows looked at: rows the filter of a scan saw, vectors compared
-	BytesRead   Counter // logical bytes of column values decoded
-	Requests    Counter // reads of column data asked of a fragment
-	PeakBytes   Counter // most memory reserved at once
-	SpillBytes  Counter // written to temporary files
-	Morsels     Counter // pieces of work a scan was cut into
-	Partitions  Counter // index partitions probed…
-	PartitionsN Counter // …of so many
-	Codes       Counter // quantised codes scanned
-	Refined     Counter // candidates whose distance was recomputed from the vector
+	RowsRead                     Counter // rows looked at: rows the filter of a scan saw, vectors compared
+	BytesRead                    Counter // logical bytes of column values decoded
+	Requests                     Counter // reads of column data asked of a fragment
+	PeakBytes                    Counter // most memory reserved at once
+	SpillBytes                   Counter // written to temporary files
+	Morsels                      Counter // pieces of work a scan was cut into
+	Partitions                   Counter // index partitions probed…
+	PartitionsN                  Counter // …of so many
+	Codes                        Counter // quantised codes scanned
+	IndexRows                    Counter // rows that scalar indices left over, of IndexedFragments…
+	Rechecked                    Counter // …of which so many were evaluated because an index was not sure
+	IndexNanos                   Counter // wall time of asking scalar indices
+	IndexedFragments, FragmentsN Counter // fragments that scalar indices narrowed down, of so many
+	Refined                      Counter // candidates whose distance was recomputed from the vector
 
 	mu    sync.Mutex
 	notes []string

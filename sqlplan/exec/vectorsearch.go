@@ -295,6 +295,9 @@ func (v *vectorSearchOp) rowAddrCol() logical.ScanCol {
 // scan makes a scan of some fragments that returns cols for the rows that pass filter.
 func (v *vectorSearchOp) scan(frags []*lancefmt.Fragment, filter expr.Expr, cols []logical.ScanCol) (*scanOp, error) {
 	n := &logical.Scan{Snap: v.node.Snap, Name: v.node.Name, Filter: filter, Limit: -1, Unordered: true, EstimatedRows: -1}
+	if filter != nil {
+		n.Index = v.node.Index
+	}
 	n.Read = append(n.Read, v.node.Read...)
 	for _, c := range cols {
 		n.Read = append(n.Read, c)
@@ -316,8 +319,13 @@ func (v *vectorSearchOp) runScan(ctx context.Context, s *scanOp, fn eachFunc) er
 		return err
 	}
 	err := s.each(ctx, fn)
+	for _, note := range s.stats.Notes() {
+		v.stats.Note(note)
+	}
 	for _, c := range [][2]*Counter{
 		{&v.stats.RowsRead, &s.stats.RowsRead}, {&v.stats.BytesRead, &s.stats.BytesRead}, {&v.stats.Requests, &s.stats.Requests},
+		{&v.stats.IndexRows, &s.stats.IndexRows}, {&v.stats.Rechecked, &s.stats.Rechecked}, {&v.stats.IndexNanos, &s.stats.IndexNanos},
+		{&v.stats.IndexedFragments, &s.stats.IndexedFragments}, {&v.stats.FragmentsN, &s.stats.FragmentsN},
 		{&v.stats.Morsels, &s.stats.Morsels}, {&v.stats.WorkerNanos, &s.stats.WorkerNanos},
 	} {
 		c[0].Add(c[1].Load())

@@ -252,3 +252,7 @@ func compareValues(x, y any) int {
 	}
 	return 0
 }
+
+// CompareValues orders two values of Literals of one type, neither of them NULL: negative, zero or positive. NaN is above
+// every number and equal to itself.
+func CompareValues(x, y any) int { return compareValues(x, y) }

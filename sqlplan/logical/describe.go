@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"lanceflight/lancefmt"
 	"lanceflight/sqlplan/expr"
 )
 
@@ -68,6 +69,7 @@ func describe(n Node, verbose bool) Description {
 		if n.Filter != nil {
 			add("filter", "%s", n.Filter)
 		}
+		describeIndex(n.Index, n.Snap, add)
 		if n.Limit >= 0 {
 			add("limit", "%d", n.Limit)
 		}
@@ -139,6 +141,21 @@ func describe(n Node, verbose bool) Description {
 	return d
 }
 
+// describeIndex shows which indices are asked what, the conditions that are evaluated for the rows they find, and for how
+// many fragments they know.
+func describeIndex(x *IndexFilter, snap *lancefmt.Snapshot, add func(key, format string, args ...any)) {
+	if x == nil {
+		return
+	}
+	add("index", "[%s]", x)
+	if re := x.Recheck(); re != nil {
+		add("recheck", "%s", re)
+	}
+	if covered, all := x.Coverage(snap); covered < all {
+		add("indexed_fragments", "%d of %d", covered, all)
+	}
+}
+
 // describeSearch shows a search in an index as Lance does, as a search in partitions over the choice
 // of partitions; an exact one as distances over a scan.
 func describeSearch(n *VectorSearch) Description {
@@ -193,6 +210,7 @@ func describeSearch(n *VectorSearch) Description {
 	}
 	if n.Filter != nil {
 		add(inner, "prefilter", "%s", n.Filter)
+		describeIndex(n.Index, n.Snap, func(key, format string, args ...any) { add(inner, key, format, args...) })
 		add(inner, "estimated_selectivity", "%.3g", n.EstimatedSelectivity)
 	}
 	add(&d, "why", "%s", n.Why)

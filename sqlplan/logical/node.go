@@ -44,6 +44,8 @@ type Scan struct {
 	Unordered bool      // the parent does not care about row order
 	// EstimatedRows is the planner's guess of survivors; -1 = unknown.
 	EstimatedRows int64
+	// Index is what scalar indices say about Filter; nil = nothing.
+	Index *IndexFilter
 	// Search are the knobs for a vector search that this scan may become; the executor ignores them.
 	Search SearchOptions
 }
@@ -66,10 +68,11 @@ type VectorSearch struct {
 	K               expr.Expr // constant int64: LIMIT + OFFSET rows are searched; the Limit node above skips
 	Within          expr.Expr // nil, or the inclusive bound of a range search, in Lance's distance
 	WithinExclusive bool
-	Read            []ScanCol // columns Filter needs
-	Filter          expr.Expr // prefilter; nil = none
-	Distance        Col       // float32 `_distance` as Lance reports it (squared L2, 1-cos, 1-dot)
-	RowID, RowAddr  Col       // uint64 output columns
+	Read            []ScanCol    // columns Filter needs
+	Filter          expr.Expr    // prefilter; nil = none
+	Index           *IndexFilter // what scalar indices say about Filter; nil = nothing
+	Distance        Col          // float32 `_distance` as Lance reports it (squared L2, 1-cos, 1-dot)
+	RowID, RowAddr  Col          // uint64 output columns
 	Options         SearchOptions
 	// Indexes are the segments of the chosen index; empty = exact search. Why says in words why
 	// this strategy was chosen (EXPLAIN).

@@ -14,6 +14,7 @@ import (
 //	count_metadata      count(*) of a table is known without reading
 //	prune_columns       nothing is read that nothing uses
 //	order_conjuncts     cheap conditions before dear ones
+//	index_filter        what scalar indices know of a filter, they are asked
 //	choose_build_side   the smaller input of a join is kept in memory
 func (b *binder) rewrite(p *Plan) (*Plan, error) {
 	out := *p
@@ -43,6 +44,7 @@ func (b *binder) rewriteRoot(n Node) (Node, error) {
 	n = pruneColumns(n)
 	n = countFromMetadata(n)
 	n = orderConjuncts(n)
+	n = b.useScalarIndexes(n)
 	return chooseBuildSides(n), nil
 }
 

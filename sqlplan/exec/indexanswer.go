@@ -1,0 +1,232 @@
+package exec
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/RoaringBitmap/roaring/v2"
+	"golang.org/x/sync/errgroup"
+
+	"lanceflight/lancefmt"
+	"lanceflight/lancefmt/scalar"
+	"lanceflight/sqlplan/logical"
+)
+
+// indexAnswers is what the segments of scalar indices answer to the leaves of a filter, for the fragments that they cover.
+//
+//	leaf ──> segments of its index ──Search──> row ids ──> row addresses ──> rows of each fragment
+type indexAnswers struct {
+	snap  *lancefmt.Snapshot
+	cache *IndexCache
+	stats *OpStats
+
+	mu     sync.Mutex
+	leaves map[*logical.IndexLeaf][]segmentAnswer
+}
+
+// segmentAnswer is the answer of one segment, by row address.
+type segmentAnswer struct {
+	frags      *roaring.Bitmap // fragments that the segment answers for
+	may, sure  *scalar.RowSet
+	nulls      *scalar.RowSet
+	nullsKnown bool
+}
+
+// askIndexes answers the leaves of a resolved filter for some fragments. A segment that cannot be read answers nothing, with
+// a note. The error is that of ctx.
+func askIndexes(ctx context.Context, env *Env, snap *lancefmt.Snapshot, filter *logical.IndexFilter, frags []*lancefmt.Fragment, stats *OpStats) (*indexAnswers, error) {
+	start := time.Now()
+	defer func() { stats.IndexNanos.Add(int64(time.Since(start))) }()
+	a := &indexAnswers{snap: snap, cache: env.Indexes, stats: stats, leaves: map[*logical.IndexLeaf][]segmentAnswer{}}
+	if a.cache == nil {
+		a.cache = NewIndexCache(0) // of this scan alone
+		defer a.cache.Close()
+	}
+	wanted := roaring.New()
+	for _, f := range frags {
+		wanted.Add(f.ID())
+	}
+	needNulls := map[*logical.IndexLeaf]bool{}
+	for _, t := range filter.Terms {
+		logical.WalkIndex(t.Index, true, func(l *logical.IndexLeaf, truth bool) {
+			needNulls[l] = needNulls[l] || !truth
+		})
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(max(2, env.workers()))
+	for leaf, nulls := range needNulls {
+		if leaf.Predicate == nil {
+			continue
+		}
+		rest := wanted.Clone()
+		for _, seg := range leaf.Index.Segments {
+			covered := roaring.And(rest, seg.Fragments)
+			if covered.IsEmpty() {
+				continue
+			}
+			rest.AndNot(covered)
+			p := *leaf.Predicate
+			p.SkipNulls = !nulls
+			g.Go(func() error { return guard(func() error { return a.ask(ctx, leaf, seg, p, covered) }) })
+		}
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// ask searches one segment.
+func (a *indexAnswers) ask(ctx context.Context, leaf *logical.IndexLeaf, seg *lancefmt.Index, p scalar.Predicate, covered *roaring.Bitmap) error {
+	answer, err := a.search(ctx, leaf, seg, p, covered)
+	switch {
+	case err == nil && answer != nil:
+		answer.frags = covered
+		a.mu.Lock()
+		a.leaves[leaf] = append(a.leaves[leaf], *answer)
+		a.mu.Unlock()
+	case err != nil && !recoverable(ctx, err):
+		return err
+	case err != nil:
+		a.stats.Note(fmt.Sprintf("index %s (segment %s) cannot be used, its rows are scanned: %v", seg.Name, seg.UUID, err))
+	}
+	return nil
+}
+
+// search returns nil if the segment says nothing about the predicate, or not cheaply.
+func (a *indexAnswers) search(ctx context.Context, leaf *logical.IndexLeaf, seg *lancefmt.Index, p scalar.Predicate, covered *roaring.Bitmap) (*segmentAnswer, error) {
+	x, release, err := a.cache.OpenScalar(ctx, a.snap, leaf.Index, seg)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if !x.Supports(p) {
+		return nil, nil
+	}
+	if a.tooMany(x, p, covered) {
+		a.stats.Note(fmt.Sprintf("index %s is not used: %s holds for most rows", leaf.Index.Name, leaf.Text))
+		return nil, nil
+	}
+	found, err := x.Search(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	out := &segmentAnswer{may: found.May, sure: found.Sure, nulls: found.Nulls, nullsKnown: found.NullsKnown && !p.SkipNulls}
+	if a.snap.HasStableRowIDs() && !x.Addresses() {
+		if out.may, err = a.addresses(ctx, found.May); err != nil {
+			return nil, err
+		}
+		out.sure = out.may
+		if found.Sure != found.May {
+			if out.sure, err = a.addresses(ctx, found.Sure); err != nil {
+				return nil, err
+			}
+		}
+		if out.nullsKnown {
+			if out.nulls, err = a.addresses(ctx, found.Nulls); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
+
+// estimator is implemented by indices that know how many rows a search would find without reading them.
+type estimator interface {
+	// EstimateRows is the number of rows in Answer.May, about; ok is false if that is not known.
+	EstimateRows(p scalar.Predicate) (rows int64, ok bool)
+}
+
+// Taking rows out of an index, one by one, costs some ten times what a scan of a column of numbers does per row: it
+// pays for the share of rows below mostRows, and never in tables of few rows more than that.
+const (
+	mostRows  = 0.25
+	smallRows = 4096
+)
+
+// tooMany reports whether a search would find so many rows that scanning them is cheaper.
+func (a *indexAnswers) tooMany(x scalar.Index, p scalar.Predicate, covered *roaring.Bitmap) bool {
+	e, ok := x.(estimator)
+	if !ok || p.Op != scalar.InRange && p.Op != scalar.Prefix {
+		return false
+	}
+	found, ok := e.EstimateRows(p)
+	if !ok || found <= smallRows {
+		return false
+	}
+	var rows int64
+	for it := covered.Iterator(); it.HasNext(); {
+		if f := a.snap.Fragment(it.Next()); f != nil {
+			rows += f.NumPhysicalRows()
+		}
+	}
+	return float64(found) > mostRows*float64(rows)
+}
+
+// addresses turns row ids into the addresses of those rows that exist.
+func (a *indexAnswers) addresses(ctx context.Context, ids *scalar.RowSet) (*scalar.RowSet, error) {
+	out := &scalar.RowSet{}
+	if ids == nil {
+		return out, nil
+	}
+	const piece = 64 << 10
+	buf := make([]uint32, piece)
+	list := make([]uint64, 0, piece)
+	found := map[uint32]*roaring.Bitmap{}
+	for _, upper := range ids.Uppers() {
+		it := ids.Part(upper).ManyIterator()
+		for n := it.NextMany(buf); n > 0; n = it.NextMany(buf) {
+			list = list[:0]
+			for _, lower := range buf[:n] {
+				list = append(list, uint64(upper)<<32|uint64(lower))
+			}
+			addrs, ok, err := a.snap.Addresses(ctx, list)
+			if err != nil {
+				return nil, err
+			}
+			for i, addr := range addrs {
+				if !ok[i] {
+					continue
+				}
+				b := found[uint32(addr>>32)]
+				if b == nil {
+					b = roaring.New()
+					found[uint32(addr>>32)] = b
+				}
+				b.Add(uint32(addr))
+			}
+		}
+	}
+	for upper, b := range found {
+		out.AddBitmap(upper, b)
+	}
+	return out, nil
+}
+
+// bounds are those of a leaf for a fragment.
+func (a *indexAnswers) bounds(leaf *logical.IndexLeaf, truth bool, fragment uint32) truthBounds {
+	segs := a.leaves[leaf]
+	i := slices.IndexFunc(segs, func(s segmentAnswer) bool { return s.frags.Contains(fragment) })
+	if i < 0 {
+		return unknownBounds
+	}
+	s := segs[i]
+	part := func(set *scalar.RowSet) rowMask {
+		if set == nil {
+			return noRows
+		}
+		return rowMask{rows: set.Part(fragment)}
+	}
+	may, sure := part(s.may), part(s.sure)
+	if truth {
+		return truthBounds{may: may, sure: sure}
+	}
+	if !s.nullsKnown {
+		return truthBounds{may: sure.not(), sure: noRows}
+	}
+	null := part(s.nulls)
+	return truthBounds{may: sure.or(null).not(), sure: may.or(null).not()}
+}

@@ -1,0 +1,203 @@
+package exec
+
+import (
+	"context"
+	"slices"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"lanceflight/lancefmt"
+	"lanceflight/lancefmt/encoding"
+	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/logical"
+)
+
+// A scan whose filter scalar indices know asks them once, before its first morsel. Then each fragment has a plan of its own:
+//
+//	filter:  key < 500 AND text LIKE '%cat%' AND width > 9     BTREE on key, NGRAM on text, none on width
+//	answer:  rows that may pass, of which some surely do       deleted rows are taken off
+//	plan:    only those rows are read; key < 500 is not evaluated, LIKE for all but the sure ones, width for each
+//
+// A fragment that the indices do not cover is scanned as if there were none.
+
+// indexedFragment is how a fragment is scanned of which indices know something.
+type indexedFragment struct {
+	plan *scanPlan
+	rows *roaring.Bitmap // live rows that may pass
+	// doubtful are those of rows that must pass check before plan is run; nil = none, plan checks all it has to.
+	doubtful *roaring.Bitmap
+	check    *scanPlan
+}
+
+// useIndexes asks the scalar indices, if the scan has any to ask.
+func (s *scanOp) useIndexes(ctx context.Context) error {
+	if s.node.Index == nil {
+		return nil
+	}
+	filter := s.node.Index.Resolve(s.env.Params)
+	answers, err := askIndexes(ctx, s.env, s.node.Snap, filter, s.frags, &s.stats)
+	if err != nil {
+		return err
+	}
+	plans := map[string]*scanPlan{}
+	s.indexed = make(map[*lancefmt.Fragment]*indexedFragment, len(s.frags))
+	for _, f := range s.frags {
+		x, err := s.indexFragment(ctx, f, filter, answers, plans)
+		if err != nil {
+			return err
+		}
+		if x != nil {
+			s.indexed[f] = x
+			s.stats.IndexRows.Add(int64(x.rows.GetCardinality()))
+		}
+	}
+	s.stats.IndexedFragments.Add(int64(len(s.indexed)))
+	s.stats.FragmentsN.Add(int64(len(s.frags)))
+	return nil
+}
+
+// indexFragment combines the answers for a fragment; nil if they say nothing.
+func (s *scanOp) indexFragment(ctx context.Context, f *lancefmt.Fragment, filter *logical.IndexFilter, answers *indexAnswers, plans map[string]*scanPlan) (*indexedFragment, error) {
+	leaf := func(l *logical.IndexLeaf, truth bool) truthBounds { return answers.bounds(l, truth, f.ID()) }
+	may, sure := allRows, allRows // sure: of the terms that are not exact
+	var rest, doubtful []int      // terms to evaluate: always, or for rows that are not sure
+	for i, t := range filter.Terms {
+		if t.Index == nil {
+			rest = append(rest, i)
+			continue
+		}
+		b := boundsOf(t.Index, true, leaf)
+		may = may.and(b.may)
+		switch {
+		case b.exact():
+		case b.sure.empty() || b.may.all():
+			rest = append(rest, i)
+		default:
+			doubtful = append(doubtful, i)
+			sure = sure.and(b.sure)
+		}
+	}
+	if len(rest)+len(doubtful) == len(filter.Terms) && may.all() {
+		return nil, nil
+	}
+	deleted, err := deletedRows(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	x := &indexedFragment{rows: may.within(f.NumPhysicalRows(), deleted)}
+	if len(doubtful) > 0 {
+		x.doubtful = roaring.And(x.rows, sure.not().within(f.NumPhysicalRows(), nil))
+		switch x.doubtful.GetCardinality() {
+		case 0:
+			x.doubtful = nil
+		case x.rows.GetCardinality():
+			rest, x.doubtful = append(rest, doubtful...), nil
+		default:
+			if x.check, err = s.planFor(filter, doubtful, plans); err != nil {
+				return nil, err
+			}
+		}
+	}
+	x.plan, err = s.planFor(filter, rest, plans)
+	return x, err
+}
+
+// planFor is the plan that evaluates some of a filter's terms.
+func (s *scanOp) planFor(filter *logical.IndexFilter, terms []int, plans map[string]*scanPlan) (*scanPlan, error) {
+	slices.Sort(terms)
+	key := make([]byte, len(filter.Terms))
+	var conds []expr.Expr
+	for _, i := range terms {
+		key[i] = 1
+		conds = append(conds, filter.Terms[i].Conds...)
+	}
+	if p := plans[string(key)]; p != nil {
+		return p, nil
+	}
+	var cond expr.Expr
+	if len(conds) > 0 {
+		cond = conjoin(conds)
+	}
+	p, err := newScanPlan(s.node, cond)
+	plans[string(key)] = p
+	return p, err
+}
+
+// planOf is the plan of a fragment.
+func (s *scanOp) planOf(f *lancefmt.Fragment) *scanPlan {
+	if x := s.indexed[f]; x != nil {
+		return x.plan
+	}
+	return s.scanPlan
+}
+
+// rowsOf are the rows of a fragment that indices leave over; nil = all.
+func (s *scanOp) rowsOf(f *lancefmt.Fragment) *roaring.Bitmap {
+	if x := s.indexed[f]; x != nil {
+		return x.rows
+	}
+	return nil
+}
+
+// candidates are the rows of a morsel that are not known to fail.
+func (s *scanOp) candidates(ctx context.Context, m morsel) (rowRanges, error) {
+	x := s.indexed[m.frag]
+	if x == nil {
+		del, err := deletedRows(ctx, m.frag)
+		if err != nil {
+			return nil, err
+		}
+		return live(del, m.start, m.end), nil
+	}
+	if x.doubtful == nil {
+		return rangesOf(x.rows, m.start, m.end), nil
+	}
+	var passed rowRanges
+	r := morselRun{scanPlan: x.check, scan: s, ctx: ctx, frag: m.frag}
+	c := candidate{ranges: rangesOf(x.doubtful, m.start, m.end)}
+	c.rows = countRows(c.ranges)
+	r.passed = &passed
+	s.stats.Rechecked.Add(c.rows)
+	c.cols = r.slots()
+	if err := r.process(0, &c); err != nil {
+		return nil, err
+	}
+	return mergeRanges(rangesOf(roaring.AndNot(x.rows, x.doubtful), m.start, m.end), passed), nil
+}
+
+// rangesOf returns the rows of b in [start, end), as ranges in order.
+func rangesOf(b *roaring.Bitmap, start, end int64) rowRanges {
+	var out rowRanges
+	it := b.Iterator()
+	it.AdvanceIfNeeded(uint32(start))
+	for it.HasNext() {
+		row := int64(it.Next())
+		if row >= end {
+			break
+		}
+		if n := len(out); n > 0 && out[n-1].End == row {
+			out[n-1].End++
+		} else {
+			out = append(out, encoding.Range{Start: row, End: row + 1})
+		}
+	}
+	return out
+}
+
+// mergeRanges is the union of ranges in order that do not overlap.
+func mergeRanges(a, b rowRanges) rowRanges {
+	out := make(rowRanges, 0, len(a)+len(b))
+	for len(a) > 0 || len(b) > 0 {
+		if len(b) == 0 || len(a) > 0 && a[0].Start < b[0].Start {
+			a, b = b, a
+		}
+		r := b[0]
+		b = b[1:]
+		if n := len(out); n > 0 && out[n-1].End == r.Start {
+			out[n-1].End = r.End
+		} else {
+			out = append(out, r)
+		}
+	}
+	return out
+}

@@ -1,0 +1,22 @@
+package exec
+
+import (
+	"context"
+
+	"lanceflight/lancefmt"
+	"lanceflight/lancefmt/scalar"
+	"lanceflight/sqlplan/logical"
+)
+
+// OpenScalar returns a segment of a scalar index; release must be called when the caller is done with it. An index of a kind
+// that is not read is fault.Unsupported, a damaged one a fault.CorruptError.
+func (c *IndexCache) OpenScalar(ctx context.Context, snap *lancefmt.Snapshot, of *logical.ScalarIndex, idx *lancefmt.Index) (x scalar.Index, release func(), err error) {
+	if idx.Err != nil {
+		return nil, nil, idx.Err
+	}
+	return c.scalars.get(ctx, indexKey{store: snap.Store().URI(), dir: idx.Dir()}, func() (scalar.Index, error) {
+		return scalar.Open(ctx, snap.Store(), scalar.Description{
+			Kind: idx.Kind, Dir: idx.Dir(), Details: idx.Details, IndexVersion: idx.IndexVersion, Files: idx.Files, ColumnType: of.Type,
+		}, scalar.Options{Cache: c.pages})
+	})
+}
