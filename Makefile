@@ -31,13 +31,14 @@ test-race:
 test-noasm:
 	$(GOTEST) -count=1 -tags noasm ./vecindex/...
 
-# Every column of every file of the fixtures, index files included, against pylance's own file reader.
+# Tests that ask pylance (…AgainstPylance); among them every column of every file of the fixtures, index
+# files included, against pylance's own file reader.
 FIXTURES := $(or $(LANCEFLIGHT_FIXTURES),$(CURDIR)/../shared/laion/fixtures)
 DUMP     := $(CURDIR)/.cache/columns
 test-oracle: $(VENV)/.ready
 	@if [ -d "$(FIXTURES)" ]; then \
 	  rm -rf $(DUMP) && mkdir -p $(DUMP) && $(VENV)/bin/python lancefmt/file/testdata/dump_columns.py "$(FIXTURES)" $(DUMP) && \
-	  LANCEFLIGHT_DUMP=$(DUMP) $(GOTEST) -count=1 -run AgainstPylance ./lancefmt/file; \
+	  LANCEFLIGHT_DUMP=$(DUMP) LANCEFLIGHT_PYTHON=$(CURDIR)/$(VENV)/bin/python $(GOTEST) -count=1 -run AgainstPylance ./...; \
 	elif [ "$(CI)" = true ]; then echo "the tables written by pylance are not at $(FIXTURES)"; exit 1; \
 	else echo "SKIP test-oracle: the tables written by pylance are not at $(FIXTURES); set LANCEFLIGHT_FIXTURES"; fi
 

@@ -81,7 +81,7 @@ func (p *projector) project(f *table.Field) (encoding.Field, bool) {
 		p.taken[f.ID] = true
 		return e, true
 	}
-	if listed && (file.IsPacked(e) || file.IsBlob(e) || (p.file.Minor >= 1 && column >= 0)) {
+	if listed && (file.IsPacked(e) || file.IsBlob(e) || (p.file.Major == 2 && p.file.Minor >= 1 && column >= 0)) {
 		if p.taken[f.ID] {
 			return e, false
 		}

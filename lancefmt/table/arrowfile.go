@@ -34,6 +34,7 @@ const (
 
 	typeInt, kindRecordBatch = 2, 3
 	codecLZ4, codecZSTD      = 0, 1
+	maxZstdWindow            = 512 << 20
 	blockBytes               = 24 // i64 offset, i32 length of metadata, 4 unused, i64 length of body
 	nodeBytes                = 16 // i64 length, i64 nulls
 	bufferBytes              = 16 // i64 offset, i64 length
@@ -163,7 +164,9 @@ func unpack(data []byte, codec uint64, want int64) ([]byte, error) {
 	}
 	switch codec {
 	case codecZSTD:
-		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(uint64(length)+1<<20), zstd.WithDecoderLowmem(true))
+		// Writers that stream declare windows of megabytes for a handful of bytes; DecodeAll needs none,
+		// as what was decoded is all there, and the capacity bounds that.
+		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecodeAllCapLimit(true), zstd.WithDecoderMaxWindow(maxZstdWindow), zstd.WithDecoderLowmem(true))
 		if err != nil {
 			return nil, err
 		}
