@@ -163,17 +163,6 @@ func (f *indexFile) ids(ctx context.Context, column string, rows []encoding.Rang
 	return out, err
 }
 
-// blob calls fn with the bytes of one row of a binary column; fn keeps nothing of them.
-func (f *indexFile) blob(ctx context.Context, column string, row int64, fn func([]byte) error) error {
-	return f.read(ctx, column, []encoding.Range{{Start: row, End: row + 1}}, func(arr arrow.Array) error {
-		b, err := blobAt(arr, 0)
-		if err != nil {
-			return fmt.Errorf("row %d of column %q: %w", row, column, err)
-		}
-		return fn(b)
-	})
-}
-
 func blobAt(arr arrow.Array, i int) ([]byte, error) {
 	if arr.IsNull(i) {
 		return nil, fault.Corruptf("the value is NULL")

@@ -24,10 +24,9 @@ type openCache[T interface {
 	bytes   int64
 }
 
-// indexKey names an index: files below a uuid never change. The version tells apart what depends on more than them.
+// indexKey names an index: files below a uuid never change.
 type indexKey struct {
 	store, dir string
-	version    uint64
 }
 
 type openEntry[T any] struct {
