@@ -60,8 +60,10 @@ lint:
 	CGO_ENABLED=0 go vet ./...
 	$(TOOLS) staticcheck ./...
 
-# Side by side with pylance in process and DuckDB; writes bench/out/*.json. ROWS=1000000 for the big table.
+# Side by side with pylance in process: the format alone, per type and encoding, then queries over the wire,
+# with DuckDB too. Writes bench/out/*.json. BENCH_ARGS='--rows 1000000' for the big table.
 bench: build $(VENV)/.ready
+	$(VENV)/bin/python bench/inproc.py $(INPROC_ARGS)
 	$(VENV)/bin/python bench/run.py $(BENCH_ARGS)
 
 # Each fuzz target for FUZZTIME.

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/recycle"
 	"lanceflight/lancefmt"
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/kernel"
@@ -40,7 +41,7 @@ type scanOp struct {
 	unwatch func() bool
 	group   *errgroup.Group
 	left    int64 // rows still wanted under Limit; -1 = all
-	buffers *recycler
+	buffers *recycle.Allocator
 	indexed map[*lancefmt.Fragment]*indexedFragment // what scalar indices know
 }
 
@@ -301,7 +302,7 @@ func (s *scanOp) resize(bytes int64) {
 // them it releases before it closes its inputs.
 func (s *scanOp) recycle() {
 	env := *s.env
-	s.buffers = newRecycler(env.Mem)
+	s.buffers = recycle.New(env.Mem)
 	env.Mem = s.buffers
 	s.env, s.reader.env = &env, &env
 }
@@ -526,7 +527,7 @@ func (s *scanOp) Close() error {
 	s.stop()
 	s.share.releaseAll()
 	if s.buffers != nil {
-		s.buffers.close()
+		s.buffers.Close()
 	}
 	return nil
 }

@@ -1,4 +1,8 @@
-package exec
+// Package recycle has an Arrow allocator that hands out freed buffers again.
+//
+//	Allocate <── free lists, one per power of two <── Free
+//	    └──> the allocator behind, where no buffer of the class is free; Close gives all back to it
+package recycle
 
 import (
 	"math/bits"
@@ -7,11 +11,11 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 )
 
-// recycler is an allocator for batches that are consumed inside the operator tree, such as the vectors of an
+// Allocator is an allocator for batches that are consumed inside the operator tree, such as the vectors of an
 // exact search or the columns below an aggregate: freed buffers are handed out again, while they are still
 // in the processor's cache, instead of going through the garbage collector. What is allocated here must
-// be freed before close. Safe for concurrent use.
-type recycler struct {
+// be freed before Close. Safe for concurrent use.
+type Allocator struct {
 	mem memory.Allocator
 
 	mu   sync.Mutex
@@ -22,13 +26,15 @@ type recycler struct {
 // among them, are cleared, as the Go allocator's are.
 const clearBelow = 64 << 10
 
-func newRecycler(mem memory.Allocator) *recycler {
-	return &recycler{mem: mem, free: map[int][][]byte{}}
+// New returns an empty one in front of mem.
+func New(mem memory.Allocator) *Allocator {
+	return &Allocator{mem: mem, free: map[int][][]byte{}}
 }
 
 func classOf(size int) int { return 1 << bits.Len(uint(max(size, 64)-1)) }
 
-func (r *recycler) Allocate(size int) []byte {
+// Allocate implements memory.Allocator. From 64 KiB on the contents are undefined.
+func (r *Allocator) Allocate(size int) []byte {
 	class := classOf(size)
 	r.mu.Lock()
 	list := r.free[class]
@@ -45,7 +51,8 @@ func (r *recycler) Allocate(size int) []byte {
 	return r.mem.Allocate(class)[:size:class]
 }
 
-func (r *recycler) Reallocate(size int, b []byte) []byte {
+// Reallocate implements memory.Allocator.
+func (r *Allocator) Reallocate(size int, b []byte) []byte {
 	if size <= cap(b) {
 		return b[:size]
 	}
@@ -55,7 +62,8 @@ func (r *recycler) Reallocate(size int, b []byte) []byte {
 	return out
 }
 
-func (r *recycler) Free(b []byte) {
+// Free implements memory.Allocator.
+func (r *Allocator) Free(b []byte) {
 	if cap(b) == 0 {
 		return
 	}
@@ -64,8 +72,8 @@ func (r *recycler) Free(b []byte) {
 	r.free[cap(b)] = append(r.free[cap(b)], b)
 }
 
-// close gives the buffers back to the allocator behind.
-func (r *recycler) close() {
+// Close gives the buffers back to the allocator behind.
+func (r *Allocator) Close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, list := range r.free {

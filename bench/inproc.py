@@ -1,0 +1,378 @@
+#!/usr/bin/env python3
+"""The format alone: lancefmt in its process (bench/inproc) against pylance in this one, on the same tables.
+
+For every column type and encoding, in every storage version, a scan of the column and a take of 100
+random rows; on the LAION-shaped table the embeddings, 100 images, and what opening costs. Every round
+runs both sides in turn; what counts is the ratio of medians, over 1 where lancefmt is the faster.
+
+    .venv/bin/python bench/inproc.py                        # what make bench runs, a few minutes
+    .venv/bin/python bench/inproc.py --only string --rounds 15 --storage 2.2
+    .venv/bin/python bench/inproc.py --profile 'int64 bitpacked' --storage 2.1   # bench/out/*.prof of lancefmt
+"""
+
+import argparse
+import decimal
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+os.environ.setdefault("LANCE_LOG", "error")  # before lance is imported
+
+import lance
+import numpy as np
+import pyarrow as pa
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+OUT = HERE / "out"
+DATA = HERE / "data"
+WORDS = "a the of red blue small large cat dog house tree photo picture on with in vintage wooden table lamp river mountain sea city street".split()
+
+
+# --- tables -------------------------------------------------------------------------------------
+
+def nulls(rng, n, share):
+    return rng.random(n) < share if share else None
+
+
+def texts(rng, n, words):
+    """n captions of about so many words."""
+    counts = rng.integers(max(1, words // 2), words * 3 // 2 + 1, n)
+    pool = np.array(WORDS, dtype=object)
+    flat = pool[rng.integers(0, len(pool), int(counts.sum()))]
+    ends = np.cumsum(counts)
+    return [" ".join(flat[e - c:e]) + f" {i % 9973}" for i, (c, e) in enumerate(zip(counts, ends))]
+
+
+def blobs(rng, n, low, high):
+    sizes = rng.integers(low, high, n)
+    pool = rng.bytes(high * 4)
+    starts = rng.integers(0, high * 3, n)
+    return [pool[s:s + z] for s, z in zip(starts, sizes)]
+
+
+def lists(values, rng, n, longest, mask_share=0.0, large=False):
+    counts = rng.integers(0, longest + 1, n)
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    values = values(int(offsets[-1]))
+    mask = None
+    if mask_share:
+        mask = pa.array(rng.random(n) < mask_share)
+    cls = pa.LargeListArray if large else pa.ListArray
+    return cls.from_arrays(pa.array(offsets, type=pa.int64() if large else pa.int32()), values, mask=mask)
+
+
+def embeddings(rng, n, dim, dtype, share):
+    flat = pa.array(rng.standard_normal(n * dim).astype(dtype))
+    if not share:
+        return pa.FixedSizeListArray.from_arrays(flat, dim)
+    return pa.FixedSizeListArray.from_arrays(flat, dim, mask=pa.array(rng.random(n) < share))
+
+
+def cases(rng, n, wide):
+    """name -> (array, field metadata). n rows for narrow columns, wide ones have their own table."""
+    i = np.arange(n)
+    small = rng.integers(0, 1000, n)
+    any64 = rng.integers(-2**62, 2**62, n)
+    comp = lambda c: {"lance-encoding:compression": c}
+    form = lambda s: {"lance-encoding:structural-encoding": s}
+    narrow = {
+        "int64 flat": (pa.array(any64), comp("none")),
+        "int64 flat, NULLs": (pa.array(any64, mask=nulls(rng, n, 0.1)), comp("none")),
+        "int64 bitpacked": (pa.array(small), {}),
+        "int64 bitpacked, NULLs": (pa.array(small, mask=nulls(rng, n, 0.1)), {}),
+        "int64 runs": (pa.array(i // 500), {"lance-encoding:rle-threshold": "0.9"}),
+        "int64 lz4": (pa.array(small), comp("lz4")),
+        "int64 zstd": (pa.array(small), comp("zstd")),
+        "int64 full-zip": (pa.array(any64), form("fullzip")),
+        "int64 all NULL": (pa.nulls(n, pa.int64()), {}),
+        "int64 constant": (pa.array(np.full(n, 42)), {}),
+        "int32": (pa.array(rng.integers(-2**31, 2**31, n).astype("i4")), {}),
+        "int16": (pa.array(rng.integers(-2**15, 2**15, n).astype("i2")), {}),
+        "uint8": (pa.array(rng.integers(0, 256, n).astype("u1")), {}),
+        "bool": (pa.array(rng.random(n) < 0.3), {}),
+        "bool, NULLs": (pa.array(rng.random(n) < 0.3, mask=nulls(rng, n, 0.5)), {}),
+        "float64": (pa.array(rng.standard_normal(n)), {}),
+        "float32, NULLs": (pa.array(rng.standard_normal(n).astype("f4"), mask=nulls(rng, n, 0.1)), {}),
+        "float32 byte stream split": (pa.array(np.cumsum(rng.standard_normal(n)).astype("f4")), {"lance-encoding:bss": "on", "lance-encoding:compression": "lz4"}),
+        "float16": (pa.array(rng.standard_normal(n).astype("f2")), {}),
+        "decimal128": (pa.array([decimal.Decimal(int(x)) / 100 for x in small], pa.decimal128(12, 2)), {}),
+        "date32": (pa.array((small % 700).astype("i4")).cast(pa.date32()), {}),
+        "timestamp": (pa.array(1_700_000_000_000_000 + i * 1000 + small, pa.timestamp("us", "UTC")), {}),
+        "fixed-size binary": (pa.array(blobs(rng, n, 16, 17), pa.binary(16)), {}),
+        "string short": (pa.array([f"k{x}" for x in any64 % 10**9]), comp("none")),
+        "string short FSST": (pa.array(texts(rng, n, 4)), {}),
+        "string, NULLs": (pa.array(texts(rng, n, 8), mask=nulls(rng, n, 0.2)), {}),
+        "string captions": (pa.array(texts(rng, n, 12)), {}),
+        "string captions, plain": (pa.array(texts(rng, n, 12)), comp("none")),
+        "string captions, zstd": (pa.array(texts(rng, n, 12)), comp("zstd")),
+        "large string": (pa.array(texts(rng, n, 12), pa.large_string()), {}),
+        "string dictionary page": (pa.array(np.array(WORDS, dtype=object)[small % len(WORDS)]), {}),
+        "dictionary type": (pa.DictionaryArray.from_arrays(pa.array((small % len(WORDS)).astype("i4")), pa.array(WORDS)), {}),
+        "list of int32": (lists(lambda k: pa.array(rng.integers(0, 1000, k).astype("i4")), rng, n // 4, 8), {}),
+        "list of int32, NULLs": (lists(lambda k: pa.array(rng.integers(0, 1000, k).astype("i4"), mask=nulls(rng, k, 0.1)), rng, n // 4, 8, 0.1), {}),
+        "large list of float32": (lists(lambda k: pa.array(rng.standard_normal(k).astype("f4")), rng, n // 4, 8, large=True), {}),
+        "list of strings": (lists(lambda k: pa.array([WORDS[x % len(WORDS)] + str(x % 977) for x in range(k)]), rng, n // 8, 6, 0.05), {}),
+        "list of structs": (lists(lambda k: pa.StructArray.from_arrays([pa.array(rng.integers(0, 1000, k)), pa.array(rng.standard_normal(k))], ["a", "b"]), rng, n // 8, 6), {}),
+        "struct": (pa.StructArray.from_arrays([pa.array(small), pa.array(rng.standard_normal(n))], ["a", "b"]), {}),
+        "struct, NULLs": (pa.StructArray.from_arrays([pa.array(small), pa.array(rng.standard_normal(n))], ["a", "b"], mask=pa.array(rng.random(n) < 0.1)), {}),
+        "struct packed": (pa.StructArray.from_arrays([pa.array(any64), pa.array(rng.standard_normal(n))], ["a", "b"]), {"lance-encoding:packed": "true"}),
+        "vector of 8 float32": (embeddings(rng, n // 4, 8, "f4", 0), {}),
+    }
+    w = wide
+    broad = {
+        "embedding 768 float32": (embeddings(rng, w, 768, "f4", 0), {}),
+        "embedding 768 float32, NULLs": (embeddings(rng, w, 768, "f4", 0.05), {}),
+        "embedding 768 float16": (embeddings(rng, w, 768, "f2", 0), {}),
+        "embedding 128 float64": (embeddings(rng, w, 128, "f8", 0), {}),
+        "binary 2 to 12 KiB (JPEG)": (pa.array(blobs(rng, w, 2000, 12000), pa.binary()), {}),
+        "binary 2 to 12 KiB, NULLs": (pa.array(blobs(rng, w, 2000, 12000), pa.binary(), mask=nulls(rng, w, 0.05)), {}),
+        "large binary": (pa.array(blobs(rng, w, 2000, 12000), pa.large_binary()), {}),
+        "string long": (pa.array(texts(rng, w, 100)), {}),
+        "string long, plain": (pa.array(texts(rng, w, 100)), comp("none")),
+        "string long, zstd": (pa.array(texts(rng, w, 100)), comp("zstd")),
+        "list of 100 float32": (lists(lambda k: pa.array(rng.standard_normal(k).astype("f4")), rng, w, 200), {}),
+    }
+    return narrow, broad
+
+
+def write(path, columns, version):
+    """A table of two fragments for each column; what this storage version cannot hold is left out."""
+    done = {}
+    for name, (array, meta) in columns.items():
+        target = path / (name.replace(" ", "_").replace(",", "") + ".lance")
+        field = pa.field("c", array.type, metadata=meta or None)
+        shutil.rmtree(target, ignore_errors=True)
+        try:
+            lance.write_dataset(pa.table([array], schema=pa.schema([field])), str(target), data_storage_version=version,
+                                max_rows_per_file=(len(array) + 1) // 2)
+        except Exception as e:
+            print(f"storage {version} cannot hold {name}: {str(e)[:100]}")
+            shutil.rmtree(target, ignore_errors=True)
+            continue
+        done[name] = target
+    return done
+
+
+# --- the two sides ------------------------------------------------------------------------------
+
+class Ours:
+    def __init__(self):
+        binary = OUT / "inproc"
+        subprocess.run(["go", "build", "-o", binary, "./bench/inproc"], cwd=ROOT, check=True)
+        self.process = subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, op, table, columns, **more):
+        self.process.stdin.write(json.dumps({"op": op, "table": str(table), "columns": columns, **more}) + "\n")
+        self.process.stdin.flush()
+        reply = json.loads(self.process.stdout.readline())
+        if reply.get("error"):
+            raise RuntimeError(reply["error"])
+        return reply
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait(20)
+
+
+def touch(array):
+    total = 0
+    for b in array.buffers():
+        if b is not None and b.size >= 8:
+            total += int(np.frombuffer(b, dtype="u8", count=b.size // 8).sum())
+    return total
+
+
+class Theirs:
+    def __init__(self):
+        self.open_tables = {}
+
+    def dataset(self, table, fresh=False):
+        if fresh:
+            return lance.dataset(str(table))
+        if table not in self.open_tables:
+            self.open_tables[table] = lance.dataset(str(table))
+        return self.open_tables[table]
+
+    def ask(self, op, table, columns, rows=None, fresh=False, touch_values=False):
+        start = time.perf_counter()
+        n = 0
+        ds = self.dataset(table, fresh or op == "open")
+        if op == "scan":
+            for b in ds.scanner(columns=columns).to_batches():
+                n += b.num_rows
+                if touch_values:
+                    for c in b.columns:
+                        touch(c)
+        elif op == "take":
+            n = ds.take(rows, columns=columns).num_rows
+        return {"seconds": time.perf_counter() - start, "rows": n}
+
+
+def race(ours, theirs, rounds, op, table, columns, rows=None, fresh=False, touch_values=False):
+    """Medians in milliseconds of both sides, run in turn, and the ratio."""
+    more = {"rows": rows} if rows is not None else {}
+
+    def one():
+        return ours.ask(op, table, columns, fresh=fresh, touch=touch_values, **more), theirs.ask(op, table, columns, fresh=fresh, touch_values=touch_values, **more)
+    a, b = one()  # warms both
+    if op != "open" and a["rows"] != b["rows"]:
+        raise RuntimeError(f"{a['rows']} rows instead of {b['rows']}")
+    mine, yours = [], []
+    begun = time.perf_counter()
+    while len(mine) < rounds or (len(mine) < 5 * rounds and time.perf_counter() - begun < 0.1):  # short ones oftener
+        a, b = one()
+        mine.append(a["seconds"] * 1e3)
+        yours.append(b["seconds"] * 1e3)
+    ms, ref = statistics.median(mine), statistics.median(yours)
+    return {"ours_ms": ms, "pylance_ms": ref, "ratio": ref / ms, "bytes": a.get("bytes", 0), "rounds": len(mine)}
+
+
+def line(name, r):
+    speed = f"{r['bytes'] / r['ours_ms'] / 1e6:8.2f}" if r["bytes"] else " " * 8
+    print(f"{name:<44}{r['ours_ms']:10.3f}{r['pylance_ms']:10.3f}{r['ratio']:8.2f}x{speed}", flush=True)
+
+
+# --- runs ---------------------------------------------------------------------------------------
+
+def encodings(ours, theirs, args, result):
+    rng = np.random.default_rng(11)
+    folder = DATA / f"inproc-{args.rows}-{args.wide}"
+    versions = args.storage.split(",")
+    made = None
+    for version in versions:
+        path = folder / version
+        path.mkdir(parents=True, exist_ok=True)
+        listed = path / "tables.json"
+        if not listed.exists():
+            if made is None:
+                narrow, broad = cases(rng, args.rows, args.wide)
+                made = {**narrow, **broad}
+            done = write(path, made, version)
+            listed.write_text(json.dumps({k: v.name for k, v in done.items()}))
+        tables = {k: path / v for k, v in json.loads(listed.read_text()).items()}
+        print(f"\nstorage {version}: scan of a column, take of 100 random rows; ms; ratio over 1: we are faster; GB/s of Arrow memory")
+        print(f"{'':<44}{'lancefmt':>10}{'pylance':>10}{'ratio':>9}{'GB/s':>8}")
+        for name, table in tables.items():
+            if args.only and not any(o in name for o in args.only.split(",")):
+                continue
+            total = theirs.dataset(table).count_rows()
+            picks = sorted(int(x) for x in np.random.default_rng(7).choice(total, 100, replace=False))
+            for op in args.ops.split(","):
+                key = f"{version} {name} {op}"
+                try:
+                    r = race(ours, theirs, args.rounds, op, table, ["c"], rows=picks if op == "take" else None)
+                except RuntimeError as e:
+                    print(f"{name + ', ' + op:<44}{str(e)[:120]}")
+                    result["failed"][key] = str(e)
+                    continue
+                result["encodings"][key] = r
+                line(f"{name}, {op}", r)
+
+
+def laion(ours, theirs, args, result):
+    table = args.table or DATA / f"laion-{args.laion_rows}" / "train.lance"
+    if not table.exists():
+        subprocess.run([sys.executable, ROOT / "internal" / "sample" / "make_laion.py", "--rows", str(args.laion_rows), "--out", table,
+                        "--image-size", "160", "--fragments", "4", "--btree", "--fts"], check=True)
+    total = theirs.dataset(table).count_rows()
+    picks = [int(x) for x in np.random.default_rng(3).choice(total, 100, replace=False)]
+    print(f"\n{table}: {total:,} rows")
+    print(f"{'':<44}{'lancefmt':>10}{'pylance':>10}{'ratio':>9}{'GB/s':>8}")
+    plan = {
+        "scan img_emb": dict(op="scan", columns=["img_emb"]),
+        "scan img_emb, summing every word": dict(op="scan", columns=["img_emb"], touch_values=True),
+        "take 100 random images": dict(op="take", columns=["image"], rows=picks),
+        "take 100 random rows of 4 narrow columns": dict(op="take", columns=["key", "caption", "similarity", "width"], rows=picks),
+        "take 100 random images, table opened anew": dict(op="take", columns=["image"], rows=picks, fresh=True),
+        "open": dict(op="open", columns=[]),
+    }
+    if not args.profile:
+        plan["scan of all columns but image"] = dict(op="scan", columns=[c for c in theirs.dataset(table).schema.names if c not in ("image", "img_emb")])
+    for name, more in plan.items():
+        if args.only and not any(o in name for o in args.only.split(",")):
+            continue
+        r = race(ours, theirs, max(args.rounds, 5), table=table, **more)
+        result["laion"][name] = r
+        line(name, r)
+
+
+def fragments(ours, theirs, args, result):
+    """Opening a table of 1,000 fragments, and the first rows of it."""
+    table = DATA / "fragments-1000.lance"
+    if not table.exists():
+        n = 1000
+        columns = {"a": pa.array(range(n * 10)), "b": pa.array(np.random.default_rng(1).standard_normal(n * 10)), "c": pa.array([str(i) for i in range(n * 10)])}
+        lance.write_dataset(pa.table(columns), str(table), max_rows_per_file=10, max_rows_per_group=10)
+    print(f"\n{table}: {len(theirs.dataset(table).get_fragments()):,} fragments")
+    picks = [int(x) for x in np.random.default_rng(3).choice(10_000, 100, replace=False)]
+    for name, more in {
+        "open": dict(op="open", columns=[]),
+        "open, take 100 rows": dict(op="take", columns=["a", "c"], rows=picks, fresh=True),
+        "take 100 rows": dict(op="take", columns=["a", "c"], rows=picks),
+        "scan": dict(op="scan", columns=["a", "b"]),
+        "open, scan": dict(op="scan", columns=["a", "b"], fresh=True),
+    }.items():
+        if args.only and not any(o in name for o in args.only.split(",")):
+            continue
+        r = race(ours, theirs, max(args.rounds, 5), table=table, **more)
+        result["fragments"][name] = r
+        line("1,000 fragments: " + name, r)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--rows", type=int, default=200_000, help="of narrow columns")
+    p.add_argument("--wide", type=int, default=5_000, help="rows of embeddings, images, long texts")
+    p.add_argument("--laion-rows", type=int, default=100_000)
+    p.add_argument("--table", type=Path, help="an existing LAION-shaped table")
+    p.add_argument("--rounds", type=int, default=5)
+    p.add_argument("--storage", default="2.0,2.1,2.2")
+    p.add_argument("--ops", default="scan,take")
+    p.add_argument("--only", default="", help="comma-separated parts of names")
+    p.add_argument("--parts", default="encodings,laion,fragments")
+    p.add_argument("--profile", default="", help="name of one encoding: profiles lancefmt's scan and take of it instead")
+    args = p.parse_args()
+    OUT.mkdir(exist_ok=True)
+    DATA.mkdir(exist_ok=True)
+    ours, theirs = Ours(), Theirs()
+    result = {"machine": {"cpus": os.cpu_count(), "platform": platform.platform()}, "pylance": lance.__version__, "rows": args.rows,
+              "encodings": {}, "laion": {}, "fragments": {}, "failed": {}}
+    try:
+        if args.profile:
+            for version in args.storage.split(","):
+                path = DATA / f"inproc-{args.rows}-{args.wide}" / version
+                table = path / json.loads((path / "tables.json").read_text())[args.profile]
+                picks = sorted(int(x) for x in np.random.default_rng(7).choice(theirs.dataset(table).count_rows(), 100, replace=False))
+                for op in args.ops.split(","):
+                    target = OUT / f"{table.stem}-{version}-{op}.prof"
+                    once = ours.ask(op, table, ["c"], rows=picks)["seconds"]
+                    r = ours.ask(op, table, ["c"], rows=picks, profile=str(target), repeat=max(10, int(2 / once)))
+                    print(f"{target}: {r['seconds'] * 1e3:.3f} ms the last time")
+            return
+        for part in args.parts.split(","):
+            {"encodings": encodings, "laion": laion, "fragments": fragments}[part](ours, theirs, args, result)
+    finally:
+        ours.stop()
+    every = {**result["encodings"], **{"laion " + k: v for k, v in result["laion"].items()}, **{"fragments " + k: v for k, v in result["fragments"].items()}}
+    slow = sorted((v["ratio"], k) for k, v in every.items() if v["ratio"] < 1)
+    if every:
+        print(f"\n{len(every)} measured, median ratio {statistics.median(v['ratio'] for v in every.values()):.2f}, {len(slow)} slower than pylance")
+    for ratio, k in slow:
+        print(f"  {ratio:5.2f}x {k}")
+    if result["failed"]:
+        print(f"{len(result['failed'])} not measured: " + "; ".join(result["failed"]))
+    if not args.only:
+        target = OUT / "inproc.json"
+        target.write_text(json.dumps(result, indent=1))
+        print("wrote", target)
+
+
+if __name__ == "__main__":
+    main()

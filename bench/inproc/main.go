@@ -1,0 +1,258 @@
+// Command inproc runs lancefmt inside its own process for bench/inproc.py, which runs pylance inside
+// of Python, in turn with it: no SQL, no wire, only the format.
+//
+//	inproc.py ──{"op":"scan","table":…,"columns":[…]}──> stdin ──> lancefmt ──> stdout ──{"seconds":…,"rows":…}──> inproc.py
+//
+// One request is one line. Tables stay open between requests, as a pylance dataset does, unless a
+// request says "fresh".
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"runtime"
+	"runtime/pprof"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"golang.org/x/sync/errgroup"
+
+	"lanceflight/internal/recycle"
+	"lanceflight/lancefmt"
+	"lanceflight/lancefmt/encoding"
+	"lanceflight/lancefmt/storage"
+)
+
+// request is one measurement.
+type request struct {
+	Op      string   `json:"op"` // open, scan, take
+	Table   string   `json:"table"`
+	Columns []string `json:"columns"`
+	Rows    []int64  `json:"rows"`  // of take: row numbers in scan order
+	Fresh   bool     `json:"fresh"` // open the table anew, and count that
+	Touch   bool     `json:"touch"` // of scan: read every word of the buffers
+	Profile string   `json:"profile"`
+	Repeat  int      `json:"repeat"` // under a profile: so many times
+}
+
+// reply is what it took.
+type reply struct {
+	Seconds float64 `json:"seconds"`
+	Rows    int64   `json:"rows"`
+	Bytes   int64   `json:"bytes"` // of the Arrow buffers
+	Sum     uint64  `json:"sum"`
+	Error   string  `json:"error,omitempty"`
+}
+
+func main() {
+	log.SetFlags(0)
+	flag.Parse()
+	in := bufio.NewScanner(os.Stdin)
+	in.Buffer(nil, 16<<20)
+	out := json.NewEncoder(os.Stdout)
+	s := session{tables: map[string]*lancefmt.Table{}, mem: recycle.New(memory.DefaultAllocator)}
+	for in.Scan() {
+		var q request
+		if err := json.Unmarshal(in.Bytes(), &q); err != nil {
+			log.Fatal(err)
+		}
+		r, err := s.serve(context.Background(), q)
+		if err != nil {
+			r.Error = err.Error()
+		}
+		if err := out.Encode(r); err != nil {
+			log.Fatal(err)
+		}
+	}
+}
+
+type session struct {
+	tables map[string]*lancefmt.Table
+	mem    *recycle.Allocator
+}
+
+func (s *session) serve(ctx context.Context, q request) (reply, error) {
+	if q.Profile != "" {
+		w, err := os.Create(q.Profile)
+		if err != nil {
+			return reply{}, err
+		}
+		defer w.Close()
+		if err := pprof.StartCPUProfile(w); err != nil {
+			return reply{}, err
+		}
+		defer pprof.StopCPUProfile()
+	}
+	var r reply
+	for range max(1, q.Repeat) {
+		start := time.Now()
+		var err error
+		if r, err = s.once(ctx, q); err != nil {
+			return r, err
+		}
+		r.Seconds = time.Since(start).Seconds()
+	}
+	return r, nil
+}
+
+func (s *session) once(ctx context.Context, q request) (reply, error) {
+	t := s.tables[q.Table]
+	if t == nil || q.Fresh || q.Op == "open" {
+		opened, err := lancefmt.Open(ctx, q.Table, lancefmt.Options{})
+		if err != nil {
+			return reply{}, err
+		}
+		if q.Fresh || q.Op == "open" {
+			defer opened.Close()
+		} else {
+			s.tables[q.Table] = opened
+		}
+		t = opened
+	}
+	snap, err := t.Snapshot(ctx, lancefmt.Ref{})
+	if err != nil {
+		return reply{}, err
+	}
+	switch q.Op {
+	case "open":
+		return reply{Rows: snap.NumRows()}, nil
+	case "scan":
+		return s.scan(ctx, snap, q)
+	case "take":
+		return s.take(ctx, snap, q)
+	}
+	return reply{}, fmt.Errorf("no operation is called %q", q.Op)
+}
+
+// Morsels as the SQL scan cuts them.
+const (
+	morselBytes = 4 << 20
+	morselRows  = 128 << 10
+)
+
+// scan reads all rows on all cores and drops the batches.
+func (s *session) scan(ctx context.Context, snap *lancefmt.Snapshot, q request) (reply, error) {
+	type morsel struct {
+		fragment *lancefmt.Fragment
+		rows     encoding.Range
+	}
+	var mu sync.Mutex
+	fragments := snap.Fragments()
+	at, size := int64(0), int64(0)
+	next := func() (m morsel, ok bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		for len(fragments) > 0 {
+			f := fragments[0]
+			if at == f.NumPhysicalRows() {
+				fragments, at = fragments[1:], 0
+				continue
+			}
+			if at == 0 {
+				size = max(1, min(morselRows, int64(morselBytes/max(f.BytesPerRow(q.Columns), 0.1))))
+			}
+			m = morsel{f, encoding.Range{Start: at, End: min(at+size, f.NumPhysicalRows())}}
+			at = m.rows.End
+			return m, true
+		}
+		return m, false
+	}
+	var rows, bytes atomic.Int64
+	var sum atomic.Uint64
+	group, ctx := errgroup.WithContext(ctx)
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() error {
+			for {
+				m, ok := next()
+				if !ok {
+					return nil
+				}
+				b, err := m.fragment.Read(ctx, q.Columns, []encoding.Range{m.rows}, s.mem)
+				if err != nil {
+					return err
+				}
+				rows.Add(b.NumRows())
+				n, x, err := visit(b, q.Touch)
+				b.Release()
+				if err != nil {
+					return err
+				}
+				bytes.Add(n)
+				sum.Add(x)
+			}
+		})
+	}
+	err := group.Wait()
+	return reply{Rows: rows.Load(), Bytes: bytes.Load(), Sum: sum.Load()}, err
+}
+
+func (s *session) take(ctx context.Context, snap *lancefmt.Snapshot, q request) (reply, error) {
+	addrs := make([]uint64, len(q.Rows))
+	fragments := snap.Fragments()
+	for i, row := range q.Rows {
+		for _, f := range fragments {
+			if row < f.NumPhysicalRows() {
+				addrs[i] = uint64(f.ID())<<32 + uint64(row)
+				break
+			}
+			row -= f.NumPhysicalRows()
+		}
+	}
+	b, err := snap.TakeAddresses(ctx, addrs, q.Columns, s.mem)
+	if err != nil {
+		return reply{}, err
+	}
+	defer b.Release()
+	n, x, err := visit(b, true)
+	return reply{Rows: b.NumRows(), Bytes: n, Sum: x}, err
+}
+
+// visit counts the bytes of a batch, and sums its words if asked to.
+func visit(b arrow.RecordBatch, touch bool) (bytes int64, sum uint64, err error) {
+	err = storage.Guard(func() error {
+		for _, a := range b.Columns() {
+			n, x := visitData(a.Data(), touch)
+			bytes += n
+			sum += x
+		}
+		return nil
+	})
+	return bytes, sum, err
+}
+
+func visitData(d arrow.ArrayData, touch bool) (bytes int64, sum uint64) {
+	for _, buf := range d.Buffers() {
+		if buf == nil {
+			continue
+		}
+		bytes += int64(buf.Len())
+		if !touch {
+			continue
+		}
+		p := buf.Bytes()
+		for ; len(p) >= 32; p = p[32:] {
+			sum += binary.LittleEndian.Uint64(p) + binary.LittleEndian.Uint64(p[8:]) + binary.LittleEndian.Uint64(p[16:]) + binary.LittleEndian.Uint64(p[24:])
+		}
+		for _, x := range p {
+			sum += uint64(x)
+		}
+	}
+	for _, c := range d.Children() {
+		n, x := visitData(c, touch)
+		bytes, sum = bytes+n, sum+x
+	}
+	if d.DataType().ID() == arrow.DICTIONARY {
+		n, x := visitData(d.Dictionary(), touch)
+		bytes, sum = bytes+n, sum+x
+	}
+	return bytes, sum
+}
