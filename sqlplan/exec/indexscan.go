@@ -24,6 +24,7 @@ import (
 type indexedFragment struct {
 	plan *scanPlan
 	rows *roaring.Bitmap // live rows that may pass
+	out  *roaring.Bitmap // all other rows, if they are fewer; else nil
 	// doubtful are those of rows that must pass check before plan is run; nil = none, plan checks all it has to.
 	doubtful *roaring.Bitmap
 	check    *scanPlan
@@ -85,6 +86,13 @@ func (s *scanOp) indexFragment(ctx context.Context, f *lancefmt.Fragment, filter
 		return nil, err
 	}
 	x := &indexedFragment{rows: may.within(f.NumPhysicalRows(), deleted)}
+	left := int64(x.rows.GetCardinality())
+	if 2*left > f.NumRows() && len(rest)+len(doubtful) > 0 && s.cheaply(f, filter, rest, doubtful) {
+		return nil, nil
+	}
+	if 2*left > f.NumPhysicalRows() {
+		x.out = roaring.Flip(x.rows, 0, uint64(f.NumPhysicalRows()))
+	}
 	if len(doubtful) > 0 {
 		x.doubtful = roaring.And(x.rows, sure.not().within(f.NumPhysicalRows(), nil))
 		switch x.doubtful.GetCardinality() {
@@ -100,6 +108,28 @@ func (s *scanOp) indexFragment(ctx context.Context, f *lancefmt.Fragment, filter
 	}
 	x.plan, err = s.planFor(filter, rest, plans)
 	return x, err
+}
+
+// narrowBytes is the size up to which the columns of a condition are read as fast as the rows that an index leaves over are
+// picked out.
+const narrowBytes = 16
+
+// cheaply reports whether the terms that need no evaluation are about narrow columns.
+func (s *scanOp) cheaply(f *lancefmt.Fragment, filter *logical.IndexFilter, rest, doubtful []int) bool {
+	source := map[expr.ColID]string{}
+	for _, c := range s.node.Read {
+		source[c.ID] = c.Source
+	}
+	var columns []string
+	for i, t := range filter.Terms {
+		if slices.Contains(rest, i) || slices.Contains(doubtful, i) {
+			continue
+		}
+		for _, id := range expr.Columns(t.Conds...) {
+			columns = append(columns, source[id])
+		}
+	}
+	return f.BytesPerRow(columns) <= narrowBytes
 }
 
 // planFor is the plan that evaluates some of a filter's terms.
@@ -148,6 +178,9 @@ func (s *scanOp) candidates(ctx context.Context, m morsel) (rowRanges, error) {
 			return nil, err
 		}
 		return live(del, m.start, m.end), nil
+	}
+	if x.out != nil && x.doubtful == nil {
+		return live(x.out, m.start, m.end), nil
 	}
 	if x.doubtful == nil {
 		return rangesOf(x.rows, m.start, m.end), nil
