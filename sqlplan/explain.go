@@ -120,6 +120,8 @@ func counters(st *exec.OpStats, said map[string]bool) []logical.Prop {
 		add("fragments_by_index", fmt.Sprintf("%d of %d", st.IndexedFragments.Load(), n))
 		add("index_rows", fmt.Sprint(st.IndexRows.Load()))
 		count("rows_rechecked", &st.Rechecked)
+		count("index_reads", &st.IndexReads)
+		count("index_bytes", &st.IndexBytes)
 		add("index_time", duration(st.IndexNanos.Load()))
 	}
 	count("codes_scanned", &st.Codes)

@@ -91,6 +91,7 @@ func (f *indexFile) read(ctx context.Context, column string, rows []encoding.Ran
 		return f.place(fmt.Errorf("read column %q of %s: %w", column, f.name, err))
 	}
 	defer arr.Release()
+	countRead(ctx, arr.Data().SizeInBytes())
 	if int64(arr.Len()) != encoding.Count(rows) {
 		return f.corruptf("column %q has fewer rows than the file", column)
 	}

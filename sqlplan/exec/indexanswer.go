@@ -10,6 +10,7 @@ import (
 	"github.com/RoaringBitmap/roaring/v2"
 	"golang.org/x/sync/errgroup"
 
+	"lanceflight/internal/fault"
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/scalar"
 	"lanceflight/sqlplan/logical"
@@ -39,7 +40,13 @@ type segmentAnswer struct {
 // a note. The error is that of ctx.
 func askIndexes(ctx context.Context, env *Env, snap *lancefmt.Snapshot, filter *logical.IndexFilter, frags []*lancefmt.Fragment, stats *OpStats) (*indexAnswers, error) {
 	start := time.Now()
-	defer func() { stats.IndexNanos.Add(int64(time.Since(start))) }()
+	var work scalar.Work
+	ctx = scalar.WithWork(ctx, &work)
+	defer func() {
+		stats.IndexNanos.Add(int64(time.Since(start)))
+		stats.IndexReads.Add(work.Reads.Load())
+		stats.IndexBytes.Add(work.Bytes.Load())
+	}()
 	a := &indexAnswers{snap: snap, cache: env.Indexes, stats: stats, leaves: map[*logical.IndexLeaf][]segmentAnswer{}}
 	if a.cache == nil {
 		a.cache = NewIndexCache(0) // of this scan alone
@@ -106,6 +113,9 @@ func (a *indexAnswers) search(ctx context.Context, leaf *logical.IndexLeaf, seg 
 	if !x.Supports(p) {
 		return nil, nil
 	}
+	if n, ok := x.(interface{ NumRows() int64 }); ok && n.NumRows() < a.rows(covered, (*lancefmt.Fragment).NumRows) {
+		return nil, fault.Corruptf("the index has %d rows, fewer than the fragments that it covers", n.NumRows())
+	}
 	if a.tooMany(x, p, covered) {
 		a.stats.Note(fmt.Sprintf("index %s is not used: %s holds for most rows", leaf.Index.Name, leaf.Text))
 		return nil, nil
@@ -140,10 +150,10 @@ type estimator interface {
 	EstimateRows(p scalar.Predicate) (rows int64, ok bool)
 }
 
-// Taking rows out of an index, one by one, costs some ten times what a scan of a column of numbers does per row: it
-// pays for the share of rows below mostRows, and never in tables of few rows more than that.
+// Taking a row out of an index costs about twice what a scan of a column of numbers does: it pays for the share of rows
+// below mostRows. Below smallRows it does not matter.
 const (
-	mostRows  = 0.25
+	mostRows  = 0.5
 	smallRows = 4096
 )
 
@@ -157,13 +167,17 @@ func (a *indexAnswers) tooMany(x scalar.Index, p scalar.Predicate, covered *roar
 	if !ok || found <= smallRows {
 		return false
 	}
-	var rows int64
-	for it := covered.Iterator(); it.HasNext(); {
+	return float64(found) > mostRows*float64(a.rows(covered, (*lancefmt.Fragment).NumPhysicalRows))
+}
+
+// rows adds up the rows of some fragments.
+func (a *indexAnswers) rows(frags *roaring.Bitmap, of func(*lancefmt.Fragment) int64) (rows int64) {
+	for it := frags.Iterator(); it.HasNext(); {
 		if f := a.snap.Fragment(it.Next()); f != nil {
-			rows += f.NumPhysicalRows()
+			rows += of(f)
 		}
 	}
-	return float64(found) > mostRows*float64(rows)
+	return rows
 }
 
 // addresses turns row ids into the addresses of those rows that exist.

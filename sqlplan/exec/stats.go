@@ -37,6 +37,7 @@ type OpStats struct {
 	Codes                        Counter // quantised codes scanned
 	IndexRows                    Counter // rows that scalar indices left over, of IndexedFragments…
 	Rechecked                    Counter // …of which so many were evaluated because an index was not sure
+	IndexReads, IndexBytes       Counter // reads of scalar indices' files, and the bytes of values decoded
 	IndexNanos                   Counter // wall time of asking scalar indices
 	IndexedFragments, FragmentsN Counter // fragments that scalar indices narrowed down, of so many
 	Refined                      Counter // candidates whose distance was recomputed from the vector

@@ -325,6 +325,7 @@ func (v *vectorSearchOp) runScan(ctx context.Context, s *scanOp, fn eachFunc) er
 	for _, c := range [][2]*Counter{
 		{&v.stats.RowsRead, &s.stats.RowsRead}, {&v.stats.BytesRead, &s.stats.BytesRead}, {&v.stats.Requests, &s.stats.Requests},
 		{&v.stats.IndexRows, &s.stats.IndexRows}, {&v.stats.Rechecked, &s.stats.Rechecked}, {&v.stats.IndexNanos, &s.stats.IndexNanos},
+		{&v.stats.IndexReads, &s.stats.IndexReads}, {&v.stats.IndexBytes, &s.stats.IndexBytes},
 		{&v.stats.IndexedFragments, &s.stats.IndexedFragments}, {&v.stats.FragmentsN, &s.stats.FragmentsN},
 		{&v.stats.Morsels, &s.stats.Morsels}, {&v.stats.WorkerNanos, &s.stats.WorkerNanos},
 	} {

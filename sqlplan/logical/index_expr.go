@@ -132,9 +132,9 @@ func (x *IndexWeak) exact(truth bool) bool {
 func (*IndexConst) exact(bool) bool   { return true }
 func (*IndexUnknown) exact(bool) bool { return false }
 
-// isNull: every kind but the zone map knows its NULLs.
+// isNull: every kind but those of zones knows which rows are NULL.
 func (x *IndexLeaf) isNull() bool {
-	return x.Predicate != nil && x.Predicate.Op == scalar.IsNull && x.Index.Kind != "ZONEMAP"
+	return x.Predicate != nil && x.Predicate.Op == scalar.IsNull && x.Index.Kind != "ZONEMAP" && x.Index.Kind != "BLOOMFILTER"
 }
 
 func (x *IndexLeaf) String() string { return x.Index.Name + " " + x.Index.Kind + " " + x.Text }

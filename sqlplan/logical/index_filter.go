@@ -199,7 +199,7 @@ var indexOps = map[string][]scalar.Op{
 	"BTREE":       {scalar.In, scalar.InRange, scalar.IsNull, scalar.Prefix},
 	"BITMAP":      {scalar.In, scalar.InRange, scalar.IsNull, scalar.Prefix},
 	"LABEL_LIST":  {scalar.HasAny, scalar.HasAll, scalar.IsNull},
-	"NGRAM":       {scalar.Contains},
+	"NGRAM":       {scalar.Contains, scalar.Prefix, scalar.IsNull},
 	"BLOOMFILTER": {scalar.In, scalar.IsNull},
 	"ZONEMAP":     {scalar.In, scalar.InRange, scalar.IsNull, scalar.Prefix},
 }
