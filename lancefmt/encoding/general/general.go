@@ -71,6 +71,20 @@ func Decompress(dst []byte, s Scheme, src []byte, limit int) ([]byte, error) {
 	return dst, Check(s)
 }
 
+// Slack is how many bytes more than it holds a zstd buffer decodes fastest into.
+const Slack = 16
+
+// Size returns the size field of a buffer, which nothing has checked yet, or -1 if it has none.
+func Size(s Scheme, src []byte) int64 {
+	switch {
+	case s == LZ4 && len(src) >= 4:
+		return int64(binary.LittleEndian.Uint32(src))
+	case s == Zstd && !bareFrame(src):
+		return int64(binary.LittleEndian.Uint64(src))
+	}
+	return -1
+}
+
 func unLZ4(dst, src []byte, limit int) ([]byte, error) {
 	if len(src) < 4 {
 		return dst, fault.Corruptf("LZ4 buffer of %d bytes has no size field", len(src))
@@ -108,12 +122,17 @@ func unZstd(dst, src []byte, limit int) ([]byte, error) {
 	at := len(dst)
 	room := min(limit, firstGuess+16*len(src))
 	for {
-		// The limit is on the capacity, so that must not be larger than meant either.
-		dst = slices.Grow(dst, room)[: at : at+room]
+		// The decoder's limit is the capacity, so that must not be larger than meant either. Slack behind
+		// what is meant lets it copy in blocks.
+		dst = slices.Grow(dst, room+Slack)[: at : at+room+Slack]
 		out, err := decoder().DecodeAll(src, dst)
 		if err == nil {
-			if n := len(out) - at; size >= 0 && int64(n) != size {
+			n := len(out) - at
+			if size >= 0 && int64(n) != size {
 				return dst[:at], fault.Corruptf("zstd buffer holds %d bytes instead of %d", n, size)
+			}
+			if n > limit {
+				return dst[:at], fault.Corruptf("zstd buffer holds %d bytes, at most %d expected", n, limit)
 			}
 			return out, nil
 		}

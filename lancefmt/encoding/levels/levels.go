@@ -19,6 +19,9 @@
 package levels
 
 import (
+	"math/bits"
+	"slices"
+
 	"lanceflight/internal/fault"
 )
 
@@ -95,28 +98,19 @@ func (s *Schema) Simple() bool { return len(s.Layers) == 1 && !s.Layers[0].IsLis
 
 // Check refuses levels that the layers do not have.
 func (s *Schema) Check(rep, def []uint16) error {
-	for i, r := range rep {
-		if r > s.MaxRep {
-			return fault.Corruptf("repetition level %d at %d, highest is %d", r, i, s.MaxRep)
-		}
+	if anyAbove(rep, s.MaxRep) {
+		i := slices.IndexFunc(rep, func(r uint16) bool { return r > s.MaxRep })
+		return fault.Corruptf("repetition level %d at %d, highest is %d", rep[i], i, s.MaxRep)
 	}
-	for i, d := range def {
-		if d > s.MaxDef {
-			return fault.Corruptf("definition level %d at %d, highest is %d", d, i, s.MaxDef)
-		}
+	if anyAbove(def, s.MaxDef) {
+		i := slices.IndexFunc(def, func(d uint16) bool { return d > s.MaxDef })
+		return fault.Corruptf("definition level %d at %d, highest is %d", def[i], i, s.MaxDef)
 	}
 	return nil
 }
 
 // Visible returns how many entries stand for a value of the leaf.
-func (s *Schema) Visible(def []uint16) (n int) {
-	for _, d := range def {
-		if d <= s.MaxVisible {
-			n++
-		}
-	}
-	return n
-}
+func (s *Schema) Visible(def []uint16) int { return len(def) - CountAbove(def, s.MaxVisible) }
 
 // Segment is the levels of the rows read from one page. Rep is nil if no layer is a list, Def if
 // the page stores none (nothing null or empty); if both are there they are equally long. Values is
@@ -220,7 +214,24 @@ func (c *Column) Validity(bitmap []byte, n int) (nulls int, err error) {
 		default:
 			valid, seen := s.def, at
 			s.def++
-			for _, d := range s.Def {
+			hidden, null := threshold(s.highest()), threshold(valid)
+			for j := 0; j < len(s.Def); j++ {
+				if j+lanes <= len(s.Def) && seen+lanes <= at+s.slots {
+					// Four values at once, where no entry between them belongs to a list further out.
+					if w := word(s.Def, j); above(w, hidden) == 0 {
+						no := nibble(above(w, null))
+						set := uint16(^no&0xf) << (seen & 7)
+						bitmap[seen>>3] |= byte(set)
+						if set > 0xff {
+							bitmap[seen>>3+1] |= byte(set >> 8)
+						}
+						nulls += bits.OnesCount8(no)
+						seen += lanes
+						j += lanes - 1
+						continue
+					}
+				}
+				d := s.Def[j]
 				if s.Schema.repOf[d] > s.rep {
 					continue
 				}
@@ -244,6 +255,16 @@ func (c *Column) Validity(bitmap []byte, n int) (nulls int, err error) {
 		return 0, fault.Corruptf("levels tell of %d values instead of %d", at, n)
 	}
 	return nulls, nil
+}
+
+// highest returns the highest definition level of an entry that stands for something in the layer that s
+// is at: levels of lists further out are above it.
+func (s *segment) highest() uint16 {
+	d := s.Schema.MaxDef
+	for s.Schema.repOf[d] > s.rep {
+		d--
+	}
+	return d
 }
 
 // setBits sets n bits from bit at on.
@@ -299,11 +320,7 @@ func (c *Column) Lists() (n int, err error) {
 			return 0, err
 		}
 		v := s.listLevels(layer)
-		for j, r := range s.Rep {
-			if r != 0 && (s.Def == nil || s.Def[j] <= v.visible) {
-				n++
-			}
-		}
+		n += countLists(s.Rep, s.Def, v.visible)
 	}
 	return n, nil
 }
@@ -326,7 +343,13 @@ func Offsets[T int32 | int64](c *Column, offsets []T, bitmap []byte, items int) 
 		if len(s.Rep) > 0 && s.Rep[0] == 0 {
 			return 0, fault.Corruptf("levels do not start with a list")
 		}
-		for j, r := range s.Rep {
+		for j := 0; j < len(s.Rep); j++ {
+			if j+lanes <= len(s.Rep) && word(s.Rep, j) == 0 { // four more values of a list
+				at += lanes
+				j += lanes - 1
+				continue
+			}
+			r := s.Rep[j]
 			if r == 0 {
 				at++
 				continue

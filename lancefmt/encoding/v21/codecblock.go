@@ -220,7 +220,7 @@ func (c generalBlock) decode(src []byte, n int, a *arena) ([]byte, error) {
 	if n != unknown && n < maxGeneralBytes/max(1, c.bits()) {
 		limit = 4*byteLen(c.bits(), n) + 64<<10 // bit packing pads its last block, runs may cost more than values
 	}
-	plain, err := general.Decompress(nil, c.scheme, src, limit)
+	plain, err := general.Decompress(decompressRoom(c.scheme, src, limit, a), c.scheme, src, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -319,7 +319,7 @@ func (c *generalWords) words(bufs [][]byte, n int, dst []byte, a *arena) error {
 
 // decompressFirst replaces the first of bufs by what it decodes to.
 func decompressFirst(s general.Scheme, bufs [][]byte, limit int, a *arena) ([][]byte, error) {
-	plain, err := general.Decompress(nil, s, bufs[0], limit)
+	plain, err := general.Decompress(decompressRoom(s, bufs[0], limit, a), s, bufs[0], limit)
 	if err != nil {
 		return nil, err
 	}
@@ -327,6 +327,14 @@ func decompressFirst(s general.Scheme, bufs [][]byte, limit int, a *arena) ([][]
 	copy(out, bufs)
 	out[0] = plain
 	return out, nil
+}
+
+// decompressRoom returns scratch memory for a buffer that says to be small.
+func decompressRoom(s general.Scheme, src []byte, limit int, a *arena) []byte {
+	if size := general.Size(s, src); size > 0 && size <= min(int64(limit), keepBytes/4) {
+		return a.bytes(int(size) + general.Slack)[:0]
+	}
+	return nil
 }
 
 // generalMini is any codec whose first buffer is compressed.

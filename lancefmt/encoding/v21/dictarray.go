@@ -15,13 +15,7 @@ import (
 // distinct values than the index type can count are fault.ResourceExhausted.
 func encodeDictionary(plain arrow.ArrayData, t *arrow.DictionaryType, mem memory.Allocator) (arrow.ArrayData, error) {
 	width := t.IndexType.(arrow.FixedWidthDataType).BitWidth()
-	limit := uint64(math.MaxInt32)
-	if width < 32 {
-		limit = 1<<width - 1
-		if arrow.IsSignedInteger(t.IndexType.ID()) {
-			limit >>= 1
-		}
-	}
+	limit := indexLimit(t)
 	arr := array.MakeFromData(plain)
 	defer arr.Release()
 	key, err := valueKeys(arr)
@@ -62,6 +56,19 @@ func encodeDictionary(plain arrow.ArrayData, t *arrow.DictionaryType, mem memory
 	buf := index.finish()
 	defer buf.Release()
 	return array.NewDataWithDictionary(t, arr.Len(), []*memory.Buffer{plain.Buffers()[0], buf}, plain.NullN(), 0, items), nil
+}
+
+// indexLimit is the highest index of a dictionary type.
+func indexLimit(t *arrow.DictionaryType) uint64 {
+	width := t.IndexType.(arrow.FixedWidthDataType).BitWidth()
+	if width >= 32 {
+		return math.MaxInt32
+	}
+	limit := uint64(1)<<width - 1
+	if arrow.IsSignedInteger(t.IndexType.ID()) {
+		limit >>= 1
+	}
+	return limit
 }
 
 // valueKeys returns the bytes by which values are told apart.

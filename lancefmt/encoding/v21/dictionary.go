@@ -85,7 +85,13 @@ func (m *dictionaryMini) decode(c *chunk, out *values) error {
 		if err := m.narrow(words[s.from*m.indices.bits()/8:], n, int32s(index)); err != nil {
 			return err
 		}
-		if err := m.dict.append(int32s(index), out); err != nil {
+		var err error
+		if out.codes != nil {
+			err = out.codes.append(m.dict, int32s(index), out)
+		} else {
+			err = m.dict.append(int32s(index), out)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -216,7 +216,11 @@ func (l *leaf) readWhat(ctx context.Context, rows []encoding.Range, w want, mem 
 	if l.nested {
 		room = 0 // items, not rows: their number is known only when they are decoded
 	}
-	if w == wantAll {
+	if w == wantAll && l.shape.dictionary != nil && ofDictionaries(parts) {
+		if out.values, err = newValues(codeShape, mem, room, 0); err == nil {
+			out.values.codes = &dictCodes{}
+		}
+	} else if w == wantAll {
 		out.values, err = newValues(l.shape, mem, room, dataBytes)
 	} else {
 		out.values, err = newPartial(w, l.shape, mem, expect)
@@ -297,7 +301,11 @@ func (l *leaf) finish(out *sink, expect int) (column, error) {
 	}
 	if l.shape.dictionary != nil {
 		plain := data
-		data, err = encodeDictionary(plain, l.shape.dictionary, out.mem)
+		if codes := out.values.codes; codes != nil {
+			data, err = codes.encode(plain, l.shape, out.mem)
+		} else {
+			data, err = encodeDictionary(plain, l.shape.dictionary, out.mem)
+		}
 		plain.Release()
 		if err != nil {
 			return column{}, err

@@ -191,7 +191,17 @@ func (m *miniPage) decode(rows []encoding.Range, bufs []*memory.Buffer, out *sin
 	}
 	d := miniDecoder{m: m, rows: rows, out: out}
 	var data []byte
-	for i, v := range m.visits(rows) {
+	visits := m.visits(rows)
+	if out.nested {
+		n := 0
+		for _, v := range visits {
+			n += m.index.count(v.chunk)
+		}
+		if err := out.expectItems(n); err != nil {
+			return err
+		}
+	}
+	for i, v := range visits {
 		size := int(m.index.bytes[v.chunk+1] - m.index.bytes[v.chunk])
 		if i == 0 || len(data) == 0 {
 			data, bufs = bufs[0].Bytes(), bufs[1:]
@@ -451,4 +461,15 @@ func (w *levelWalk) seek(row int64) {
 	}
 }
 
-func (w *levelWalk) seekEnd() { w.seek(-1) }
+func (w *levelWalk) seekEnd() {
+	rest := w.rep[w.level:]
+	w.row += int64(len(rest))
+	if w.schema.MaxRep > 0 {
+		w.row += int64(levels.CountAbove(rest, w.schema.MaxRep-1) - len(rest)) // none is above the highest
+	}
+	w.value += len(rest)
+	if w.def != nil {
+		w.value -= levels.CountAbove(w.def[w.level:], w.schema.MaxVisible)
+	}
+	w.level = len(w.rep)
+}

@@ -82,6 +82,25 @@ type sink struct {
 	counted  int     // values whose levels were added
 	validity *bitmap // nil while all of them are valid
 	segs     []levels.Segment
+	room     int // levels that the next page has, about
+}
+
+// maxExpected bounds what expectItems takes memory for; the rest is taken when it is decoded.
+const maxExpected = 4 << 20
+
+// expectItems makes room for about n values of a nested column and their levels, which a page is going
+// to add.
+func (o *sink) expectItems(n int) error {
+	n = min(n, maxExpected)
+	o.room = n + n/8
+	v := o.values
+	switch {
+	case v.shape.kind == kindFixed && v.bits == nil && v.shape.valueBits() <= 128:
+		return v.items.reserve(n*v.shape.valueBits()/8, false)
+	case v.shape.kind == kindVariable:
+		return v.ends.reserve(n*v.endBytes(), false)
+	}
+	return nil
 }
 
 // addLevels appends the levels of n values of a page. Either of rep and def may be nil; both are
@@ -102,18 +121,19 @@ func (o *sink) addLevels(s *levels.Schema, rep, def []uint16, n int) error {
 		}
 	}
 	if rep != nil {
-		seg.Rep = append(notNil(seg.Rep), rep...)
+		seg.Rep = append(o.levels(seg.Rep), rep...)
 	}
 	if def != nil {
-		seg.Def = append(notNil(seg.Def), def...)
+		seg.Def = append(o.levels(seg.Def), def...)
 	}
 	seg.Values += n
 	return nil
 }
 
-func notNil(l []uint16) []uint16 {
+// levels makes the slice when the first levels of a page arrive; it is not nil, even if they are none.
+func (o *sink) levels(l []uint16) []uint16 {
 	if l == nil {
-		return []uint16{}
+		return make([]uint16, 0, o.room)
 	}
 	return l
 }

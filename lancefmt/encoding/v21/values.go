@@ -32,6 +32,7 @@ type values struct {
 	data   bytes
 	limit  int64 // largest offset
 	fields []*values
+	codes  *dictCodes // items are codes of its items instead of values; nil: they are values
 }
 
 // want is what of the values is asked for.

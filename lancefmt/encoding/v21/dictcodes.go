@@ -1,0 +1,191 @@
+package v21
+
+import (
+	"encoding/binary"
+	"math"
+	"sort"
+	"unsafe"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/bitutil"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"lanceflight/internal/fault"
+)
+
+// dictCodes collects codes in place of values, for columns of a dictionary type whose pages all have
+// dictionaries: code − first[i] is an index into dicts[i].
+type dictCodes struct {
+	dicts []*dictionary
+	first []int
+	n     int
+	size  int // bytes of an item of fixed width
+}
+
+// codeShape is that of the codes.
+var codeShape = &shape{kind: kindFixed, itemBits: 32, perValue: 1, typ: arrow.PrimitiveTypes.Uint32}
+
+// ofDictionaries reports whether every page of a read has a dictionary.
+func ofDictionaries(parts []part) bool {
+	for _, p := range parts {
+		m, ok := p.page.(*miniPage)
+		if !ok {
+			return false
+		}
+		if _, ok := m.values.(*dictionaryMini); !ok {
+			return false
+		}
+	}
+	return len(parts) > 0
+}
+
+// base returns the code of the first item of a page's dictionary.
+func (c *dictCodes) base(d *dictionary) (int, error) {
+	if k := len(c.dicts) - 1; k >= 0 && c.dicts[k] == d {
+		return c.first[k], nil
+	}
+	if c.n > math.MaxInt32-d.n {
+		return 0, fault.New(fault.ResourceExhausted, "dictionaries of more than %d items in one array: read fewer rows at a time", math.MaxInt32)
+	}
+	c.dicts, c.first = append(c.dicts, d), append(c.first, c.n)
+	c.n += d.n
+	return c.n - d.n, nil
+}
+
+// append appends the codes of indices into a page's dictionary, which were checked.
+func (c *dictCodes) append(d *dictionary, index []int32, out *values) error {
+	base, err := c.base(d)
+	if err != nil {
+		return err
+	}
+	dst, err := out.extend(len(index))
+	if err != nil {
+		return err
+	}
+	if base == 0 {
+		copy(int32s(dst), index)
+		return nil
+	}
+	for i, x := range index {
+		binary.LittleEndian.PutUint32(dst[4*i:], uint32(base)+uint32(x))
+	}
+	return nil
+}
+
+// item returns the bytes of an item.
+func (c *dictCodes) item(code uint32) []byte {
+	k := sort.SearchInts(c.first, int(code)+1) - 1
+	d, i := c.dicts[k], int(code)-c.first[k]
+	if d.ends != nil {
+		return d.text[d.ends[i]:d.ends[i+1]]
+	}
+	return d.fixed[i*c.size : (i+1)*c.size]
+}
+
+// encode makes a dictionary array of an array of codes: what encodeDictionary would make of the values.
+func (c *dictCodes) encode(plain arrow.ArrayData, s *shape, mem memory.Allocator) (arrow.ArrayData, error) {
+	t, n := s.dictionary, plain.Len()
+	width := t.IndexType.(arrow.FixedWidthDataType).BitWidth()
+	limit := indexLimit(t)
+	if s.kind == kindFixed {
+		c.size = s.valueBits() / 8
+	}
+	items, err := newValues(s, mem, 0, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer items.release()
+	seen := make(map[string]uint32)
+	place := make([]uint32, c.n) // of each code in the array's dictionary, plus 1; 0: not met yet
+	add := func(code uint32) error {
+		b := c.item(code)
+		at, ok := seen[string(b)]
+		if !ok {
+			if at = uint32(len(seen)); uint64(at) > limit {
+				return fault.New(fault.ResourceExhausted, "more than %d distinct values in an array of %s: read fewer rows at a time", limit+1, t)
+			}
+			seen[string(b)] = at
+			if s.kind == kindVariable {
+				err = items.appendBytes(b)
+			} else {
+				var dst []byte
+				if dst, err = items.extend(1); err == nil {
+					copy(dst, b)
+				}
+			}
+			if err != nil {
+				return err
+			}
+		}
+		place[code] = at + 1
+		return nil
+	}
+	var valid []byte
+	if b := plain.Buffers()[0]; b != nil && plain.NullN() > 0 {
+		valid = b.Bytes()
+	}
+	var codes []uint32
+	if n > 0 {
+		codes = words32(plain.Buffers()[1].Bytes())[:n]
+	}
+	buf := plain.Buffers()[1]
+	if width == 32 { // in place: the codes are not needed any more
+		buf.Retain()
+		err = translate(codes, codes, valid, place, add)
+	} else {
+		index := newBytes(mem)
+		defer index.release()
+		var dst []byte
+		if dst, err = index.extend(n * width / 8); err != nil {
+			return nil, err
+		}
+		switch width {
+		case 8:
+			err = translate(dst, codes, valid, place, add)
+		case 16:
+			err = translate(uint16s(dst), codes, valid, place, add)
+		default:
+			err = translate(words64(dst), codes, valid, place, add)
+		}
+		buf = index.finish()
+	}
+	defer buf.Release()
+	if err != nil {
+		return nil, err
+	}
+	dictionary, err := items.finish(nil, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer dictionary.Release()
+	return array.NewDataWithDictionary(t, n, []*memory.Buffer{plain.Buffers()[0], buf}, plain.NullN(), 0, dictionary.(*array.Data)), nil
+}
+
+// translate writes the place of each code; codes of NULLs become 0. dst may be codes.
+func translate[T uint8 | uint16 | uint32 | uint64](dst []T, codes []uint32, valid []byte, place []uint32, add func(code uint32) error) error {
+	dst = dst[:len(codes)]
+	for i, code := range codes {
+		if valid != nil && !bitutil.BitIsSet(valid, i) {
+			dst[i] = 0
+			continue
+		}
+		at := place[code]
+		if at == 0 {
+			if err := add(code); err != nil {
+				return err
+			}
+			at = place[code]
+		}
+		dst[i] = T(at - 1)
+	}
+	return nil
+}
+
+func words32(b []byte) []uint32 {
+	return unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/4)
+}
+
+func words64(b []byte) []uint64 {
+	return unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/8)
+}
