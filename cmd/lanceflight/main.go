@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -21,10 +22,32 @@ func main() {
 	defer stop()
 	root := newRoot()
 	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "lanceflight:", err)
+		if !errors.Is(err, errFindings) { // which are printed
+			fmt.Fprintln(os.Stderr, "lanceflight:", err)
+		}
 		stop()
-		os.Exit(1)
+		os.Exit(exitStatus(err))
 	}
+}
+
+// errFindings is what check returns where it found errors.
+var errFindings = errors.New("errors were found")
+
+// statusError is an error with an exit status of its own.
+type statusError struct {
+	error
+	status int
+}
+
+func (e statusError) Unwrap() error { return e.error }
+
+// exitStatus is 1 unless an error says otherwise.
+func exitStatus(err error) int {
+	var s statusError
+	if errors.As(err, &s) {
+		return s.status
+	}
+	return 1
 }
 
 func newRoot() *cobra.Command {
@@ -36,7 +59,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.PersistentFlags().String("config", "", "YAML `file` with the same names as the flags")
-	root.AddCommand(newServe(), newSQL())
+	root.AddCommand(newServe(), newSQL(), newInspect())
 	return root
 }
 

@@ -29,6 +29,14 @@ func (d *Dump) Message(n int, desc protoreflect.MessageDescriptor, inner Inner) 
 	d.pos = end
 }
 
+// Fields walks over n bytes of a protobuf message that there is no descriptor of, by field number.
+func (d *Dump) Fields(n int, name string) {
+	if b, ok := d.take(n, name); ok {
+		end := d.pos + len(b)
+		d.message(end, nil)
+	}
+}
+
 const anyName = "google.protobuf.Any"
 
 func (d *Dump) message(end int, desc protoreflect.MessageDescriptor) {

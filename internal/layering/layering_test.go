@@ -10,7 +10,7 @@ import (
 )
 
 // layer orders the packages; a package may import its own layer's folder and lower layers only.
-var layers = []string{"cmd", "flightsrv", "sqlplan", "vecindex", "lancefmt"}
+var layers = []string{"cmd", "flightsrv", "sqlplan", "inspect", "check", "vecindex", "lancefmt"}
 
 // within lists imports between folders of one layer that are forbidden, as prefix -> prefixes.
 var within = map[string][]string{

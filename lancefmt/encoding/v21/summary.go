@@ -1,0 +1,120 @@
+package v21
+
+import (
+	"fmt"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"lanceflight/lancefmt/encoding"
+	"lanceflight/lancefmt/pb/enc21pb"
+)
+
+// Summary tells the encoding of a page in one line: its layout, and in it the codecs of values,
+// dictionary and levels, outermost first: "miniblock(lz4(variable(flat(32))), def=bitpack(16))".
+// Numbers are bits. It reads no buffer; an encoding that makes no sense is named as what it is.
+func Summary(p *encoding.Page) string {
+	var layout enc21pb.PageLayout
+	if err := proto.Unmarshal(p.Encoding, &layout); err != nil {
+		return "undecodable"
+	}
+	return layoutSummary(&layout, 0)
+}
+
+func layoutSummary(layout *enc21pb.PageLayout, depth int) string {
+	if depth > maxCodecDepth {
+		return "…"
+	}
+	switch l := layout.GetLayout().(type) {
+	case *enc21pb.PageLayout_MiniBlockLayout:
+		m := l.MiniBlockLayout
+		parts := []string{codecSummary(m.GetValueCompression(), 0)}
+		if m.GetDictionary() != nil {
+			parts[0] = fmt.Sprintf("dictionary(%s, %d items: %s)", parts[0], m.GetNumDictionaryItems(), codecSummary(m.GetDictionary(), 0))
+		}
+		return "miniblock(" + strings.Join(append(parts, levelSummary(m.GetRepCompression(), m.GetDefCompression())...), ", ") + ")"
+	case *enc21pb.PageLayout_FullZipLayout:
+		z := l.FullZipLayout
+		parts := []string{codecSummary(z.GetValueCompression(), 0)}
+		if z.GetBitsRep() > 0 {
+			parts = append(parts, fmt.Sprintf("rep=%d", z.GetBitsRep()))
+		}
+		if z.GetBitsDef() > 0 {
+			parts = append(parts, fmt.Sprintf("def=%d", z.GetBitsDef()))
+		}
+		return "fullzip(" + strings.Join(parts, ", ") + ")"
+	case *enc21pb.PageLayout_ConstantLayout:
+		what := "null"
+		if l.ConstantLayout.InlineValue != nil {
+			what = fmt.Sprintf("value of %d bytes", len(l.ConstantLayout.GetInlineValue()))
+		}
+		parts := []string{what}
+		return "constant(" + strings.Join(append(parts, levelSummary(l.ConstantLayout.GetRepCompression(), l.ConstantLayout.GetDefCompression())...), ", ") + ")"
+	case *enc21pb.PageLayout_BlobLayout:
+		return "blob(" + layoutSummary(l.BlobLayout.GetInnerLayout(), depth+1) + ")"
+	}
+	return "none"
+}
+
+func levelSummary(rep, def *enc21pb.CompressiveEncoding) (parts []string) {
+	if rep != nil {
+		parts = append(parts, "rep="+codecSummary(rep, 0))
+	}
+	if def != nil {
+		parts = append(parts, "def="+codecSummary(def, 0))
+	}
+	return parts
+}
+
+func codecSummary(e *enc21pb.CompressiveEncoding, depth int) string {
+	if depth > maxCodecDepth {
+		return "…"
+	}
+	inner := func(e *enc21pb.CompressiveEncoding) string { return codecSummary(e, depth+1) }
+	switch c := e.GetCompression().(type) {
+	case *enc21pb.CompressiveEncoding_Flat:
+		return compressed(c.Flat.GetData(), fmt.Sprintf("flat(%d)", c.Flat.GetBitsPerValue()))
+	case *enc21pb.CompressiveEncoding_Variable:
+		return compressed(c.Variable.GetValues(), "variable("+inner(c.Variable.GetOffsets())+")")
+	case *enc21pb.CompressiveEncoding_Constant:
+		return fmt.Sprintf("constant(%d)", 8*len(c.Constant.GetValue()))
+	case *enc21pb.CompressiveEncoding_OutOfLineBitpacking:
+		return fmt.Sprintf("bitpack(%d→%s)", c.OutOfLineBitpacking.GetUncompressedBitsPerValue(), inner(c.OutOfLineBitpacking.GetValues()))
+	case *enc21pb.CompressiveEncoding_InlineBitpacking:
+		return compressed(c.InlineBitpacking.GetValues(), fmt.Sprintf("bitpack(%d)", c.InlineBitpacking.GetUncompressedBitsPerValue()))
+	case *enc21pb.CompressiveEncoding_Fsst:
+		return "fsst(" + inner(c.Fsst.GetValues()) + ")"
+	case *enc21pb.CompressiveEncoding_Dictionary:
+		return fmt.Sprintf("dictionary(%s, %d items: %s)", inner(c.Dictionary.GetIndices()), c.Dictionary.GetNumDictionaryItems(), inner(c.Dictionary.GetItems()))
+	case *enc21pb.CompressiveEncoding_Rle:
+		return "rle(" + inner(c.Rle.GetValues()) + ", " + inner(c.Rle.GetRunLengths()) + ")"
+	case *enc21pb.CompressiveEncoding_ByteStreamSplit:
+		return "bytestreamsplit(" + inner(c.ByteStreamSplit.GetValues()) + ")"
+	case *enc21pb.CompressiveEncoding_General:
+		return compressed(c.General.GetCompression(), inner(c.General.GetValues()))
+	case *enc21pb.CompressiveEncoding_FixedSizeList:
+		validity := ""
+		if c.FixedSizeList.GetHasValidity() {
+			validity = ", validity"
+		}
+		return fmt.Sprintf("list[%d](%s%s)", c.FixedSizeList.GetItemsPerValue(), inner(c.FixedSizeList.GetValues()), validity)
+	case *enc21pb.CompressiveEncoding_PackedStruct:
+		return fmt.Sprintf("packed(%d fields, %s)", len(c.PackedStruct.GetBitsPerValue()), inner(c.PackedStruct.GetValues()))
+	case *enc21pb.CompressiveEncoding_VariablePackedStruct:
+		return fmt.Sprintf("packed(%d fields)", len(c.VariablePackedStruct.GetFields()))
+	}
+	return "none"
+}
+
+// compressed wraps what a general compression is applied to; nil is none.
+func compressed(c *enc21pb.BufferCompression, inner string) string {
+	switch c.GetScheme() {
+	case enc21pb.CompressionScheme_COMPRESSION_ALGORITHM_LZ4:
+		return "lz4(" + inner + ")"
+	case enc21pb.CompressionScheme_COMPRESSION_ALGORITHM_ZSTD:
+		return "zstd(" + inner + ")"
+	case enc21pb.CompressionScheme_COMPRESSION_ALGORITHM_UNSPECIFIED:
+		return inner
+	}
+	return fmt.Sprintf("scheme%d(%s)", c.GetScheme(), inner)
+}
