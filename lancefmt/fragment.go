@@ -23,12 +23,11 @@ type Fragment struct {
 	deleted  int64
 }
 
-func newFragment(s *Snapshot, meta *table.Fragment) *Fragment {
-	f := &Fragment{snapshot: s, meta: meta, rows: meta.PhysicalRows}
+func (f *Fragment) init(s *Snapshot, meta *table.Fragment) {
+	*f = Fragment{snapshot: s, meta: meta, rows: meta.PhysicalRows}
 	if meta.Deletions != nil {
 		f.deleted = meta.Deletions.NumDeleted
 	}
-	return f
 }
 
 // needs puts an error about one of the fragment's files into words. A file that is not there was

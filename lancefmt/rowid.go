@@ -206,7 +206,7 @@ func (s *Snapshot) Addresses(ctx context.Context, rowIDs []uint64) (addrs []uint
 	}
 	if !s.HasStableRowIDs() {
 		for i, id := range rowIDs {
-			f := s.byID[uint32(id>>32)]
+			f := s.Fragment(uint32(id >> 32))
 			offset := int64(uint32(id))
 			addrs[i] = id
 			if f == nil || offset >= f.rows {

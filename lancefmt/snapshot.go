@@ -1,9 +1,11 @@
 package lancefmt
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -21,7 +23,7 @@ type Snapshot struct {
 	line      *line
 	manifest  *table.Manifest
 	fragments []*Fragment
-	byID      map[uint32]*Fragment
+	byID      map[uint32]*Fragment // nil if ids ascend in scan order
 	indexes   []*Index
 	rows      int64
 
@@ -64,11 +66,18 @@ func (t *Table) newSnapshot(ctx context.Context, l *line, f table.VersionFile) (
 	if err := m.Readable(); err != nil {
 		return nil, fmt.Errorf("table %s: %w", t.Name(), err)
 	}
-	s := &Snapshot{table: t, line: l, manifest: m, byID: make(map[uint32]*Fragment, len(m.Fragments))}
+	s := &Snapshot{table: t, line: l, manifest: m, fragments: make([]*Fragment, len(m.Fragments))}
+	all := make([]Fragment, len(m.Fragments))
+	if !slices.IsSortedFunc(m.Fragments, func(a, b table.Fragment) int { return cmp.Compare(a.ID, b.ID) }) {
+		s.byID = make(map[uint32]*Fragment, len(m.Fragments))
+	}
 	for i := range m.Fragments {
-		frag := newFragment(s, &m.Fragments[i])
-		s.fragments = append(s.fragments, frag)
-		s.byID[frag.meta.ID] = frag
+		frag := &all[i]
+		frag.init(s, &m.Fragments[i])
+		s.fragments[i] = frag
+		if s.byID != nil {
+			s.byID[frag.meta.ID] = frag
+		}
 		if err := frag.resolveCounts(ctx); err != nil {
 			return nil, err
 		}
@@ -109,7 +118,16 @@ func (s *Snapshot) NumRows() int64 { return s.rows }
 func (s *Snapshot) Fragments() []*Fragment { return s.fragments }
 
 // Fragment returns the fragment with an id, nil if there is none.
-func (s *Snapshot) Fragment(id uint32) *Fragment { return s.byID[id] }
+func (s *Snapshot) Fragment(id uint32) *Fragment {
+	if s.byID != nil {
+		return s.byID[id]
+	}
+	i, ok := slices.BinarySearchFunc(s.fragments, id, func(f *Fragment, id uint32) int { return cmp.Compare(f.meta.ID, id) })
+	if !ok {
+		return nil
+	}
+	return s.fragments[i]
+}
 
 // Indexes returns the segments of the indices. The slice is shared.
 func (s *Snapshot) Indexes() []*Index { return s.indexes }

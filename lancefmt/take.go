@@ -39,7 +39,7 @@ func (s *Snapshot) TakeAddresses(ctx context.Context, addrs []uint64, columns []
 	for _, addr := range sorted {
 		id, offset := uint32(addr>>32), int64(uint32(addr))
 		if len(groups) == 0 || groups[len(groups)-1].fragment.meta.ID != id {
-			f := s.byID[id]
+			f := s.Fragment(id)
 			if f == nil {
 				return nil, fault.New(fault.NotFound, "version %d of table %s has no fragment %d", s.Version(), s.table.Name(), id)
 			}

@@ -2,7 +2,6 @@ package table
 
 import (
 	"context"
-	"io/fs"
 	"math"
 	"slices"
 	"strings"
@@ -143,6 +142,10 @@ func DecodeManifest(file []byte) (*Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
+	message, fragments, err := splitFragments(message)
+	if err != nil {
+		return nil, err
+	}
 	p := new(tablepb.Manifest)
 	if err := unmarshal(message, p, "manifest"); err != nil {
 		return nil, err
@@ -166,7 +169,7 @@ func DecodeManifest(file []byte) (*Manifest, error) {
 	if m.Schema, err = NewSchema(p.GetFields(), p.GetSchemaMetadata()); err != nil {
 		return nil, err
 	}
-	if m.Fragments, err = newFragments(p.GetFragments()); err != nil {
+	if m.Fragments, err = newFragments(fragments); err != nil {
 		return nil, err
 	}
 	for _, b := range p.GetBasePaths() {
@@ -193,72 +196,42 @@ func DecodeManifest(file []byte) (*Manifest, error) {
 	return m, nil
 }
 
-func newFragments(list []*tablepb.DataFragment) ([]Fragment, error) {
-	fragments := make([]Fragment, 0, len(list))
-	seen := make(map[uint32]struct{}, len(list))
-	for _, p := range list {
-		// A row address has 32 bits for the fragment and 32 for the offset.
-		if p.GetId() > math.MaxUint32 {
-			return nil, fault.Corruptf("fragment id %d does not fit into a row address", p.GetId())
+// fragmentOf converts the message of a fragment.
+func fragmentOf(p *tablepb.DataFragment) (Fragment, error) {
+	f := Fragment{ID: uint32(p.GetId()), PhysicalRows: int64(p.GetPhysicalRows()), HasOverlays: len(p.GetOverlays()) > 0}
+	for _, q := range p.GetFiles() {
+		if q.GetFileSizeBytes() > math.MaxInt64 {
+			return f, fault.Corruptf("data file %q of fragment %d claims %d bytes", q.GetPath(), p.GetId(), q.GetFileSizeBytes())
 		}
-		f := Fragment{ID: uint32(p.GetId()), PhysicalRows: int64(p.GetPhysicalRows()), HasOverlays: len(p.GetOverlays()) > 0}
-		if _, taken := seen[f.ID]; taken {
-			return nil, fault.Corruptf("two fragments have the id %d", f.ID)
+		file := DataFile{Path: q.GetPath(), Fields: q.GetFields(), ColumnIndices: q.GetColumnIndices(),
+			Major: q.GetFileMajorVersion(), Minor: q.GetFileMinorVersion(), SizeBytes: int64(q.GetFileSizeBytes()), Base: q.BaseId}
+		if file.SizeBytes == 0 {
+			file.SizeBytes = -1
 		}
-		seen[f.ID] = struct{}{}
-		if p.GetPhysicalRows() > math.MaxUint32+1 {
-			return nil, fault.Corruptf("fragment %d claims %d rows, more than a row address can tell apart", f.ID, p.GetPhysicalRows())
-		}
-		for _, q := range p.GetFiles() {
-			file, err := newDataFile(f.ID, q)
-			if err != nil {
-				return nil, err
-			}
-			f.Files = append(f.Files, file)
-		}
-		if f.PhysicalRows == 0 && len(f.Files) > 0 {
-			f.PhysicalRows = -1 // not on the wire: the files know
-		}
-		if d := p.GetDeletionFile(); d != nil {
-			f.Deletions = &DeletionFile{Kind: DeletionKind(d.GetFileType()), ReadVersion: d.GetReadVersion(), ID: d.GetId(),
-				NumDeleted: int64(d.GetNumDeletedRows()), Base: d.BaseId}
-			switch {
-			case d.GetFileType() != tablepb.DeletionFile_ARROW_ARRAY && d.GetFileType() != tablepb.DeletionFile_BITMAP:
-				return nil, fault.New(fault.Unsupported, "deletion file type %d (fragment %d)", d.GetFileType(), f.ID)
-			case d.GetNumDeletedRows() == 0:
-				f.Deletions.NumDeleted = -1
-			case f.PhysicalRows >= 0 && d.GetNumDeletedRows() > uint64(f.PhysicalRows):
-				return nil, fault.Corruptf("fragment %d has %d rows, of which %d are said to be deleted", f.ID, f.PhysicalRows, d.GetNumDeletedRows())
-			}
-		}
-		f.RowIDs = lineage(p.GetInlineRowIds(), p.GetColumnRowIds() != nil)
-		f.CreatedAt = lineage(p.GetInlineCreatedAtVersions(), p.GetColumnCreatedAtVersions() != nil)
-		f.UpdatedAt = lineage(p.GetInlineLastUpdatedAtVersions(), p.GetColumnLastUpdatedAtVersions() != nil)
-		fragments = append(fragments, f)
+		f.Files = append(f.Files, file)
 	}
-	return fragments, nil
+	if err := f.check(p.GetId(), p.GetPhysicalRows()); err != nil {
+		return f, err
+	}
+	if d := p.GetDeletionFile(); d != nil {
+		f.Deletions = &DeletionFile{Kind: DeletionKind(d.GetFileType()), ReadVersion: d.GetReadVersion(), ID: d.GetId(),
+			NumDeleted: int64(d.GetNumDeletedRows()), Base: d.BaseId}
+		switch {
+		case d.GetFileType() != tablepb.DeletionFile_ARROW_ARRAY && d.GetFileType() != tablepb.DeletionFile_BITMAP:
+			return f, fault.New(fault.Unsupported, "deletion file type %d (fragment %d)", d.GetFileType(), f.ID)
+		case d.GetNumDeletedRows() == 0:
+			f.Deletions.NumDeleted = -1
+		case f.PhysicalRows >= 0 && d.GetNumDeletedRows() > uint64(f.PhysicalRows):
+			return f, fault.Corruptf("fragment %d has %d rows, of which %d are said to be deleted", f.ID, f.PhysicalRows, d.GetNumDeletedRows())
+		}
+	}
+	f.RowIDs = lineage(p.GetInlineRowIds(), p.GetColumnRowIds() != nil)
+	f.CreatedAt = lineage(p.GetInlineCreatedAtVersions(), p.GetColumnCreatedAtVersions() != nil)
+	f.UpdatedAt = lineage(p.GetInlineLastUpdatedAtVersions(), p.GetColumnLastUpdatedAtVersions() != nil)
+	return f, nil
 }
 
 func lineage(inline []byte, spilled bool) Lineage { return Lineage{Inline: inline, Spilled: spilled} }
-
-func newDataFile(fragment uint32, p *tablepb.DataFile) (DataFile, error) {
-	f := DataFile{Path: p.GetPath(), Fields: p.GetFields(), ColumnIndices: p.GetColumnIndices(),
-		Major: p.GetFileMajorVersion(), Minor: p.GetFileMinorVersion(), SizeBytes: int64(p.GetFileSizeBytes()), Base: p.BaseId}
-	if p.GetFileSizeBytes() == 0 {
-		f.SizeBytes = -1
-	}
-	if !fs.ValidPath(f.Path) || f.Path == "." {
-		return f, fault.Corruptf("fragment %d has a data file at %q, which is no path below a folder", fragment, f.Path)
-	}
-	if p.GetFileSizeBytes() > math.MaxInt64 {
-		return f, fault.Corruptf("data file %q of fragment %d claims %d bytes", f.Path, fragment, p.GetFileSizeBytes())
-	}
-	// Legacy files have no column indices.
-	if !f.Legacy() && len(f.Fields) != len(f.ColumnIndices) {
-		return f, fault.Corruptf("data file %q of fragment %d lists %d fields but %d columns", f.Path, fragment, len(f.Fields), len(f.ColumnIndices))
-	}
-	return f, nil
-}
 
 // Legacy reports whether a file is of storage version 0.1, which has footers 0.1 and 0.2.
 func (f *DataFile) Legacy() bool { return f.Major == 0 && f.Minor <= 2 }

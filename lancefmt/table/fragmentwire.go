@@ -1,0 +1,262 @@
+package table
+
+import (
+	"bytes"
+	"io/fs"
+	"math"
+	"unicode/utf8"
+	"unsafe"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"lanceflight/internal/fault"
+	"lanceflight/lancefmt/pb/tablepb"
+)
+
+// A manifest is mostly its fragments, and most of opening a table was to build a message for each, with
+// its files and their numbers, only to copy it into a Fragment. So they are taken out of the manifest's
+// bytes before it is unmarshalled, and those of the usual form are decoded here.
+//
+//	manifest ─splitFragments─> all else ─> tablepb.Manifest
+//	               └─> bytes of each fragment ─fragmentDecoder─> Fragment
+//	                            └─ of unusual form ─> tablepb.DataFragment ─> Fragment
+
+// fragmentsField is the number of Manifest.fragments.
+const fragmentsField = 2
+
+// splitFragments takes the fragments out of the bytes of a Manifest message. The results alias
+// not message but a copy that nobody writes to.
+func splitFragments(message []byte) (rest []byte, fragments [][]byte, err error) {
+	message = bytes.Clone(message)
+	at := 0 // of what is not in rest yet
+	for i := 0; i < len(message); {
+		number, kind, n := protowire.ConsumeTag(message[i:])
+		if n < 0 {
+			return nil, nil, fault.Corruptf("the manifest is not a protobuf message: %v", protowire.ParseError(n))
+		}
+		start := i
+		i += n
+		if n = protowire.ConsumeFieldValue(number, kind, message[i:]); n < 0 {
+			return nil, nil, fault.Corruptf("the manifest is not a protobuf message: %v", protowire.ParseError(n))
+		}
+		if number == fragmentsField && kind == protowire.BytesType {
+			b, _ := protowire.ConsumeBytes(message[i:])
+			fragments = append(fragments, b)
+			rest = append(rest, message[at:start]...)
+			at = i + n
+		}
+		i += n
+	}
+	if at == 0 {
+		return message, nil, nil
+	}
+	return append(rest, message[at:]...), fragments, nil
+}
+
+// fragmentDecoder decodes fragments one after the other. Paths alias their bytes, instead of a thousand
+// small strings. Fields and columns of a file are shared with
+// the file before if they are the same, as they are in all files that one statement wrote.
+type fragmentDecoder struct {
+	fields, columns shared
+	files           []DataFile // one for each fragment, cut off as needed
+}
+
+// shared is a packed list of numbers as last met.
+type shared struct {
+	raw    []byte
+	values []int32
+}
+
+// list decodes a packed list. ok is false if it is not one.
+func (s *shared) list(b []byte) (values []int32, ok bool) {
+	if s.values != nil && bytes.Equal(b, s.raw) {
+		return s.values, true
+	}
+	values = make([]int32, 0, len(b))
+	for at := b; len(at) > 0; {
+		v, n := protowire.ConsumeVarint(at)
+		if n < 0 {
+			return nil, false
+		}
+		values = append(values, int32(v))
+		at = at[n:]
+	}
+	s.raw, s.values = b, values[:len(values):len(values)]
+	return s.values, true
+}
+
+// fragment decodes one fragment. ok is false if it has anything beside id, files and row count, or is
+// not well-formed: then the message decides.
+func (d *fragmentDecoder) fragment(b []byte) (f Fragment, ok bool, err error) {
+	var id, rows uint64
+	first := len(d.files)
+	for len(b) > 0 {
+		number, kind, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return f, false, nil
+		}
+		b = b[n:]
+		switch {
+		case kind == protowire.VarintType && (number == 1 || number == 4):
+			v, n := protowire.ConsumeVarint(b)
+			if n < 0 {
+				return f, false, nil
+			}
+			if number == 1 {
+				id = v
+			} else {
+				rows = v
+			}
+			b = b[n:]
+		case kind == protowire.BytesType && number == 2:
+			v, n := protowire.ConsumeBytes(b)
+			if n < 0 {
+				return f, false, nil
+			}
+			file, ok := d.file(v)
+			if !ok {
+				return f, false, nil
+			}
+			d.files = append(d.files, file)
+			b = b[n:]
+		default:
+			return f, false, nil
+		}
+	}
+	f = Fragment{ID: uint32(id), PhysicalRows: int64(rows)}
+	if n := len(d.files); n > first {
+		f.Files = d.files[first:n:n]
+	}
+	return f, true, f.check(id, rows)
+}
+
+// file decodes a data file.
+func (d *fragmentDecoder) file(b []byte) (f DataFile, ok bool) {
+	f.SizeBytes = -1
+	for len(b) > 0 {
+		number, kind, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return f, false
+		}
+		b = b[n:]
+		switch {
+		case kind == protowire.BytesType && number >= 1 && number <= 3:
+			v, n := protowire.ConsumeBytes(b)
+			if n < 0 {
+				return f, false
+			}
+			switch number {
+			case 1:
+				if !utf8.Valid(v) {
+					return f, false
+				}
+				f.Path = unsafe.String(unsafe.SliceData(v), len(v)) // nobody writes to the manifest's bytes
+			case 2:
+				if f.Fields != nil {
+					return f, false // a list in parts
+				}
+				if f.Fields, ok = d.fields.list(v); !ok {
+					return f, false
+				}
+			case 3:
+				if f.ColumnIndices != nil {
+					return f, false
+				}
+				if f.ColumnIndices, ok = d.columns.list(v); !ok {
+					return f, false
+				}
+			}
+			b = b[n:]
+		case kind == protowire.VarintType && number >= 4 && number <= 7:
+			v, n := protowire.ConsumeVarint(b)
+			if n < 0 {
+				return f, false
+			}
+			switch number {
+			case 4:
+				f.Major = uint32(v)
+			case 5:
+				f.Minor = uint32(v)
+			case 6:
+				if v > math.MaxInt64 {
+					return f, false
+				}
+				if f.SizeBytes = int64(v); v == 0 {
+					f.SizeBytes = -1
+				}
+			case 7:
+				base := uint32(v)
+				f.Base = &base
+			}
+			b = b[n:]
+		default:
+			return f, false
+		}
+	}
+	return f, true
+}
+
+// check tests what holds of every fragment, and replaces counts that mean unknown. id and rows are as
+// they are on the wire.
+func (f *Fragment) check(id, rows uint64) error {
+	// A row address has 32 bits for the fragment and 32 for the offset.
+	if id > math.MaxUint32 {
+		return fault.Corruptf("fragment id %d does not fit into a row address", id)
+	}
+	if rows > math.MaxUint32+1 {
+		return fault.Corruptf("fragment %d claims %d rows, more than a row address can tell apart", f.ID, rows)
+	}
+	for i := range f.Files {
+		if err := f.Files[i].check(f.ID); err != nil {
+			return err
+		}
+	}
+	if f.PhysicalRows == 0 && len(f.Files) > 0 {
+		f.PhysicalRows = -1 // not on the wire: the files know
+	}
+	return nil
+}
+
+func (f *DataFile) check(fragment uint32) error {
+	if !fs.ValidPath(f.Path) || f.Path == "." {
+		return fault.Corruptf("fragment %d has a data file at %q, which is no path below a folder", fragment, f.Path)
+	}
+	// Legacy files have no column indices.
+	if !f.Legacy() && len(f.Fields) != len(f.ColumnIndices) {
+		return fault.Corruptf("data file %q of fragment %d lists %d fields but %d columns", f.Path, fragment, len(f.Fields), len(f.ColumnIndices))
+	}
+	return nil
+}
+
+// newFragments decodes the fragments of a manifest.
+func newFragments(list [][]byte) ([]Fragment, error) {
+	fragments := make([]Fragment, 0, len(list))
+	d := fragmentDecoder{files: make([]DataFile, 0, len(list))}
+	var seen map[uint32]struct{} // made when ids do not ascend
+	for _, b := range list {
+		f, ok, err := d.fragment(b)
+		if err == nil && !ok {
+			p := new(tablepb.DataFragment)
+			if err = unmarshal(b, p, "manifest"); err == nil {
+				f, err = fragmentOf(p)
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		if n := len(fragments); seen == nil && n > 0 && f.ID <= fragments[n-1].ID {
+			seen = make(map[uint32]struct{}, len(list))
+			for i := range fragments {
+				seen[fragments[i].ID] = struct{}{}
+			}
+		}
+		if seen != nil {
+			if _, taken := seen[f.ID]; taken {
+				return nil, fault.Corruptf("two fragments have the id %d", f.ID)
+			}
+			seen[f.ID] = struct{}{}
+		}
+		fragments = append(fragments, f)
+	}
+	return fragments, nil
+}
