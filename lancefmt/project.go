@@ -73,7 +73,7 @@ func (p *projector) column(id int32) (int, bool) {
 // a blob.
 func (p *projector) project(f *table.Field) (encoding.Field, bool) {
 	column, listed := p.column(f.ID)
-	e := encoding.Field{Name: f.Name, Type: f.Type, Nullable: f.Nullable, Column: column, Metadata: f.Metadata}
+	e := encoding.Field{Name: f.Name, Type: f.Type, Nullable: f.Nullable, Column: column, Metadata: f.Metadata, JSONB: f.JSON()}
 	if len(f.Children) == 0 {
 		if !listed || p.taken[f.ID] {
 			return e, false
@@ -112,7 +112,7 @@ func (p *projector) project(f *table.Field) (encoding.Field, bool) {
 func whole(children []*table.Field) []encoding.Field {
 	fields := make([]encoding.Field, len(children))
 	for i, c := range children {
-		fields[i] = encoding.Field{Name: c.Name, Type: c.Type, Nullable: c.Nullable, Column: -1, Children: whole(c.Children), Metadata: c.Metadata}
+		fields[i] = encoding.Field{Name: c.Name, Type: c.Type, Nullable: c.Nullable, Column: -1, Children: whole(c.Children), Metadata: c.Metadata, JSONB: c.JSON()}
 	}
 	return fields
 }

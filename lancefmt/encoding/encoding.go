@@ -45,6 +45,8 @@ type Field struct {
 	Column   int
 	Children []Field
 	Metadata map[string]string // field metadata ("lance-encoding:…")
+	// JSONB: the values are stored as JSONB in a large binary column, and read as text.
+	JSONB bool
 }
 
 // Page is one page of a column, from the column's metadata.

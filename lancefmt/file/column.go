@@ -234,7 +234,7 @@ func fieldKey(f encoding.Field) string {
 	var b strings.Builder
 	var walk func(encoding.Field)
 	walk = func(f encoding.Field) {
-		fmt.Fprintf(&b, "%d %q %t", f.Column, f.Name, f.Nullable)
+		fmt.Fprintf(&b, "%d %q %t %t", f.Column, f.Name, f.Nullable, f.JSONB)
 		keys := make([]string, 0, len(f.Metadata))
 		for k := range f.Metadata {
 			keys = append(keys, k)

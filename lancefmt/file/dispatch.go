@@ -9,6 +9,19 @@ import (
 // newDecoder chooses the decoder by the footer's version: the pages of 2.0 carry other messages
 // than those of 2.1 and 2.2, which differ only in what pages may say.
 func newDecoder(r *Reader, f encoding.Field) (encoding.ColumnReader, error) {
+	stored, ok := storedJSON(f)
+	if !ok {
+		return newStored(r, f)
+	}
+	inner, err := newStored(r, stored)
+	if err != nil {
+		return nil, err
+	}
+	return &jsonReader{inner: inner, typ: f.Type}, nil
+}
+
+// newStored is newDecoder for a field whose type is that of what is stored.
+func newStored(r *Reader, f encoding.Field) (encoding.ColumnReader, error) {
 	if r.foot.major == 2 && r.foot.minor >= 1 {
 		return v21.NewReader(r.obj, r.columns, f)
 	}

@@ -145,7 +145,7 @@ func buildFields(list []*filepb.Field, children map[int32][]*filepb.Field, depth
 		if err != nil {
 			return nil, err
 		}
-		f := encoding.Field{Name: p.GetName(), Type: typ, Nullable: p.GetNullable(), Column: -1, Children: below}
+		f := encoding.Field{Name: p.GetName(), Type: typ, Nullable: p.GetNullable(), Column: -1, Children: below, JSONB: p.GetLogicalType() == "json"}
 		if n := len(p.GetMetadata()); n > 0 || p.GetExtensionName() != "" {
 			f.Metadata = make(map[string]string, n+1)
 			for k, v := range p.GetMetadata() {
@@ -240,7 +240,7 @@ var plainTypes = map[string]arrow.DataType{
 	"large_string": arrow.BinaryTypes.LargeString,
 	"large_binary": arrow.BinaryTypes.LargeBinary,
 	"blob":         arrow.BinaryTypes.LargeBinary,
-	"json":         arrow.BinaryTypes.LargeBinary,
+	"json":         arrow.BinaryTypes.String, // stored as large binary
 	"date32:day":   arrow.FixedWidthTypes.Date32,
 	"date64:ms":    arrow.FixedWidthTypes.Date64,
 	"time32:s":     arrow.FixedWidthTypes.Time32s,

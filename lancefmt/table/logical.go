@@ -14,7 +14,7 @@ import (
 // Extension metadata of Arrow fields.
 const (
 	extensionName = "ARROW:extension:name"
-	jsonName      = "lance.json"
+	jsonName      = "arrow.json" // lance.json where it is stored
 	blobKey       = "lance-encoding:blob"
 )
 

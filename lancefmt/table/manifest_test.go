@@ -185,7 +185,7 @@ func TestSchemaTypes(t *testing.T) {
 		"fixed_size_list:timestamp:ms:Etc/GMT+1:2":  "fixed_size_list<item: timestamp[ms, tz=Etc/GMT+1], nullable>[2]",
 		"dict:string:int8:false":                    "dictionary<values=utf8, indices=int8, ordered=false>",
 		"fixed_size_binary:16":                      "fixed_size_binary[16]",
-		"json":                                      "large_binary",
+		"json":                                      "utf8",
 		"blob":                                      "large_binary",
 	} {
 		s, err := NewSchema([]*filepb.Field{field(0, -1, "x", logical)}, nil)

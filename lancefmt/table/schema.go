@@ -31,6 +31,9 @@ func (f *Field) Arrow() arrow.Field {
 	return arrow.Field{Name: f.Name, Type: f.Type, Nullable: f.Nullable, Metadata: metadata(f.Metadata)}
 }
 
+// JSON reports whether the column holds JSON: text to whoever reads it, JSONB in files.
+func (f *Field) JSON() bool { return f.LogicalType == "json" }
+
 // metadata sorts keys, so that equal schemas print equally.
 func metadata(m map[string]string) arrow.Metadata {
 	keys := slices.Sorted(maps.Keys(m))
