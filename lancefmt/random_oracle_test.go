@@ -49,6 +49,9 @@ func TestRandomTablesAgainstPylance(t *testing.T) {
 		require.NoError(t, json.Unmarshal(b, &note))
 		n, msg := checkRandomTable(t, strings.TrimSuffix(path, ".json"))
 		columns += n
+		if note.Cannot != "" && strings.Contains(msg, "not supported: ") {
+			continue
+		}
 		if msg != "" {
 			t.Errorf("seed %s, %s: %s (pylance reads differently: %t, cannot: %q)", strings.TrimSuffix(filepath.Base(path), ".json"), note.Version, msg, note.Differs, note.Cannot)
 		}
@@ -90,7 +93,7 @@ func checkRandomTable(t *testing.T, base string) (columns int, msg string) {
 	for i := range want {
 		f := rd.Schema().Field(i)
 		g := snap.Schema().Field(i)
-		if !arrow.TypeEqual(f.Type, g.Type) && !differsInNamesOnly(f.Type, g.Type) {
+		if !typesAlike(f.Type, g.Type) {
 			all = append(all, fmt.Sprintf("column %s has type %s instead of %s", f.Name, g.Type, f.Type))
 			continue
 		}
@@ -189,7 +192,12 @@ func differsInNamesOnly(a, b arrow.DataType) bool {
 	return false
 }
 
-func typesAlike(a, b arrow.DataType) bool { return arrow.TypeEqual(a, b) || differsInNamesOnly(a, b) }
+func typesAlike(a, b arrow.DataType) bool {
+	if e, ok := a.(arrow.ExtensionType); ok { // our schemas say so in the field's metadata
+		a = e.StorageType()
+	}
+	return arrow.TypeEqual(a, b) || differsInNamesOnly(a, b)
+}
 
 // differ compares values, not representations: "" if equal.
 func differ(want, got arrow.Array) string {

@@ -56,8 +56,10 @@ class Maker:
         if k < .85:
             return pa.null()
         if k < .92:
-            values = r.choice([pa.string(), pa.string(), pa.large_string(), pa.binary(), pa.large_binary()])
+            values = r.choice(STRINGS + [pa.string(), pa.bool_(), pa.int8(), pa.uint16(), pa.int32(), pa.uint64(), pa.float16(), pa.float32(), pa.float64()])
             return pa.dictionary(r.choice(INTS), values)
+        if k < .935:
+            return pa.json_()
         item = r.choice(INTS + FLOATS + [pa.bool_(), pa.binary(3), pa.date32(), pa.timestamp("us")])
         t = pa.list_(pa.field("item", item, r.random() < .6), r.choice([1, 2, 3, 8, 17, 64]))
         if r.random() < .15:
@@ -198,6 +200,16 @@ class Maker:
         big = pa.types.is_large_string(t) or pa.types.is_large_binary(t)
         return pa.array(values, pa.large_binary() if big else pa.binary()).view(t)
 
+    def document(self, depth):
+        """A JSON document."""
+        r = self.r
+        if depth <= 0 or r.random() < .3:
+            return r.choice([None, True, False, r.randint(-300, 300), r.getrandbits(64), -r.getrandbits(63), r.getrandbits(100), r.random(), r.gauss(0, 1) * 10 ** r.randint(-30, 30),
+                             r.randint(0, 10 ** 6) / 100, "", "text", "\u00e9\U0001f600\"\\/\n\t\x01\x7f", "k" * r.randint(0, 300)])
+        if r.random() < .4:
+            return [self.document(depth - 1) for _ in range(r.choice([0, 1, 3, 20]))]
+        return {r.choice(["", "a", "key", "\u00fc", "z\"z", "B", "long" * 10]) + str(r.randint(0, 20)): self.document(depth - 1) for _ in range(r.choice([0, 1, 3, 10]))}
+
     def array(self, f, n):
         t, r = f.type, self.r
         mask = self.mask(n, f.nullable)
@@ -208,10 +220,20 @@ class Maker:
             return self.buffers(t, n, mask, [np.packbits(bits, bitorder="little")])
         if t in STRINGS:
             return self.bytes(t, n, mask)
+        if t == pa.json_():
+            pool = [json.dumps(self.document(r.choice([0, 0, 1, 2, 3])), ensure_ascii=r.random() < .5, indent=r.choice([None, 1])) for _ in range(r.choice([1, 3, 100]))]
+            values = [pool[i] for i in self.spread(n, len(pool))]
+            return pa.array([None if mask is not None and mask[i] else v for i, v in enumerate(values)], t)
         if pa.types.is_dictionary(t):
             size = min(r.choice([1, 2, 5, 100, 1000]), 100 if t.index_type.bit_width == 8 else 1000)
             dmask = self.np.random(size) < .1 if r.random() < .3 and f.nullable else None
-            words = self.bytes(t.value_type, size, dmask, distinct=size)
+            if t.value_type in STRINGS:
+                words = self.bytes(t.value_type, size, dmask, distinct=size)
+            elif pa.types.is_boolean(t.value_type):
+                size = min(size, 2)
+                words = pa.array([True, False][:size], mask=None if dmask is None else dmask[:size])
+            else:
+                words = pa.array(np.arange(size), mask=dmask).cast(pa.float32()).cast(t.value_type, safe=False)
             idx = self.spread(n, size).astype(t.index_type.to_pandas_dtype())
             return pa.DictionaryArray.from_arrays(pa.array(idx, t.index_type, mask=mask), words)
         if pa.types.is_struct(t):
@@ -293,9 +315,22 @@ def same(a, b):
     if a.num_rows != b.num_rows or a.num_columns != b.num_columns:
         return False
     for x, y in zip(a.columns, b.columns):
-        if repr(x.to_pylist()) != repr(y.to_pylist()):
+        if repr([comparable(v, y.type) for v in x.to_pylist()]) != repr([comparable(v, y.type) for v in y.to_pylist()]):
             return False
     return True
+
+
+def comparable(v, t):
+    """A value without the text of JSON, which pylance spells in its own way."""
+    if v is None or "json" not in str(t):
+        return v
+    if t == pa.json_():
+        return "JSON"
+    if isinstance(v, dict):
+        return {f.name: comparable(v[f.name], f.type) for f in t}
+    if pa.types.is_map(t):
+        return [(k, comparable(x, t.item_type)) for k, x in v]
+    return [comparable(x, t.value_type) for x in v]
 
 
 def save(path, table):

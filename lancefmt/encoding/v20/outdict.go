@@ -70,31 +70,24 @@ func (o *dictOut) unify() (arrow.Array, error) {
 		first.Retain()
 		return first, nil
 	}
-	u, err := array.NewDictionaryUnifier(o.mem, o.typ.ValueType)
-	if err != nil {
-		return nil, fault.New(fault.Unsupported, "pages with different dictionaries of %s", o.typ.ValueType)
-	}
-	defer u.Release()
-	maps := make([][]int32, len(o.parts))
+	u := newUnion(o.typ.ValueType)
+	maps := make([][]uint64, len(o.parts))
 	for i, p := range o.parts {
-		if p.dict == nil {
-			continue
-		}
-		if i > 0 && o.parts[i-1].dict == p.dict {
+		switch {
+		case p.dict == nil:
+		case i > 0 && o.parts[i-1].dict == p.dict:
 			maps[i] = maps[i-1]
-			continue
+		default:
+			maps[i] = u.add(p.dict)
 		}
-		b, err := u.UnifyAndTranspose(p.dict)
-		if err != nil {
-			return nil, fault.New(fault.Unsupported, "pages with different dictionaries of %s: %v", o.typ.ValueType, err)
-		}
-		defer b.Release()
-		maps[i] = arrow.Int32Traits.CastFromBytes(b.Bytes())
 	}
-	dict, err := u.GetResultWithIndexType(o.typ.IndexType)
-	if err != nil {
+	if uint64(u.n) > maxIndex(o.typ.IndexType)+1 {
 		return nil, fault.New(fault.ResourceExhausted,
 			"the dictionaries of the rows read at once have more entries together than %s indices reach; read fewer rows at a time", o.typ.IndexType)
+	}
+	dict, err := u.finish(o.mem)
+	if err != nil {
+		return nil, err
 	}
 	for i, p := range o.parts {
 		if p.dict != nil {
@@ -104,15 +97,24 @@ func (o *dictOut) unify() (arrow.Array, error) {
 	return dict, nil
 }
 
+// maxIndex returns the largest number of an integer type.
+func maxIndex(t arrow.DataType) uint64 {
+	width := t.(arrow.FixedWidthDataType).BitWidth()
+	if arrow.IsSignedInteger(t.ID()) {
+		width--
+	}
+	return 1<<width - 1
+}
+
 // rewrite maps the indices of a part. Indices below NULLs may be anything.
-func (o *dictOut) rewrite(p dictPart, to []int32) {
+func (o *dictOut) rewrite(p dictPart, to []uint64) {
 	w := o.index.width / 8
 	b := o.index.buf.Bytes()[p.at*w : (p.at+p.n)*w]
 	for i := range p.n {
 		v := b[i*w : (i+1)*w]
 		k, next := loadUint(v), uint64(0)
 		if k < uint64(len(to)) {
-			next = uint64(to[k])
+			next = to[k]
 		}
 		storeUint(v, next)
 	}

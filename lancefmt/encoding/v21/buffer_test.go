@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lanceflight/internal/fault"
+	"lanceflight/lancefmt/pb/enc21pb"
 )
 
 // TestBitmap appends at random in every way and compares with a slice of booleans.
@@ -143,10 +144,14 @@ func TestShape(t *testing.T) {
 		arrow.ListOf(arrow.PrimitiveTypes.Int8),
 		arrow.FixedSizeListOf(2, arrow.BinaryTypes.String),
 		arrow.FixedSizeListOf(1<<30, arrow.FixedSizeListOf(1<<30, arrow.PrimitiveTypes.Float32)),
-		arrow.StructOf(arrow.Field{Name: "a", Type: arrow.StructOf()}),
 		&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int8, ValueType: arrow.FixedSizeListOf(2, arrow.PrimitiveTypes.Int8)},
 	} {
 		_, err := newShape(bad)
+		require.True(t, fault.Is(err, fault.Unsupported), "%s: %v", bad, err)
+		packed, err := newShape(arrow.StructOf(arrow.Field{Name: "a", Type: bad}))
+		require.NoError(t, err, "where no struct has a value")
+		_, err = newPackedRows(&enc21pb.PackedStruct{BitsPerValue: []uint64{8}, Values: &enc21pb.CompressiveEncoding{
+			Compression: &enc21pb.CompressiveEncoding_Flat{Flat: &enc21pb.Flat{BitsPerValue: 8}}}}, packed)
 		require.True(t, fault.Is(err, fault.Unsupported), "%s: %v", bad, err)
 	}
 }

@@ -425,9 +425,13 @@ func flatList(e *enc21pb.FixedSizeList) (d listDims, bits int, err error) {
 }
 
 // fit checks that the lists are those of a column's type. Bits of items may also be spread to bytes.
+// Of lists that are all NULL inside of lists nothing is said.
 func (d listDims) fit(s *shape, bits int) error {
-	ok := len(d.dims) == len(s.dims) && d.product == s.perValue && (bits == s.itemBits || bits == 0)
-	for i := range d.dims {
+	ok := len(d.dims) == len(s.dims) && d.product == s.perValue && bits == s.itemBits
+	if bits == 0 {
+		ok = len(d.dims) <= len(s.dims)
+	}
+	for i := range min(len(d.dims), len(s.dims)) {
 		ok = ok && d.dims[i] == s.dims[i]
 	}
 	if !ok {

@@ -35,6 +35,9 @@ func newPackedRows(c *enc21pb.PackedStruct, s *shape) (*packedMini, error) {
 	m := &packedMini{}
 	for i, width := range c.GetBitsPerValue() {
 		f := s.fields[i]
+		if f.kind == kindAbsent || f.kind == kindFixed && width%8 != 0 {
+			return nil, fault.New(fault.Unsupported, "packed struct with a field of type %s", f.typ)
+		}
 		if f.kind != kindFixed || width%8 != 0 || width != uint64(f.valueBits()) {
 			return nil, fault.Corruptf("packed field of %d bits in a column of type %s", width, s.typ)
 		}

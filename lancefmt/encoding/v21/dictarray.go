@@ -85,6 +85,13 @@ func valueKeys(arr arrow.Array) (func(i int) []byte, error) {
 		return a.Value, nil
 	case *array.LargeBinary:
 		return a.Value, nil
+	case *array.Boolean:
+		return func(i int) []byte {
+			if a.Value(i) {
+				return []byte{1}
+			}
+			return []byte{0}
+		}, nil
 	}
 	fixed, ok := arr.DataType().(arrow.FixedWidthDataType)
 	if !ok || fixed.BitWidth()%8 != 0 {
@@ -114,9 +121,12 @@ func itemsOf(arr arrow.Array, rows []int, mem memory.Allocator) (*array.Data, er
 		return nil, err
 	}
 	for _, i := range rows {
-		if s.kind == kindVariable {
+		switch {
+		case s.kind == kindVariable:
 			err = v.appendBytes(key(i))
-		} else {
+		case v.bits != nil:
+			err = v.appendBits(key(i), 0, 1)
+		default:
 			var dst []byte
 			if dst, err = v.extend(1); err == nil {
 				copy(dst, key(i))

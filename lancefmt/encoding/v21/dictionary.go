@@ -14,7 +14,7 @@ type dictionary struct {
 	n     int
 	text  []byte   // kindVariable
 	ends  []uint64 // kindVariable: n+1, the first 0
-	fixed []byte   // kindFixed: n values
+	fixed []byte   // kindFixed: n values; of booleans a byte each
 }
 
 // newDictionary decodes a dictionary of n items for values of shape s. src is not retained.
@@ -47,14 +47,21 @@ func newDictionary(e *enc21pb.CompressiveEncoding, s *shape, src []byte, n uint6
 		if c.bits() != s.valueBits() {
 			return nil, fault.Corruptf("dictionary of values of %d bits in a column of type %s", c.bits(), s.typ)
 		}
-		if c.bits()%8 != 0 {
+		if c.bits()%8 != 0 && c.bits() != 1 {
 			return nil, fault.New(fault.Unsupported, "dictionary of values of %d bits", c.bits())
 		}
 		a := newArena()
 		defer a.free()
 		items, err := c.decode(src, d.n, a)
-		if err == nil && len(items) != d.n*c.bits()/8 {
+		if err == nil && len(items) != byteLen(c.bits(), d.n) {
 			err = fault.Corruptf("dictionary of %d values has %d bytes", d.n, len(items))
+		}
+		if err == nil && c.bits() == 1 {
+			d.fixed = make([]byte, d.n)
+			for i := range d.fixed {
+				d.fixed[i] = items[i/8] >> (i % 8) & 1
+			}
+			return d, nil
 		}
 		d.fixed = append([]byte(nil), items...)
 		return d, err
@@ -137,6 +144,16 @@ func (m *dictionaryMini) narrow(words []byte, n int, dst []int32) error {
 
 // append appends the items that the indices, already checked, choose.
 func (d *dictionary) append(index []int32, out *values) error {
+	if out.bits != nil {
+		bools := make([]byte, len(index))
+		for i, x := range index {
+			bools[i] = d.fixed[x]
+		}
+		if err := out.bits.appendBools(bools); err != nil {
+			return err
+		}
+		return out.extendInner(len(index))
+	}
 	if out.shape.kind == kindFixed {
 		size := out.shape.valueBits() / 8
 		dst, err := out.extend(len(index))

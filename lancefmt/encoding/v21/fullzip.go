@@ -53,7 +53,7 @@ func newFullZip(l *enc21pb.FullZipLayout, p *encoding.Page, s *shape) (*fullZip,
 	if z.word.HasRep() != (z.schema.MaxRep > 0) {
 		return nil, fault.Corruptf("lists and repetition levels disagree")
 	}
-	if l.GetBitsDef() > 0 != (z.schema.MaxDef > 0) {
+	if l.GetBitsDef() > 0 && z.schema.MaxDef == 0 { // the other way round: nothing is NULL or empty after all
 		return nil, fault.Corruptf("layers and definition levels disagree")
 	}
 	if len(p.BufRanges) == 0 {

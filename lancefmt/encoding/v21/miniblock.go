@@ -75,7 +75,7 @@ func newMiniPage(l *enc21pb.MiniBlockLayout, p *encoding.Page, s *shape) (*miniP
 	if m.rep == nil && m.schema.MaxRep > 0 {
 		return nil, fault.Corruptf("page of lists without repetition levels")
 	}
-	if m.def != nil != (m.schema.MaxDef > 0) {
+	if m.def != nil && m.schema.MaxDef == 0 { // the other way round: nothing is NULL or empty after all
 		return nil, fault.Corruptf("layers and definition levels disagree")
 	}
 	need := 2

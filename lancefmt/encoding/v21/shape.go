@@ -16,6 +16,7 @@ const (
 	kindVariable             // bytes
 	kindNull                 // nothing
 	kindPacked               // the fields of a struct, side by side
+	kindAbsent               // a field of a packed struct that has no values: its type cannot be packed
 )
 
 // shape is the layout of a leaf's Arrow type.
@@ -75,11 +76,9 @@ func newShape(t arrow.DataType) (*shape, error) {
 		s.kind = kindPacked
 		for _, f := range t.Fields() {
 			child, err := newShape(f.Type)
-			if err != nil {
-				return nil, err
-			}
-			if child.kind == kindPacked || child.kind == kindNull || child.dictionary != nil {
-				return nil, fault.New(fault.Unsupported, "packed struct with a field of type %s", f.Type)
+			if err != nil || child.kind == kindPacked || child.kind == kindNull || child.dictionary != nil {
+				// Lance writes such a struct only where there are no values: all are NULL, or in empty lists.
+				child = &shape{kind: kindAbsent, typ: f.Type, perValue: 1}
 			}
 			s.fields = append(s.fields, child)
 		}

@@ -17,7 +17,7 @@ import (
 //	kindFixed     items (bits, if items have one bit) and per list layer the validity of its items
 //	kindVariable  ends of the values, bytes
 //	kindPacked    one values per field
-//	kindNull      a count
+//	kindNull      a count, as for kindAbsent
 type values struct {
 	shape  *shape
 	want   want
@@ -315,6 +315,11 @@ func (v *values) finish(validity *memory.Buffer, nulls int) (data arrow.ArrayDat
 		}
 	}()
 	switch v.shape.kind {
+	case kindAbsent:
+		absent := array.MakeArrayOfNull(zeroed{v.mem}, v.shape.typ, v.n)
+		defer absent.Release()
+		absent.Data().Retain()
+		return absent.Data(), nil
 	case kindNull:
 		return array.NewData(arrow.Null, v.n, []*memory.Buffer{nil}, nil, v.n, 0), nil
 	case kindVariable:
@@ -367,6 +372,15 @@ func (v *values) finishLists(t arrow.DataType, depth, n int, validity *memory.Bu
 	child := v.finishLists(list.Elem(), depth+1, n*v.shape.dims[depth], below, belowNulls, items)
 	defer child.Release()
 	return array.NewData(t, n, []*memory.Buffer{validity}, []arrow.ArrayData{child}, nulls, 0)
+}
+
+// zeroed clears what it allocates: arrow-go takes validity 0 for granted, pools do not give it.
+type zeroed struct{ memory.Allocator }
+
+func (z zeroed) Allocate(size int) []byte {
+	b := z.Allocator.Allocate(size)
+	clear(b)
+	return b
 }
 
 // finishLengths builds an int64 array of the lengths.
