@@ -109,8 +109,8 @@ func jsonText(stored arrow.ArrayData, want arrow.DataType, mem memory.Allocator)
 		children = append(children, child)
 	}
 	out := array.NewData(want, stored.Len(), stored.Buffers(), children, stored.NullN(), stored.Offset())
-	if d, ok := stored.(*array.Data); ok && d.Dictionary() != nil {
-		out.SetDictionary(d.Dictionary())
+	if want.ID() == arrow.DICTIONARY {
+		out.SetDictionary(stored.Dictionary())
 	}
 	return out, nil
 }
