@@ -2,7 +2,8 @@
 """The format alone: lancefmt in its process (bench/inproc) against pylance in this one, on the same tables.
 
 For every column type and encoding, in every storage version, a scan of the column and a take of 100
-random rows; on the LAION-shaped table the embeddings, 100 images, and what opening costs. Every round
+random rows; on the LAION-shaped table the embeddings, 100 images, what opening costs, and SQL filters
+that its scalar indices answer. Every round
 runs both sides in turn; what counts is the ratio of medians, over 1 where lancefmt is the faster.
 
     .venv/bin/python bench/inproc.py                        # what make bench runs, a few minutes
@@ -200,7 +201,7 @@ class Theirs:
             self.open_tables[table] = lance.dataset(str(table))
         return self.open_tables[table]
 
-    def ask(self, op, table, columns, rows=None, fresh=False, touch_values=False):
+    def ask(self, op, table, columns, rows=None, fresh=False, touch_values=False, filter=None):
         start = time.perf_counter()
         n = 0
         ds = self.dataset(table, fresh or op == "open")
@@ -212,17 +213,26 @@ class Theirs:
                         touch(c)
         elif op == "take":
             n = ds.take(rows, columns=columns).num_rows
+        elif op == "sql":
+            n = ds.to_table(columns=columns, filter=filter).num_rows if columns else ds.count_rows(filter)
         return {"seconds": time.perf_counter() - start, "rows": n}
 
 
-def race(ours, theirs, rounds, op, table, columns, rows=None, fresh=False, touch_values=False):
+def race(ours, theirs, rounds, op, table, columns, rows=None, fresh=False, touch_values=False, filter=None):
     """Medians in milliseconds of both sides, run in turn, and the ratio."""
     more = {"rows": rows} if rows is not None else {}
 
-    def one():
-        return ours.ask(op, table, columns, fresh=fresh, touch=touch_values, **more), theirs.ask(op, table, columns, fresh=fresh, touch_values=touch_values, **more)
+    if op == "sql":
+        select = "SELECT " + (", ".join(columns) or "count(*)")
+        query = f"{select} FROM {Path(table).stem} WHERE {filter}"
+
+        def one():
+            return ours.ask(op, table, columns, query=query), theirs.ask(op, table, columns, filter=filter)
+    else:
+        def one():
+            return ours.ask(op, table, columns, fresh=fresh, touch=touch_values, **more), theirs.ask(op, table, columns, fresh=fresh, touch_values=touch_values, **more)
     a, b = one()  # warms both
-    if op != "open" and a["rows"] != b["rows"]:
+    if op != "open" and columns and a["rows"] != b["rows"]:
         raise RuntimeError(f"{a['rows']} rows instead of {b['rows']}")
     mine, yours = [], []
     begun = time.perf_counter()
@@ -276,11 +286,16 @@ def encodings(ours, theirs, args, result):
                 line(f"{name}, {op}", r)
 
 
-def laion(ours, theirs, args, result):
+def laion_table(args):
     table = args.table or DATA / f"laion-{args.laion_rows}" / "train.lance"
     if not table.exists():
         subprocess.run([sys.executable, ROOT / "internal" / "sample" / "make_laion.py", "--rows", str(args.laion_rows), "--out", table,
                         "--image-size", "160", "--fragments", "4", "--btree", "--fts"], check=True)
+    return table
+
+
+def laion(ours, theirs, args, result):
+    table = laion_table(args)
     total = theirs.dataset(table).count_rows()
     picks = [int(x) for x in np.random.default_rng(3).choice(total, 100, replace=False)]
     print(f"\n{table}: {total:,} rows")
@@ -300,6 +315,30 @@ def laion(ours, theirs, args, result):
             continue
         r = race(ours, theirs, max(args.rounds, 5), table=table, **more)
         result["laion"][name] = r
+        line(name, r)
+
+
+def filters(ours, theirs, args, result):
+    """Filters that the table's scalar indices answer: SQL text in, Arrow batches out, against a filter of pylance."""
+    table = laion_table(args)
+    ds = theirs.dataset(table)
+    kinds = {i["fields"][0]: i["type"] for i in ds.list_indices()}
+    total = ds.count_rows()
+    low, high = total // 4, total // 4 + 200
+    keys = ", ".join(str(k) for k in sorted(ds.take([int(x) for x in np.random.default_rng(5).choice(total, 100, replace=False)], columns=["key"]).column(0).to_pylist()))
+    print(f"\n{table}: filters by index ({', '.join(f'{k} {v}' for k, v in kinds.items())})")
+    print(f"{'':<44}{'SQL':>10}{'pylance':>10}{'ratio':>9}{'GB/s':>8}")
+    for name, more in {
+        "100 images by key": dict(columns=["image"], filter=f"key IN ({keys})"),
+        "100 keys and captions by key": dict(columns=["key", "caption"], filter=f"key IN ({keys})"),
+        "one row by key": dict(columns=["key", "caption", "width"], filter=f"key = {low}"),
+        "200 neighbouring images": dict(columns=["image"], filter=f"key >= {low} AND key < {high}"),
+        "count of a range": dict(columns=[], filter=f"key < {total // 100}"),
+    }.items():
+        if args.only and not any(o in name for o in args.only.split(",")):
+            continue
+        r = race(ours, theirs, max(args.rounds, 5), op="sql", table=table, **more)
+        result["filters"][name] = r
         line(name, r)
 
 
@@ -336,14 +375,14 @@ def main():
     p.add_argument("--storage", default="2.0,2.1,2.2")
     p.add_argument("--ops", default="scan,take")
     p.add_argument("--only", default="", help="comma-separated parts of names")
-    p.add_argument("--parts", default="encodings,laion,fragments")
+    p.add_argument("--parts", default="encodings,laion,filters,fragments")
     p.add_argument("--profile", default="", help="name of one encoding: profiles lancefmt's scan and take of it instead")
     args = p.parse_args()
     OUT.mkdir(exist_ok=True)
     DATA.mkdir(exist_ok=True)
     ours, theirs = Ours(), Theirs()
     result = {"machine": {"cpus": os.cpu_count(), "platform": platform.platform()}, "pylance": lance.__version__, "rows": args.rows,
-              "encodings": {}, "laion": {}, "fragments": {}, "failed": {}}
+              "encodings": {}, "laion": {}, "filters": {}, "fragments": {}, "failed": {}}
     try:
         if args.profile:
             for version in args.storage.split(","):
@@ -357,10 +396,10 @@ def main():
                     print(f"{target}: {r['seconds'] * 1e3:.3f} ms the last time")
             return
         for part in args.parts.split(","):
-            {"encodings": encodings, "laion": laion, "fragments": fragments}[part](ours, theirs, args, result)
+            {"encodings": encodings, "laion": laion, "filters": filters, "fragments": fragments}[part](ours, theirs, args, result)
     finally:
         ours.stop()
-    every = {**result["encodings"], **{"laion " + k: v for k, v in result["laion"].items()}, **{"fragments " + k: v for k, v in result["fragments"].items()}}
+    every = {**result["encodings"], **{"laion " + k: v for k, v in result["laion"].items()}, **{"filters " + k: v for k, v in result["filters"].items()}, **{"fragments " + k: v for k, v in result["fragments"].items()}}
     slow = sorted((v["ratio"], k) for k, v in every.items() if v["ratio"] < 1)
     if every:
         print(f"\n{len(every)} measured, median ratio {statistics.median(v['ratio'] for v in every.values()):.2f}, {len(slow)} slower than pylance")

@@ -1,5 +1,5 @@
 // Command inproc runs lancefmt inside its own process for bench/inproc.py, which runs pylance inside
-// of Python, in turn with it: no SQL, no wire, only the format.
+// of Python, in turn with it: no wire, and no SQL but for the operation "sql".
 //
 //	inproc.py ──{"op":"scan","table":…,"columns":[…]}──> stdin ──> lancefmt ──> stdout ──{"seconds":…,"rows":…}──> inproc.py
 //
@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"runtime"
@@ -30,14 +31,17 @@ import (
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/encoding"
 	"lanceflight/lancefmt/storage"
+	"lanceflight/sqlplan"
+	"lanceflight/sqlplan/catalog"
 )
 
 // request is one measurement.
 type request struct {
-	Op      string   `json:"op"` // open, scan, take
+	Op      string   `json:"op"` // open, scan, take, sql
 	Table   string   `json:"table"`
 	Columns []string `json:"columns"`
 	Rows    []int64  `json:"rows"`  // of take: row numbers in scan order
+	Query   string   `json:"query"` // of sql; the table has the name of its folder
 	Fresh   bool     `json:"fresh"` // open the table anew, and count that
 	Touch   bool     `json:"touch"` // of scan: read every word of the buffers
 	Profile string   `json:"profile"`
@@ -59,7 +63,7 @@ func main() {
 	in := bufio.NewScanner(os.Stdin)
 	in.Buffer(nil, 16<<20)
 	out := json.NewEncoder(os.Stdout)
-	s := session{tables: map[string]*lancefmt.Table{}, mem: recycle.New(memory.DefaultAllocator)}
+	s := session{tables: map[string]*lancefmt.Table{}, engines: map[string]*sqlplan.Engine{}, mem: recycle.New(memory.DefaultAllocator)}
 	for in.Scan() {
 		var q request
 		if err := json.Unmarshal(in.Bytes(), &q); err != nil {
@@ -76,8 +80,9 @@ func main() {
 }
 
 type session struct {
-	tables map[string]*lancefmt.Table
-	mem    *recycle.Allocator
+	tables  map[string]*lancefmt.Table
+	engines map[string]*sqlplan.Engine
+	mem     *recycle.Allocator
 }
 
 func (s *session) serve(ctx context.Context, q request) (reply, error) {
@@ -105,6 +110,9 @@ func (s *session) serve(ctx context.Context, q request) (reply, error) {
 }
 
 func (s *session) once(ctx context.Context, q request) (reply, error) {
+	if q.Op == "sql" {
+		return s.sql(ctx, q)
+	}
 	t := s.tables[q.Table]
 	if t == nil || q.Fresh || q.Op == "open" {
 		opened, err := lancefmt.Open(ctx, q.Table, lancefmt.Options{})
@@ -214,6 +222,43 @@ func (s *session) take(ctx context.Context, snap *lancefmt.Snapshot, q request) 
 	defer b.Release()
 	n, x, err := visit(b, true)
 	return reply{Rows: b.NumRows(), Bytes: n, Sum: x}, err
+}
+
+// sql runs a statement from its text to its last batch.
+func (s *session) sql(ctx context.Context, q request) (r reply, err error) {
+	e := s.engines[q.Table]
+	if e == nil {
+		cat, err := catalog.Open(ctx, []string{q.Table}, catalog.Options{})
+		if err != nil {
+			return r, err
+		}
+		e = sqlplan.NewEngine(cat, sqlplan.Options{})
+		s.engines[q.Table] = e
+	}
+	p, err := e.Prepare(ctx, sqlplan.Session{}, q.Query, nil)
+	if err != nil {
+		return r, err
+	}
+	stream, err := p.Execute(ctx, sqlplan.ExecOptions{})
+	if err != nil {
+		return r, err
+	}
+	defer stream.Close()
+	for {
+		b, err := stream.Next(ctx)
+		if err == io.EOF {
+			return r, nil
+		}
+		if err != nil {
+			return r, err
+		}
+		n, x, err := visit(b, true)
+		r.Rows, r.Bytes, r.Sum = r.Rows+b.NumRows(), r.Bytes+n, r.Sum+x
+		b.Release()
+		if err != nil {
+			return r, err
+		}
+	}
 }
 
 // visit counts the bytes of a batch, and sums its words if asked to.
