@@ -1,12 +1,14 @@
 package lancefmt
 
 import (
+	"context"
 	"fmt"
 	"time"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
 	"lanceflight/internal/fault"
+	"lanceflight/lancefmt/storage"
 	"lanceflight/lancefmt/table"
 )
 
@@ -25,7 +27,7 @@ type Index struct {
 	Kind    string
 	TypeURL string
 	Details []byte // the protobuf message that TypeURL names
-	// Fragments has the ids of the fragments that were indexed; nil if that is not recorded.
+	// Fragments has the ids of the fragments that have the indexed rows now; nil if that is not recorded.
 	// Shared, do not change it.
 	Fragments      *roaring.Bitmap
 	DatasetVersion uint64 // version that the segment was built from
@@ -33,6 +35,11 @@ type Index struct {
 	CreatedAt      time.Time         // zero if not recorded
 	Files          []table.IndexFile // below Dir; empty if not recorded
 	Metadata       map[string]string
+	// Remap is the row address now of the row that the segment's files have under an address, or reports that it is gone; nil if the
+	// files have today's addresses. A compaction that left indices alone makes the difference. RemapKey names the
+	// translation, for caches. Safe for concurrent use.
+	Remap    func(addr uint64) (now uint64, ok bool)
+	RemapKey string
 	// Err says why the files cannot be read; the rest of the description is valid.
 	Err error
 
@@ -57,6 +64,63 @@ func newIndex(s *Snapshot, m *table.Index) *Index {
 		x.dir = at.name + m.UUID
 	}
 	return x
+}
+
+// readFragmentReuse reads where compactions moved rows of indexed fragments, and names that; nil if none did.
+func (s *Snapshot) readFragmentReuse(ctx context.Context) (key string, r *table.FragmentReuse, err error) {
+	for i := range s.manifest.Indexes {
+		m := &s.manifest.Indexes[i]
+		if !m.IsFragmentReuse() {
+			continue
+		}
+		if s.HasStableRowIDs() {
+			return "", nil, fault.New(fault.Unsupported, "fragment reuse index of a table with stable row ids")
+		}
+		r, file, err := table.DecodeFragmentReuse(m)
+		if err != nil || file == nil {
+			return m.UUID, r, err
+		}
+		at, err := s.folder(m.Base, table.IndicesDir)
+		if err != nil {
+			return "", nil, err
+		}
+		data, err := storage.ReadAll(ctx, at.store, at.name+m.UUID+"/"+file.Name, maxFragmentReuseBytes)
+		if err != nil {
+			return "", nil, err
+		}
+		if file.Offset > uint64(len(data)) || file.Size > uint64(len(data))-file.Offset {
+			return "", nil, fault.Corruptf("the fragment reuse index lies in bytes %d and %d more of %s, which has %d", file.Offset, file.Size, file.Name, len(data))
+		}
+		r, err = table.DecodeFragmentReuseContent(data[file.Offset:][:file.Size])
+		return m.UUID, r, err
+	}
+	return "", nil, nil
+}
+
+// maxFragmentReuseBytes bounds the file of a fragment reuse index: a few bits per row that moved.
+const maxFragmentReuseBytes = 1 << 30
+
+// readIndexes describes the indices of the snapshot. Without the fragment reuse index, if there is one, nobody knows which rows they
+// have: then each has that as Err.
+func (s *Snapshot) readIndexes(ctx context.Context) error {
+	key, reuse, err := s.readFragmentReuse(ctx)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	for i := range s.manifest.Indexes {
+		m := &s.manifest.Indexes[i]
+		x := newIndex(s, m)
+		switch {
+		case m.IsFragmentReuse():
+		case err != nil && x.Err == nil:
+			x.Err, x.dir = fmt.Errorf("index %s: %w", x.Name, err), ""
+		case reuse != nil:
+			x.Fragments = reuse.Fragments(m.Fragments)
+			x.Remap, x.RemapKey = reuse.Remap, key
+		}
+		s.indexes = append(s.indexes, x)
+	}
+	return nil
 }
 
 func paths(s *Snapshot, ids []int32) []string {

@@ -83,8 +83,8 @@ func (t *Table) newSnapshot(ctx context.Context, l *line, f table.VersionFile) (
 		}
 		s.rows += frag.rows - frag.deleted
 	}
-	for i := range m.Indexes {
-		s.indexes = append(s.indexes, newIndex(s, &m.Indexes[i]))
+	if err := s.readIndexes(ctx); err != nil {
+		return nil, err
 	}
 	return s, nil
 }

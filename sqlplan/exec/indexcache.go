@@ -72,9 +72,13 @@ func (c *IndexCache) Open(ctx context.Context, snap *lancefmt.Snapshot, idx *lan
 	if idx.Err != nil {
 		return nil, nil, idx.Err
 	}
-	return c.vectors.get(ctx, indexKey{store: snap.Store().URI(), dir: idx.Dir()}, func() (vecindex.Index, error) {
-		return lanceidx.OpenWith(ctx, snap.Store(), idx.Dir(), lanceidx.Options{Cache: c.partitions})
+	return c.vectors.get(ctx, keyOf(snap, idx), func() (vecindex.Index, error) {
+		return lanceidx.OpenWith(ctx, snap.Store(), idx.Dir(), lanceidx.Options{Cache: c.partitions, RemapRow: idx.Remap, RemapKey: idx.RemapKey})
 	})
+}
+
+func keyOf(snap *lancefmt.Snapshot, idx *lancefmt.Index) indexKey {
+	return indexKey{store: snap.Store().URI(), dir: idx.Dir(), remap: idx.RemapKey}
 }
 
 // Close closes every index that no search uses; others close with their search. The cache stays usable.

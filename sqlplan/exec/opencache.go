@@ -24,9 +24,9 @@ type openCache[T interface {
 	bytes   int64
 }
 
-// indexKey names an index: files below a uuid never change.
+// indexKey names an index: files below a uuid never change, but rows may have moved since.
 type indexKey struct {
-	store, dir string
+	store, dir, remap string
 }
 
 type openEntry[T any] struct {

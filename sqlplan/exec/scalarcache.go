@@ -14,9 +14,9 @@ func (c *IndexCache) OpenScalar(ctx context.Context, snap *lancefmt.Snapshot, of
 	if idx.Err != nil {
 		return nil, nil, idx.Err
 	}
-	return c.scalars.get(ctx, indexKey{store: snap.Store().URI(), dir: idx.Dir()}, func() (scalar.Index, error) {
+	return c.scalars.get(ctx, keyOf(snap, idx), func() (scalar.Index, error) {
 		return scalar.Open(ctx, snap.Store(), scalar.Description{
-			Kind: idx.Kind, Dir: idx.Dir(), Details: idx.Details, IndexVersion: idx.IndexVersion, Files: idx.Files, ColumnType: of.Type,
+			Kind: idx.Kind, Dir: idx.Dir(), Details: idx.Details, IndexVersion: idx.IndexVersion, Files: idx.Files, ColumnType: of.Type, Remap: idx.Remap,
 		}, scalar.Options{Cache: c.pages})
 	})
 }

@@ -35,7 +35,8 @@ func (c *compiler) in(e *In) (node, error) {
 		}
 	}
 	x := e.X
-	if w, ok := x.(*Cast); ok && lossless(w) {
+	// The set has the bits of the wider type: those of an integer and of the float that it is widened to differ.
+	if w, ok := x.(*Cast); ok && lossless(w) && (kindOf(w.To) == kFloat) == (kindOf(w.X.Type()) == kFloat) {
 		x = w.X
 	}
 	if col, ok := x.(*Column); ok && fastColumn(col.T) {

@@ -62,3 +62,5 @@ SELECT count(*) FROM history WHERE aspect_ratio > 1.5 AND NOT is_high_res;
 SELECT count(*) FROM train WHERE key & 7 = 3;
 SELECT sum(key | 1), sum(key >> 3), max(key << 2) FROM train;
 SELECT '{"a": {"b": 5}}' -> 'a' ->> 'b' AS j, '{"a": [1,2]}' ->> 'a' AS k;
+SELECT key FROM train WHERE width IN (1024.0::double, 2.5::double, 'NaN'::double);
+SELECT count(*) FROM train WHERE width NOT IN (1024.0::double, 'Infinity'::double);
