@@ -219,7 +219,8 @@ func (f *Fragment) width(ctx context.Context, name string) (float64, error) {
 		}
 		r.release()
 	}
-	return float64(onDisk)/float64(max(f.rows, 1)) + 8, nil
+	blobs, err := f.blobWidth(ctx, field)
+	return float64(onDisk)/float64(max(f.rows, 1)) + blobs + 8, err
 }
 
 // fixedWidth returns the bytes of a value of a fixed-width type, with its validity bit.

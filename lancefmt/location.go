@@ -28,14 +28,9 @@ func (s *Snapshot) folder(base *uint32, kind string) (location, error) {
 	if base == nil {
 		return location{s.table.store, s.line.dir + kind}, nil
 	}
-	var b *table.Base
-	for i := range s.manifest.Bases {
-		if s.manifest.Bases[i].ID == *base {
-			b = &s.manifest.Bases[i]
-		}
-	}
-	if b == nil {
-		return location{}, fault.Corruptf("a file lies in base path %d, which the manifest does not have", *base)
+	b, err := s.base(*base)
+	if err != nil {
+		return location{}, err
 	}
 	if !b.IsDatasetRoot {
 		if kind != table.DataDir {
@@ -61,6 +56,45 @@ func (s *Snapshot) folder(base *uint32, kind string) (location, error) {
 	}
 	return location{}, fault.New(fault.PermissionDenied, "version %d of table %s has files in %s, outside of the table, which is not allowed",
 		s.Version(), s.table.Name(), b.Path)
+}
+
+// base returns a base path of the manifest.
+func (s *Snapshot) base(id uint32) (*table.Base, error) {
+	for i := range s.manifest.Bases {
+		if s.manifest.Bases[i].ID == id {
+			return &s.manifest.Bases[i], nil
+		}
+	}
+	return nil, fault.Corruptf("a file lies in base path %d, which the manifest does not have", id)
+}
+
+// belowBase returns where a path below a base lies. Unlike folder it does not care whether the base
+// is a table.
+func (s *Snapshot) belowBase(id uint32, name string) (location, error) {
+	b, err := s.base(id)
+	if err != nil {
+		return location{}, err
+	}
+	return s.outside(basePath(b.Path) + "/" + name)
+}
+
+// outside returns where a file lies that is named by a path or URI of its own: below the table's folder
+// or one that the administrator allowed.
+func (s *Snapshot) outside(uri string) (location, error) {
+	at := basePath(uri)
+	if scheme, _, ok := strings.Cut(at, "://"); ok {
+		return location{}, fault.New(fault.Unsupported, "files at %s://", scheme)
+	}
+	if rest, ok := below(at, basePath(s.table.store.URI())); ok && rest != "" {
+		return location{s.table.store, rest}, nil
+	}
+	for _, allowed := range s.table.opts.AllowBases {
+		if rest, ok := below(at, basePath(allowed)); ok && rest != "" {
+			store, err := s.table.base(basePath(allowed))
+			return location{store, rest}, err
+		}
+	}
+	return location{}, fault.New(fault.PermissionDenied, "version %d of table %s names %s, outside of the table, which is not allowed", s.Version(), s.table.Name(), uri)
 }
 
 // base opens an allowed folder outside of the table, once.

@@ -74,6 +74,14 @@ func (p *projector) column(id int32) (int, bool) {
 func (p *projector) project(f *table.Field) (encoding.Field, bool) {
 	column, listed := p.column(f.ID)
 	e := encoding.Field{Name: f.Name, Type: f.Type, Nullable: f.Nullable, Column: column, Metadata: f.Metadata, JSONB: f.JSON()}
+	if f.BlobV2() {
+		if !listed || p.taken[f.ID] {
+			return e, false
+		}
+		p.taken[f.ID] = true
+		e.Type = file.BlobV2Descriptor
+		return e, true
+	}
 	if len(f.Children) == 0 {
 		if !listed || p.taken[f.ID] {
 			return e, false

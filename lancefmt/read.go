@@ -171,6 +171,11 @@ func (f *Fragment) readPart(ctx context.Context, i int, field encoding.Field, ro
 		return nil, err
 	}
 	a, err := c.Read(ctx, rows, mem)
+	if err == nil && hasBlobV2(field) {
+		described := a
+		a, err = f.loadBlobs(ctx, i, field, described, mem)
+		described.Release()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("fragment %d: %w", f.meta.ID, err)
 	}

@@ -89,6 +89,10 @@ func IsBlob(f encoding.Field) bool {
 	return ok || f.Metadata[metaExtensionName] == extensionBlobV2
 }
 
+// IsBlobV2 reports whether a field's values may lie in files of their own; its column then holds
+// BlobV2Descriptor.
+func IsBlobV2(f encoding.Field) bool { return f.Metadata[metaExtensionName] == extensionBlobV2 }
+
 // IsPacked reports whether a struct field is stored row by row in one column.
 func IsPacked(f encoding.Field) bool {
 	return truthy(f.Metadata[metaPacked]) || truthy(f.Metadata[metaPackedOld])

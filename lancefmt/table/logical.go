@@ -13,9 +13,11 @@ import (
 
 // Extension metadata of Arrow fields.
 const (
-	extensionName = "ARROW:extension:name"
-	jsonName      = "arrow.json" // lance.json where it is stored
-	blobKey       = "lance-encoding:blob"
+	extensionName     = "ARROW:extension:name"
+	extensionMetadata = "ARROW:extension:metadata"
+	jsonName          = "arrow.json" // lance.json where it is stored
+	blobV2Name        = "lance.blob.v2"
+	blobKey           = "lance-encoding:blob"
 )
 
 // maxDepth bounds the nesting of schemas.
@@ -37,6 +39,8 @@ func (f *Field) arrowType() (arrow.DataType, error) {
 	}
 	kind, rest, _ := strings.Cut(f.LogicalType, ":")
 	switch {
+	case f.BlobV2():
+		return arrow.BinaryTypes.LargeBinary, nil
 	case f.LogicalType == "struct":
 		fields := make([]arrow.Field, len(f.Children))
 		for i, c := range f.Children {

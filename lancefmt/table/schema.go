@@ -26,9 +26,21 @@ type Field struct {
 	Err  error
 }
 
-// Arrow returns the field as Arrow has it.
+// Arrow returns the field as Arrow has it. Blobs are bytes there, not the extension type.
 func (f *Field) Arrow() arrow.Field {
+	if f.BlobV2() {
+		rest := maps.Clone(f.Metadata)
+		delete(rest, extensionName)
+		delete(rest, extensionMetadata)
+		return arrow.Field{Name: f.Name, Type: f.Type, Nullable: f.Nullable, Metadata: metadata(rest)}
+	}
 	return arrow.Field{Name: f.Name, Type: f.Type, Nullable: f.Nullable, Metadata: metadata(f.Metadata)}
+}
+
+// BlobV2 reports whether the column holds blobs of the extension type lance.blob.v2: bytes to whoever
+// reads it, descriptors in files.
+func (f *Field) BlobV2() bool {
+	return f.LogicalType == "struct" && f.Metadata[extensionName] == blobV2Name
 }
 
 // JSON reports whether the column holds JSON: text to whoever reads it, JSONB in files.
