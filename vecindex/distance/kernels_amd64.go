@@ -139,3 +139,16 @@ func dotColumns(dst, columns, v []float32) {
 	columns = columns[:len(dst)*len(v)]
 	dotColumnsAVX2(&dst[0], len(dst), &columns[0], &v[0], len(v))
 }
+
+//go:noescape
+func nearestTileAVX2(best *float32, index *uint32, rows *float32, strideBytes int, panels, starts *float32, numPanels, dim, first int)
+
+func nearestTile(best *[tileRows * panelWidth]float32, index *[tileRows * panelWidth]uint32, rows []float32, stride int, panels, starts []float32, dim int, first uint32) {
+	if !accelerated {
+		nearestTilePortable(best, index, rows, stride, panels, starts, dim, first)
+		return
+	}
+	rows = rows[:(tileRows-1)*stride+dim]
+	panels = panels[:len(starts)*dim]
+	nearestTileAVX2(&best[0], &index[0], &rows[0], 4*stride, &panels[0], &starts[0], len(starts)/panelWidth, dim, int(first))
+}

@@ -434,3 +434,108 @@ dotbloop:
 	VMOVSS X0, ret+24(FP)
 	VZEROUPPER
 	RET
+
+// The numbers of eight lanes.
+DATA laneNumbers<>+0(SB)/4, $0
+DATA laneNumbers<>+4(SB)/4, $1
+DATA laneNumbers<>+8(SB)/4, $2
+DATA laneNumbers<>+12(SB)/4, $3
+DATA laneNumbers<>+16(SB)/4, $4
+DATA laneNumbers<>+20(SB)/4, $5
+DATA laneNumbers<>+24(SB)/4, $6
+DATA laneNumbers<>+28(SB)/4, $7
+GLOBL laneNumbers<>(SB), RODATA|NOPTR, $32
+
+// Keeps the smaller of ACC and the best at OFF(DI), and with it the number, Y15, at OFF(SI). Y12 and Y13 are scratch.
+#define KEEP_BEST(ACC, OFF) \
+	VMOVUPS   OFF(DI), Y12          \
+	VCMPPS    $1, Y12, ACC, Y13     \
+	VMOVUPS   OFF(SI), Y14          \
+	VBLENDVPS Y13, ACC, Y12, Y12    \
+	VBLENDVPS Y13, Y15, Y14, Y14    \
+	VMOVUPS   Y12, OFF(DI)          \
+	VMOVUPS   Y14, OFF(SI)
+
+// func nearestTileAVX2(best *float32, index *uint32, rows *float32, strideBytes int, panels, starts *float32, numPanels, dim, first int)
+//
+// Six vectors against panels of 16 centres: twelve sums stay in Y0 … Y11, two for each vector.
+//	DI best, SI index, DX row 0, BX row 3, R9 stride, R10 panel, R11 starts, CX panels left, R12 number of the first centre
+TEXT ·nearestTileAVX2(SB), NOSPLIT, $0-72
+	MOVQ best+0(FP), DI
+	MOVQ index+8(FP), SI
+	MOVQ strideBytes+24(FP), R9
+	MOVQ panels+32(FP), R10
+	MOVQ starts+40(FP), R11
+	MOVQ numPanels+48(FP), CX
+	MOVQ first+64(FP), R12
+
+panel:
+	MOVQ    rows+16(FP), DX
+	LEAQ    (DX)(R9*2), BX
+	ADDQ    R9, BX
+	MOVQ    dim+56(FP), AX
+	VMOVUPS (R11), Y0
+	VMOVUPS 32(R11), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y1, Y7
+	VMOVAPS Y0, Y8
+	VMOVAPS Y1, Y9
+	VMOVAPS Y0, Y10
+	VMOVAPS Y1, Y11
+
+element:
+	VMOVUPS      (R10), Y12
+	VMOVUPS      32(R10), Y13
+	VBROADCASTSS (DX), Y14
+	VBROADCASTSS (DX)(R9*1), Y15
+	VFMADD231PS  Y14, Y12, Y0
+	VFMADD231PS  Y14, Y13, Y1
+	VFMADD231PS  Y15, Y12, Y2
+	VFMADD231PS  Y15, Y13, Y3
+	VBROADCASTSS (DX)(R9*2), Y14
+	VBROADCASTSS (BX), Y15
+	VFMADD231PS  Y14, Y12, Y4
+	VFMADD231PS  Y14, Y13, Y5
+	VFMADD231PS  Y15, Y12, Y6
+	VFMADD231PS  Y15, Y13, Y7
+	VBROADCASTSS (BX)(R9*1), Y14
+	VBROADCASTSS (BX)(R9*2), Y15
+	VFMADD231PS  Y14, Y12, Y8
+	VFMADD231PS  Y14, Y13, Y9
+	VFMADD231PS  Y15, Y12, Y10
+	VFMADD231PS  Y15, Y13, Y11
+	ADDQ         $4, DX
+	ADDQ         $4, BX
+	ADDQ         $64, R10
+	DECQ         AX
+	JNZ          element
+
+	VMOVQ        R12, X15
+	VPBROADCASTD X15, Y15
+	VPADDD       laneNumbers<>(SB), Y15, Y15
+	KEEP_BEST(Y0, 0)
+	KEEP_BEST(Y2, 64)
+	KEEP_BEST(Y4, 128)
+	KEEP_BEST(Y6, 192)
+	KEEP_BEST(Y8, 256)
+	KEEP_BEST(Y10, 320)
+	ADDQ         $8, R12
+	VMOVQ        R12, X15
+	VPBROADCASTD X15, Y15
+	VPADDD       laneNumbers<>(SB), Y15, Y15
+	KEEP_BEST(Y1, 32)
+	KEEP_BEST(Y3, 96)
+	KEEP_BEST(Y5, 160)
+	KEEP_BEST(Y7, 224)
+	KEEP_BEST(Y9, 288)
+	KEEP_BEST(Y11, 352)
+	ADDQ         $8, R12
+	ADDQ         $64, R11
+	DECQ         CX
+	JNZ          panel
+	VZEROUPPER
+	RET

@@ -26,3 +26,7 @@ func widenHalves(dst []float32, src []uint16) { widenHalvesPortable(dst, src) }
 func squaredL2Bytes(a, b []byte) uint64 { return squaredL2BytesPortable(a, b) }
 
 func dotBytes(a []float32, b []byte) float32 { return dotBytesPortable(a, b) }
+
+func nearestTile(best *[tileRows * panelWidth]float32, index *[tileRows * panelWidth]uint32, rows []float32, stride int, panels, starts []float32, dim int, first uint32) {
+	nearestTilePortable(best, index, rows, stride, panels, starts, dim, first)
+}
