@@ -5,6 +5,9 @@ import (
 	"math/bits"
 )
 
+// HammingBytes counts the bits in which a and b differ. Both have the same length.
+func HammingBytes(a, b []byte) int { return hamming(a, b) }
+
 // hamming counts the bits in which a and b differ, eight bytes at a time. Both have the same length.
 func hamming(a, b []byte) int {
 	n := 0
