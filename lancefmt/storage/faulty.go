@@ -159,3 +159,8 @@ func (o *faultyObject) ReadRanges(ctx context.Context, ranges []Range) ([]*memor
 	}
 	return buffers, nil
 }
+
+// Create implements Creator; nothing goes wrong in it.
+func (f *Faulty) Create(ctx context.Context, name string) (Writer, error) {
+	return Create(ctx, f.Store, name)
+}

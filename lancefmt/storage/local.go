@@ -2,12 +2,9 @@ package storage
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -197,47 +194,17 @@ func listBase(prefix string) string {
 	return prefix + "/"
 }
 
-// PutIfAbsent writes a file beside the name and links it to the name, which fails if the name
-// exists: readers see the whole object or none, and of two writers one wins.
+// PutIfAbsent implements Store; see Create.
 func (s *localStore) PutIfAbsent(ctx context.Context, name string, data []byte) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	full, err := s.resolve(name)
+	w, err := s.Create(ctx, name)
 	if err != nil {
 		return err
 	}
-	dir := filepath.Dir(full)
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return osError("create", path.Dir(name), err)
+	defer w.Abort()
+	if _, err := w.Write(data); err != nil {
+		return err
 	}
-	var salt [12]byte
-	_, _ = rand.Read(salt[:]) // never fails
-	temp := filepath.Join(dir, ".tmp-"+hex.EncodeToString(salt[:]))
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return osError("create", name, err)
-	}
-	defer os.Remove(temp)
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return osError("write", name, err)
-	}
-	if err := os.Link(temp, full); err != nil {
-		return osError("create", name, err)
-	}
-	// The name itself is durable only once the directory is.
-	if d, err := os.Open(dir); err == nil {
-		_ = d.Sync() // not every file system can
-		d.Close()
-	}
-	return nil
+	return w.Commit()
 }
 
 // osError gives an error of the operating system its kind. What is not known to be final is

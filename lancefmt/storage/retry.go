@@ -129,3 +129,8 @@ func (o *retryingObject) ReadRanges(ctx context.Context, ranges []Range) (buffer
 	})
 	return buffers, err
 }
+
+// Create implements Creator. Nothing of it is tried again, as of PutIfAbsent.
+func (s *retrying) Create(ctx context.Context, name string) (Writer, error) {
+	return Create(ctx, s.Store, name)
+}

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -168,6 +170,55 @@ func TestListAndPut(t *testing.T) {
 		require.Equal(t, int64(3), info.SizeBytes)
 		_, err = Stat(ctx, s, "new/dir/4")
 		require.Equal(t, fault.NotFound, fault.KindOf(err))
+	})
+}
+
+func TestCreate(t *testing.T) {
+	each(t, nil, func(t *testing.T, s Store) {
+		for i, s := range []Store{s, NewRetrying(s, RetryOptions{}), NewFaulty(s)} {
+			ctx, cancel := context.WithCancel(context.Background())
+			name := fmt.Sprintf("store%d/big", i)
+			w, err := Create(ctx, s, name)
+			require.NoError(t, err)
+			for range 3 {
+				_, err := w.Write([]byte("abc"))
+				require.NoError(t, err)
+			}
+			_, err = Stat(ctx, s, name)
+			require.Equal(t, fault.NotFound, fault.KindOf(err), "nobody sees half of it")
+			dropped, err := Create(ctx, s, name)
+			require.NoError(t, err)
+			_, err = dropped.Write([]byte("x"))
+			require.NoError(t, err)
+			late, err := Create(ctx, s, name)
+			require.NoError(t, err)
+			gone, err := Create(ctx, s, name+"2")
+			require.NoError(t, err)
+
+			require.NoError(t, w.Commit())
+			w.Abort()
+			dropped.Abort()
+			require.Error(t, w.Commit())
+			require.Equal(t, fault.AlreadyExists, fault.KindOf(late.Commit()))
+			back, err := ReadAll(ctx, s, name, 100)
+			require.NoError(t, err)
+			require.Equal(t, "abcabcabc", string(back))
+
+			cancel()
+			_, err = gone.Write([]byte("x"))
+			require.ErrorIs(t, err, context.Canceled)
+			require.ErrorIs(t, gone.Commit(), context.Canceled)
+			names, err := ListNames(context.Background(), s, path.Dir(name)+"/")
+			require.NoError(t, err)
+			require.Equal(t, []string{name}, names, "no temporary file is left")
+			_, err = Create(ctx, s, "late")
+			require.ErrorIs(t, err, context.Canceled)
+			outside, err := Create(context.Background(), s, "../out")
+			if err == nil {
+				err = outside.Commit()
+			}
+			require.Equal(t, fault.InvalidArgument, fault.KindOf(err))
+		}
 	})
 }
 
