@@ -6,6 +6,7 @@ import (
 	"runtime"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/parallel"
 	"lanceflight/vecindex/distance"
 )
 
@@ -174,7 +175,7 @@ func (t *trainer) update(ctx context.Context) (repaired bool, err error) {
 			next[l]++
 		}
 	}
-	err = parallel(ctx, t.Workers, t.K, func(k int) {
+	err = parallel.For(ctx, t.Workers, t.K, func(k int) {
 		if members := rows[starts[k]:starts[k+1]]; len(members) > 0 {
 			t.mean(t.centroid(k), members)
 		}
