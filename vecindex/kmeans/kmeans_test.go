@@ -281,3 +281,14 @@ func BenchmarkTrain(b *testing.B) {
 		b.ReportMetric(float64(r.Iterations), "rounds")
 	}
 }
+
+// The shape of a sub-vector of a product quantizer.
+func BenchmarkTrainCodewords(b *testing.B) {
+	rng := rand.New(rand.NewPCG(8, 1))
+	data, _ := blobs(rng, 65_536, 1000, 8, 1)
+	for b.Loop() {
+		r, err := Train(context.Background(), data, 8, Config{K: 256})
+		require.NoError(b, err)
+		b.ReportMetric(float64(r.Iterations), "rounds")
+	}
+}
