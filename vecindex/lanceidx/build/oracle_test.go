@@ -15,7 +15,7 @@ import (
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt"
 	"lanceflight/vecindex"
-	"lanceflight/vecindex/build"
+	"lanceflight/vecindex/lanceidx/build"
 )
 
 // pylance searches what is built here, and finds as much in it as in an index of its own with equal parameters.

@@ -20,7 +20,7 @@ import (
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/storage"
 	"lanceflight/vecindex"
-	"lanceflight/vecindex/build"
+	"lanceflight/vecindex/lanceidx/build"
 	"lanceflight/vecindex/lanceidx"
 )
 
