@@ -20,8 +20,8 @@ import (
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/storage"
 	"lanceflight/vecindex"
-	"lanceflight/vecindex/lanceidx/build"
 	"lanceflight/vecindex/lanceidx"
+	"lanceflight/vecindex/lanceidx/build"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
