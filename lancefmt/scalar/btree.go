@@ -3,6 +3,7 @@ package scalar
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -19,6 +20,8 @@ import (
 //	page_lookup.lance   min | max | null_count | page_idx     a row per page; kept in memory
 //	page_data.lance     values | ids                          page p is rows [p·batch_size, (p+1)·batch_size)
 //
+// Writers before 1.0 call ids row_ids.
+//
 // NULLs come first, then values in the order of keys.go. min and max are a page's first and last value,
 // so the min of a page that begins with NULLs is NULL, and the max too if it has nothing else.
 //
@@ -26,13 +29,20 @@ import (
 // metadata page_num_per_range_partition lists them, [[id, pages], …]; each file cuts its own pages. A
 // segment of one worker that was never merged has both files under part_{id}_ names.
 //
-// Sources: docs "index/scalar/btree"; lance-index 14.0.2, scalar/btree.rs, BTreeIndex::load.
+// Writers before 2.0, when they compacted a table with deleted rows, dropped the rows from page_data.lance
+// and left the directory as it was, so that it describes pages that are no more (and they themselves
+// miss rows then). Such a directory is made anew from the values, which are still in order. It is told
+// by the number of pages, or by the metadata range_partitioned, which these writers do not have yet.
+//
+// Sources: docs "index/scalar/btree"; lance-index 14.0.2, scalar/btree.rs, BTreeIndex::load; what pylance
+// 0.30, 0.39, 1.0 and 2.0 write.
 type btree struct {
 	*segment
 	typ       keyType
 	batch     int64
 	parts     []btreePart
-	mins      *keys // in order of pages' values
+	ids       string // the column of row ids
+	mins      *keys  // in order of pages' values
 	maxs      *keys
 	nullCount []uint64
 	page      []uint64
@@ -81,6 +91,11 @@ func openBTree(ctx context.Context, s *segment) (Index, error) {
 	if err := x.openPages(ctx, lookup, prefix); err != nil {
 		return nil, err
 	}
+	if x.outdated(lookup) {
+		if err := x.renew(ctx); err != nil {
+			return nil, err
+		}
+	}
 	for i, p := range x.page {
 		if part := x.part(p); part == nil {
 			return nil, lookup.corruptf("row %d names page %d, which no file has", i, p)
@@ -90,6 +105,52 @@ func openBTree(ctx context.Context, s *segment) (Index, error) {
 	}
 	x.order()
 	return x, nil
+}
+
+// outdated reports whether the directory may be of other pages than the file's.
+func (x *btree) outdated(lookup *indexFile) bool {
+	if len(x.parts) != 1 {
+		return false
+	}
+	_, new := lookup.metadata["range_partitioned"]
+	return !new || uint64(len(x.page)) != x.parts[0].end
+}
+
+// renew makes the directory from the pages.
+func (x *btree) renew(ctx context.Context) error {
+	part := x.parts[0]
+	f := part.file
+	limit := f.lookupBytes(x.opts.MaxLookupBytes)
+	mins, maxs := new(keys), new(keys)
+	x.nullCount, x.page = nil, nil
+	for start := uint64(0); start < part.end; start += chunkPages {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		var rows []encoding.Range
+		for p := start; p < min(start+chunkPages, part.end); p++ {
+			from, to := x.pageRows(&part, p)
+			rows = append(rows, encoding.Range{Start: from, End: to})
+		}
+		pages, _, err := x.readKeys(ctx, f, rows)
+		if err != nil {
+			return err
+		}
+		for i, page := range pages {
+			if err := errors.Join(mins.push(x.typ, page, 0), maxs.push(x.typ, page, page.n-1)); err != nil {
+				return err
+			}
+			x.nullCount = append(x.nullCount, uint64(page.numNulls))
+			x.page = append(x.page, start+uint64(i))
+		}
+		if n := mins.growingBytes() + maxs.growingBytes() + int64(16*len(x.page)); n > limit {
+			return errLookup(limit, f.name)
+		}
+	}
+	mins.seal()
+	maxs.seal()
+	x.mins, x.maxs = mins, maxs
+	return nil
 }
 
 // singlePart returns the prefix of the files of an unmerged part, if the segment is one.
@@ -178,7 +239,10 @@ func (x *btree) openPages(ctx context.Context, lookup *indexFile, prefix string)
 		if !arrow.TypeEqual(plain(field.Type), plain(x.typ.typ)) {
 			return f.corruptf("values have type %s, their bounds %s", field.Type, x.typ.typ)
 		}
-		if _, err := f.field("ids", arrow.UINT64); err != nil {
+		if x.ids = "ids"; f.lacks(x.ids) {
+			x.ids = "row_ids"
+		}
+		if _, err := f.field(x.ids, arrow.UINT64); err != nil {
 			return err
 		}
 		have := uint64((f.rows + x.batch - 1) / x.batch)
@@ -397,8 +461,8 @@ func (x *btree) collect(ctx context.Context, visits []visit, spans []span) (*Row
 			}
 			page := values[0]
 			values = values[1:]
-			if uint64(page.numNulls) != x.nullCount[v.row] {
-				return nil, x.part(all[i]).file.corruptf("page %d has %d NULLs where the directory has %d", all[i], page.numNulls, x.nullCount[v.row])
+			if err := x.fits(page, v.row); err != nil {
+				return nil, err
 			}
 			for _, s := range spans[v.start:v.end] {
 				from, to := page.rows(page.numNulls, s)
@@ -407,6 +471,15 @@ func (x *btree) collect(ctx context.Context, visits []visit, spans []span) (*Row
 		}
 	}
 	return b.finish(), nil
+}
+
+// fits checks that a page is the one that the directory describes.
+func (x *btree) fits(page *keys, row int) error {
+	if uint64(page.numNulls) == x.nullCount[row] && page.null(0) == x.mins.null(row) && page.null(page.n-1) == x.maxs.null(row) &&
+		(page.null(0) || page.at(0) == x.mins.at(row)) && (page.null(page.n-1) || page.at(page.n-1) == x.maxs.at(row)) {
+		return nil
+	}
+	return x.part(x.page[row]).file.corruptf("page %d is not what the directory says of it", x.page[row])
 }
 
 func (x *btree) nulls(ctx context.Context) (*RowSet, error) {
@@ -501,7 +574,7 @@ func (x *btree) readKeys(ctx context.Context, f *indexFile, rows []encoding.Rang
 }
 
 func (x *btree) readIDs(ctx context.Context, f *indexFile, rows []encoding.Range) ([][]uint64, []int64, error) {
-	ids, err := f.ids(ctx, "ids", rows)
+	ids, err := f.ids(ctx, x.ids, rows)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -104,6 +104,16 @@ func (f *indexFile) lookupBytes(limit int64) int64 {
 	return min(limit, 64<<20+256*f.reader.SizeBytes())
 }
 
+func errLookup(limit int64, file string) error {
+	return fault.New(fault.ResourceExhausted, "the directory of a scalar index takes more than %d bytes (%s)", limit, file)
+}
+
+// lacks reports whether there is no such column.
+func (f *indexFile) lacks(column string) bool {
+	_, ok := f.fields[column]
+	return !ok
+}
+
 // allKeys reads a column of keys.
 func (f *indexFile) allKeys(ctx context.Context, column string, t keyType, limit int64) (*keys, error) {
 	k := new(keys)
@@ -112,8 +122,8 @@ func (f *indexFile) allKeys(ctx context.Context, column string, t keyType, limit
 		if err := k.appendArray(t, arr); err != nil {
 			return err
 		}
-		if n := int64(8*len(k.words)+len(k.data)+4*len(k.ends)) + int64(len(k.nulls)); n > limit {
-			return fault.New(fault.ResourceExhausted, "the directory of a scalar index takes more than %d bytes (%s)", limit, f.name)
+		if k.growingBytes() > limit {
+			return errLookup(limit, f.name)
 		}
 		return nil
 	})

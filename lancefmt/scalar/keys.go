@@ -514,14 +514,13 @@ func (k *keys) appendStrings(arr arrow.Array) error {
 		return fault.New(fault.Internal, "no keys for an array of type %s", arr.DataType())
 	}
 	for i := range arr.Len() {
+		v := ""
 		if arr.IsValid(i) {
-			v := value(i)
-			if len(v) > maxTextBytes-len(k.data) {
-				return fault.New(fault.ResourceExhausted, "the values of a scalar index take more than %d bytes", uint64(maxTextBytes))
-			}
-			k.data = append(k.data, v...)
+			v = value(i)
 		}
-		k.ends = append(k.ends, uint32(len(k.data)))
+		if err := k.pushString(v); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -532,39 +531,57 @@ func (k *keys) appendDictionary(t keyType, dict *array.Dictionary) error {
 		return err
 	}
 	values.seal()
+	null := &keys{n: 1, words: []uint64{0}, nulls: []bool{true}, numNulls: 1}
 	for i := range dict.Len() {
-		var v key
-		null := dict.IsNull(i)
-		if !null {
-			j := dict.GetValueIndex(i)
-			if j < 0 || j >= values.n {
-				return fault.Corruptf("index %d into a dictionary of %d values", j, values.n)
-			}
-			if null = values.null(j); !null {
-				v = values.at(j)
-			}
+		from, j := &values, 0
+		if dict.IsNull(i) {
+			from = null
+		} else if j = dict.GetValueIndex(i); j < 0 || j >= values.n {
+			return fault.Corruptf("index %d into a dictionary of %d values", j, values.n)
 		}
-		if null && k.nulls == nil {
-			k.nulls = make([]bool, k.n)
+		if err := k.push(t, from, j); err != nil {
+			return err
 		}
-		if k.nulls != nil {
-			k.nulls = append(k.nulls, null)
-		}
-		if null {
-			k.numNulls++
-		}
-		k.n++
-		if t.words {
-			k.words = append(k.words, v.word)
-			continue
-		}
-		if len(v.str) > maxTextBytes-len(k.data) {
-			return fault.New(fault.ResourceExhausted, "the values of a scalar index take more than %d bytes", uint64(maxTextBytes))
-		}
-		k.data = append(k.data, v.str...)
-		k.ends = append(k.ends, uint32(len(k.data)))
 	}
 	return nil
+}
+
+// push appends key i of other keys of the same type.
+func (k *keys) push(t keyType, o *keys, i int) error {
+	null := o.null(i)
+	if null && k.nulls == nil {
+		k.nulls = make([]bool, k.n)
+	}
+	if k.nulls != nil {
+		k.nulls = append(k.nulls, null)
+	}
+	if null {
+		k.numNulls++
+	}
+	k.n++
+	var v key
+	if !null {
+		v = o.at(i)
+	}
+	if t.words {
+		k.words = append(k.words, v.word)
+		return nil
+	}
+	return k.pushString(v.str)
+}
+
+func (k *keys) pushString(v string) error {
+	if len(v) > maxTextBytes-len(k.data) {
+		return fault.New(fault.ResourceExhausted, "the values of a scalar index take more than %d bytes", uint64(maxTextBytes))
+	}
+	k.data = append(k.data, v...)
+	k.ends = append(k.ends, uint32(len(k.data)))
+	return nil
+}
+
+// growingBytes is the size of keys that are not sealed.
+func (k *keys) growingBytes() int64 {
+	return int64(8*len(k.words) + len(k.data) + 4*len(k.ends) + len(k.nulls))
 }
 
 // seal ends appending.

@@ -108,6 +108,11 @@ func trigrams(needle string) []uint32 {
 		}
 	}
 	for _, r := range needle {
+		if r == '\u0130' { // I with a dot: the one letter whose lower case is two, i and a dot above
+			add('i' - 'a' + 11)
+			token, run = 0, 0
+			continue
+		}
 		r = unicode.ToLower(r)
 		switch {
 		case r >= '0' && r <= '9':

@@ -82,6 +82,15 @@ func TestDeletionFiles(t *testing.T) {
 	require.Equal(t, fault.Unsupported, fault.KindOf(err))
 }
 
+// TestOldDeletionFile reads what pylance 0.39 wrote: a zstd frame with a window of megabytes.
+func TestOldDeletionFile(t *testing.T) {
+	data, err := os.ReadFile("testdata/deletions_pylance_0_39.arrow")
+	require.NoError(t, err)
+	got, err := DecodeDeletions(DeletionArrow, data, 350)
+	require.NoError(t, err)
+	require.Equal(t, []uint32{10, 24, 95, 102, 113, 118, 121, 126, 136, 147, 208, 213, 232, 304, 330}, got.ToArray())
+}
+
 func TestDeletionFilesOnDisk(t *testing.T) {
 	for _, path := range fixtures.Glob(t, "deletions_arrow_and_bitmap.lance/_deletions/*") {
 		data := must(os.ReadFile(path))
