@@ -1,8 +1,6 @@
 package lancefmt
 
 import (
-	"archive/tar"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -12,7 +10,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
-	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 
 	"lanceflight/internal/fault"
@@ -31,30 +28,7 @@ func unpackWriters(t *testing.T) (dirs []string) {
 	require.NoError(t, err)
 	require.NotEmpty(t, packed)
 	for _, path := range packed {
-		f, err := os.Open(path)
-		require.NoError(t, err)
-		defer f.Close()
-		z, err := zstd.NewReader(f)
-		require.NoError(t, err)
-		defer z.Close()
-		at := filepath.Join(t.TempDir(), strings.TrimSuffix(filepath.Base(path), ".tar.zst"))
-		for r := tar.NewReader(z); ; {
-			h, err := r.Next()
-			if err == io.EOF {
-				break
-			}
-			require.NoError(t, err)
-			if h.Typeflag != tar.TypeReg {
-				continue
-			}
-			require.True(t, filepath.IsLocal(h.Name))
-			name := filepath.Join(at, h.Name)
-			require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o777))
-			data, err := io.ReadAll(r)
-			require.NoError(t, err)
-			require.NoError(t, os.WriteFile(name, data, 0o666))
-		}
-		tables, err := filepath.Glob(filepath.Join(at, "*.lance"))
+		tables, err := filepath.Glob(filepath.Join(fixtures.Unpack(t, path), "*.lance"))
 		require.NoError(t, err)
 		require.Len(t, tables, 1)
 		dirs = append(dirs, tables...)

@@ -16,11 +16,15 @@ import (
 // kept in memory, sorted here since old writers did not; the row sets (rowsetcodec.go) are read when
 // they are asked for. A NULL key has the rows that are NULL. An index over an empty table has no rows.
 //
-// Sources: docs "index/scalar/bitmap"; lance-index 14.0.2, scalar/bitmap.rs, BitmapIndex::load. Shards
+// Writers before 0.36 lost the NULLs when they compacted a table. They do not record when they made an
+// index, so one without that date and without a NULL key does not know of NULLs.
+//
+// Sources: docs "index/scalar/bitmap"; what pylance 0.23 writes; lance-index 14.0.2, scalar/bitmap.rs, BitmapIndex::load. Shards
 // (part_{id}_bitmap_page_lookup.lance) are merged into that one file before an index is committed.
 type bitmap struct {
 	*segment
 	keyRows
+	nullsKnown bool
 }
 
 // keyRows is a file of row sets by key.
@@ -54,7 +58,7 @@ func openBitmap(ctx context.Context, s *segment) (Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &bitmap{s, *rows}, nil
+	return &bitmap{s, *rows, len(rows.nulls) > 0 || !s.desc.CreatedAt.IsZero()}, nil
 }
 
 func openKeyRows(ctx context.Context, s *segment, f *indexFile, typ keyType, keyColumn, rowColumn string,
@@ -181,7 +185,9 @@ func (x *bitmap) Addresses() bool { return false }
 func (x *bitmap) SizeBytes() int64 { return x.sizeBytes() + x.cachedBytes() }
 
 // Supports implements Index: In, InRange, IsNull, and Prefix where values have prefixes, all of them exactly.
-func (x *bitmap) Supports(p Predicate) bool { return ordered(x.typ, p) }
+func (x *bitmap) Supports(p Predicate) bool {
+	return (p.Op != IsNull || x.nullsKnown) && ordered(x.typ, p)
+}
 
 // Search implements Index.
 func (x *bitmap) Search(ctx context.Context, p Predicate) (Answer, error) {
@@ -190,7 +196,7 @@ func (x *bitmap) Search(ctx context.Context, p Predicate) (Answer, error) {
 	}
 	var out Answer
 	var err error
-	if p.Op == IsNull || !p.SkipNulls {
+	if x.nullsKnown && (p.Op == IsNull || !p.SkipNulls) {
 		if out.Nulls, err = x.union(ctx, slices.Clone(x.keyRows.nulls)); err != nil {
 			return Answer{}, err
 		}

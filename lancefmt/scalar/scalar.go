@@ -16,6 +16,7 @@ package scalar
 import (
 	"context"
 	"path"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -91,6 +92,7 @@ type Description struct {
 	Dir          string            // the segment's folder in the store, "_indices/UUID"
 	Details      []byte            // the message of IndexMetadata.index_details
 	IndexVersion int32             // IndexMetadata.index_version
+	CreatedAt    time.Time         // as recorded; zero by writers before 0.36
 	Files        []table.IndexFile // as recorded; may be empty
 	ColumnType   arrow.DataType    // of the indexed column; nil accepts what the files have
 	// Remap translates a row id of the files to today's, or reports that the row is gone; nil if ids
@@ -115,12 +117,15 @@ const (
 	defaultMaxLookupBytes = 1 << 30
 )
 
-// Open opens one segment and reads the directory of its files. Kinds that this package does not read
-// are fault.Unsupported.
+// Open opens one segment and reads the directory of its files. Kinds that this package does not read,
+// and versions of them that are newer than it, are fault.Unsupported.
 func Open(ctx context.Context, store storage.Store, desc Description, opts Options) (Index, error) {
-	open, ok := kinds[desc.Kind]
+	kind, ok := kinds[desc.Kind]
 	if !ok {
 		return nil, fault.New(fault.Unsupported, "scalar index of kind %s", desc.Kind)
+	}
+	if v := desc.IndexVersion; v < 0 || v > kind.version {
+		return nil, fault.New(fault.Unsupported, "%s index of version %d; versions up to %d are", desc.Kind, v, kind.version)
 	}
 	if opts.Mem == nil {
 		opts.Mem = memory.DefaultAllocator
@@ -137,7 +142,7 @@ func Open(ctx context.Context, store storage.Store, desc Description, opts Optio
 		s.cache, s.ownCache = NewCache(bytes), true
 	}
 	s.cacheID = s.cache.newOwner()
-	x, err := open(ctx, s)
+	x, err := kind.open(ctx, s)
 	if err != nil {
 		s.Close()
 		return nil, err
@@ -145,14 +150,18 @@ func Open(ctx context.Context, store storage.Store, desc Description, opts Optio
 	return x, nil
 }
 
-// kinds maps the kinds that Open opens to their readers.
-var kinds = map[string]func(ctx context.Context, s *segment) (Index, error){
-	"BTREE":       openBTree,
-	"BITMAP":      openBitmap,
-	"LABEL_LIST":  openLabelList,
-	"NGRAM":       openNGram,
-	"ZONEMAP":     openZoneMap,
-	"BLOOMFILTER": openBloomFilter,
+// kinds maps the kinds that Open opens to their readers, and the newest version of each that is known:
+// those of lance-index 14.0.2, …_INDEX_VERSION in scalar/*.rs.
+var kinds = map[string]struct {
+	open    func(ctx context.Context, s *segment) (Index, error)
+	version int32
+}{
+	"BTREE":       {openBTree, 1},
+	"BITMAP":      {openBitmap, 0},
+	"LABEL_LIST":  {openLabelList, 1},
+	"NGRAM":       {openNGram, 0},
+	"ZONEMAP":     {openZoneMap, 0},
+	"BLOOMFILTER": {openBloomFilter, 0},
 }
 
 // segment is what the kinds share: the files of a segment and where to keep what was read of them.

@@ -49,7 +49,7 @@ func (x indexedTable) open(t testing.TB, segment *lancefmt.Index) scalar.Index {
 
 func (x indexedTable) describe(segment *lancefmt.Index) scalar.Description {
 	d := scalar.Description{Kind: segment.Kind, Dir: segment.Dir(), Details: segment.Details,
-		IndexVersion: segment.IndexVersion, Files: segment.Files}
+		IndexVersion: segment.IndexVersion, CreatedAt: segment.CreatedAt, Files: segment.Files, Remap: segment.Remap}
 	if fields := x.snapshot.Schema().FieldIndices(segment.Fields[0]); len(fields) == 1 {
 		d.ColumnType = x.snapshot.Schema().Field(fields[0]).Type
 	}
