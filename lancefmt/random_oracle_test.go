@@ -196,6 +196,12 @@ func typesAlike(a, b arrow.DataType) bool {
 	if e, ok := a.(arrow.ExtensionType); ok { // our schemas say so in the field's metadata
 		a = e.StorageType()
 	}
+	switch a.ID() { // Lance stores no views
+	case arrow.STRING_VIEW:
+		a = arrow.BinaryTypes.String
+	case arrow.BINARY_VIEW:
+		a = arrow.BinaryTypes.Binary
+	}
 	return arrow.TypeEqual(a, b) || differsInNamesOnly(a, b)
 }
 

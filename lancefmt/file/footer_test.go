@@ -131,7 +131,7 @@ func TestFieldsOf(t *testing.T) {
 		{Id: 5, ParentId: 4, Name: "x", LogicalType: "int8"},
 		{Id: 6, ParentId: -1, Name: "m", LogicalType: "map"},
 		{Id: 7, ParentId: 6, Name: "entries", LogicalType: "struct"},
-		{Id: 8, ParentId: 7, Name: "key", LogicalType: "string"},
+		{Id: 8, ParentId: 7, Name: "key", LogicalType: "string", Nullable: true},
 		{Id: 9, ParentId: 7, Name: "value", LogicalType: "int64", Nullable: true},
 	}}
 	fields, err := FieldsOf(schema, 2, 2)

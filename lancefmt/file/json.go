@@ -44,8 +44,7 @@ func storedJSON(f encoding.Field) (stored encoding.Field, ok bool) {
 	case *arrow.FixedSizeListType:
 		f.Type = arrow.FixedSizeListOfField(t.Len(), fields[0])
 	case *arrow.MapType:
-		entries := fields[0].Type.(*arrow.StructType)
-		f.Type = arrow.MapOfFields(entries.Field(0), entries.Field(1))
+		f.Type = mapOf(fields[0].Type.(*arrow.StructType))
 	}
 	return f, true
 }

@@ -200,8 +200,7 @@ func fieldType(logical string, children []encoding.Field) (arrow.DataType, error
 		if !ok || st.NumFields() != 2 {
 			return nil, fault.Corruptf("map has entries of type %s instead of a struct of two", entries.Type)
 		}
-		m := arrow.MapOfFields(st.Field(0), st.Field(1))
-		return m, nil
+		return mapOf(st), nil
 	case strings.HasPrefix(logical, "fixed_size_list:struct:"):
 		item, err := one()
 		if err != nil {
@@ -214,6 +213,14 @@ func fieldType(logical string, children []encoding.Field) (arrow.DataType, error
 		return arrow.FixedSizeListOfField(n, item), nil
 	}
 	return ParseLogicalType(logical)
+}
+
+// mapOf returns the map type of entries. Arrow demands that keys are not nullable, whatever the schema
+// says.
+func mapOf(entries *arrow.StructType) arrow.DataType {
+	key := entries.Field(0)
+	key.Nullable = false
+	return arrow.MapOfFields(key, entries.Field(1))
 }
 
 // ArrowField returns the Arrow field of f, with its metadata.

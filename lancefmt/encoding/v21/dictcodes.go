@@ -89,7 +89,7 @@ func (c *dictCodes) encode(plain arrow.ArrayData, s *shape, mem memory.Allocator
 	width := t.IndexType.(arrow.FixedWidthDataType).BitWidth()
 	limit := indexLimit(t)
 	if s.kind == kindFixed {
-		c.size = s.valueBits() / 8
+		c.size = max(1, s.valueBits()/8) // of booleans a byte each
 	}
 	items, err := newValues(s, mem, 0, 0)
 	if err != nil {
@@ -106,9 +106,12 @@ func (c *dictCodes) encode(plain arrow.ArrayData, s *shape, mem memory.Allocator
 				return fault.New(fault.ResourceExhausted, "more than %d distinct values in an array of %s: read fewer rows at a time", limit+1, t)
 			}
 			seen[string(b)] = at
-			if s.kind == kindVariable {
+			switch {
+			case s.kind == kindVariable:
 				err = items.appendBytes(b)
-			} else {
+			case items.bits != nil:
+				err = items.appendBits(b, 0, 1)
+			default:
 				var dst []byte
 				if dst, err = items.extend(1); err == nil {
 					copy(dst, b)
