@@ -2,6 +2,7 @@ package sqlplan
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -21,6 +22,7 @@ type Options struct {
 	IndexCacheBytes  int64            // partitions and centroids of vector indices kept in memory: 256 MiB
 	Workers          int              // goroutines per operator that splits its work: GOMAXPROCS
 	Version          string           // of the product, for SELECT version(): "dev"
+	Log              *slog.Logger     // gets warnings about indices that cannot be read; nil = none
 }
 
 const defaultIndexCacheBytes = 256 << 20
@@ -43,7 +45,9 @@ func NewEngine(cat *catalog.Catalog, o Options) *Engine {
 	if o.Version == "" {
 		o.Version = "dev"
 	}
-	return &Engine{cat: cat, opts: o, indexes: exec.NewIndexCache(o.IndexCacheBytes)}
+	indexes := exec.NewIndexCache(o.IndexCacheBytes)
+	indexes.Log = o.Log
+	return &Engine{cat: cat, opts: o, indexes: indexes}
 }
 
 // Close frees the cached indices. Streams still open end first.
@@ -64,7 +68,7 @@ func (e *Engine) Prepare(ctx context.Context, s Session, sql string, pins map[st
 	}
 	session := logical.Session{Values: s.Settings, Version: e.opts.Version, User: s.User}
 	plan, err := logical.Bind(ctx, stmt, logical.BindEnv{
-		Catalog: e.cat, Session: session, Pins: pins, IndexMetric: e.indexes.Metric, Mem: e.opts.Mem,
+		Catalog: e.cat, Session: session, Pins: pins, Indexes: e.indexes, Mem: e.opts.Mem,
 	})
 	if err != nil {
 		return nil, fault.WithSQL(err, sql)

@@ -156,14 +156,14 @@ func TestIndexedFilters(t *testing.T) {
 	e, _ := indexedTables(t)
 	for _, table := range []string{"plain", "stable"} {
 		t.Run(table, func(t *testing.T) {
-			for _, where := range indexedFilters {
-				for _, what := range []string{"key, s, w", "count(*)", "i8, flag, txt"} {
-					bothWays(t, e, fmt.Sprintf("SELECT %s FROM %s WHERE %s", what, table, where))
-				}
+			for i, where := range indexedFilters {
+				bothWays(t, e, fmt.Sprintf("SELECT key, s, w FROM %s WHERE %s", table, where))
 				bothWays(t, e, fmt.Sprintf("SELECT key FROM %s WHERE NOT (%s)", table, where))
-				bothWays(t, e, fmt.Sprintf("SELECT key, tags FROM %s WHERE %s LIMIT 3 OFFSET 1", table, where))
-				bothWays(t, e, fmt.Sprintf("SELECT key, txt FROM %s WHERE %s ORDER BY w, key LIMIT 5", table, where))
-				bothWays(t, e, fmt.Sprintf("SELECT _rowid, _rowaddr FROM %s WHERE %s", table, where))
+				// Other uses of the same rows take turns.
+				bothWays(t, e, fmt.Sprintf([]string{
+					"SELECT count(*) FROM %s WHERE %s", "SELECT i8, flag, txt FROM %s WHERE %s", "SELECT key, tags FROM %s WHERE %s LIMIT 3 OFFSET 1",
+					"SELECT key, txt FROM %s WHERE %s ORDER BY w, key LIMIT 5", "SELECT _rowid, _rowaddr FROM %s WHERE %s",
+				}[i%5], table, where))
 			}
 		})
 	}

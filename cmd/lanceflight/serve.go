@@ -96,7 +96,7 @@ func runServe(cmd *cobra.Command, uris []string) error {
 		return fmt.Errorf("%s is reachable from other machines: give --tls-cert, --tls-key and --auth, or say --insecure", lis.Addr())
 	}
 
-	engine, cat, closeEngine, err := openEngine(ctx, uris, v.GetString("memory-limit"))
+	engine, cat, closeEngine, err := openEngine(ctx, uris, v.GetString("memory-limit"), log)
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func runServe(cmd *cobra.Command, uris []string) error {
 }
 
 // openEngine opens the tables, or the embedded sample for none, and the engine over them.
-func openEngine(ctx context.Context, uris []string, memoryLimit string) (*sqlplan.Engine, *catalog.Catalog, func(), error) {
+func openEngine(ctx context.Context, uris []string, memoryLimit string, log *slog.Logger) (*sqlplan.Engine, *catalog.Catalog, func(), error) {
 	cleanup := func() {}
 	if len(uris) == 0 {
 		dir, err := os.MkdirTemp("", "lanceflight-sample-")
@@ -154,7 +154,7 @@ func openEngine(ctx context.Context, uris []string, memoryLimit string) (*sqlpla
 		cleanup()
 		return nil, nil, nil, err
 	}
-	engine := sqlplan.NewEngine(cat, sqlplan.Options{MemoryLimitBytes: limit, Workers: runtime.GOMAXPROCS(0), Version: version})
+	engine := sqlplan.NewEngine(cat, sqlplan.Options{MemoryLimitBytes: limit, Workers: runtime.GOMAXPROCS(0), Version: version, Log: log})
 	// Column data lives in mapped files and reference-counted buffers outside the collector's sight;
 	// its own heap may grow to the statement limit before it works harder.
 	debug.SetGCPercent(200)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/url"
 	"strings"
 
@@ -57,7 +58,7 @@ func runSQL(cmd *cobra.Command, args []string) error {
 		}
 		return runRemote(ctx, server, v.GetString("user"), v.GetString("password"), text, sink)
 	}
-	engine, _, closeEngine, err := openEngine(ctx, uris, v.GetString("memory-limit"))
+	engine, _, closeEngine, err := openEngine(ctx, uris, v.GetString("memory-limit"), slog.Default())
 	if err != nil {
 		return err
 	}

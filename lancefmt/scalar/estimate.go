@@ -1,24 +1,49 @@
 package scalar
 
-// EstimateRows is the number of rows that Search would find, at most one page too many at each end of a range; ok is false if
-// the index does not support the predicate. Nothing is read.
-func (x *btree) EstimateRows(p Predicate) (rows int64, ok bool) {
-	if !x.Supports(p) || p.Op == IsNull {
-		return 0, false
+import (
+	"context"
+	"slices"
+)
+
+// Estimator is implemented by indices that can tell how many rows a search would find, about, for much less than the search:
+// BTREE and ZONEMAP from memory, BITMAP and LABEL_LIST from row sets that they read and keep.
+type Estimator interface {
+	// EstimateRows is the number of rows in Answer.May, of the rows of the index; ok is false if that is not known. Errors
+	// are those of Search.
+	EstimateRows(ctx context.Context, p Predicate, rows int64) (found int64, ok bool, err error)
+}
+
+// EstimateRows implements Estimator. Half of the rows of a page at the end of a range are counted, and values of an In that do
+// not fill a page are taken to be distinct.
+func (x *btree) EstimateRows(_ context.Context, p Predicate, _ int64) (found int64, ok bool, err error) {
+	if !x.Supports(p) {
+		return 0, false, nil
+	}
+	if p.Op == IsNull {
+		for _, n := range x.nullCount {
+			found += int64(n)
+		}
+		return found, true, nil
 	}
 	spans, err := x.typ.spans(p)
 	if err != nil {
-		return 0, false
+		return 0, false, err
 	}
 	for _, v := range x.visits(spans) {
 		if p.Op == In && !v.whole {
-			rows += int64(v.end - v.start) // values are taken to be distinct
+			found += int64(v.end - v.start)
 			continue
 		}
 		start, end := x.pageRows(x.part(x.page[v.row]), x.page[v.row])
-		rows += end - start
+		if !v.whole {
+			start += (end - start) / 2
+		}
+		found += end - start
 	}
-	return rows, true
+	if p.Op == In && found > 0 {
+		found = max(found, int64(len(p.Values))) // neighbours are one span
+	}
+	return found, true, nil
 }
 
 // NumRows is the number of rows that the index has, NULLs included. An index that has less than the fragments that it covers
@@ -28,4 +53,91 @@ func (x *btree) NumRows() (rows int64) {
 		rows += p.file.rows
 	}
 	return rows
+}
+
+// fewKeys is the number of row sets that are counted one by one; of more, each is taken for one of average size.
+const fewKeys = 64
+
+func (x *keyRows) estimate(ctx context.Context, keys []int32, rows int64) (found int64, err error) {
+	if len(keys) > fewKeys {
+		return int64(float64(rows) * float64(len(keys)) / float64(x.keys.n)), nil
+	}
+	err = x.each(ctx, slices.Clone(keys), func(_ int32, set *RowSet) { found += set.Len() })
+	return min(found, rows), err
+}
+
+// EstimateRows implements Estimator.
+func (x *bitmap) EstimateRows(ctx context.Context, p Predicate, rows int64) (found int64, ok bool, err error) {
+	if !x.Supports(p) {
+		return 0, false, nil
+	}
+	keys := x.keyRows.nulls
+	if p.Op != IsNull {
+		spans, err := x.typ.spans(p)
+		if err != nil {
+			return 0, false, err
+		}
+		keys = x.find(spans)
+	}
+	found, err = x.estimate(ctx, keys, rows)
+	return found, err == nil, err
+}
+
+// EstimateRows implements Estimator. Items are taken to have nothing to do with each other.
+func (x *labelList) EstimateRows(ctx context.Context, p Predicate, rows int64) (found int64, ok bool, err error) {
+	if !x.Supports(p) {
+		return 0, false, nil
+	}
+	if p.Op == IsNull {
+		return x.nullLists.Len(), true, nil
+	}
+	share := 1.0
+	for _, v := range p.Values {
+		spans, err := x.items.typ.spans(Predicate{Op: In, Values: []any{v}})
+		if err != nil {
+			return 0, false, err
+		}
+		n, err := x.items.estimate(ctx, x.items.find(spans), rows)
+		if err != nil {
+			return 0, false, err
+		}
+		one := float64(n) / float64(max(1, rows))
+		if p.Op == HasAny {
+			one = 1 - one
+		}
+		share *= one
+	}
+	if p.Op == HasAny {
+		share = 1 - share
+	}
+	return int64(share * float64(rows)), true, nil
+}
+
+// Shares of the rows of a zone that a predicate is taken to hold for, if it holds for some and not surely for all.
+const (
+	zoneShareRange = 0.5
+	zoneShareIn    = 0.01
+)
+
+// EstimateRows implements Estimator.
+func (x *zoneMap) EstimateRows(ctx context.Context, p Predicate, _ int64) (found int64, ok bool, err error) {
+	if !x.Supports(p) {
+		return 0, false, nil
+	}
+	if p.Op == IsNull {
+		for _, n := range x.nullCount {
+			found += int64(n)
+		}
+		return found, true, nil
+	}
+	a, err := x.Search(ctx, p)
+	if err != nil {
+		return 0, false, err
+	}
+	sure := a.Sure.Len()
+	share := zoneShareRange
+	if p.Op == In {
+		share = zoneShareIn
+	}
+	return sure + int64(share*float64(a.May.Len()-sure)+0.5), true, nil
 }

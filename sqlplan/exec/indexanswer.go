@@ -98,7 +98,7 @@ func (a *indexAnswers) ask(ctx context.Context, leaf *logical.IndexLeaf, seg *la
 	case err != nil && !recoverable(ctx, err):
 		return err
 	case err != nil:
-		a.stats.Note(fmt.Sprintf("index %s (segment %s) cannot be used, its rows are scanned: %v", seg.Name, seg.UUID, err))
+		a.stats.Note(a.cache.warn(unusable(seg, err)))
 	}
 	return nil
 }
@@ -113,10 +113,14 @@ func (a *indexAnswers) search(ctx context.Context, leaf *logical.IndexLeaf, seg 
 	if !x.Supports(p) {
 		return nil, nil
 	}
-	if n, ok := x.(interface{ NumRows() int64 }); ok && n.NumRows() < a.rows(covered, (*lancefmt.Fragment).NumRows) {
-		return nil, fault.Corruptf("the index has %d rows, fewer than the fragments that it covers", n.NumRows())
+	if err := enoughRows(a.snap, x, covered); err != nil {
+		return nil, err
 	}
-	if a.tooMany(x, p, covered) {
+	many, err := a.tooMany(ctx, x, p, covered)
+	if err != nil {
+		return nil, err
+	}
+	if many {
 		a.stats.Note(fmt.Sprintf("index %s is not used: %s holds for most rows", leaf.Index.Name, leaf.Text))
 		return nil, nil
 	}
@@ -144,36 +148,30 @@ func (a *indexAnswers) search(ctx context.Context, leaf *logical.IndexLeaf, seg 
 	return out, nil
 }
 
-// estimator is implemented by indices that know how many rows a search would find without reading them.
-type estimator interface {
-	// EstimateRows is the number of rows in Answer.May, about; ok is false if that is not known.
-	EstimateRows(p scalar.Predicate) (rows int64, ok bool)
+// enoughRows refuses an index that has lost rows.
+func enoughRows(snap *lancefmt.Snapshot, x scalar.Index, covered *roaring.Bitmap) error {
+	n, ok := x.(interface{ NumRows() int64 })
+	if ok && n.NumRows() < rowsIn(snap, covered, (*lancefmt.Fragment).NumRows) {
+		return fault.Corruptf("the index has %d rows, fewer than the fragments that it covers", n.NumRows())
+	}
+	return nil
 }
-
-// Taking a row out of an index costs about twice what a scan of a column of numbers does: it pays for the share of rows
-// below mostRows. Below smallRows it does not matter.
-const (
-	mostRows  = 0.5
-	smallRows = 4096
-)
 
 // tooMany reports whether a search would find so many rows that scanning them is cheaper.
-func (a *indexAnswers) tooMany(x scalar.Index, p scalar.Predicate, covered *roaring.Bitmap) bool {
-	e, ok := x.(estimator)
+func (a *indexAnswers) tooMany(ctx context.Context, x scalar.Index, p scalar.Predicate, covered *roaring.Bitmap) (bool, error) {
+	e, ok := x.(scalar.Estimator)
 	if !ok || p.Op != scalar.InRange && p.Op != scalar.Prefix {
-		return false
+		return false, nil
 	}
-	found, ok := e.EstimateRows(p)
-	if !ok || found <= smallRows {
-		return false
-	}
-	return float64(found) > mostRows*float64(a.rows(covered, (*lancefmt.Fragment).NumPhysicalRows))
+	rows := rowsIn(a.snap, covered, (*lancefmt.Fragment).NumPhysicalRows)
+	found, ok, err := e.EstimateRows(ctx, p, rows)
+	return logical.RowEstimate{Found: found, Of: rows, Known: ok}.TooMany(p.Op), err
 }
 
-// rows adds up the rows of some fragments.
-func (a *indexAnswers) rows(frags *roaring.Bitmap, of func(*lancefmt.Fragment) int64) (rows int64) {
+// rowsIn adds up the rows of some fragments.
+func rowsIn(snap *lancefmt.Snapshot, frags *roaring.Bitmap, of func(*lancefmt.Fragment) int64) (rows int64) {
 	for it := frags.Iterator(); it.HasNext(); {
-		if f := a.snap.Fragment(it.Next()); f != nil {
+		if f := snap.Fragment(it.Next()); f != nil {
 			rows += of(f)
 		}
 	}

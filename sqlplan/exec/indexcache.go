@@ -2,10 +2,12 @@ package exec
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/scalar"
+	"lanceflight/sqlplan/logical"
 	"lanceflight/vecindex"
 	"lanceflight/vecindex/lanceidx"
 )
@@ -23,6 +25,11 @@ type IndexCache struct {
 	mu      sync.Mutex
 	live    map[liveKey]*vecindex.RowSet
 	liveAge []liveKey // oldest first
+	warned  map[string]bool
+	guesses map[guessKey]logical.RowEstimate
+
+	// Log gets a warning for each index that cannot be read, once; nil = none. Set before the first use.
+	Log *slog.Logger
 }
 
 // liveKey names the rows of a version that a segment has.
@@ -49,6 +56,8 @@ func NewIndexCache(bytes int64) *IndexCache {
 		pages:   scalar.NewCache(3 * part),
 		scalars: newOpenCache(part, scalar.Index.SizeBytes),
 		live:    map[liveKey]*vecindex.RowSet{},
+		warned:  map[string]bool{},
+		guesses: map[guessKey]logical.RowEstimate{},
 	}
 }
 
@@ -79,6 +88,36 @@ func (c *IndexCache) Open(ctx context.Context, snap *lancefmt.Snapshot, idx *lan
 
 func keyOf(snap *lancefmt.Snapshot, idx *lancefmt.Index) indexKey {
 	return indexKey{store: snap.Store().URI(), dir: idx.Dir(), remap: idx.RemapKey}
+}
+
+// NumPartitions implements logical.Indexes. Errors are as for Open.
+func (c *IndexCache) NumPartitions(ctx context.Context, snap *lancefmt.Snapshot, idx *lancefmt.Index) (int, error) {
+	x, release, err := c.Open(ctx, snap, idx)
+	if err != nil {
+		return 0, err
+	}
+	defer release()
+	return x.NumPartitions(), nil
+}
+
+// maxWarned bounds the warnings that are remembered.
+const maxWarned = 1000
+
+// warn logs a warning that was not logged yet, and returns it.
+func (c *IndexCache) warn(text string) string {
+	if c == nil || c.Log == nil {
+		return text
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.warned[text] {
+		if len(c.warned) == maxWarned {
+			clear(c.warned)
+		}
+		c.warned[text] = true
+		c.Log.Warn(text)
+	}
+	return text
 }
 
 // Close closes every index that no search uses; others close with their search. The cache stays usable.

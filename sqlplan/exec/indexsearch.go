@@ -43,7 +43,7 @@ func (v *vectorSearchOp) openSegments(ctx context.Context) (segments []*segment,
 			continue
 		}
 		if err := v.open(ctx, s); err != nil {
-			v.stats.Note(fmt.Sprintf("index segment %s of %s cannot be used, its rows are searched exactly: %v", meta.UUID, meta.Name, err))
+			v.stats.Note(v.env.Indexes.warn(fmt.Sprintf("index segment %s of %s cannot be used, its rows are searched exactly: %v", meta.UUID, meta.Name, err)))
 			continue
 		}
 		for _, f := range s.frags {
@@ -104,7 +104,7 @@ func (v *vectorSearchOp) searchSegments(ctx context.Context, segments []*segment
 			if !recoverable(ctx, err) {
 				return nil, nil, err
 			}
-			v.stats.Note(fmt.Sprintf("index segment %s of %s failed, its rows are searched exactly: %v", s.meta.UUID, s.meta.Name, err))
+			v.stats.Note(v.env.Indexes.warn(fmt.Sprintf("index segment %s of %s failed, its rows are searched exactly: %v", s.meta.UUID, s.meta.Name, err)))
 			failed = append(failed, s.frags...)
 			continue
 		}
@@ -314,24 +314,16 @@ func (v *vectorSearchOp) allow(segments []*segment, rows []row) {
 	}
 }
 
-// exactLimit is the number of survivors up to which comparing each one's vector costs less than the
-// index: a read and a comparison take about a microsecond, and an index that has to probe on until k survivors
-// are found scans the more codes the fewer survivors there are.
+// exactLimit is the number of survivors up to which comparing each one's vector costs less than the index.
 func (v *vectorSearchOp) exactLimit(segments []*segment) int {
 	if v.few != 0 {
 		return v.few
 	}
-	limit := max(1000, 4*v.k*max(1, v.node.Options.RefineFactor))
-	for _, s := range segments {
-		probes := v.node.Options.NProbes
-		if probes <= 0 {
-			probes = vecindex.DefaultNProbes
-		}
-		// With fewer survivors than this, the partitions probed at first are expected to have less than k.
-		expected := float64(v.k) * float64(s.index.NumPartitions()) / float64(probes)
-		limit = max(limit, int(min(expected, 20_000)))
+	partitions := make([]int, len(segments))
+	for i, s := range segments {
+		partitions[i] = s.index.NumPartitions()
 	}
-	return limit
+	return logical.ExactLimit(v.k, v.node.Options, partitions)
 }
 
 // refine replaces estimated distances of the best candidates by exact ones.

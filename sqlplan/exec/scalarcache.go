@@ -2,6 +2,9 @@ package exec
 
 import (
 	"context"
+	"fmt"
+
+	"github.com/RoaringBitmap/roaring/v2"
 
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/scalar"
@@ -19,4 +22,97 @@ func (c *IndexCache) OpenScalar(ctx context.Context, snap *lancefmt.Snapshot, of
 			Kind: idx.Kind, Dir: idx.Dir(), Details: idx.Details, IndexVersion: idx.IndexVersion, CreatedAt: idx.CreatedAt, Files: idx.Files, ColumnType: of.Type, Remap: idx.Remap,
 		}, scalar.Options{Cache: c.pages})
 	})
+}
+
+// guessKey names an estimate: of a predicate, by what a segment has in some version.
+type guessKey struct {
+	segment   indexKey
+	branch    string
+	version   uint64
+	predicate string
+}
+
+// The estimates that are kept: a statement is planned twice or more.
+const (
+	maxGuesses   = 4096
+	maxGuessText = 512 // bytes of a predicate
+)
+
+// EstimateRows implements logical.Indexes.
+func (c *IndexCache) EstimateRows(ctx context.Context, snap *lancefmt.Snapshot, of *logical.ScalarIndex, p scalar.Predicate) (logical.RowEstimate, error) {
+	out := logical.RowEstimate{Known: true}
+	rest := roaring.New()
+	for _, f := range snap.Fragments() {
+		rest.Add(f.ID())
+	}
+	text := predicateText(p)
+	for _, seg := range of.Segments {
+		covered := roaring.And(rest, seg.Fragments)
+		if covered.IsEmpty() {
+			continue
+		}
+		rest.AndNot(covered)
+		key := guessKey{keyOf(snap, seg), snap.Branch(), snap.Version(), text}
+		c.mu.Lock()
+		e, ok := c.guesses[key]
+		c.mu.Unlock()
+		if !ok {
+			var err error
+			if e, err = c.estimateSegment(ctx, snap, of, seg, p, covered); err != nil {
+				if !recoverable(ctx, err) {
+					return out, err
+				}
+				out.Problems = append(out.Problems, c.warn(unusable(seg, err)))
+				continue
+			}
+			if len(text) <= maxGuessText {
+				c.mu.Lock()
+				if len(c.guesses) == maxGuesses {
+					clear(c.guesses)
+				}
+				c.guesses[key] = e
+				c.mu.Unlock()
+			}
+		}
+		out.Found, out.Of = out.Found+e.Found, out.Of+e.Of
+		out.Known = out.Known && e.Known
+	}
+	out.Known = out.Known && out.Of > 0
+	return out, nil
+}
+
+func (c *IndexCache) estimateSegment(ctx context.Context, snap *lancefmt.Snapshot, of *logical.ScalarIndex, seg *lancefmt.Index, p scalar.Predicate, covered *roaring.Bitmap) (e logical.RowEstimate, err error) {
+	err = guard(func() error {
+		x, release, err := c.OpenScalar(ctx, snap, of, seg)
+		if err != nil {
+			return err
+		}
+		defer release()
+		if err := enoughRows(snap, x, covered); err != nil {
+			return err
+		}
+		e.Of = rowsIn(snap, covered, (*lancefmt.Fragment).NumPhysicalRows)
+		if g, ok := x.(scalar.Estimator); ok {
+			e.Found, e.Known, err = g.EstimateRows(ctx, p, e.Of)
+			e.Found = min(e.Found, e.Of)
+		}
+		return err
+	})
+	return e, err
+}
+
+// predicateText tells predicates apart.
+func predicateText(p scalar.Predicate) string {
+	bound := func(b *scalar.Bound) string {
+		if b == nil {
+			return "-"
+		}
+		return fmt.Sprintf("%T %#v %t", b.Value, b.Value, b.Inclusive)
+	}
+	return fmt.Sprintf("%d %#v %s %s", p.Op, p.Values, bound(p.Low), bound(p.High))
+}
+
+// unusable is the remark about a segment that cannot be read.
+func unusable(seg *lancefmt.Index, err error) string {
+	return fmt.Sprintf("index %s (segment %s) cannot be used, its rows are scanned: %v", seg.Name, seg.UUID, err)
 }

@@ -12,7 +12,6 @@ import (
 	"lanceflight/sqlplan/catalog"
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/parse"
-	"lanceflight/vecindex"
 )
 
 // BindEnv is what binding needs besides the statement.
@@ -22,8 +21,8 @@ type BindEnv struct {
 	// Pins are versions to read instead of the current ones, by the names of Plan.Pins; nil for a
 	// statement that is planned for the first time.
 	Pins map[string]uint64
-	// IndexMetric tells the metric of a vector index. nil = vector searches are exact.
-	IndexMetric func(context.Context, *lancefmt.Snapshot, *lancefmt.Index) (vecindex.Metric, error)
+	// Indexes tells what is in indices. nil = vector searches are exact, and estimates are guesses.
+	Indexes Indexes
 	// Mem holds the batches of Records nodes; nil = memory.DefaultAllocator.
 	Mem memory.Allocator
 	// Unoptimized leaves the rewrites out, for tests.

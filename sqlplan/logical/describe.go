@@ -69,12 +69,15 @@ func describe(n Node, verbose bool) Description {
 		if n.Filter != nil {
 			add("filter", "%s", n.Filter)
 		}
-		describeIndex(n.Index, n.Snap, add)
+		describeIndex(n.Index, n.Aside, n.Snap, add)
 		if n.Limit >= 0 {
 			add("limit", "%d", n.Limit)
 		}
 		if n.EstimatedRows >= 0 {
 			add("estimated_rows", "%d", n.EstimatedRows)
+		}
+		if n.EstimateBy != "" {
+			add("estimate_by", "%s", n.EstimateBy)
 		}
 	case *VectorSearch:
 		return describeSearch(n)
@@ -142,18 +145,27 @@ func describe(n Node, verbose bool) Description {
 }
 
 // describeIndex shows which indices are asked what, the conditions that are evaluated for the rows they find, and for how
-// many fragments they know.
-func describeIndex(x *IndexFilter, snap *lancefmt.Snapshot, add func(key, format string, args ...any)) {
-	if x == nil {
-		return
+// many fragments they know; and which indices are left aside.
+func describeIndex(x *IndexFilter, aside []string, snap *lancefmt.Snapshot, add func(key, format string, args ...any)) {
+	list := func(key string, texts []string) {
+		if len(texts) > 0 {
+			add(key, "[%s]", strings.Join(texts, "; "))
+		}
 	}
-	add("index", "[%s]", x)
-	if re := x.Recheck(); re != nil {
-		add("recheck", "%s", re)
+	if x != nil {
+		add("index", "[%s]", x)
+		if re := x.Recheck(); re != nil {
+			add("recheck", "%s", re)
+		} else {
+			add("recheck", "none: exact")
+		}
+		if covered, all := x.Coverage(snap); covered < all {
+			add("indexed_fragments", "%d of %d", covered, all)
+		}
+		list("index_estimate", x.estimateTexts())
+		list("warning", x.problems())
 	}
-	if covered, all := x.Coverage(snap); covered < all {
-		add("indexed_fragments", "%d of %d", covered, all)
-	}
+	list("index_aside", aside)
 }
 
 // describeSearch shows a search in an index as Lance does, as a search in partitions over the choice
@@ -210,8 +222,14 @@ func describeSearch(n *VectorSearch) Description {
 	}
 	if n.Filter != nil {
 		add(inner, "prefilter", "%s", n.Filter)
-		describeIndex(n.Index, n.Snap, func(key, format string, args ...any) { add(inner, key, format, args...) })
+		describeIndex(n.Index, n.Aside, n.Snap, func(key, format string, args ...any) { add(inner, key, format, args...) })
 		add(inner, "estimated_selectivity", "%.3g", n.EstimatedSelectivity)
+		if n.EstimateBy != "" {
+			add(inner, "estimate_by", "%s", n.EstimateBy)
+		}
+		if n.Expectation != "" {
+			add(&d, "expected", "%s", n.Expectation)
+		}
 	}
 	add(&d, "why", "%s", n.Why)
 	d.Inputs = []Description{*inner}

@@ -16,8 +16,9 @@ type IndexFilter struct {
 	// Terms are the conditions of the filter; all of them, each in one term.
 	Terms []IndexTerm
 
-	filter expr.Expr
-	match  indexMatcher
+	filter    expr.Expr
+	match     indexMatcher
+	estimates map[*IndexLeaf]RowEstimate // of the questions whose constants the planner knows
 }
 
 // useScalarIndexes finds the conditions of scans and vector searches that scalar indices answer.
@@ -25,27 +26,48 @@ type IndexFilter struct {
 //	LanceScan filter: key = 5 AND width > 512  ->  … index=[key_idx BTREE key = 5], recheck=width > 512
 //
 // The filter stays as it is: it holds for rows that no index covers, and for all rows if an index cannot be read.
-func (b *binder) useScalarIndexes(n Node) Node {
-	if b.env.Session.Get("lance.use_scalar_index") == "false" {
-		return n
+//
+// With them come estimates of the rows that pass. The error is that of the planner's context.
+func (b *binder) useScalarIndexes(n Node) (_ Node, failed error) {
+	off := b.env.Session.Get("lance.use_scalar_index") == "false"
+	ask := func(snap *lancefmt.Snapshot, filter expr.Expr, read []ScanCol) (x *IndexFilter, aside []string) {
+		if !off {
+			if x = NewIndexFilter(snap, filter, read); x != nil && b.env.Indexes != nil && failed == nil {
+				failed = b.estimates(x, snap)
+			}
+		}
+		return x, leftAside(snap, filter, read, x, off)
 	}
-	return mapNodes(n, func(n Node) Node {
+	n = mapNodes(n, func(n Node) Node {
 		switch n := n.(type) {
 		case *Scan:
-			if x := NewIndexFilter(n.Snap, n.Filter, n.Read); x != nil {
-				c := *n
-				c.Index = x
-				return &c
+			if n.Filter == nil {
+				return n
 			}
+			c := *n
+			c.Index, c.Aside = ask(n.Snap, n.Filter, n.Read)
+			var share float64
+			share, c.EstimateBy = selectivityOf(n.Filter, c.Index)
+			c.EstimatedRows = int64(float64(n.Snap.NumRows())*share + 0.5)
+			if n.Limit >= 0 {
+				c.EstimatedRows = min(c.EstimatedRows, n.Limit)
+			}
+			return &c
 		case *VectorSearch:
-			if x := NewIndexFilter(n.Snap, n.Filter, n.Read); x != nil {
-				c := *n
-				c.Index = x
-				return &c
+			if n.Filter == nil {
+				return n
 			}
+			c := *n
+			c.Index, c.Aside = ask(n.Snap, n.Filter, n.Read)
+			c.EstimatedSelectivity, c.EstimateBy = selectivityOf(n.Filter, c.Index)
+			if b.env.Indexes != nil && failed == nil {
+				c.Expectation, failed = b.expectation(&c)
+			}
+			return &c
 		}
 		return n
 	})
+	return n, failed
 }
 
 // NewIndexFilter analyses a filter over columns of a snapshot; nil if no index says anything about it.

@@ -44,8 +44,11 @@ type Scan struct {
 	Unordered bool      // the parent does not care about row order
 	// EstimatedRows is the planner's guess of survivors; -1 = unknown.
 	EstimatedRows int64
-	// Index is what scalar indices say about Filter; nil = nothing.
+	EstimateBy    string // "index", "guess" or both; "" without Filter
+	// Index is what scalar indices say about Filter; nil = nothing. Aside says which indices on its columns are not
+	// asked, and why.
 	Index *IndexFilter
+	Aside []string
 	// Search are the knobs for a vector search that this scan may become; the executor ignores them.
 	Search SearchOptions
 }
@@ -71,6 +74,7 @@ type VectorSearch struct {
 	Read            []ScanCol    // columns Filter needs
 	Filter          expr.Expr    // prefilter; nil = none
 	Index           *IndexFilter // what scalar indices say about Filter; nil = nothing
+	Aside           []string     // indices that are not asked, and why
 	Distance        Col          // float32 `_distance` as Lance reports it (squared L2, 1-cos, 1-dot)
 	RowID, RowAddr  Col          // uint64 output columns
 	Options         SearchOptions
@@ -79,6 +83,10 @@ type VectorSearch struct {
 	Indexes              []*lancefmt.Index
 	Why                  string
 	EstimatedSelectivity float64 // of Filter; -1 = unknown
+	EstimateBy           string  // as of Scan
+	// Expectation says whether the search is expected to compare the rows that pass Filter one by one or to use the index
+	// under them; "" if that is not known.
+	Expectation string
 }
 
 // SearchOptions are the knobs of one search; zero values mean the session's defaults were applied

@@ -8,8 +8,7 @@ import (
 	"lanceflight/sqlplan/expr"
 )
 
-// orderConjuncts puts the conditions of each scan in the order in which they are best tried, and
-// estimates how many rows pass.
+// orderConjuncts puts the conditions of each scan in the order in which they are best tried.
 //
 //	caption LIKE '%cat%' AND 100 / width > 2 AND "NSFW" = 0
 //	->  "NSFW" = 0 AND caption LIKE '%cat%' AND 100 / width > 2
@@ -23,9 +22,6 @@ func orderConjuncts(n Node) Node {
 			c := *n
 			c.Filter = ordered(n.Filter)
 			c.EstimatedRows = n.Snap.NumRows()
-			if n.Filter != nil {
-				c.EstimatedRows = int64(float64(c.EstimatedRows)*selectivity(n.Filter) + 0.5)
-			}
 			if n.Limit >= 0 {
 				c.EstimatedRows = min(c.EstimatedRows, n.Limit)
 			}
@@ -100,8 +96,8 @@ func canFail(x *expr.Arith) bool {
 	return true
 }
 
-// selectivity guesses the share of rows for which a condition is true. There are no statistics yet:
-// the numbers are the customary ones (System R's, and PostgreSQL's defaults).
+// selectivity guesses the share of rows for which a condition is true where no index tells: the numbers are the customary
+// ones (System R's, and PostgreSQL's defaults).
 func selectivity(e expr.Expr) float64 {
 	const (
 		equal  = 0.01

@@ -51,7 +51,7 @@ func (p *planner) bind(sql string, pins map[string]uint64) (*logical.Plan, error
 		return nil, fault.WithSQL(err, sql)
 	}
 	plan, err := logical.Bind(context.Background(), stmt, logical.BindEnv{
-		Catalog: p.cat, Pins: pins, IndexMetric: p.indexes.Metric,
+		Catalog: p.cat, Pins: pins, Indexes: p.indexes,
 		Session: logical.Session{Values: p.session, Version: "test", User: "ann"},
 	})
 	return plan, fault.WithSQL(err, sql)

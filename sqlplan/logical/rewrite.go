@@ -44,7 +44,9 @@ func (b *binder) rewriteRoot(n Node) (Node, error) {
 	n = pruneColumns(n)
 	n = countFromMetadata(n)
 	n = orderConjuncts(n)
-	n = b.useScalarIndexes(n)
+	if n, err = b.useScalarIndexes(n); err != nil {
+		return nil, err
+	}
 	return chooseBuildSides(n), nil
 }
 

@@ -86,7 +86,6 @@ func (b *binder) searchVector(l *Limit, s *Sort) (Node, error) {
 	vs := node.search
 	vs.Indexes, vs.Why = indexes, why
 	if vs.Filter != nil {
-		vs.EstimatedSelectivity = selectivity(vs.Filter)
 		vs.Why += "; the filter is applied before the search"
 	}
 	out := node.top
@@ -435,7 +434,7 @@ func (b *binder) chooseIndex(m nearest, opts SearchOptions) (segments []*lancefm
 	if !opts.UseIndex {
 		return nil, "exact search: use_index is false", nil
 	}
-	if b.env.IndexMetric == nil {
+	if b.env.Indexes == nil {
 		return nil, "exact search: indices are not opened here", nil
 	}
 	var others []string
@@ -457,7 +456,7 @@ func (b *binder) chooseIndex(m nearest, opts SearchOptions) (segments []*lancefm
 			others = append(others, fmt.Sprintf("%s cannot be read (%v)", name, x.Err))
 			continue
 		}
-		metric, err := b.env.IndexMetric(b.ctx, m.scan.Snap, x)
+		metric, err := b.env.Indexes.Metric(b.ctx, m.scan.Snap, x)
 		if err != nil {
 			if b.ctx.Err() != nil {
 				return nil, "", err
