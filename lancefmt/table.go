@@ -23,6 +23,9 @@ type Options struct {
 	// CacheBytes bounds the cache of metadata: manifests, what data files say about their pages,
 	// deletions, row ids. 0 is 256 MiB. Sizes are estimates.
 	CacheBytes int64
+	// ZoneRows is the number of rows for which Zones keep what scans learn; 0 is 4096. A sixteenth of
+	// CacheBytes, beside the cache, is for that.
+	ZoneRows int64
 	// AllowBases are paths below which files outside of the table's folder may lie, as branches
 	// and shallow clones of other tables have them. Files elsewhere are fault.PermissionDenied.
 	AllowBases []string
@@ -33,6 +36,7 @@ type Table struct {
 	store storage.Store
 	opts  Options
 	cache *cache
+	zones *zonesCache
 
 	mu    sync.Mutex
 	lines map[string]*line         // by branch, "" is the main line
@@ -62,7 +66,10 @@ func OpenStore(ctx context.Context, store storage.Store, opts Options) (*Table, 
 	if opts.CacheBytes == 0 {
 		opts.CacheBytes = defaultCacheBytes
 	}
-	t := &Table{store: store, opts: opts, cache: newCache(opts.CacheBytes),
+	if opts.ZoneRows <= 0 {
+		opts.ZoneRows = defaultZoneRows
+	}
+	t := &Table{store: store, opts: opts, cache: newCache(opts.CacheBytes), zones: newZonesCache(opts.CacheBytes / 16),
 		lines: make(map[string]*line), bases: make(map[string]storage.Store)}
 	t.lines[""] = &line{tracker: table.NewTracker(store, "")}
 	if _, _, err := t.lines[""].tracker.Latest(ctx); err != nil {

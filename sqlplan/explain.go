@@ -124,6 +124,9 @@ func counters(st *exec.OpStats, said map[string]bool) []logical.Prop {
 		count("index_bytes", &st.IndexBytes)
 		add("index_time", duration(st.IndexNanos.Load()))
 	}
+	if n := st.ZonesPruned.Load(); n != 0 {
+		add("zones_pruned", fmt.Sprintf("%d of %d", n, st.Zones.Load()))
+	}
 	count("codes_scanned", &st.Codes)
 	count("rows_refined", &st.Refined)
 	count("peak_bytes", &st.PeakBytes)

@@ -225,3 +225,17 @@ func environments(t testing.TB, check func(t testing.TB, env *Env)) {
 		}
 	}
 }
+
+// binds reports whether the snapshot has the columns of a WHERE text.
+func (p planner) binds(where string) bool {
+	tree, err := parse.ParseExpr(where)
+	require.NoError(p.t, err)
+	all := true
+	parse.Walk(tree, func(n any) bool {
+		if c, ok := n.(*parse.Column); ok {
+			all = all && len(p.snap.Schema().FieldIndices(c.Parts[0].Name)) == 1
+		}
+		return true
+	})
+	return all
+}

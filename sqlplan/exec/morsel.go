@@ -25,6 +25,7 @@ type cutter struct {
 	size  func(*lancefmt.Fragment) int64
 	rows  func(*lancefmt.Fragment) *roaring.Bitmap // those to look at, nil = all
 	now   float64                                  // fraction of the full size
+	unit  int64                                    // morsels of all rows have a multiple of so many; 0 = any number
 }
 
 // Morsels start at firstFraction of the full size.
@@ -56,6 +57,9 @@ func (c *cutter) cut() (m morsel, ok bool) {
 		if rows != nil {
 			m, c.row = cutRows(f, rows, c.row, n)
 			return m, true
+		}
+		if c.unit > 0 {
+			n = (n + c.unit - 1) / c.unit * c.unit
 		}
 		end := min(c.row+n, total)
 		if total-end < n/2 {

@@ -43,6 +43,7 @@ type scanOp struct {
 	left    int64 // rows still wanted under Limit; -1 = all
 	buffers *recycle.Allocator
 	indexed map[*lancefmt.Fragment]*indexedFragment // what scalar indices know
+	zones   *scanZones                              // what scans learn of the filter's columns; nil = nothing
 }
 
 // scanPlan is how rows are filtered and read. Fragments of which an index has said more than of others have
@@ -195,6 +196,7 @@ func (s *scanOp) next(ctx context.Context) (arrow.RecordBatch, error) {
 		if err := s.useIndexes(ctx); err != nil {
 			return nil, err
 		}
+		s.zones = newScanZones(s.node, s.env, &s.stats)
 		s.start(ctx)
 	}
 	b, err := s.queue.pop(ctx)
@@ -243,6 +245,15 @@ func (s *scanOp) gather(first arrow.RecordBatch) (arrow.RecordBatch, error) {
 	return kernel.ConcatBatches(s.env.Mem, s.schema, all)
 }
 
+// newCutter cuts the scan's fragments into morsels, between zones if the scan learns them.
+func (s *scanOp) newCutter() *cutter {
+	c := newCutter(s.frags, s.morselRows, s.rowsOf)
+	if s.zones != nil {
+		c.unit = s.node.Snap.Table().ZoneRows()
+	}
+	return c
+}
+
 // start launches the workers behind Next. They live until Close, or until ctx ends.
 func (s *scanOp) start(ctx context.Context) {
 	workers := s.env.workers()
@@ -257,7 +268,7 @@ func (s *scanOp) start(ctx context.Context) {
 	s.queue = q
 	ctx, s.cancel = context.WithCancel(ctx)
 	s.unwatch = context.AfterFunc(ctx, q.wake)
-	c := newCutter(s.frags, s.morselRows, s.rowsOf)
+	c := s.newCutter()
 	s.group = &errgroup.Group{}
 	for range workers {
 		s.group.Go(func() error {
@@ -312,7 +323,8 @@ func (s *scanOp) each(ctx context.Context, fn eachFunc) error {
 	if err := s.useIndexes(ctx); err != nil {
 		return err
 	}
-	c := newCutter(s.frags, s.morselRows, s.rowsOf)
+	s.zones = newScanZones(s.node, s.env, &s.stats)
+	c := s.newCutter()
 	var mu sync.Mutex
 	var stopped atomic.Bool
 	cut := -1
@@ -361,6 +373,15 @@ func (s *scanOp) run(ctx context.Context, m morsel, emit emitFunc) error {
 	rows, err := s.candidates(ctx, m)
 	if err != nil {
 		return err
+	}
+	if s.zones != nil && len(rows) > 0 {
+		known, err := s.zones.of(ctx, m.frag)
+		if err != nil {
+			return err
+		}
+		if rows = known.prune(rows); len(rows) == 0 {
+			return nil
+		}
 	}
 	r := morselRun{scanPlan: s.planOf(m.frag), scan: s, ctx: ctx, frag: m.frag, emit: emit}
 	c := candidate{ranges: rows, cols: r.slots()}
@@ -429,8 +450,14 @@ func (r *morselRun) filter(st *scanStage, c *candidate) error {
 		for i, slot := range st.slots {
 			c.cols[slot] = b.Column(i)
 			c.cols[slot].Retain()
+			if s.zones != nil && err == nil {
+				err = s.zones.learn(r.ctx, r.frag, st.columns[i], c.ranges, b.Column(i))
+			}
 		}
 		b.Release()
+		if err != nil {
+			return err
+		}
 	}
 	s.stats.RowsRead.Add(c.rows)
 	in := expr.Input{Cols: c.cols, Rows: int(c.rows), Params: s.env.Params, Mem: s.env.Mem}

@@ -40,6 +40,7 @@ type OpStats struct {
 	IndexReads, IndexBytes       Counter // reads of scalar indices' files, and the bytes of values decoded
 	IndexNanos                   Counter // wall time of asking scalar indices
 	IndexedFragments, FragmentsN Counter // fragments that scalar indices narrowed down, of so many
+	ZonesPruned, Zones           Counter // zones of rows that statistics learnt by earlier scans rule out, of so many
 	Refined                      Counter // candidates whose distance was recomputed from the vector
 
 	mu    sync.Mutex

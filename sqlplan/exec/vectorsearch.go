@@ -296,7 +296,7 @@ func (v *vectorSearchOp) rowAddrCol() logical.ScanCol {
 func (v *vectorSearchOp) scan(frags []*lancefmt.Fragment, filter expr.Expr, cols []logical.ScanCol) (*scanOp, error) {
 	n := &logical.Scan{Snap: v.node.Snap, Name: v.node.Name, Filter: filter, Limit: -1, Unordered: true, EstimatedRows: -1}
 	if filter != nil {
-		n.Index = v.node.Index
+		n.Index, n.Zones = v.node.Index, v.node.Zones
 	}
 	n.Read = append(n.Read, v.node.Read...)
 	for _, c := range cols {
@@ -326,6 +326,7 @@ func (v *vectorSearchOp) runScan(ctx context.Context, s *scanOp, fn eachFunc) er
 		{&v.stats.RowsRead, &s.stats.RowsRead}, {&v.stats.BytesRead, &s.stats.BytesRead}, {&v.stats.Requests, &s.stats.Requests},
 		{&v.stats.IndexRows, &s.stats.IndexRows}, {&v.stats.Rechecked, &s.stats.Rechecked}, {&v.stats.IndexNanos, &s.stats.IndexNanos},
 		{&v.stats.IndexReads, &s.stats.IndexReads}, {&v.stats.IndexBytes, &s.stats.IndexBytes},
+		{&v.stats.ZonesPruned, &s.stats.ZonesPruned}, {&v.stats.Zones, &s.stats.Zones},
 		{&v.stats.IndexedFragments, &s.stats.IndexedFragments}, {&v.stats.FragmentsN, &s.stats.FragmentsN},
 		{&v.stats.Morsels, &s.stats.Morsels}, {&v.stats.WorkerNanos, &s.stats.WorkerNanos},
 	} {

@@ -49,6 +49,8 @@ type Scan struct {
 	// asked, and why.
 	Index *IndexFilter
 	Aside []string
+	// Zones is what statistics learnt by earlier scans can be asked about Filter; nil = nothing.
+	Zones *IndexFilter
 	// Search are the knobs for a vector search that this scan may become; the executor ignores them.
 	Search SearchOptions
 }
@@ -75,6 +77,7 @@ type VectorSearch struct {
 	Filter          expr.Expr    // prefilter; nil = none
 	Index           *IndexFilter // what scalar indices say about Filter; nil = nothing
 	Aside           []string     // indices that are not asked, and why
+	Zones           *IndexFilter // what statistics learnt by earlier scans can be asked about Filter; nil = nothing
 	Distance        Col          // float32 `_distance` as Lance reports it (squared L2, 1-cos, 1-dot)
 	RowID, RowAddr  Col          // uint64 output columns
 	Options         SearchOptions

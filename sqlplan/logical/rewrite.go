@@ -15,6 +15,7 @@ import (
 //	prune_columns       nothing is read that nothing uses
 //	order_conjuncts     cheap conditions before dear ones
 //	index_filter        what scalar indices know of a filter, they are asked
+//	zone_filter         what earlier scans learnt of a filter's columns, it asks
 //	choose_build_side   the smaller input of a join is kept in memory
 func (b *binder) rewrite(p *Plan) (*Plan, error) {
 	out := *p
@@ -47,6 +48,7 @@ func (b *binder) rewriteRoot(n Node) (Node, error) {
 	if n, err = b.useScalarIndexes(n); err != nil {
 		return nil, err
 	}
+	n = b.useZones(n)
 	return chooseBuildSides(n), nil
 }
 

@@ -29,6 +29,7 @@ var settings = []Setting{
 	{"lance.ef", "0", "candidates kept while an HNSW graph is walked; 0 is one and a half times the wanted rows", checkInt(0, 1<<20)},
 	{"lance.use_index", "true", "whether vector searches may use an index", checkBool},
 	{"lance.use_scalar_index", "true", "whether filters may use scalar indices", checkBool},
+	{"lance.learn_statistics", "true", "whether scans remember the bounds of the values they filter, and skip rows by what was remembered", checkBool},
 	{"lance.fast_search", "false", "whether vector searches skip rows that no index covers", checkBool},
 	{"lance.batch_bytes", "0", "size of result batches; 0 is the server's choice", checkBytes(64<<10, 1<<30)},
 	{"lance.memory_limit", "0", "most memory of a statement: bytes, or a size such as 512MB; 0 is the server's limit", checkBytes(1<<20, 1<<50)},

@@ -1,0 +1,215 @@
+package lancefmt
+
+import (
+	"container/list"
+	"context"
+	"sync"
+	"weak"
+
+	"github.com/RoaringBitmap/roaring/v2"
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"lanceflight/lancefmt/encoding"
+	"lanceflight/lancefmt/file"
+	"lanceflight/lancefmt/scalar"
+	"lanceflight/lancefmt/storage"
+	"lanceflight/lancefmt/table"
+)
+
+// defaultZoneRows is finer than pages, of which a column of numbers has one for a million rows.
+const defaultZoneRows = 4096
+
+// ZoneRows is the number of rows of a zone: zone i of a fragment is the rows from i*ZoneRows on.
+func (t *Table) ZoneRows() int64 { return t.opts.ZoneRows }
+
+// NumZones is the number of zones of the fragment.
+func (f *Fragment) NumZones() int {
+	size := f.snapshot.table.opts.ZoneRows
+	return int((f.rows + size - 1) / size)
+}
+
+// Zones is what earlier scans learnt of a column's values, zone by zone: bounds, and how many are NULL
+// or NaN. It belongs to one data file, as it was opened, and one deletion file; so what it says stays
+// true, also of a table that was removed and made anew at the same place. Safe for concurrent use.
+type Zones struct {
+	summaries scalar.Summaries
+	size      int64 // rows of a zone
+	rows      int64
+	deleted   *roaring.Bitmap // nil: none
+
+	mu    sync.RWMutex
+	list  []scalar.Summary // of Rows() 0: not learnt yet
+	known int
+}
+
+// Zones returns what is learnt of a top-level column, nothing at first. It is nil for columns about
+// which nothing is learnt: system columns, columns that are nested, without an order, in several files or
+// in none, and fragments too large for the memory set aside.
+func (f *Fragment) Zones(ctx context.Context, column string) (*Zones, error) {
+	if IsSystemColumn(column) {
+		return nil, nil
+	}
+	field, err := f.snapshot.field(column)
+	if err != nil {
+		return nil, err
+	}
+	summaries, ok := scalar.NewSummaries(field.Type)
+	if !ok || len(field.Children) > 0 {
+		return nil, nil
+	}
+	parts := f.plan(field)
+	if len(parts) != 1 || parts[0].field.Column < 0 {
+		return nil, nil
+	}
+	r, err := f.open(ctx, parts[0].file)
+	if err != nil {
+		return nil, err
+	}
+	key := zonesKey{reader: weak.Make(r.value), column: parts[0].field.Column, typ: field.Type.String()}
+	r.release()
+	var deleted *roaring.Bitmap
+	if d := f.meta.Deletions; d != nil {
+		if deleted, err = f.Deleted(ctx); err != nil {
+			return nil, err
+		}
+		key.deletions = table.DeletionName(f.meta.ID, *d)
+	}
+	return f.snapshot.table.zones.get(key, func() (*Zones, int64) {
+		n := f.NumZones()
+		return &Zones{summaries: summaries, size: f.snapshot.table.opts.ZoneRows, rows: f.rows, deleted: deleted, list: make([]scalar.Summary, n)}, int64(n)*scalar.SummaryBytes + 256
+	}, f.NumZones()), nil
+}
+
+// Known is the number of zones of which something is learnt.
+func (z *Zones) Known() int {
+	z.mu.RLock()
+	defer z.mu.RUnlock()
+	return z.known
+}
+
+// Question prepares a predicate on the column; ok is false if zones say nothing about it.
+func (z *Zones) Question(p scalar.Predicate) (q scalar.Question, ok bool) {
+	return z.summaries.Question(p)
+}
+
+// Ask answers a question about the rows of zone i that are not deleted; ok is false if nothing is learnt of them.
+func (z *Zones) Ask(q *scalar.Question, i int) (t scalar.Truth, ok bool) {
+	z.mu.RLock()
+	defer z.mu.RUnlock()
+	if z.list[i].Rows() == 0 {
+		return t, false
+	}
+	return q.Ask(&z.list[i]), true
+}
+
+// Learn learns the zones of which values has all rows that are not deleted. values are those of rows:
+// ranges of physical offsets, ascending and apart.
+func (z *Zones) Learn(rows []encoding.Range, values arrow.Array) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	return storage.Guard(func() error {
+		at, next := 0, 0 // index in values of range next's first row
+		first, last := int(rows[0].Start/z.size), int((rows[len(rows)-1].End-1)/z.size)
+		for i := first; i <= last; i++ {
+			start, end := int64(i)*z.size, min(int64(i+1)*z.size, z.rows)
+			for next < len(rows) && rows[next].End <= start {
+				at += int(rows[next].Len())
+				next++
+			}
+			if next == len(rows) {
+				break
+			}
+			from := at + int(max(0, start-rows[next].Start))
+			n := 0
+			for j := next; j < len(rows) && rows[j].Start < end; j++ {
+				n += int(min(rows[j].End, end) - max(rows[j].Start, start))
+			}
+			if n == 0 || n != z.live(start, end) || z.has(i) {
+				continue
+			}
+			z.set(i, z.summaries.Of(values, from, from+n))
+		}
+		return nil
+	})
+}
+
+// live is the number of rows from start to end that are not deleted.
+func (z *Zones) live(start, end int64) int {
+	n := int(end - start)
+	if z.deleted != nil {
+		n -= int(z.deleted.CardinalityInRange(uint64(start), uint64(end)))
+	}
+	return n
+}
+
+func (z *Zones) has(i int) bool {
+	z.mu.RLock()
+	defer z.mu.RUnlock()
+	return z.list[i].Rows() > 0
+}
+
+func (z *Zones) set(i int, s scalar.Summary) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	if z.list[i].Rows() == 0 {
+		z.known++
+	}
+	z.list[i] = s
+}
+
+// zonesKey names a column of a data file as it was opened. A reader that was closed is another one when
+// its file is opened again, so that a file that was replaced is never taken for the one before.
+type zonesKey struct {
+	reader    weak.Pointer[file.Reader]
+	column    int
+	typ       string
+	deletions string // name of the deletion file, "" if there is none
+}
+
+// zonesCache keeps Zones up to a number of bytes, and forgets what was not asked for longest.
+type zonesCache struct {
+	maxBytes int64
+
+	mu      sync.Mutex
+	entries map[zonesKey]*list.Element // of *zonesEntry
+	recent  list.List
+	bytes   int64
+}
+
+type zonesEntry struct {
+	key   zonesKey
+	zones *Zones
+	bytes int64
+}
+
+func newZonesCache(maxBytes int64) *zonesCache {
+	return &zonesCache{maxBytes: maxBytes, entries: map[zonesKey]*list.Element{}}
+}
+
+// get returns the entry of a key, made if it is not there; nil if it would fill the cache.
+func (c *zonesCache) get(key zonesKey, create func() (*Zones, int64), zones int) *Zones {
+	if int64(zones)*scalar.SummaryBytes > c.maxBytes/2 {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if el, ok := c.entries[key]; ok {
+		c.recent.MoveToFront(el)
+		return el.Value.(*zonesEntry).zones
+	}
+	z, bytes := create()
+	c.entries[key] = c.recent.PushFront(&zonesEntry{key, z, bytes})
+	for c.bytes += bytes; c.bytes > c.maxBytes; {
+		e := c.recent.Remove(c.recent.Back()).(*zonesEntry)
+		delete(c.entries, e.key)
+		c.bytes -= e.bytes
+	}
+	return z
+}
+
+func (c *zonesCache) usage() (bytes int64, entries int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.bytes, len(c.entries)
+}

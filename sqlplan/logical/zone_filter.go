@@ -1,0 +1,55 @@
+package logical
+
+import (
+	"slices"
+
+	"lanceflight/lancefmt"
+	"lanceflight/lancefmt/scalar"
+	"lanceflight/sqlplan/expr"
+)
+
+// useZones lets scans and searches with a filter remember what they see of its columns, and ask what was remembered. To
+// the filter, statistics of zones are one more kind of index: a ZONEMAP of every column that nobody made.
+func (b *binder) useZones(n Node) Node {
+	if b.env.Session.Get("lance.learn_statistics") == "false" {
+		return n
+	}
+	return mapNodes(n, func(n Node) Node {
+		switch n := n.(type) {
+		case *Scan:
+			if x := NewZoneFilter(n.Filter, n.Read); x != nil {
+				c := *n
+				c.Zones = x
+				return &c
+			}
+		case *VectorSearch:
+			if x := NewZoneFilter(n.Filter, n.Read); x != nil {
+				c := *n
+				c.Zones = x
+				return &c
+			}
+		}
+		return n
+	})
+}
+
+// NewZoneFilter analyses a filter for what lancefmt.Zones can say about it; nil if that is nothing. Indices in it have the
+// name of their column.
+func NewZoneFilter(filter expr.Expr, read []ScanCol) *IndexFilter {
+	if filter == nil {
+		return nil
+	}
+	m := indexMatcher{indexes: map[string][]*ScalarIndex{}, source: map[expr.ColID]string{}}
+	for _, c := range read {
+		m.source[c.ID] = c.Source
+		if _, ok := scalar.NewSummaries(storageType(c.Type)); ok && !lancefmt.IsSystemColumn(c.Source) && m.indexes[c.Source] == nil {
+			m.indexes[c.Source] = []*ScalarIndex{{Name: c.Source, Kind: "ZONEMAP", Column: c.Source, Type: c.Type}}
+		}
+	}
+	f := &IndexFilter{filter: filter, match: m}
+	f.Terms = m.terms(filter)
+	if !slices.ContainsFunc(f.Terms, func(t IndexTerm) bool { return t.Index != nil }) {
+		return nil
+	}
+	return f
+}
