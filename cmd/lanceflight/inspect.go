@@ -70,10 +70,7 @@ func runInspect(cmd *cobra.Command, args []string) error {
 			return err
 		}
 	}
-	if format == "json" {
-		return inspect.WriteJSON(cmd.OutOrStdout(), report)
-	}
-	return report.WriteText(cmd.OutOrStdout())
+	return write(cmd.OutOrStdout(), format, report)
 }
 
 // topic makes the report that the arguments name.

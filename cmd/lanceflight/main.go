@@ -59,7 +59,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.PersistentFlags().String("config", "", "YAML `file` with the same names as the flags")
-	root.AddCommand(newServe(), newSQL(), newInspect())
+	root.AddCommand(newServe(), newSQL(), newInspect(), newCheck())
 	return root
 }
 
