@@ -85,7 +85,8 @@ func (c *checker) dataFile(ctx context.Context, f *lancefmt.Fragment, i int, d *
 	} else if x.size >= 0 && d.SizeBytes >= 0 && x.size != d.SizeBytes {
 		c.addf(p, FileSize, "the file has %d bytes, the manifest says %d", x.size, d.SizeBytes)
 	}
-	if x.size < 0 || !x.readable {
+	// A file of another size is not read at all.
+	if x.size < 0 || !x.readable || d.SizeBytes >= 0 && x.size != d.SizeBytes {
 		return nil, nil
 	}
 	if x.rows < 0 { // storage version 0.1

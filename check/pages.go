@@ -2,8 +2,7 @@ package check
 
 import (
 	"context"
-	"fmt"
-	"unicode/utf8"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -97,11 +96,9 @@ func (c *checker) decodeBatch(ctx context.Context, read func(context.Context, en
 			return fault.Corruptf("%d rows instead of %d", a.Len(), rows.End-rows.Start)
 		}
 		if err := array.ValidateFull(a); err != nil {
-			return badValue(rows, err.Error())
+			return badValue(rows, err)
 		}
-		if size, err = sound(a, rows); err != nil {
-			return err
-		}
+		size = touchAll(a)
 		if visit != nil {
 			return visit(ctx, a)
 		}
@@ -115,64 +112,30 @@ type valueError struct{ error }
 
 func (e valueError) Unwrap() error { return e.error }
 
-func badValue(rows encoding.Range, what string) error {
+func badValue(rows encoding.Range, err error) error {
+	what := strings.TrimPrefix(err.Error(), "arrow/array: ")
+	if i := strings.Index(what, "not valid utf8"); i >= 0 { // the value follows
+		what = what[:i] + "not UTF-8"
+	}
 	return valueError{fault.Corruptf("rows %d to %d: %s", rows.Start, rows.End-1, what)}
 }
 
-// sound checks that strings are UTF-8, touches the rest, and returns the size of all buffers in bytes.
-func sound(a arrow.Array, rows encoding.Range) (size int64, err error) {
-	switch a := a.(type) {
-	case *array.String:
-		err = utf8Values(a.Len(), a.IsNull, a.Value, a.ValueBytes(), rows)
-	case *array.LargeString:
-		err = utf8Values(a.Len(), a.IsNull, a.Value, a.ValueBytes(), rows)
-	case *array.StringView:
-		err = utf8Values(a.Len(), a.IsNull, a.Value, nil, rows)
-	}
-	if err != nil {
-		return 0, err
-	}
-	return touch(a.Data()) + children(a, rows, &err), err
-}
-
-func children(a arrow.Array, rows encoding.Range, err *error) (size int64) {
-	add := func(child arrow.Array) {
-		if *err == nil {
-			var n int64
-			n, *err = sound(child, rows)
-			size += n
-		}
-	}
+// touchAll touches an array and what is below it, and returns the size of all buffers in bytes.
+func touchAll(a arrow.Array) (size int64) {
+	size = touch(a.Data())
 	switch a := a.(type) {
 	case *array.Struct:
 		for i := range a.NumField() {
-			add(a.Field(i))
+			size += touchAll(a.Field(i))
 		}
 	case array.ListLike:
-		add(a.ListValues())
+		size += touchAll(a.ListValues())
 	case *array.Dictionary:
-		add(a.Dictionary())
+		size += touchAll(a.Dictionary())
 	case array.ExtensionArray:
-		add(a.Storage())
+		size += touchAll(a.Storage())
 	}
 	return size
-}
-
-// utf8Values checks strings: all at once if there is a buffer with all of them, one by one to tell which.
-func utf8Values(n int, null func(int) bool, at func(int) string, all []byte, rows encoding.Range) error {
-	if all != nil && utf8.Valid(all) {
-		return nil
-	}
-	for i := range n {
-		if !null(i) && !utf8.ValidString(at(i)) {
-			where := fmt.Sprintf("value %d", i)
-			if int64(n) == rows.End-rows.Start {
-				where = fmt.Sprintf("row %d", rows.Start+int64(i))
-			}
-			return valueError{fault.Corruptf("%s is a string that is not UTF-8", where)}
-		}
-	}
-	return nil
 }
 
 // touched keeps the reads of touch.

@@ -31,7 +31,7 @@ const (
 	NotSupported   Code = "not-supported"    // legal, and beyond this program: not checked (warning)
 	BadManifest    Code = "manifest"         // a manifest is damaged, or contradicts itself
 	BadReference   Code = "reference"        // a tag or a branch is damaged, or names a version that is not there
-	BadTransaction Code = "transaction"      // a transaction file is damaged
+	BadTransaction Code = "transaction"      // a transaction file is damaged, or missing (warning)
 	BadDataFile    Code = "data-file"        // footer, schema or column metadata of a data file are damaged
 	BadPage        Code = "page"             // a page does not decode
 	BadValue       Code = "value"            // a page decodes into what is no value of its type

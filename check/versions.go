@@ -172,6 +172,11 @@ func (c *checker) manifest(ctx context.Context, s *lancefmt.Snapshot) error {
 	p := at(s, BadTransaction)
 	p.File = c.fileName(s.Store(), name)
 	data, err := storage.ReadAll(ctx, s.Store(), name, maxTransactionBytes)
+	if fault.Is(err, fault.NotFound) {
+		p.Severity = Warning
+		c.addf(p, BadTransaction, "there is no such file; that harms no rows, only writers that began before this version")
+		return nil
+	}
 	if err != nil {
 		return c.fail(ctx, p, err)
 	}

@@ -35,12 +35,16 @@ func execute(args ...string) string {
 	return out.String()
 }
 
-// TestInspect runs the command lines in testdata/inspect. NAME.lance is a table of the fixtures; a path
+func TestInspect(t *testing.T) { testCommands(t, "inspect") }
+
+func TestCheck(t *testing.T) { testCommands(t, "check") }
+
+// testCommands runs the command lines in a folder of testdata. NAME.lance is a table of the fixtures; a path
 // below one may have * in it. -rewrite writes what is printed now.
-func TestInspect(t *testing.T) {
+func testCommands(t *testing.T, folder string) {
 	fixtures.Path(t, "laion_v2_2.lance")
 	dir, _ := fixtures.Dir()
-	datadriven.Walk(t, filepath.Join("testdata", "inspect"), func(t *testing.T, path string) {
+	datadriven.Walk(t, filepath.Join("testdata", folder), func(t *testing.T, path string) {
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			var out strings.Builder
 			for line := range strings.Lines(d.Input) {
