@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"runtime"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -138,9 +139,6 @@ func touchAll(a arrow.Array) (size int64) {
 	return size
 }
 
-// touched keeps the reads of touch.
-var touched byte
-
 // touch reads a byte of each memory page of the array's own buffers, and returns their size.
 func touch(d arrow.ArrayData) (size int64) {
 	var sum byte
@@ -154,8 +152,6 @@ func touch(d arrow.ArrayData) (size int64) {
 		}
 		size += int64(len(data))
 	}
-	if sum == 0 && size < 0 {
-		touched = sum // never: keeps the loop
-	}
+	runtime.KeepAlive(sum)
 	return size
 }
