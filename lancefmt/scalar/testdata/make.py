@@ -1,10 +1,10 @@
 """Writes tables with scalar indices of every kind for the tests of lancefmt/scalar.
 
-    python make.py DIR            all tables, into DIR, which is made anew
-    python make.py DIR NAME ...   some of them
+    python make.py DIR                 all tables but random ones, into DIR
+    python make.py DIR NAME ...        some of them; random:FIRST:COUNT are random tables by seed
 
 The tests compare what an index says with the rows themselves, so a table comes with no answers but
-DIR/NAME.json: conditions, and the row ids for which pylance finds them true and NULL without an index.
+DIR/NAME.json: conditions, and the rows for which pylance finds them true and NULL without an index.
 
 Works with pylance 0.20 and later; what an old version cannot index is left out and said so.
 """
@@ -214,6 +214,76 @@ def many(path, rng, n=100_000):
     index_copies(ds)
 
 
+ITEMS = {
+    "strings": (lambda rng: rng.choice(["a", "b", "cc", "x", "y", "é", ""]), pa.string()),
+    "ints": (lambda rng: rng.randrange(8), pa.int32()),
+    "moments": (lambda rng: rng.randrange(5) * 1000, pa.timestamp("us")),
+}
+
+
+def random_history(path, rng):
+    """A table of random types with an index of a random kind on each column, and what may happen to it."""
+    of_type = every_type(random.Random(1), 3)
+    columns = {}
+    for i in range(rng.randrange(2, 6)):
+        kind = rng.choice(KINDS + ["LABEL_LIST", "NGRAM"])
+        if kind == "LABEL_LIST":
+            name, make = "list", lambda rng, n, of=rng.choice(list(ITEMS.values())): pa.array(
+                nulls(rng, [nulls(rng, [of[0](rng) for _ in range(rng.randrange(4))]) for _ in range(n)]), pa.list_(of[1]))
+        elif kind == "NGRAM":
+            name, make = "text", lambda rng, n: pa.array(nulls(rng, words(rng, n)), pa.string())
+        else:
+            name = rng.choice(of_type.column_names)
+            few = rng.random() < 0.3  # long runs of one value, whole zones and pages of NULLs
+            make = lambda rng, n, name=name, few=few: (
+                every_type(rng, n + 1)[name].slice(1).combine_chunks() if not few or n == 0 else
+                every_type(rng, 4)[name].combine_chunks().take(pa.array(sorted(rng.choices(range(4), k=n)), pa.int64())))
+        columns[f"{name}{i}__{kind.lower()}"] = make
+    next_key = [0]
+
+    def rows(n):
+        next_key[0] += n
+        made = {name: make(rng, n) for name, make in columns.items()}
+        return pa.table({"key": pa.array(range(next_key[0] - n, next_key[0]), pa.int64()), **made})
+
+    options = {"data_storage_version": rng.choice(["2.0", "2.1", "2.2"])}
+    stable = rng.random() < 0.4
+    if stable:
+        options.update(STABLE)
+    size = rng.choice([60, 200, 1000])
+    params = {"btree": {"zone_size": rng.choice([1, 7, 64, 4096])}, "zonemap": {"rows_per_zone": rng.choice([1, 13, 100])},
+              "bloomfilter": {"number_of_items": rng.choice([5, 40, 500]), "probability": rng.choice([0.3, 0.01, 0.0001])}}
+    ds = write(path, rows(rng.choice([0, 1, 150, 500])), rows_per_file=size, **options)
+    steps = ["index"] + [rng.choice(["append", "append", "delete", "update", "upsert", "optimize", "optimize", "compact", "reindex", "clear"]) for _ in range(rng.randrange(2, 9))]
+    for step in steps:
+        ds = lance.dataset(str(path))
+        any_key = rng.randrange(max(next_key[0], 1))
+        if step in ("index", "reindex"):
+            for name in columns if step == "index" else [rng.choice(list(columns))]:
+                index(ds, name, name.split("__")[1].upper(), **params.get(name.split("__")[1], {}))
+                ds = lance.dataset(str(path))
+        elif step == "append":
+            write(path, rows(rng.choice([1, 30, 200])), rows_per_file=size, mode="append")
+        elif step == "delete":
+            ds.delete(f"key % {rng.randrange(2, 9)} = 1 AND key < {any_key}")
+        elif step == "clear" and rng.random() < 0.3:
+            ds.delete(f"key >= {any_key}")
+        elif step == "update":
+            name = rng.choice(list(columns))
+            ds.update({name: "NULL"}, where=f"key % 11 = {rng.randrange(11)}")
+        elif step == "upsert":
+            fresh = rows(40)
+            old = pa.array([rng.randrange(next_key[0]) for _ in range(40)], pa.int64())
+            keys = pa.array(sorted(set(old.to_pylist())), pa.int64())
+            ds.merge_insert("key").when_matched_update_all().when_not_matched_insert_all().execute(
+                fresh.slice(0, len(keys)).set_column(0, "key", keys))
+        elif step == "optimize":
+            ds.optimize.optimize_indices(**rng.choice([{}, {"num_indices_to_merge": 0}, {"num_indices_to_merge": 1}, {"num_indices_to_merge": 20}]))
+        elif step == "compact":
+            later = {"defer_index_remap": True} if not stable and rng.random() < 0.4 else {}
+            ds.optimize.compact_files(target_rows_per_fragment=rng.choice([100, 10**6]), **later)
+
+
 TABLES = {
     "types": types,
     "types_v2_0": lambda path, rng: types(path, rng, data_storage_version="2.0"),
@@ -276,13 +346,17 @@ def conditions(ds, rng):
 def main(out, names):
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        if name.startswith("random:"):
+            first, count = map(int, name.split(":")[1:])
+            names = [n for n in names if n != name] + [f"random_{seed}" for seed in range(first, first + count)]
     for name in names or TABLES:
         path = out / f"{name}.lance"
         shutil.rmtree(path, ignore_errors=True)
         rng = random.Random(name)
         print(name)
         try:
-            TABLES[name](path, rng)
+            TABLES.get(name, random_history)(path, rng)
         except Exception as err:
             if WRITER >= (14, 0):
                 raise
