@@ -13,7 +13,7 @@ import (
 // rowSetBytes is a row set of two fragments, treemap the same as a 64-bit set.
 func rowSetBytes(t testing.TB) (set, treemap []byte) {
 	runs := roaring.New()
-	runs.AddRange(10, 70_000)
+	runs.AddRange(65_000, 66_000)
 	runs.RunOptimize()
 	set = binary.LittleEndian.AppendUint32(set, 2)
 	treemap = binary.LittleEndian.AppendUint64(treemap, 2)
@@ -33,7 +33,7 @@ func TestRowSetBytes(t *testing.T) {
 	require.NoError(t, err)
 	tree, err := decodeTreemap(b)
 	require.NoError(t, err)
-	require.Equal(t, int64(3+69_990), set.Len())
+	require.Equal(t, int64(3+1000), set.Len())
 	require.Equal(t, set.Len(), set.And(tree).Len())
 	require.Equal(t, []uint32{0, 7}, tree.Uppers())
 	for n := range a {
@@ -69,12 +69,14 @@ func FuzzRowSet(f *testing.F) {
 				require.False(t, part.IsEmpty())
 				n += int64(part.GetCardinality())
 				require.True(t, set.Contains(uint64(upper)<<32|uint64(part.Maximum())))
-				if part.GetCardinality() > 1<<20 {
+				if part.GetCardinality() > 1<<16 {
 					continue
 				}
 				for it, last := part.Iterator(), int64(-1); it.HasNext(); {
 					v := int64(it.Next())
-					require.Greater(t, v, last)
+					if v <= last {
+						t.Fatalf("%d after %d", v, last)
+					}
 					last = v
 				}
 			}
