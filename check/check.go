@@ -51,7 +51,7 @@ func Run(ctx context.Context, t *lancefmt.Table, opts Options) (*Report, error) 
 		opts.Mem = memory.DefaultAllocator
 	}
 	c := &checker{t: t, opts: opts, report: &Report{Table: t.Name(), URI: t.URI(), Problems: []Problem{}, Indexes: []Coverage{}},
-		seen: map[placeKey]int{}, names: map[string]bool{}, data: map[fileKey]*dataFacts{}, deletions: map[fileKey]*deletionFacts{},
+		seen: map[placeKey]int{}, names: map[string]bool{}, blobHolders: map[string]bool{}, data: map[fileKey]*dataFacts{}, deletions: map[fileKey]*deletionFacts{},
 		columns: map[[32]byte]bool{}, segments: map[fileKey]*segment{}, rowSets: map[rowSetKey]*rowSet{}, covered: map[coverKey]bool{},
 		blobs: map[fileKey]int64{}}
 	if err := c.run(ctx); err != nil {
@@ -94,10 +94,12 @@ type checker struct {
 	segments  map[fileKey]*segment
 	rowSets   map[rowSetKey]*rowSet
 	covered   map[coverKey]bool
-	names     map[string]bool // in the table's own store, that something names
-	jobs      []job
-	total     int64 // bytes of jobs
-	blind     bool  // some manifest could not be read
+	// blobHolders are data files with blobs that are not looked at one by one: those of nested columns.
+	blobHolders map[string]bool
+	names       map[string]bool // in the table's own store, that something names
+	jobs        []job
+	total       int64 // bytes of jobs
+	blind       bool  // some manifest could not be read
 
 	done, pages, decoded, blobValues atomic.Int64
 

@@ -249,6 +249,9 @@ func (c *checker) column(f *lancefmt.Fragment, field *table.Field, facts []*data
 				file = facts[i].name
 			}
 			legacy = legacy || d.Legacy()
+			if depth > 0 && isBlobV2(x) {
+				c.blobHolders[facts[i].name] = true
+			}
 			if column := d.ColumnIndices[j]; column >= 0 && int(column) < len(facts[i].columns) {
 				y := &facts[i].columns[column]
 				bytes += y.bytes

@@ -490,7 +490,7 @@ func (c *checker) known(short, name string) bool {
 		return base == "latest_version_hint.json" || strings.HasPrefix(base, "d") && strings.HasSuffix(base, ".manifest")
 	case strings.HasSuffix(short, ".blob"):
 		_, used := c.blobs[fileKey{c.t.Store(), name}]
-		return used
+		return used || c.blobHolders[path.Dir(name)+".lance"]
 	}
 	return false
 }

@@ -147,9 +147,9 @@ func (r *ColumnsReport) WriteText(w io.Writer) error {
 	for _, c := range r.Columns {
 		perRow := fmt.Sprintf("%.2f", c.BytesPerRow)
 		if perFile {
-			g.row(*c.Fragment, c.File, *c.Index, c.Column, c.Rows, c.Pages, c.Bytes, perRow, encodings(c.Encodings))
+			g.row(*c.Fragment, c.File, *c.Index, c.Column, c.Rows, c.Pages, size(c.Bytes), perRow, encodings(c.Encodings))
 		} else {
-			g.row(c.Column, c.Rows, c.Pages, c.Bytes, perRow, encodings(c.Encodings))
+			g.row(c.Column, c.Rows, c.Pages, size(c.Bytes), perRow, encodings(c.Encodings))
 		}
 	}
 	if err := g.writeTo(w, ""); err != nil {
@@ -251,7 +251,7 @@ func pageReports(ctx context.Context, fragment uint32, x *file.Reader, c *encodi
 func (r *PagesReport) WriteText(w io.Writer) error {
 	g := newGrid("fragment", "page", "first row", "rows", "bytes", "buffers (offset+length)", "encoding")
 	for _, p := range r.Pages {
-		g.row(p.Fragment, p.Page, p.FirstRow, p.Rows, p.Bytes, buffers(p.Buffers), p.Encoding)
+		g.row(p.Fragment, p.Page, p.FirstRow, p.Rows, size(p.Bytes), buffers(p.Buffers), p.Encoding)
 	}
 	if err := g.writeTo(w, ""); err != nil {
 		return err

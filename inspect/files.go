@@ -186,7 +186,7 @@ func (r *FileReport) WriteText(w io.Writer) error {
 	pairs(w, "  ", r.Metadata)
 	g := newGrid("index", "field", "type", "rows", "pages", "bytes", "encodings")
 	for _, c := range r.Columns {
-		g.row(c.Index, c.Field, c.Type, c.Rows, c.Pages, c.Bytes, encodings(c.Encodings))
+		g.row(c.Index, c.Field, c.Type, c.Rows, c.Pages, size(c.Bytes), encodings(c.Encodings))
 	}
 	return g.writeTo(w, "")
 }

@@ -15,7 +15,9 @@ type DataFileReport struct {
 	Path           string `json:"path"` // below the table's root
 	StorageVersion string `json:"storage_version"`
 	Bytes          int64  `json:"bytes"` // -1: neither said nor there
-	Fields         int    `json:"fields"`
+	// Base is the id of the base path that the file lies in; absent: the table's own folder.
+	Base   *uint32 `json:"base,omitempty"`
+	Fields int     `json:"fields"`
 	// Missing says why the file cannot be looked at.
 	Missing string `json:"missing,omitempty"`
 }
@@ -94,7 +96,7 @@ func Fragments(ctx context.Context, s *lancefmt.Snapshot) (*FragmentsReport, err
 }
 
 func dataFile(ctx context.Context, f *lancefmt.Fragment, i int, d table.DataFile) DataFileReport {
-	x := DataFileReport{Path: d.Path, StorageVersion: StorageVersion(d.Major, d.Minor), Bytes: d.SizeBytes, Fields: len(d.Fields)}
+	x := DataFileReport{Path: d.Path, StorageVersion: StorageVersion(d.Major, d.Minor), Bytes: d.SizeBytes, Base: d.Base, Fields: len(d.Fields)}
 	store, name, err := f.Locate(i)
 	if err != nil {
 		x.Missing = err.Error()
@@ -119,14 +121,17 @@ func (r *FragmentsReport) WriteText(w io.Writer) error {
 		first := true
 		line := func(path, version string, fields any, bytes int64) {
 			if first {
-				g.row(f.ID, f.Rows, f.Deleted, path, version, fields, bytes)
+				g.row(f.ID, f.Rows, f.Deleted, path, version, fields, size(bytes))
 			} else {
-				g.row("", "", "", path, version, fields, bytes)
+				g.row("", "", "", path, version, fields, size(bytes))
 			}
 			first = false
 		}
 		for _, d := range f.Files {
 			path := d.Path
+			if d.Base != nil {
+				path += fmt.Sprintf(" in base %d", *d.Base)
+			}
 			if d.Missing != "" {
 				path += " (" + d.Missing + ")"
 			}

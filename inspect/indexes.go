@@ -284,7 +284,7 @@ func (r *IndexesReport) WriteText(w io.Writer) error {
 			if f.Unread != "" {
 				columns = f.Unread
 			}
-			g.row(f.Path, f.Rows, f.Bytes, columns)
+			g.row(f.Path, f.Rows, size(f.Bytes), columns)
 		}
 		if err := g.writeTo(w, "  "); err != nil {
 			return err

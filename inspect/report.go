@@ -8,7 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
 )
 
 // Report is what a topic tells. It marshals to the topic's JSON.
@@ -25,7 +27,13 @@ func WriteJSON(w io.Writer, r Report) error {
 	return e.Encode(r)
 }
 
-// grid lays rows out in columns. Numbers stand on the right.
+// Terminal is a writer with a width: lines of tables are cut there rather than broken.
+type Terminal struct {
+	io.Writer
+	Width int // in columns
+}
+
+// grid lays rows out in columns. Numbers and sizes stand on the right.
 type grid struct{ t table.Writer }
 
 func newGrid(head ...any) *grid {
@@ -37,6 +45,13 @@ func newGrid(head ...any) *grid {
 	s.Box.PaddingLeft = ""
 	s.Box.PaddingRight = "  "
 	t.AppendHeader(head)
+	var right []table.ColumnConfig
+	for i, h := range head {
+		if h == "bytes" || h == "bytes/row" {
+			right = append(right, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
+		}
+	}
+	t.SetColumnConfigs(right)
 	return &grid{t}
 }
 
@@ -45,7 +60,11 @@ func (g *grid) row(cells ...any) { g.t.AppendRow(cells) }
 // writeTo writes the grid with each line indented and without spaces at its end.
 func (g *grid) writeTo(w io.Writer, indent string) error {
 	for line := range strings.Lines(g.t.Render()) {
-		if _, err := fmt.Fprintln(w, strings.TrimRight(indent+line, " \n")); err != nil {
+		line = strings.TrimRight(indent+line, " \n")
+		if t, ok := w.(Terminal); ok {
+			line = text.Snip(line, t.Width, "…")
+		}
+		if _, err := fmt.Fprintln(w, line); err != nil {
 			return err
 		}
 	}
@@ -97,15 +116,10 @@ func pairs(w io.Writer, indent string, m map[string]string) {
 
 // size renders bytes for people.
 func size(n int64) string {
-	const unit = 1024
-	if n < unit {
-		return fmt.Sprintf("%d B", n)
+	if n < 0 {
+		return "?"
 	}
-	v, i := float64(n)/unit, 0
-	for v >= unit && i < 4 {
-		v, i = v/unit, i+1
-	}
-	return fmt.Sprintf("%.1f %ciB", v, "KMGTP"[i])
+	return humanize.IBytes(uint64(n))
 }
 
 // count renders a number with its noun.

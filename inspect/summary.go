@@ -35,12 +35,22 @@ type Summary struct {
 	Branches       int               `json:"branches"`
 	ManifestBytes  int64             `json:"manifest_bytes"`
 	Transaction    string            `json:"transaction,omitempty"` // file below _transactions/
+	BasePaths      []BaseReport      `json:"base_paths,omitempty"`
 	Config         map[string]string `json:"config,omitempty"`
 	Metadata       map[string]string `json:"metadata,omitempty"`
 
 	Schema    *SchemaReport  `json:"schema"`
 	Columns   *ColumnsReport `json:"columns"`
 	IndexList *IndexesReport `json:"indexes"`
+}
+
+// BaseReport is a folder outside of the table, or of the table that a branch was made from, where files may lie.
+type BaseReport struct {
+	ID   uint32 `json:"id"`
+	Name string `json:"name,omitempty"`
+	Path string `json:"path"`
+	// IsTable says that it is the folder of a table: data files lie in data/ below it, else in it.
+	IsTable bool `json:"is_table"`
 }
 
 // Summarize reports a version at a glance: numbers, schema, what columns take, indices.
@@ -63,6 +73,9 @@ func Summarize(ctx context.Context, s *lancefmt.Snapshot) (*Summary, error) {
 		if f.Deletions != nil {
 			r.DataBytes += max(f.Deletions.Bytes, 0)
 		}
+	}
+	for _, b := range m.Bases {
+		r.BasePaths = append(r.BasePaths, BaseReport{b.ID, b.Name, b.Path, b.IsDatasetRoot})
 	}
 	// Listing is enough: one damaged version must not hide the others.
 	dir := ""
@@ -95,6 +108,36 @@ func Summarize(ctx context.Context, s *lancefmt.Snapshot) (*Summary, error) {
 	return r, err
 }
 
+// flagNames are what feature flags are about.
+var flagNames = []struct {
+	flag uint64
+	name string
+}{{table.FlagDeletionFiles, "deletions"}, {table.FlagStableRowIDs, "stable row ids"}, {table.FlagV2Format, "v2"}, {table.FlagTableConfig, "config"},
+	{table.FlagBasePaths, "base paths"}, {table.FlagNoTransactionFile, "no transaction file"}, {table.FlagDataOverlays, "overlays"},
+	{table.FlagCoveringColumns, "covering columns"}, {table.FlagMixedFileVersions, "mixed file versions"}, {table.FlagStableIDReuse, "stable id reuse"},
+	{table.FlagFragmentReuse, "fragment reuse"}, {table.FlagSpilledLineage, "spilled lineage"}, {table.FlagFragmentTree, "fragment tree"},
+	{table.FlagIndependentCovering, "independent covering"}, {table.FlagManagedBlobs, "managed blobs"}, {table.FlagNonReusableFieldIDs, "field ids not reused"},
+	{table.FlagZoneSeeds, "zone seeds"}, {table.FlagObjectMetadata, "object metadata"}}
+
+// flags renders feature flags: the number, then what they are about.
+func flags(set uint64) string {
+	var names []string
+	for _, f := range flagNames {
+		if set&f.flag != 0 {
+			names = append(names, f.name)
+			set &^= f.flag
+		}
+	}
+	text := "none"
+	if set != 0 {
+		names = append(names, fmt.Sprintf("unknown %#x", set))
+	}
+	if len(names) > 0 {
+		text = strings.Join(names, " + ")
+	}
+	return text
+}
+
 // WriteText implements Report.
 func (r *Summary) WriteText(w io.Writer) error {
 	fmt.Fprintf(w, "table %s, version %d", r.Table, r.Version)
@@ -105,12 +148,16 @@ func (r *Summary) WriteText(w io.Writer) error {
 	fmt.Fprintf(w, "committed %s by %s (%s)\n", stamp(r.Timestamp), r.Writer, r.Operation)
 	fmt.Fprintf(w, "%s, %d deleted, in %s with %s of %s\n", count(r.Rows, "row"), r.Deleted, count(int64(r.Fragments), "fragment"),
 		count(int64(r.DataFiles), "data file"), size(r.DataBytes))
-	fmt.Fprintf(w, "%s, %s, %s; reader flags %d, writer flags %d", count(int64(r.Versions), "version"), count(int64(r.Tags), "tag"),
-		strings.Replace(count(int64(r.Branches), "branch"), "branchs", "branches", 1), r.ReaderFlags, r.WriterFlags)
+	fmt.Fprintf(w, "%s, %s, %s; reader flags %s, writer flags %s", count(int64(r.Versions), "version"), count(int64(r.Tags), "tag"),
+		strings.Replace(count(int64(r.Branches), "branch"), "branchs", "branches", 1), flags(r.ReaderFlags), flags(r.WriterFlags))
 	if r.StableRowIDs {
 		fmt.Fprint(w, "; stable row ids")
 	}
 	fmt.Fprintln(w)
+	for _, b := range r.BasePaths {
+		name := strings.TrimSpace(fmt.Sprintf("%d %s", b.ID, b.Name))
+		fmt.Fprintf(w, "base path %s: %s\n", name, b.Path)
+	}
 	for _, part := range []struct {
 		title string
 		m     map[string]string

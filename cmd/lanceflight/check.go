@@ -103,5 +103,8 @@ func write(w io.Writer, format string, r inspect.Report) error {
 	if format == "json" {
 		return inspect.WriteJSON(w, r)
 	}
+	if width := terminal(w); width > 0 {
+		w = inspect.Terminal{Writer: w, Width: width}
+	}
 	return r.WriteText(w)
 }
