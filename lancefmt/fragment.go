@@ -189,6 +189,9 @@ type widthKey struct {
 }
 
 func (f *Fragment) width(ctx context.Context, name string) (float64, error) {
+	if _, ok := f.snapshot.partial(name); ok {
+		return 8, nil
+	}
 	field, err := f.snapshot.field(name)
 	if err != nil {
 		return 0, err

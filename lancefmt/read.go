@@ -64,7 +64,7 @@ func (a addresses) Fill(dst []uint64, from int64) {
 // parallelRows is how many rows make it worth to decode columns side by side.
 const parallelRows = 2048
 
-// Read reads rows of columns: top-level columns by name, and system columns. rows are ranges of
+// Read reads rows of columns: top-level columns by name, system columns, and what LengthColumn names. rows are ranges of
 // physical offsets, ascending and apart; rows that are deleted are read too. The batch has a column
 // for each name, in that order, and as many rows as the ranges, in their order; without names it has
 // the number of rows only. A column that the fragment lacks is NULL.
@@ -125,6 +125,10 @@ func (f *Fragment) readColumn(ctx context.Context, name string, rows []encoding.
 			return out, nil, err
 		}
 		return out, numbers(values, rows, n, mem), nil
+	}
+	if p, ok := f.snapshot.partial(name); ok {
+		a, err := f.readPartial(ctx, p, rows, n, mem)
+		return p.arrow(name), a, err
 	}
 	field, err := f.snapshot.field(name)
 	if err != nil {

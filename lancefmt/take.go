@@ -113,6 +113,8 @@ func (s *Snapshot) empty(columns []string, mem memory.Allocator) (arrow.RecordBa
 	for i, name := range columns {
 		if IsSystemColumn(name) {
 			fields[i] = arrow.Field{Name: name, Type: arrow.PrimitiveTypes.Uint64}
+		} else if p, ok := s.partial(name); ok {
+			fields[i] = p.arrow(name)
 		} else {
 			f, err := s.field(name)
 			if err != nil {

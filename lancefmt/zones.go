@@ -49,6 +49,9 @@ func (f *Fragment) Zones(ctx context.Context, column string) (*Zones, error) {
 	if IsSystemColumn(column) {
 		return nil, nil
 	}
+	if _, ok := f.snapshot.partial(column); ok {
+		return nil, nil
+	}
 	field, err := f.snapshot.field(column)
 	if err != nil {
 		return nil, err

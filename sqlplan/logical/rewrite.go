@@ -13,6 +13,7 @@ import (
 //	limit_to_topk       ORDER BY … LIMIT k keeps k rows, and reads wide columns for those only
 //	count_metadata      count(*) of a table is known without reading
 //	prune_columns       nothing is read that nothing uses
+//	partial_columns     lengths and NULLs are read without the values
 //	order_conjuncts     cheap conditions before dear ones
 //	index_filter        what scalar indices know of a filter, they are asked
 //	zone_filter         what earlier scans learnt of a filter's columns, it asks
@@ -43,6 +44,8 @@ func (b *binder) rewriteRoot(n Node) (Node, error) {
 	}
 	n = b.limitToTopK(n)
 	n = pruneColumns(n)
+	n = b.readPartsOfColumns(n)
+	n = b.filterPartsOfColumns(n)
 	n = countFromMetadata(n)
 	n = orderConjuncts(n)
 	if n, err = b.useScalarIndexes(n); err != nil {
