@@ -103,6 +103,32 @@ func (s *RowSet) AddRange(start, end uint64) {
 	}
 }
 
+// AddWords puts the rows into the set whose bits are set in words: bit b of word w is the row first + 64*w + b. first is a multiple
+// of 64.
+func (s *RowSet) AddWords(first uint64, words []uint64) {
+	const perPage = 1 << (rowPageBits - 6)
+	for len(words) > 0 {
+		at := first >> 6 & (perPage - 1)
+		n := min(len(words), int(perPage-at))
+		var p *rowPage
+		for i, w := range words[:n] {
+			if w == 0 {
+				continue
+			}
+			if p == nil {
+				if p = s.pages[first>>rowPageBits]; p == nil {
+					p = new(rowPage)
+					s.pages[first>>rowPageBits] = p
+				}
+			}
+			s.count += bits.OnesCount64(w &^ p[int(at)+i])
+			p[int(at)+i] |= w
+		}
+		first += uint64(n) << 6
+		words = words[n:]
+	}
+}
+
 // Len returns the number of rows in the set.
 func (s *RowSet) Len() int { return s.count }
 

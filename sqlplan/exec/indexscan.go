@@ -187,12 +187,10 @@ func (s *scanOp) candidates(ctx context.Context, m morsel) (rowRanges, error) {
 	}
 	var passed rowRanges
 	r := morselRun{scanPlan: x.check, scan: s, ctx: ctx, frag: m.frag}
-	c := candidate{ranges: rangesOf(x.doubtful, m.start, m.end)}
-	c.rows = countRows(c.ranges)
 	r.passed = &passed
-	s.stats.Rechecked.Add(c.rows)
-	c.cols = r.slots()
-	if err := r.process(0, &c); err != nil {
+	doubtful := rangesOf(x.doubtful, m.start, m.end)
+	s.stats.Rechecked.Add(countRows(doubtful))
+	if err := r.start(doubtful); err != nil {
 		return nil, err
 	}
 	return mergeRanges(rangesOf(roaring.AndNot(x.rows, x.doubtful), m.start, m.end), passed), nil

@@ -83,18 +83,18 @@ func (v *vectorSearchOp) open(ctx context.Context, s *segment) (err error) {
 // be damaged, and which must be searched exactly.
 func (v *vectorSearchOp) searchSegments(ctx context.Context, segments []*segment) (hits []vecindex.Hit, failed []*lancefmt.Fragment, err error) {
 	if v.node.Filter != nil {
-		rows, err := v.survivors(ctx, segments)
+		passed, err := v.survivors(ctx, segments)
 		if err != nil {
 			return nil, nil, err
 		}
-		defer v.share.release(16 * int64(len(rows)))
-		if limit := v.exactLimit(segments); len(rows) <= limit {
-			v.stats.Note(fmt.Sprintf("exact over the %d rows that pass the filter: no more than %d", len(rows), limit))
-			hits, err := v.compare(ctx, rows)
+		defer v.share.release(passed.bytes)
+		if limit := int64(v.exactLimit(segments)); passed.count <= limit {
+			v.stats.Note(fmt.Sprintf("exact over the %d rows that pass the filter: no more than %d", passed.count, limit))
+			hits, err := v.compare(ctx, passed.list())
 			return hits, nil, err
 		}
-		v.stats.Note(fmt.Sprintf("index with a row filter of %d rows", len(rows)))
-		v.allow(segments, rows)
+		v.stats.Note(fmt.Sprintf("index with a row filter of %d rows", passed.count))
+		passed.allow(segments)
 	}
 	approximate := false
 	var candidates []vecindex.Hit
@@ -270,15 +270,6 @@ func (v *vectorSearchOp) liveStable(ctx context.Context, s *segment) (*vecindex.
 // row is a row by id and address.
 type row struct{ id, addr uint64 }
 
-// survivors are the rows of the segments' fragments that pass the filter.
-func (v *vectorSearchOp) survivors(ctx context.Context, segments []*segment) ([]row, error) {
-	var frags []*lancefmt.Fragment
-	for _, s := range segments {
-		frags = append(frags, s.frags...)
-	}
-	return v.rowsOf(ctx, frags, v.node.Filter)
-}
-
 // rowsOf are the rows of some fragments that pass a filter, in no order. 16 bytes for each are reserved in the
 // search's share, and are the caller's to release.
 func (v *vectorSearchOp) rowsOf(ctx context.Context, frags []*lancefmt.Fragment, filter expr.Expr) ([]row, error) {
@@ -298,20 +289,6 @@ func (v *vectorSearchOp) rowsOf(ctx context.Context, frags []*lancefmt.Fragment,
 		return nil
 	})
 	return slices.Concat(found...), err
-}
-
-// allow gives each segment the survivors in its own fragments.
-func (v *vectorSearchOp) allow(segments []*segment, rows []row) {
-	of := map[uint32]*segment{}
-	for _, s := range segments {
-		s.allowed = vecindex.NewRowSet()
-		for _, f := range s.frags {
-			of[f.ID()] = s
-		}
-	}
-	for _, r := range rows {
-		of[uint32(r.addr>>32)].allowed.Add(r.id)
-	}
 }
 
 // exactLimit is the number of survivors up to which comparing each one's vector costs less than the index.

@@ -245,9 +245,9 @@ func (s *scanOp) gather(first arrow.RecordBatch) (arrow.RecordBatch, error) {
 	return kernel.ConcatBatches(s.env.Mem, s.schema, all)
 }
 
-// newCutter cuts the scan's fragments into morsels, between zones if the scan learns them.
-func (s *scanOp) newCutter() *cutter {
-	c := newCutter(s.frags, s.morselRows, s.rowsOf)
+// newCutter cuts fragments into morsels, between zones if the scan learns them.
+func (s *scanOp) newCutter(frags []*lancefmt.Fragment) *cutter {
+	c := newCutter(frags, s.morselRows, s.rowsOf)
 	if s.zones != nil {
 		c.unit = s.node.Snap.Table().ZoneRows()
 	}
@@ -268,7 +268,7 @@ func (s *scanOp) start(ctx context.Context) {
 	s.queue = q
 	ctx, s.cancel = context.WithCancel(ctx)
 	s.unwatch = context.AfterFunc(ctx, q.wake)
-	c := s.newCutter()
+	c := s.newCutter(s.frags)
 	s.group = &errgroup.Group{}
 	for range workers {
 		s.group.Go(func() error {
@@ -324,7 +324,18 @@ func (s *scanOp) each(ctx context.Context, fn eachFunc) error {
 		return err
 	}
 	s.zones = newScanZones(s.node, s.env, &s.stats)
-	c := s.newCutter()
+	return s.drive(ctx, s.frags, func(ctx context.Context, worker, n int, m morsel) error {
+		return s.run(ctx, m, func(row int64, b arrow.RecordBatch) error {
+			defer b.Release()
+			s.stats.count(b)
+			return fn(ctx, worker, morselPosition(n, row), b)
+		})
+	})
+}
+
+// drive cuts fragments into morsels and has all workers call fn for them, until it returns errStop.
+func (s *scanOp) drive(ctx context.Context, frags []*lancefmt.Fragment, fn func(ctx context.Context, worker, n int, m morsel) error) error {
+	c := s.newCutter(frags)
 	var mu sync.Mutex
 	var stopped atomic.Bool
 	cut := -1
@@ -344,11 +355,7 @@ func (s *scanOp) each(ctx context.Context, fn eachFunc) error {
 					if !ok {
 						return nil
 					}
-					err := s.run(ctx, m, func(row int64, b arrow.RecordBatch) error {
-						defer b.Release()
-						s.stats.count(b)
-						return fn(ctx, w, morselPosition(n, row), b)
-					})
+					err := fn(ctx, w, n, m)
 					if err == errStop {
 						stopped.Store(true)
 						return nil
@@ -370,20 +377,29 @@ func (s *scanOp) run(ctx context.Context, m morsel, emit emitFunc) error {
 	start := time.Now()
 	defer func() { s.stats.WorkerNanos.Add(int64(time.Since(start))) }()
 	s.stats.Morsels.Add(1)
-	rows, err := s.candidates(ctx, m)
-	if err != nil {
+	rows, err := s.prunedCandidates(ctx, m)
+	if err != nil || len(rows) == 0 {
 		return err
 	}
-	if s.zones != nil && len(rows) > 0 {
-		known, err := s.zones.of(ctx, m.frag)
-		if err != nil {
-			return err
-		}
-		if rows = known.prune(rows); len(rows) == 0 {
-			return nil
-		}
-	}
 	r := morselRun{scanPlan: s.planOf(m.frag), scan: s, ctx: ctx, frag: m.frag, emit: emit}
+	return r.start(rows)
+}
+
+// prunedCandidates are the candidates of a morsel, without the zones in which no row passes.
+func (s *scanOp) prunedCandidates(ctx context.Context, m morsel) (rowRanges, error) {
+	rows, err := s.candidates(ctx, m)
+	if err != nil || s.zones == nil || len(rows) == 0 {
+		return rows, err
+	}
+	known, err := s.zones.of(ctx, m.frag)
+	if err != nil {
+		return nil, err
+	}
+	return known.prune(rows), nil
+}
+
+// start takes rows through all stages.
+func (r *morselRun) start(rows rowRanges) error {
 	c := candidate{ranges: rows, cols: r.slots()}
 	c.rows = countRows(c.ranges)
 	return r.process(0, &c)

@@ -314,11 +314,16 @@ func (v *vectorSearchOp) scan(frags []*lancefmt.Fragment, filter expr.Expr, cols
 
 // runScan drives a scan with all workers, and adds its counters to the search's.
 func (v *vectorSearchOp) runScan(ctx context.Context, s *scanOp, fn eachFunc) error {
+	return v.driveScan(ctx, s, func() error { return s.each(ctx, fn) })
+}
+
+// driveScan runs what drives a scan, and adds its counters to the search's.
+func (v *vectorSearchOp) driveScan(ctx context.Context, s *scanOp, drive func() error) error {
 	defer s.Close()
 	if err := s.Open(ctx); err != nil {
 		return err
 	}
-	err := s.each(ctx, fn)
+	err := drive()
 	for _, note := range s.stats.Notes() {
 		v.stats.Note(note)
 	}
