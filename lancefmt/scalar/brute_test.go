@@ -252,6 +252,17 @@ func check(t testing.TB, index scalar.Index, p scalar.Predicate, c column, exact
 	require.NoError(t, err, what)
 	may, sure, nulls := flatten(answer.May), flatten(answer.Sure), flatten(answer.Nulls)
 	require.Equal(t, answer.NullsKnown, answer.Nulls != nil, what)
+	if e, ok := index.(scalar.Estimator); ok {
+		found, ok, err := e.EstimateRows(ctx, p, int64(len(c.values)))
+		require.NoError(t, err, what)
+		require.True(t, ok, what)
+		require.GreaterOrEqual(t, found, int64(0), what)
+		// A small BTREE counts everything, a BITMAP a few values.
+		_, btree := index.(interface{ NumRows() int64 })
+		if few := p.Op == scalar.In || p.Op == scalar.IsNull; exact && len(p.Values) <= 4 && (btree || few) {
+			require.EqualValues(t, answer.May.Len(), found, what)
+		}
+	}
 	for id := range sure {
 		require.True(t, may[id], "%s: %d is sure but not possible", what, id)
 		require.False(t, nulls[id], "%s: %d is sure and NULL", what, id)

@@ -13,9 +13,12 @@ type Estimator interface {
 	EstimateRows(ctx context.Context, p Predicate, rows int64) (found int64, ok bool, err error)
 }
 
-// EstimateRows implements Estimator. Half of the rows of a page at the end of a range are counted, and values of an In that do
-// not fill a page are taken to be distinct.
-func (x *btree) EstimateRows(_ context.Context, p Predicate, _ int64) (found int64, ok bool, err error) {
+// fewPages is the number of pages of which a part satisfies a predicate that are looked into; of more, half is taken to.
+const fewPages = 4
+
+// EstimateRows implements Estimator. Where few pages satisfy the predicate in part it reads their values, which the search needs too, and is exact.
+// Else values of an In that do not fill a page are taken to be distinct.
+func (x *btree) EstimateRows(ctx context.Context, p Predicate, _ int64) (found int64, ok bool, err error) {
 	if !x.Supports(p) {
 		return 0, false, nil
 	}
@@ -29,19 +32,43 @@ func (x *btree) EstimateRows(_ context.Context, p Predicate, _ int64) (found int
 	if err != nil {
 		return 0, false, err
 	}
+	var partial []visit
+	var guess int64 // of the rows in partial
 	for _, v := range x.visits(spans) {
-		if p.Op == In && !v.whole {
-			found += int64(v.end - v.start)
-			continue
-		}
 		start, end := x.pageRows(x.part(x.page[v.row]), x.page[v.row])
-		if !v.whole {
-			start += (end - start) / 2
+		switch {
+		case v.whole:
+			found += end - start
+			continue
+		case p.Op == In:
+			guess += int64(v.end - v.start)
+		default:
+			guess += (end - start) / 2
 		}
-		found += end - start
+		partial = append(partial, v)
 	}
-	if p.Op == In && found > 0 {
-		found = max(found, int64(len(p.Values))) // neighbours are one span
+	if len(partial) > fewPages {
+		if p.Op == In {
+			guess = max(guess, int64(len(p.Values))) // neighbours are one span
+		}
+		return found + guess, true, nil
+	}
+	pages := make([]uint64, len(partial))
+	for i, v := range partial {
+		pages[i] = x.page[v.row]
+	}
+	values, err := loadPages(ctx, x, cacheKeys, pages, x.readKeys)
+	if err != nil {
+		return 0, false, err
+	}
+	for i, v := range partial {
+		if err := x.fits(values[i], v.row); err != nil {
+			return 0, false, err
+		}
+		for _, s := range spans[v.start:v.end] {
+			from, to := values[i].rows(values[i].numNulls, s)
+			found += int64(to - from)
+		}
 	}
 	return found, true, nil
 }
