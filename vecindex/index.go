@@ -5,6 +5,9 @@ import "context"
 // DefaultNProbes is the number of partitions searched when Params.NProbes is 0.
 const DefaultNProbes = 20
 
+// DefaultEF is the least number of candidates kept in the walk of a graph when Params.EF is 0.
+const DefaultEF = 100
+
 // Index is a vector index over one column of one table: what one uuid below _indices holds. A
 // logical index of several segments is several of these, whose results MergeHits puts together.
 // It is safe for concurrent use.
@@ -41,6 +44,9 @@ type Params struct {
 	// MaxNProbes bounds the probing that goes on behind NProbes while a filter has left fewer than
 	// K hits; 0 means every partition. Below NProbes it has no effect.
 	MaxNProbes int
+	// EF is how many candidates are kept while the graph of a partition is walked, at least K; 0 means one and a half times K, at least
+	// DefaultEF. It has no effect on partitions that are scanned.
+	EF int
 	// Filter keeps a row, or not; nil keeps all. It must be safe for concurrent use.
 	Filter RowFilter
 	// LowerBound and UpperBound keep hits with LowerBound <= distance < UpperBound, in the distances that
@@ -86,7 +92,7 @@ type Result struct {
 type Stats struct {
 	PartitionsProbed int   // partitions whose codes were looked at
 	PartitionsTotal  int   // partitions of the index
-	CodesScanned     int64 // rows in the probed partitions
+	CodesScanned     int64 // distances computed: rows in the probed partitions, or those that a walk came by
 	RowsFiltered     int64 // of these, rows that the filter dropped
 	BytesRead        int64 // bytes read from storage; partitions in the cache cost none
 }

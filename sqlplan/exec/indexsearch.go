@@ -157,7 +157,7 @@ func (v *vectorSearchOp) wanted(s *segment) int {
 
 // searchSegment searches one segment; distances are brought to the metric's own scale.
 func (v *vectorSearchOp) searchSegment(ctx context.Context, s *segment) ([]vecindex.Hit, error) {
-	p := vecindex.Params{K: v.wanted(s), NProbes: v.node.Options.NProbes, MaxNProbes: v.node.Options.MaxNProbes, Workers: v.env.workers()}
+	p := vecindex.Params{K: v.wanted(s), NProbes: v.node.Options.NProbes, MaxNProbes: v.node.Options.MaxNProbes, EF: v.node.Options.EF, Workers: v.env.workers()}
 	verify := false
 	switch {
 	case s.allowed != nil:

@@ -26,7 +26,7 @@ var settings = []Setting{
 	{"lance.nprobes", "20", "partitions of a vector index to search", checkInt(1, 1<<20)},
 	{"lance.max_nprobes", "0", "most partitions to search while a filter leaves too few rows; 0 is all", checkInt(0, 1<<20)},
 	{"lance.refine_factor", "10", "candidates per wanted row whose distance is recomputed from the vector; 0 is none: distances are then the index's estimates", checkInt(0, 1<<16)},
-	{"lance.ef", "0", "candidates kept while an HNSW graph is walked; 0 is one and a half times the wanted rows", checkInt(0, 1<<20)},
+	{"lance.ef", "0", "candidates kept while an HNSW graph is walked; 0 is one and a half times the wanted rows, at least 100", checkInt(0, 1<<20)},
 	{"lance.use_index", "true", "whether vector searches may use an index", checkBool},
 	{"lance.use_scalar_index", "true", "whether filters may use scalar indices", checkBool},
 	{"lance.learn_statistics", "true", "whether scans remember the bounds of the values they filter, and skip rows by what was remembered", checkBool},

@@ -196,3 +196,42 @@ func TestNewRefusesContradictions(t *testing.T) {
 	require.Positive(t, g.SizeBytes())
 	require.Equal(t, 2, g.NumNodes())
 }
+
+// FuzzGraph walks whatever New accepts.
+func FuzzGraph(f *testing.F) {
+	f.Add(uint16(3), uint32(1), []byte{0, 1, 2, 3, 1, 2, 0}, []byte{1, 0, 2, 2, 1, 0})
+	f.Fuzz(func(t *testing.T, n uint16, entry uint32, bottom, top []byte) {
+		level := func(b []byte, rows int, ids bool) (l Level) {
+			for range rows + 1 {
+				var x uint32
+				if len(b) > 0 {
+					x, b = uint32(b[0]), b[1:]
+				}
+				l.Starts = append(l.Starts, x)
+				if ids && len(l.IDs) < rows {
+					l.IDs = append(l.IDs, x%8)
+				}
+			}
+			for _, x := range b {
+				l.Neighbors = append(l.Neighbors, uint32(x))
+			}
+			return l
+		}
+		rows := int(n % 64)
+		g, err := New(rows, entry, []Level{level(bottom, rows, false), level(top, len(top)/3, true)})
+		if err != nil {
+			require.Equal(t, fault.Corrupt, fault.KindOf(err))
+			return
+		}
+		got, _, err := g.Search(context.Background(), 1+rows, func(dst []float32, nodes []uint32) {
+			for i, id := range nodes {
+				dst[i] = float32(id * 7 % 11)
+			}
+		}, nil, new(Scratch))
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(got), rows)
+		for _, x := range got {
+			require.Less(t, int(x.ID), rows)
+		}
+	})
+}

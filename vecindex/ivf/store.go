@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"lanceflight/internal/fault"
+	"lanceflight/vecindex/hnsw"
 )
 
 // Store gives out the partitions of one index. It is safe for concurrent use.
@@ -17,9 +18,11 @@ type Store interface {
 
 // Partition is the content of one partition; read-only.
 type Partition struct {
-	RowIDs    []uint64
-	Codes     []byte // len(RowIDs) × Quantizer.CodeBytes(), laid out as the quantizer wants
-	BytesRead int64  // bytes that were read from storage for it; 0 if it was at hand
+	RowIDs []uint64
+	Codes  []byte // len(RowIDs) × Quantizer.CodeBytes(), laid out as the quantizer wants
+	// Graph links the rows, if they are worth walking to instead of scanning all; nil if they are not.
+	Graph     *hnsw.Graph
+	BytesRead int64 // bytes that were read from storage for it; 0 if it was at hand
 	// Release gives the partition back; nil if there is nothing to do.
 	Release func()
 }

@@ -6,6 +6,7 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/vecindex"
+	"lanceflight/vecindex/hnsw"
 	"lanceflight/vecindex/quantize"
 )
 
@@ -15,6 +16,8 @@ type scratch struct {
 	distances []float32
 	rows      []uint32
 	mask      [scanRows / 64]uint64
+	walk      hnsw.Scratch
+	allowed   []uint64 // bitmap of rows that a walk may end at
 }
 
 // worker scans partitions for one search in one goroutine.
@@ -67,10 +70,13 @@ func (w *worker) probe(ctx context.Context, p int) error {
 	}
 	w.stats.PartitionsProbed++
 	w.stats.BytesRead += part.BytesRead
-	w.stats.CodesScanned += int64(n)
 	if n == 0 {
 		return nil
 	}
+	if walked, err := w.walkGraph(ctx, p, part); walked || err != nil {
+		return err
+	}
+	w.stats.CodesScanned += int64(n)
 	entered := false
 	for first := 0; first < n; {
 		if err := ctx.Err(); err != nil {

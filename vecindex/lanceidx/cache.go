@@ -134,6 +134,9 @@ func (c *Cache) fill(ctx context.Context, e *cacheEntry, load func(context.Conte
 	p, err := load(ctx)
 	e.part, e.err = p, err
 	e.bytes = int64(cap(p.Codes)) + 8*int64(cap(p.RowIDs)) + entryOverhead
+	if p.Graph != nil {
+		e.bytes += p.Graph.SizeBytes()
+	}
 	return p, err
 }
 

@@ -40,7 +40,7 @@ func use(t testing.TB, main, aux []byte) error {
 	store.Put("i/"+indexFile, main)
 	store.Put("i/"+auxiliaryFile, aux)
 	ctx := context.Background()
-	x, err := OpenWith(ctx, store, "i", Options{Mem: mem, Cache: NewCache(1 << 20)})
+	x, err := OpenWith(ctx, store, "i", Options{Mem: mem, Cache: NewCache(1 << 20), WalkBytes: 1})
 	check := func(err error) error {
 		if err != nil {
 			k := fault.KindOf(err)

@@ -17,14 +17,18 @@
 //
 // Both files are Lance files of the table's storage version. Global buffer 0 is the file's schema.
 //
-// Of an IVF_HNSW index the graphs are left alone: its partitions are scanned like those of its
-// quantizer. That finds whatever the graph would find, and more, at a cost linear in the partitions
-// probed.
+// In an IVF_HNSW index, index.idx has a graph for each partition, level by level:
+//
+//	schema metadata    lance:hnsw   a JSON array of one JSON text for each partition: entry_point, level_offsets
+//	global buffer 1    IVF: centroids; offset and length of each partition's graph, in rows
+//	columns            __vector_id uint32, number of a row in the partition; __neighbors list<uint32>
+//
+// Small partitions are scanned like those of the quantizer, which finds whatever the graph would find, and more.
 //
 // Partitions are read when a search first probes them, copied out of the file, and kept in a Cache,
 // which any number of indices share. An Index is safe for concurrent use; its memory ends with the
 // cache's, not with Close.
 //
-// Sources: lance 14.0.2, index/vector/ivf/v2.rs and lance-index 14.0.2, vector/{ivf,pq,sq,flat}/storage.rs;
+// Sources: lance 14.0.2, index/vector/ivf/v2.rs and lance-index 14.0.2, vector/{ivf,pq,sq,flat}/storage.rs, hnsw/builder.rs;
 // the docs' page on vector indices says less.
 package lanceidx

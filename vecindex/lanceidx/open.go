@@ -3,6 +3,7 @@ package lanceidx
 import (
 	"context"
 	"path"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -10,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"lanceflight/internal/fault"
+	"lanceflight/lancefmt/encoding"
 	"lanceflight/lancefmt/file"
 	"lanceflight/lancefmt/storage"
 	"lanceflight/vecindex"
@@ -34,6 +36,9 @@ type Options struct {
 	// __lance_frag_reuse index); false drops a row. RemapKey names the translation, for the cache.
 	RemapRow func(rowID uint64) (uint64, bool)
 	RemapKey string
+	// WalkBytes is the size of a partition's codes from which on its graph is walked, in an index that has graphs; smaller ones are scanned, which
+	// finds more in about the same time. 0 means 4 MiB.
+	WalkBytes int64
 	// IndexBytes and AuxiliaryBytes are the sizes of the files that IndexMetadata.files states; 0
 	// means unknown, which costs a request each on object stores.
 	IndexBytes, AuxiliaryBytes int64
@@ -86,6 +91,18 @@ type files struct {
 	// for row-major quantizers.
 	pq         bool
 	transposed bool
+	// graphs says that index.idx holds a graph for each partition. PQ codes then are kept row by row in memory.
+	graphs      bool
+	graphShapes []graphShape
+	graphRows   []encoding.Range // of index.idx
+}
+
+// walkBytes is the default of Options.WalkBytes: the codes that a scan goes through in the time of a walk, about.
+func (o Options) walkBytes() int64 {
+	if o.WalkBytes > 0 {
+		return o.WalkBytes
+	}
+	return 4 << 20
 }
 
 func openFiles(ctx context.Context, store storage.Store, dir string, o Options) (*files, error) {
@@ -161,12 +178,15 @@ func (f *files) model(ctx context.Context) (m ivf.Model, err error) {
 	if err != nil {
 		return m, fault.Place(err, f.main.Name(), -1, -1, -1)
 	}
-	f.kind = k
+	f.kind, f.graphs = k, strings.HasPrefix(k.name, "IVF_HNSW_")
 	centroidsIVF := new(indexpb.IVF)
 	if err := f.message(ctx, f.main, mainMeta, keyIVF, centroidsIVF); err != nil {
 		return m, err
 	}
 	centroids, err := centroidsOf(centroidsIVF)
+	if err == nil && f.graphs {
+		err = f.parseGraphs(mainMeta, centroidsIVF)
+	}
 	if err != nil {
 		return m, fault.Place(err, f.main.Name(), -1, -1, -1)
 	}
@@ -287,7 +307,7 @@ func (f *files) quantizer(ctx context.Context, metric vecindex.Metric, m storage
 		f.pq, f.transposed = true, m.Transposed
 		return quantize.NewPQ(quantize.PQConfig{
 			Metric: metric, Dim: m.Dimension, SubVectors: m.NumSubVectors, Bits: m.NumBits,
-			Codebook: book.values, Half: centroids.half(),
+			Codebook: book.values, Half: centroids.half(), RowMajor: f.graphs,
 		})
 	case "SQ":
 		if m.SQBits != 8 {

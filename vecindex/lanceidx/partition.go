@@ -62,8 +62,16 @@ func (f *files) read(ctx context.Context, p int) (ivf.Partition, error) {
 	if err != nil {
 		return ivf.Partition{}, err
 	}
-	if f.pq && !f.transposed {
+	switch {
+	case f.pq && f.graphs && f.transposed:
+		part.Codes = transpose(part.Codes, f.codeBytes, n) // back
+	case f.pq && !f.graphs && !f.transposed:
 		part.Codes = transpose(part.Codes, n, f.codeBytes)
+	}
+	if f.graphs && int64(len(part.Codes)) >= f.options.walkBytes() {
+		if part.Graph, err = f.graph(ctx, p); err != nil {
+			return ivf.Partition{}, err
+		}
 	}
 	if f.options.RemapRow != nil {
 		f.remap(&part)
@@ -130,7 +138,8 @@ func (f *files) remap(p *ivf.Partition) {
 	}
 	if n := len(p.RowIDs); len(kept) < n {
 		codes := make([]byte, 0, len(kept)*f.codeBytes)
-		if f.pq {
+		p.Graph = nil // its numbers are those of the rows before
+		if f.pq && !f.graphs {
 			for b := range f.codeBytes {
 				for _, i := range kept {
 					codes = append(codes, p.Codes[b*n+i])

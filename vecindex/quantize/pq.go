@@ -23,6 +23,7 @@ type PQ struct {
 	subVectors int
 	bits       int
 	half       bool
+	rowMajor   bool
 	// columns holds the codebook with a column per codeword: [sub-vector][element][codeword].
 	columns []float32
 	finite  bool // no number of the codebook is NaN or infinite
@@ -38,6 +39,9 @@ type PQConfig struct {
 	Codebook []float32
 	// Half says that vectors are float16: queries and residuals are rounded to that, as Lance does.
 	Half bool
+	// RowMajor says that a partition's codes are not transposed, but row by row: for walks, which score rows here and
+	// there. Distances are the same to the bit.
+	RowMajor bool
 }
 
 // NewPQ checks a configuration. What contradicts itself is a CorruptError, Hamming and other code
@@ -60,7 +64,7 @@ func NewPQ(c PQConfig) (*PQ, error) {
 		return nil, fault.Corruptf("codebook of %d numbers; %d codewords of %d dimensions need %d", len(c.Codebook), words, c.Dim, words*c.Dim)
 	}
 	q := &PQ{
-		metric: c.Metric, dim: c.Dim, subVectors: c.SubVectors, bits: c.Bits, half: c.Half,
+		metric: c.Metric, dim: c.Dim, subVectors: c.SubVectors, bits: c.Bits, half: c.Half, rowMajor: c.RowMajor,
 		columns: make([]float32, len(c.Codebook)),
 	}
 	sub := c.Dim / c.SubVectors
@@ -191,7 +195,11 @@ func (s *pqScorer) fill(v []float32) {
 
 // Distances implements Scorer.
 func (s *pqScorer) Distances(dst []float32, codes []byte, n, first int) {
-	scanTransposed(dst, s.tables, codes, n, first)
+	if s.q.rowMajor {
+		scanRows(dst, s.tables, codes[first*s.q.CodeBytes():])
+	} else {
+		scanTransposed(dst, s.tables, codes, n, first)
+	}
 	if s.offset != 0 {
 		for i := range dst {
 			dst[i] -= s.offset
@@ -202,6 +210,14 @@ func (s *pqScorer) Distances(dst []float32, codes []byte, n, first int) {
 // DistancesAt implements Scorer.
 func (s *pqScorer) DistancesAt(dst []float32, codes []byte, n int, rows []uint32) {
 	dst = dst[:len(rows)]
+	if s.q.rowMajor {
+		width := s.q.CodeBytes()
+		for i, row := range rows {
+			scanRows(dst[i:i+1], s.tables, codes[int(row)*width:])
+			dst[i] -= s.offset
+		}
+		return
+	}
 	for i, row := range rows {
 		var d float32
 		at := int(row)
@@ -210,6 +226,21 @@ func (s *pqScorer) DistancesAt(dst []float32, codes []byte, n int, rows []uint32
 			at += n
 		}
 		dst[i] = d - s.offset
+	}
+}
+
+// scanRows is scanTransposed for codes that lie row by row; the order of additions is the same.
+func scanRows(dst, tables []float32, codes []byte) {
+	width := len(tables) / 256
+	for i := range dst {
+		row := codes[i*width:][:width]
+		var d float32
+		t := tables
+		for _, c := range row {
+			d += t[c]
+			t = t[256:]
+		}
+		dst[i] = d
 	}
 }
 

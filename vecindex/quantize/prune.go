@@ -53,7 +53,7 @@ const minPruneRows = 128
 func (s *pqScorer) Prune(mask []uint64, codes []byte, n, first, count int, threshold float32) bool {
 	p := &s.prune
 	numBytes := len(s.tables) / 256
-	if !canPrune || p.state == pruneHopeless || count < minPruneRows ||
+	if !canPrune || s.q.rowMajor || p.state == pruneHopeless || count < minPruneRows ||
 		math.IsInf(float64(threshold), 0) || threshold != threshold {
 		return false
 	}
