@@ -36,8 +36,12 @@ const maxBlobBytes = 1 << 32
 
 // hasBlobV2 reports whether a field holds blobs of version 2, at any depth.
 func hasBlobV2(f encoding.Field) bool {
-	return file.IsBlobV2(f) || slices.ContainsFunc(f.Children, hasBlobV2)
+	return described(f) || slices.ContainsFunc(f.Children, hasBlobV2)
 }
+
+// described reports whether what is read of a field is descriptors. It is not inside of a packed struct,
+// which Lance writes with blobs only if no struct has a value.
+func described(f encoding.Field) bool { return file.IsBlobV2(f) && f.Type.ID() == arrow.STRUCT }
 
 // loadBlobs returns an array with bytes in place of the descriptors in a, which is what data file i has
 // of field. The caller keeps a.
@@ -68,7 +72,7 @@ func (l *blobLoader) close() {
 
 // load replaces the descriptors below field by bytes.
 func (l *blobLoader) load(ctx context.Context, field encoding.Field, data arrow.ArrayData) (arrow.ArrayData, error) {
-	if file.IsBlobV2(field) {
+	if described(field) {
 		return l.bytes(ctx, data)
 	}
 	if !hasBlobV2(field) {

@@ -29,15 +29,15 @@ func (f *Fragment) blobWidth(ctx context.Context, field *table.Field) (float64, 
 	}
 	var sum float64
 	for _, p := range f.plan(field) {
-		described, ok := describeBlobs(p.field)
+		field, ok := describeBlobs(p.field)
 		if !ok || len(rows) == 0 {
 			continue
 		}
-		a, err := f.readDescribed(ctx, p.file, described, rows)
+		a, err := f.readDescribed(ctx, p.file, field, rows)
 		if err != nil {
 			return 0, err
 		}
-		sum += blobBytes(described, a.Data())
+		sum += blobBytes(field, a.Data())
 		a.Release()
 	}
 	return sum / float64(max(1, len(rows))), nil
@@ -57,11 +57,11 @@ func (f *Fragment) readDescribed(ctx context.Context, i int, field encoding.Fiel
 }
 
 // describeBlobs returns a field that reads descriptors instead of blobs; not ok if it has none.
-func describeBlobs(f encoding.Field) (described encoding.Field, ok bool) {
+func describeBlobs(f encoding.Field) (out encoding.Field, ok bool) {
 	switch {
-	case file.IsBlobV2(f):
+	case described(f):
 		return f, true
-	case file.IsBlob(f):
+	case file.IsBlob(f) && f.Column >= 0 && !file.IsBlobV2(f):
 		f.Type = file.BlobDescriptor
 		return f, true
 	}
@@ -80,7 +80,7 @@ func describeBlobs(f encoding.Field) (described encoding.Field, ok bool) {
 
 // blobBytes sums up the sizes in the descriptors below a field.
 func blobBytes(f encoding.Field, data arrow.ArrayData) (sum float64) {
-	if !file.IsBlob(f) {
+	if !file.IsBlob(f) || f.Type.ID() != arrow.STRUCT {
 		for i, c := range f.Children {
 			if i < len(data.Children()) {
 				sum += blobBytes(c, data.Children()[i])
@@ -89,7 +89,7 @@ func blobBytes(f encoding.Field, data arrow.ArrayData) (sum float64) {
 		return sum
 	}
 	field := 1 // of BlobDescriptor
-	if file.IsBlobV2(f) {
+	if described(f) {
 		field = 2
 	}
 	s := array.NewStructData(data)

@@ -302,6 +302,9 @@ func parseLogicalType(logical string, depth int) (arrow.DataType, error) {
 		}
 		return arrow.FixedSizeListOfField(n, item), nil
 	case "fixed_size_binary":
+		if rest == "0" { // in which 2.2 stores nothing but NULLs
+			return &arrow.FixedSizeBinaryType{}, nil
+		}
 		n, err := width(logical, rest)
 		if err != nil {
 			return nil, err
@@ -355,7 +358,7 @@ func parseLogicalType(logical string, depth int) (arrow.DataType, error) {
 }
 
 // width parses the size at the end of a fixed-size type. Zero sizes are refused: nothing writes
-// them, and the number of rows could not be told from the bytes.
+// them but for fixed_size_binary, and the number of rows could not be told from the bytes.
 func width(logical, digits string) (int32, error) {
 	n, err := strconv.ParseInt(digits, 10, 32)
 	if err != nil || n < 1 {

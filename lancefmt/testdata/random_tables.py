@@ -50,7 +50,7 @@ class Maker:
         if k < .65:
             return r.choice(STRINGS)
         if k < .70:
-            return pa.binary(r.choice([1, 2, 3, 4, 8, 12, 16, 33]))
+            return pa.binary(r.choice([1, 2, 3, 4, 8, 12, 16, 33] + [0] * (self.version == "2.2")))
         if k < .75:
             return r.choice([pa.decimal128(10, 2), pa.decimal128(38, 0), pa.decimal256(60, 5)])
         if k < .83:
@@ -58,7 +58,7 @@ class Maker:
         if k < .85:
             return pa.null()
         if k < .92:
-            values = r.choice(STRINGS + [pa.string(), pa.bool_(), pa.int8(), pa.uint16(), pa.int32(), pa.uint64(), pa.float16(), pa.float32(), pa.float64()])
+            values = r.choice(STRINGS + [pa.string(), pa.bool_(), pa.int8(), pa.uint16(), pa.int32(), pa.uint64(), pa.float32(), pa.float64()])  # pyarrow garbles float16 when it joins dictionaries
             return pa.dictionary(r.choice(INTS), values)
         if k < .935:
             return pa.json_()
@@ -105,6 +105,8 @@ class Maker:
             fixed = all(pa.types.is_primitive(f.type) or pa.types.is_fixed_size_binary(f.type) or (self.version == "2.2" and not pa.types.is_nested(f.type)) for f in t)
             if fixed and r.random() < .5:
                 md["lance-encoding:packed"] = "true"
+                put("compression", ["zstd", "lz4", "none"], .3)
+                put("structural-encoding", ["miniblock", "fullzip"], .3)
             return md
         put("compression", ["zstd", "lz4", "fsst", "none"], .4)
         put("compression-level", ["1", "3"], .1)
@@ -387,14 +389,14 @@ def make(out, seed):
             raise
         note["cannot_read"] = str(e)[:300]
     blobs = "blob.v2" in str(t.schema)  # written as structs, read as bytes
-    if want is t and blobs:
-        return note | {"generator": "pylance does not read blobs as they were written"}
+    if want is t and (blobs or "json" in str(t.schema)):
+        return note | {"generator": "what was written says nothing of blobs and JSON as they are read"}
     try:
         save(base + ".arrow", want)
     except pa.ArrowInvalid:  # dictionaries with NULLs cannot be made one
         try:
-            if blobs:
-                raise pa.ArrowInvalid("blobs")
+            if blobs or "json" in str(t.schema):
+                raise pa.ArrowInvalid("blobs or JSON")
             save(base + ".arrow", t)
         except pa.ArrowInvalid as e:
             return note | {"generator": str(e)}

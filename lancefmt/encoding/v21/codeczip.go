@@ -55,6 +55,9 @@ func newZipFixed(e *enc21pb.CompressiveEncoding, s *shape) (zipFixed, error) {
 		if err := dims.fit(s, fit); err != nil {
 			return nil, err
 		}
+		if bits == 1 && s.itemBits == 1 && dims.product%8 == 0 && !dims.validity {
+			return bitsZip(dims.product / 8), nil
+		}
 		if bits%8 != 0 {
 			return nil, fault.New(fault.Unsupported, "full-zip page of items of %d bits", bits)
 		}
@@ -84,6 +87,23 @@ func (c flatZip) append(src []byte, stride, n int, out *values) error {
 	}
 	for i := range n {
 		copy(dst[i*int(c):(i+1)*int(c)], src[i*stride:])
+	}
+	return nil
+}
+
+// bitsZip is fixed-size lists of bits that fill whole bytes; its value is their number.
+type bitsZip int
+
+func (c bitsZip) size() int { return int(c) }
+
+func (c bitsZip) append(src []byte, stride, n int, out *values) error {
+	if stride == int(c) {
+		return out.appendBits(src, 0, n)
+	}
+	for i := range n {
+		if err := out.appendBits(src[i*stride:], 0, 1); err != nil {
+			return err
+		}
 	}
 	return nil
 }
