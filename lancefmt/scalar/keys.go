@@ -390,7 +390,15 @@ func (k *keys) rows(from int, s span) (a, b int) {
 	if s.toEnd {
 		return a, k.n
 	}
-	return a, k.search(a, s.end)
+	for b = a; b < k.n; b++ { // one value is mostly one row or none
+		if s.below(k.at(b)) {
+			return a, b
+		}
+		if b == a+2 {
+			return a, k.search(b, s.end)
+		}
+	}
+	return a, b
 }
 
 // maxTextBytes bounds the strings of one column of keys, which 32-bit offsets address.
