@@ -21,6 +21,7 @@ import (
 	"runtime/pprof"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -51,6 +52,7 @@ type request struct {
 // reply is what it took.
 type reply struct {
 	Seconds float64 `json:"seconds"`
+	CPU     float64 `json:"cpu"` // seconds of processor time, of all threads
 	Rows    int64   `json:"rows"`
 	Bytes   int64   `json:"bytes"` // of the Arrow buffers
 	Sum     uint64  `json:"sum"`
@@ -99,14 +101,23 @@ func (s *session) serve(ctx context.Context, q request) (reply, error) {
 	}
 	var r reply
 	for range max(1, q.Repeat) {
-		start := time.Now()
+		start, cpu := time.Now(), cpuSeconds()
 		var err error
 		if r, err = s.once(ctx, q); err != nil {
 			return r, err
 		}
-		r.Seconds = time.Since(start).Seconds()
+		r.Seconds, r.CPU = time.Since(start).Seconds(), cpuSeconds()-cpu
 	}
 	return r, nil
+}
+
+// cpuSeconds is the processor time of this process.
+func cpuSeconds() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return float64(u.Utime.Sec+u.Stime.Sec) + float64(u.Utime.Usec+u.Stime.Usec)/1e6
 }
 
 func (s *session) once(ctx context.Context, q request) (reply, error) {
