@@ -73,3 +73,24 @@ func countLists(rep, def []uint16, visible uint16) (n int) {
 	}
 	return n
 }
+
+// startsOf writes where lists start, first for the first entry, and moves their repetition levels, less one, to the
+// front. offsets has room for all of them.
+func startsOf[T int32 | int64](rep []uint16, offsets []T, first T) {
+	n, i := 0, 0
+	for ; i+lanes <= len(rep); i += lanes {
+		for m := above(word(rep, i), threshold(0)); m != 0; m &= m - 1 {
+			j := i + bits.TrailingZeros64(m)/16
+			offsets[n] = first + T(j)
+			rep[n] = rep[j] - 1
+			n++
+		}
+	}
+	for ; i < len(rep); i++ {
+		if rep[i] != 0 {
+			offsets[n] = first + T(i)
+			rep[n] = rep[i] - 1
+			n++
+		}
+	}
+}

@@ -343,6 +343,23 @@ func Offsets[T int32 | int64](c *Column, offsets []T, bitmap []byte, items int) 
 		if len(s.Rep) > 0 && s.Rep[0] == 0 {
 			return 0, fault.Corruptf("levels do not start with a list")
 		}
+		if s.Def == nil {
+			n := CountAbove(s.Rep, 0)
+			if n > len(offsets)-1-lists {
+				return 0, fault.Corruptf("levels tell of more than %d lists", len(offsets)-1)
+			}
+			startsOf(s.Rep, offsets[lists:lists+n], T(at))
+			if bitmap != nil {
+				setBits(bitmap, lists, n)
+			}
+			at, lists = at+len(s.Rep), lists+n
+			s.Rep = s.Rep[:n]
+			s.layer++
+			s.rep++
+			s.def = v.own
+			s.slots = n
+			continue
+		}
 		for j := 0; j < len(s.Rep); j++ {
 			if j+lanes <= len(s.Rep) && word(s.Rep, j) == 0 { // four more values of a list
 				at += lanes
