@@ -105,6 +105,24 @@ func (z *Zones) Ask(q *scalar.Question, i int) (t scalar.Truth, ok bool) {
 	return q.Ask(&z.list[i]), true
 }
 
+// Estimate is the number of rows for which a question is true, about, of the rows of the zones that are learnt.
+func (z *Zones) Estimate(q *scalar.Question) (found float64, of int64) {
+	z.mu.RLock()
+	defer z.mu.RUnlock()
+	for i := range z.list {
+		s := &z.list[i]
+		found += z.summaries.Share(q, s) * float64(s.Rows())
+		of += int64(s.Rows())
+	}
+	return found, of
+}
+
+// HasZones reports whether something may be learnt of some column of the table.
+func (t *Table) HasZones() bool {
+	_, entries := t.zones.usage()
+	return entries > 0
+}
+
 // Learn learns the zones of which values has all rows that are not deleted. values are those of rows:
 // ranges of physical offsets, ascending and apart.
 func (z *Zones) Learn(rows []encoding.Range, values arrow.Array) error {

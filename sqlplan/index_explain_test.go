@@ -107,3 +107,24 @@ func TestIndexesUnderConcurrency(t *testing.T) {
 		})
 	}
 }
+
+// Where no index tells, what earlier scans learnt does.
+func TestEstimatesFromStatistics(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, linkAll(dir, filepath.Dir(fixtures.Path(t, "laion_v2_2.lance")), "laion_v2_2"))
+	e := newEngineOver(t, dir, sqlplan.Options{})
+	const where = "width BETWEEN 500 AND 700 AND height > 400"
+	require.Contains(t, explainText(t, e, withIndex, "SELECT key FROM laion_v2_2 WHERE "+where), "estimate_by=guess")
+	_, rows, err := e.rows(t, "SELECT count(*) FILTER (WHERE width BETWEEN 500 AND 700), count(*) FROM laion_v2_2 WHERE width > -1", withIndex)
+	require.NoError(t, err)
+	text := explainText(t, e, withIndex, "SELECT key FROM laion_v2_2 WHERE width BETWEEN 500 AND 700")
+	require.Contains(t, text, "estimate_by=statistics")
+	var estimated float64
+	_, after, _ := strings.Cut(text, "estimated_rows=")
+	_, err = fmt.Sscan(strings.SplitN(after, ",", 2)[0], &estimated)
+	require.NoError(t, err)
+	share, all := asFloat(t, rows[0][0])/asFloat(t, rows[0][1]), asFloat(t, rows[0][1])
+	require.InDelta(t, share, estimated/all, 0.2, "of %v rows", all)
+	require.Contains(t, explainText(t, e, withIndex, "SELECT key FROM laion_v2_2 WHERE "+where), "estimate_by=statistics and guess")
+	require.Contains(t, explainText(t, e, withIndex, `SELECT key FROM laion_v2_2 WHERE "NSFW" = 0 AND width > 500`), "estimate_by=index and statistics")
+}

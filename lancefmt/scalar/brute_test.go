@@ -258,8 +258,9 @@ func check(t testing.TB, index scalar.Index, p scalar.Predicate, c column, exact
 		require.True(t, ok, what)
 		require.GreaterOrEqual(t, found, int64(0), what)
 		// A small BTREE counts everything, a BITMAP a few values.
-		_, btree := index.(interface{ NumRows() int64 })
-		if few := p.Op == scalar.In || p.Op == scalar.IsNull; exact && len(p.Values) <= 4 && (btree || few) {
+		n, btree := index.(interface{ NumRows() int64 })
+		gone := btree && n.NumRows() != int64(len(c.values))
+		if few := p.Op == scalar.In || p.Op == scalar.IsNull; exact && !gone && len(p.Values) <= 4 && (btree || few) {
 			require.EqualValues(t, answer.May.Len(), found, what)
 		}
 	}

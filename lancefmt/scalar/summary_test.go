@@ -48,6 +48,8 @@ func checkSummaries(t testing.TB, rng *rand.Rand, arr arrow.Array, rounds int) b
 		require.True(t, got.MaybeFalse || seen[no] == 0, what...)
 		require.True(t, !got.AllTrue || seen[yes] == to-from, what...)
 		require.True(t, !got.AllFalse || seen[no] == to-from, what...)
+		share := s.Share(&q, &summary)
+		require.True(t, share >= 0 && share <= 1 && (share > 0 || !got.AllTrue) && (share == 0 || got.MaybeTrue) && (share > 0.999 || !got.AllTrue), append(what, share)...)
 		if to == from+1 && p.Op == scalar.IsNull { // sharp where it can be
 			require.Equal(t, seen[yes] == 1, got.AllTrue, what...)
 			require.Equal(t, seen[no] == 1, got.AllFalse, what...)
@@ -73,6 +75,35 @@ func TestSummariesOfFixtures(t *testing.T) {
 			}
 		}
 		require.Greater(t, checked, 5, name)
+	}
+}
+
+// Numbers that are spread evenly are counted well from their bounds.
+func TestSharesOfSummaries(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	ints, floats := array.NewInt32Builder(memory.DefaultAllocator), array.NewFloat64Builder(memory.DefaultAllocator)
+	for range 4096 {
+		ints.Append(int32(rng.IntN(1000) - 500))
+		floats.Append(rng.Float64()*10 - 5)
+	}
+	number := func(v float64, int bool) any {
+		if int {
+			return int64(v * 100)
+		}
+		return v
+	}
+	for _, arr := range []arrow.Array{ints.NewArray(), floats.NewArray()} {
+		s, ok := scalar.NewSummaries(arr.DataType())
+		require.True(t, ok)
+		summary := s.Of(arr, 0, arr.Len())
+		int := arr.DataType().ID() == arrow.INT32
+		for _, c := range []struct{ low, high, share float64 }{{-5, 5, 1}, {-4, -3, 0.1}, {-10, 0, 0.5}, {0, 100, 0.5}, {4.9, 5, 0.01}, {6, 7, 0}, {3, 2, 0}} {
+			p := scalar.Predicate{Op: scalar.InRange, Low: &scalar.Bound{Value: number(c.low, int), Inclusive: true}, High: &scalar.Bound{Value: number(c.high, int)}}
+			q, ok := s.Question(p)
+			require.True(t, ok)
+			require.InDelta(t, c.share, s.Share(&q, &summary), 0.01, "%v from %v to %v", arr.DataType(), c.low, c.high)
+		}
+		arr.Release()
 	}
 }
 

@@ -65,29 +65,100 @@ func (b *binder) estimates(f *IndexFilter, snap *lancefmt.Snapshot) error {
 
 // How a selectivity was come by.
 const (
-	byGuess = 1 << iota
-	byIndex
+	byIndex      = 1 << iota
+	byStatistics // learnt of zones by earlier scans
+	byGuess
 )
 
-var estimateBy = map[int]string{byGuess: "guess", byIndex: "index", byGuess | byIndex: "index and guess"}
-
-// selectivityOf is the share of rows that pass a filter; f is what indices say about it, or nil.
-func selectivityOf(filter expr.Expr, f *IndexFilter) (share float64, by string) {
-	if f == nil {
-		return selectivity(filter), estimateBy[byGuess]
+func estimateBy(how int) string {
+	var names []string
+	for i, name := range []string{"index", "statistics", "guess"} {
+		if how>>i&1 != 0 {
+			names = append(names, name)
+		}
 	}
+	return strings.Join(names, " and ")
+}
+
+// selectivityOf is the share of rows that pass a filter; f is what indices say about it, or nil. The error is that of the planner's
+// context.
+func (b *binder) selectivityOf(snap *lancefmt.Snapshot, filter expr.Expr, read []ScanCol, f *IndexFilter) (share float64, by string, err error) {
 	share = 1
 	how := 0
-	for _, t := range f.Terms {
-		if s, ok := f.share(t.Index); ok {
+	rest := filter
+	if f != nil {
+		var conds []expr.Expr
+		for _, t := range f.Terms {
+			if s, ok := f.share(t.Index); ok {
+				share *= s
+				how |= byIndex
+			} else {
+				conds = append(conds, t.Conds...)
+			}
+		}
+		if rest = nil; len(conds) > 0 {
+			rest = conjoin(conds)
+		}
+	}
+	if rest == nil {
+		return share, estimateBy(how), nil
+	}
+	zones, err := b.learnt(snap, rest, read)
+	if err != nil {
+		return 0, "", err
+	}
+	if zones == nil {
+		return share * selectivity(rest), estimateBy(how | byGuess), nil
+	}
+	for _, t := range zones.Terms {
+		if s, ok := zones.share(t.Index); ok {
 			share *= s
-			how |= byIndex
+			how |= byStatistics
 		} else {
 			share *= selectivity(conjoin(t.Conds))
 			how |= byGuess
 		}
 	}
-	return share, estimateBy[how]
+	return share, estimateBy(how), nil
+}
+
+// sampledFragments is the number of fragments whose zones are asked for an estimate.
+const sampledFragments = 16
+
+// learnt asks what earlier scans learnt of the columns of a filter; nil if that is nothing.
+func (b *binder) learnt(snap *lancefmt.Snapshot, filter expr.Expr, read []ScanCol) (*IndexFilter, error) {
+	if b.env.Indexes == nil || b.env.Session.Get("lance.learn_statistics") == "false" || !snap.Table().HasZones() {
+		return nil, nil
+	}
+	f := NewZoneFilter(filter, read)
+	if f == nil {
+		return nil, nil
+	}
+	f.estimates = map[*IndexLeaf]RowEstimate{}
+	frags := snap.Fragments()
+	for _, t := range f.Terms {
+		WalkIndex(t.Index, true, func(l *IndexLeaf, _ bool) {
+			if l.Predicate == nil {
+				return
+			}
+			var found float64
+			var e RowEstimate
+			n := min(len(frags), sampledFragments)
+			for i := range n {
+				zones, err := frags[i*len(frags)/n].Zones(b.ctx, l.Index.Column)
+				if err != nil || zones == nil {
+					continue // what is wrong with a file shows when it is read
+				}
+				if q, ok := zones.Question(*l.Predicate); ok {
+					some, of := zones.Estimate(&q)
+					found, e.Of = found+some, e.Of+of
+				}
+			}
+			e.Found, e.Known = int64(found+0.5), e.Of > 0
+			f.estimates[l] = e
+		})
+	}
+	return f, b.ctx.Err()
 }
 
 // share is the share of rows for which an index expression is true, operands taken to have nothing to do with each other; ok is false if

@@ -47,7 +47,10 @@ func (b *binder) useScalarIndexes(n Node) (_ Node, failed error) {
 			c := *n
 			c.Index, c.Aside = ask(n.Snap, n.Filter, n.Read)
 			var share float64
-			share, c.EstimateBy = selectivityOf(n.Filter, c.Index)
+			var err error
+			if share, c.EstimateBy, err = b.selectivityOf(n.Snap, n.Filter, n.Read, c.Index); err != nil {
+				failed = err
+			}
 			c.EstimatedRows = int64(float64(n.Snap.NumRows())*share + 0.5)
 			if n.Limit >= 0 {
 				c.EstimatedRows = min(c.EstimatedRows, n.Limit)
@@ -59,7 +62,10 @@ func (b *binder) useScalarIndexes(n Node) (_ Node, failed error) {
 			}
 			c := *n
 			c.Index, c.Aside = ask(n.Snap, n.Filter, n.Read)
-			c.EstimatedSelectivity, c.EstimateBy = selectivityOf(n.Filter, c.Index)
+			var err error
+			if c.EstimatedSelectivity, c.EstimateBy, err = b.selectivityOf(n.Snap, n.Filter, n.Read, c.Index); err != nil {
+				failed = err
+			}
 			if b.env.Indexes != nil && failed == nil {
 				c.Expectation, failed = b.expectation(&c)
 			}
