@@ -24,13 +24,21 @@ import (
 // Tables of random types, values and encodings that testdata/random_tables.py writes, against the rows
 // that pylance reads: whole scans, random ranges and takes. LANCEFLIGHT_RANDOM=FIRST:COUNT chooses
 // other seeds; a folder there is one that the script has written.
-func TestRandomTablesAgainstPylance(t *testing.T) {
-	seeds, dir := os.Getenv("LANCEFLIGHT_RANDOM"), t.TempDir()
+func TestRandomTablesAgainstPylance(t *testing.T) { checkRandomTables(t, "LANCEFLIGHT_RANDOM") }
+
+// TestV23AgainstPylance is the same for the unstable storage version 2.3; LANCEFLIGHT_RANDOM_V23 chooses.
+func TestV23AgainstPylance(t *testing.T) {
+	checkRandomTables(t, "LANCEFLIGHT_RANDOM_V23", "600", "2.3")
+}
+
+// checkRandomTables hands more to the script.
+func checkRandomTables(t *testing.T, env string, more ...string) {
+	seeds, dir := os.Getenv(env), t.TempDir()
 	if seeds == "" {
 		seeds = "0:60"
 	}
 	if first, count, ok := strings.Cut(seeds, ":"); ok {
-		t.Log(fixtures.Python(t, "testdata/random_tables.py", dir, first, count))
+		t.Log(fixtures.Python(t, "testdata/random_tables.py", append([]string{dir, first, count}, more...)...))
 	} else {
 		dir = seeds
 	}

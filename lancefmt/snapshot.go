@@ -132,7 +132,7 @@ func (s *Snapshot) Fragment(id uint32) *Fragment {
 // Indexes returns the segments of the indices. The slice is shared.
 func (s *Snapshot) Indexes() []*Index { return s.indexes }
 
-// StorageVersion returns the storage version of new data files: "2.0", "2.1" or "2.2".
+// StorageVersion returns the storage version of new data files: "2.0", "2.1", "2.2" or "2.3".
 func (s *Snapshot) StorageVersion() string { return s.manifest.StorageVersion }
 
 // HasStableRowIDs reports whether row ids are something else than row addresses.

@@ -7,7 +7,7 @@ import (
 )
 
 // newDecoder chooses the decoder by the footer's version: the pages of 2.0 carry other messages
-// than those of 2.1 and 2.2, which differ only in what pages may say.
+// than those of 2.1 to 2.3. Each page of 2.3 names its message, which package v21 tells from that of 2.1.
 func newDecoder(r *Reader, f encoding.Field) (encoding.ColumnReader, error) {
 	stored, ok := storedJSON(f)
 	if !ok {

@@ -4,7 +4,7 @@
 //	storage.Object ──Open──> Reader ──Fields/Schema──> encoding.Field
 //	                           │ ColumnReader(field)
 //	                           ├── footer (0,3), (2,0): lancefmt/encoding/v20
-//	                           └── footer (2,1), (2,2): lancefmt/encoding/v21
+//	                           └── footer (2,1) … (2,3): lancefmt/encoding/v21
 //	                           └─> encoding.ColumnReader ──Read(rows)──> arrow.Array
 //
 // The container ends with a footer of 40 bytes, little endian:

@@ -272,7 +272,7 @@ func (m *Manifest) Readable() error {
 		}
 	}
 	switch m.StorageVersion {
-	case "2.0", "2.1", "2.2":
+	case "2.0", "2.1", "2.2", "2.3":
 		return nil
 	case "0.1", "legacy":
 		return fault.New(fault.Unsupported, "storage version 0.1 (legacy)")

@@ -130,14 +130,14 @@ func TestWhatIsNotReadable(t *testing.T) {
 	m := plain()
 	m.ReaderFeatureFlags = 1<<6 | 1<<40
 	require.ErrorContains(t, must(DecodeManifest(manifestFile(m, nil))).Readable(), "bit 6 (data overlay files), bit 40 (unknown)")
-	for version, want := range map[string]string{"2.0": "2.0", "0.3": "2.0", "2.1": "2.1", "2.2": "2.2", "": "2.0"} {
+	for version, want := range map[string]string{"2.0": "2.0", "0.3": "2.0", "2.1": "2.1", "2.2": "2.2", "2.3": "2.3", "": "2.0"} {
 		m := plain()
 		m.DataFormat.Version = version
 		d := must(DecodeManifest(manifestFile(m, nil)))
 		require.Equal(t, want, d.StorageVersion)
 		require.NoError(t, d.Readable())
 	}
-	for _, version := range []string{"0.1", "2.3", "3.0", "next"} {
+	for _, version := range []string{"0.1", "2.4", "3.0", "next"} {
 		m := plain()
 		m.DataFormat.Version = version
 		err := must(DecodeManifest(manifestFile(m, nil))).Readable()

@@ -1,7 +1,9 @@
 """Writes tables of random nested types, values and encodings with pylance, and what pylance reads from them.
 
-    python random_tables.py OUT FIRST_SEED COUNT [SECONDS]
+    python random_tables.py OUT FIRST_SEED COUNT [SECONDS [VERSION]]
     LANCEFLIGHT_RANDOM=OUT go test ./lancefmt -run RandomTables
+
+VERSION is the storage version; without it tables are of 2.0, 2.1 and 2.2.
 
 Each seed gives OUT/{seed}.lance, OUT/{seed}.arrow (the rows), OUT/{seed}.json (what was done). The rows are those
 that pylance reads, with the values of blobs; or those that were written if pylance cannot read its own table, or reads
@@ -31,10 +33,11 @@ STRINGS = [pa.string(), pa.large_string(), pa.binary(), pa.large_binary()]
 
 
 class Maker:
-    def __init__(self, seed):
+    def __init__(self, seed, version=None):
         self.r = random.Random(seed)
         self.np = np.random.default_rng(seed)
         self.version = self.r.choice(["2.0", "2.1", "2.1", "2.2", "2.2", "2.2"])
+        self.version = version or self.version
 
     # Types.
 
@@ -78,7 +81,7 @@ class Maker:
         if k < .68:
             item = self.field("item", depth - 1)
             return pa.list_(item) if r.random() < .7 else pa.large_list(item)
-        if k < .9 or self.version != "2.2":
+        if k < .9 or self.version < "2.2":
             return pa.struct([self.field(f"f{i}", depth - 1) for i in range(r.randint(1, 3))])
         if k < .97:
             key = r.choice([pa.string(), pa.int32(), pa.binary()])
@@ -102,7 +105,7 @@ class Maker:
             if r.random() < p:
                 md["lance-encoding:" + key] = r.choice(choices)
         if pa.types.is_struct(t):
-            fixed = all(pa.types.is_primitive(f.type) or pa.types.is_fixed_size_binary(f.type) or (self.version == "2.2" and not pa.types.is_nested(f.type)) for f in t)
+            fixed = all(pa.types.is_primitive(f.type) or pa.types.is_fixed_size_binary(f.type) or (self.version >= "2.2" and not pa.types.is_nested(f.type)) for f in t)
             if fixed and r.random() < .5:
                 md["lance-encoding:packed"] = "true"
                 put("compression", ["zstd", "lz4", "none"], .3)
@@ -110,7 +113,7 @@ class Maker:
             return md
         put("compression", ["zstd", "lz4", "fsst", "none"], .4)
         put("compression-level", ["1", "3"], .1)
-        put("structural-encoding", ["miniblock", "fullzip"], .35)
+        put("structural-encoding", ["miniblock", "fullzip"] + ["sparse"] * (self.version >= "2.3"), .35)
         put("rle-threshold", ["0.0", "0.1", "0.9", "1.0"])
         put("bss", ["off", "on", "auto"])
         put("minichunk-size", ["64", "128", "512", "4096", "32768"], .2)
@@ -118,7 +121,7 @@ class Maker:
         put("dict-size-ratio", ["0.1", "0.9", "1.0"])
         put("dict-max-size", ["4", "1000"], .1)
         put("dict-values-compression", ["none", "lz4", "zstd"])
-        if pa.types.is_large_binary(t) and r.random() < .2 and self.version != "2.2":
+        if pa.types.is_large_binary(t) and r.random() < .2 and self.version < "2.2":
             return {"lance-encoding:blob": "true"}
         return md
 
@@ -354,9 +357,9 @@ def save(path, table):
         writer.write_table(table.combine_chunks() if table.num_rows else table)
 
 
-def make(out, seed):
+def make(out, seed, version):
     base = os.path.join(out, str(seed))
-    m = Maker(seed)
+    m = Maker(seed, version)
     note = {"seed": seed, "version": m.version}
     try:
         t = m.table()
@@ -410,12 +413,13 @@ def make(out, seed):
 def main():
     out, first, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     end = time.time() + float(sys.argv[4]) if len(sys.argv) > 4 else None
+    version = sys.argv[5] if len(sys.argv) > 5 else None
     os.makedirs(out, exist_ok=True)
     done = refused = wrong = 0
     for seed in range(first, first + count):
         if end and time.time() > end:
             break
-        note = make(out, seed)
+        note = make(out, seed, version)
         done += 1
         refused += "refused" in note or "generator" in note
         if "reads_differently" in note or "cannot_read" in note:

@@ -13,6 +13,9 @@
 // empty within a list layer). Levels of a list that is null or empty stand for no value at all: their
 // entries are invisible to the layers below.
 //
+// Pages of storage version 2.3 may tell structure by domains instead, one per layer, which count slots
+// and lists as arrays do; a Column takes pages of both kinds.
+//
 // A Column is used by one goroutine; it changes the levels it was given.
 //
 // Source: lance-encoding 14.0.2, repdef.rs; docs/src/format/file/encoding.md.
@@ -119,6 +122,7 @@ type Segment struct {
 	Schema   *Schema
 	Rep, Def []uint16
 	Values   int
+	Domains  []Domain // instead of all that but Values
 }
 
 // Column is the levels of all rows read, page after page.
@@ -132,12 +136,17 @@ type segment struct {
 	def   uint16 // highest definition level of the layers done
 	rep   uint16 // lists among the layers done
 	slots int    // entries that stand for something in the next layer
+	fixed bool   // the next domain is that of the fixed-size lists whose items were just unraveled
 }
 
 // NewColumn takes over the levels of segs and checks them.
 func NewColumn(segs []Segment) (*Column, error) {
 	c := &Column{segs: make([]segment, len(segs))}
 	for i, s := range segs {
+		if s.Domains != nil {
+			c.segs[i] = segment{Segment: s, slots: s.Values}
+			continue
+		}
 		if err := s.Schema.Check(s.Rep, s.Def); err != nil {
 			return nil, err
 		}
@@ -181,6 +190,12 @@ func (s *segment) next(list bool) (Layer, error) {
 func (c *Column) HasNulls() bool {
 	for i := range c.segs {
 		s := &c.segs[i]
+		if s.Domains != nil {
+			if s.layer < len(s.Domains) && s.Domains[s.layer].Valid() < s.Domains[s.layer].Slots() {
+				return true
+			}
+			continue
+		}
 		if s.Def != nil && s.layer < len(s.Schema.Layers) && s.Schema.Layers[s.layer].hasNulls() {
 			return true
 		}
@@ -194,6 +209,15 @@ func (c *Column) Validity(bitmap []byte, n int) (nulls int, err error) {
 	at := 0
 	for i := range c.segs {
 		s := &c.segs[i]
+		if s.Domains != nil {
+			k, err := s.domainValidity(bitmap, at, n)
+			if err != nil {
+				return 0, err
+			}
+			nulls += k
+			at += s.slots
+			continue
+		}
 		layer, err := s.next(false)
 		if err != nil {
 			return 0, err
@@ -315,6 +339,14 @@ func (s *segment) listLevels(l Layer) listLevels {
 func (c *Column) Lists() (n int, err error) {
 	for i := range c.segs {
 		s := &c.segs[i]
+		if s.Domains != nil {
+			d, err := s.domain(true)
+			if err != nil {
+				return 0, err
+			}
+			n += int(d.Slots())
+			continue
+		}
 		layer, err := s.next(true)
 		if err != nil {
 			return 0, err
@@ -334,6 +366,15 @@ func Offsets[T int32 | int64](c *Column, offsets []T, bitmap []byte, items int) 
 	}
 	for i := range c.segs {
 		s := &c.segs[i]
+		if s.Domains != nil {
+			var k int
+			if at, k, err = domainOffsets(s, offsets, bitmap, lists, at); err != nil {
+				return 0, err
+			}
+			nulls += k
+			lists += s.slots
+			continue
+		}
 		layer, err := s.next(true)
 		if err != nil {
 			return 0, err
@@ -422,6 +463,12 @@ func Offsets[T int32 | int64](c *Column, offsets []T, bitmap []byte, items int) 
 func (c *Column) Decimate(dim int) error {
 	for i := range c.segs {
 		s := &c.segs[i]
+		if s.Domains != nil {
+			if err := s.decimate(dim); err != nil {
+				return err
+			}
+			continue
+		}
 		if s.Rep != nil {
 			return fault.New(fault.Unsupported, "fixed-size lists of structs inside of lists")
 		}

@@ -8,6 +8,7 @@ import (
 	"lanceflight/lancefmt/encoding/bss"
 	"lanceflight/lancefmt/encoding/fsst"
 	"lanceflight/lancefmt/encoding/general"
+	"lanceflight/lancefmt/encoding/v23"
 	"lanceflight/lancefmt/encoding/variable"
 	"lanceflight/lancefmt/pb/enc21pb"
 )
@@ -522,9 +523,54 @@ func newTextMini(e *enc21pb.CompressiveEncoding) (miniCodec, error) {
 		}
 		e = c.Fsst.GetValues()
 	}
+	if v := e.GetVariable(); m.symbols == nil && v != nil && v.GetValues() == nil && v.GetOffsets() != nil && v.GetOffsets().GetFlat() == nil {
+		offsets, err := v23.NewAnySequence(v.GetOffsets())
+		return &offsetMini{offsets}, err
+	}
 	var err error
 	m.offsetBits, err = variableOffsets(e, "a chunk of strings")
 	return m, err
+}
+
+// offsetMini is encoded offsets in a buffer of their own, unless they follow from the encoding, and
+// bytes in another. Only 2.3 has such.
+type offsetMini struct{ offsets *v23.Sequence }
+
+func (m *offsetMini) buffers() int {
+	if m.offsets.HasPayload() {
+		return 2
+	}
+	return 1
+}
+
+func (m *offsetMini) firstLimit(n int) int {
+	if m.offsets.HasPayload() {
+		return 16*n + 64<<10
+	}
+	return maxGeneralBytes
+}
+
+func (m *offsetMini) decode(c *chunk, out *values) error {
+	var payload []byte
+	if m.offsets.HasPayload() {
+		payload = c.bufs[0]
+	}
+	text := c.bufs[len(c.bufs)-1]
+	v, err := m.offsets.Decode(payload, int64(c.n)+1)
+	if err != nil {
+		return err
+	}
+	offsets, err := v.Offsets(len(text))
+	if err != nil {
+		return err
+	}
+	view := variable.NewView(offsets, text)
+	for _, s := range c.want {
+		if err := out.appendView(view, s.from, s.to); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // variableOffsets returns the width of the plain offsets of a Variable encoding.

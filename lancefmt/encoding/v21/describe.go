@@ -9,7 +9,9 @@ import (
 	"lanceflight/internal/hexdump"
 	"lanceflight/lancefmt/encoding"
 	"lanceflight/lancefmt/encoding/levels"
+	"lanceflight/lancefmt/encoding/v23"
 	"lanceflight/lancefmt/pb/enc21pb"
+	"lanceflight/lancefmt/pb/enc23pb"
 )
 
 // Describe explains the bytes of a page, one section for its encoding message and one for each buffer.
@@ -18,10 +20,16 @@ import (
 // Nothing is retained; the encoding message lies elsewhere in the file, its offsets count from 0.
 func Describe(p *encoding.Page, bufs [][]byte, maxLines int) []hexdump.Section {
 	d := hexdump.New("encoding "+p.TypeURL, p.Encoding, 0, int64(len(p.Encoding)), maxLines)
-	d.Message(len(p.Encoding), (&enc21pb.PageLayout{}).ProtoReflect().Descriptor(), nil)
+	message := (&enc21pb.PageLayout{}).ProtoReflect().Descriptor()
+	if isPlanar(p) {
+		message = (&enc23pb.PlanarLayout{}).ProtoReflect().Descriptor()
+	}
+	d.Message(len(p.Encoding), message, nil)
 	v := &describer{page: p, bufs: bufs, maxLines: maxLines, out: []hexdump.Section{d.Section()}}
 	var layout enc21pb.PageLayout
-	if err := proto.Unmarshal(p.Encoding, &layout); err == nil {
+	if isPlanar(p) {
+		v.planar()
+	} else if err := proto.Unmarshal(p.Encoding, &layout); err == nil {
 		v.layout(&layout, 0)
 	}
 	for v.next < len(p.BufRanges) {
@@ -66,13 +74,52 @@ func (v *describer) layout(layout *enc21pb.PageLayout, depth int) {
 	case *enc21pb.PageLayout_MiniBlockLayout:
 		v.miniBlock(l.MiniBlockLayout)
 	case *enc21pb.PageLayout_FullZipLayout:
-		v.fullZip(l.FullZipLayout)
+		v.fullZip(l.FullZipLayout, v.page.NumRows, len(v.page.BufRanges) > v.next+1)
 	case *enc21pb.PageLayout_ConstantLayout:
 		v.constant(l.ConstantLayout)
 	case *enc21pb.PageLayout_BlobLayout:
 		if depth == 0 {
 			v.layout(l.BlobLayout.GetInnerLayout(), 1)
 		}
+	}
+}
+
+// planar explains the buffers of a page of 2.3.
+func (v *describer) planar() {
+	l, err := v23.Parse(v.page.Encoding)
+	if err != nil {
+		return
+	}
+	if l.Dense != nil {
+		v.layout(l.Dense, 0)
+		return
+	}
+	plane, err := v23.NewPlane(l.Sparse, v.page.NumRows)
+	if err != nil {
+		return
+	}
+	zipped := func(z *enc23pb.ZippedValues) {
+		z.Levels = nil
+		_, ends := z.GetAddressing().(*enc23pb.ZippedValues_BitsPerOffset)
+		v.fullZip(v23.Zipped(z, leafSchema), int64(min(z.GetNumItems(), maxRows)), ends)
+	}
+	switch values := l.Values.GetCodec().(type) {
+	case *enc23pb.ValuePlane_Chunked:
+		m := v23.Chunked(values.Chunked, leafSchema)
+		m.NumItems = uint64(plane.LeafSlots())
+		v.miniBlock(m)
+	case *enc23pb.ValuePlane_Zipped:
+		zipped(values.Zipped)
+	case *enc23pb.ValuePlane_Indexed:
+		d := v.buffer("dictionary indices")
+		d.Block(d.Left(), "%d indices, %s", plane.LeafSlots(), codecSummary(values.Indexed.GetIndices(), 0))
+		v.done(d)
+		zipped(values.Indexed.GetItems())
+	}
+	for _, what := range plane.BufferNames() {
+		d := v.buffer("structure: " + what)
+		d.Block(d.Left(), "%s", what)
+		v.done(d)
 	}
 }
 
@@ -226,7 +273,7 @@ func firstLevels(l []uint16) string {
 	return fmt.Sprint(l)
 }
 
-func (v *describer) fullZip(l *enc21pb.FullZipLayout) {
+func (v *describer) fullZip(l *enc21pb.FullZipLayout, rows int64, hasOffsets bool) {
 	values := v.buffer("control words and values")
 	word, err := levels.NewControlWord(l.GetBitsRep(), l.GetBitsDef())
 	schema, serr := newSchema(l.GetLayers())
@@ -239,13 +286,13 @@ func (v *describer) fullZip(l *enc21pb.FullZipLayout) {
 		describeZipped(values, l, word, schema)
 	}
 	v.done(values)
-	if v.next >= len(v.page.BufRanges) {
+	if !hasOffsets || v.next >= len(v.page.BufRanges) {
 		return
 	}
 	d := v.buffer("offsets of rows")
-	n := v.page.BufRanges[v.next-1].Length / max(1, v.page.NumRows+1)
+	n := v.page.BufRanges[v.next-1].Length / max(1, rows+1)
 	if n != 1 && n != 2 && n != 4 && n != 8 {
-		d.Note("%d bytes of offsets for %d rows", v.page.BufRanges[v.next-1].Length, v.page.NumRows)
+		d.Note("%d bytes of offsets for %d rows", v.page.BufRanges[v.next-1].Length, rows)
 		n = 8
 	}
 	for row := 0; d.More(); row++ {

@@ -14,10 +14,16 @@ import (
 // FuzzDescribe explains pages whose encoding and buffers are arbitrary: bounded output, within the buffers.
 func FuzzDescribe(f *testing.F) {
 	for _, s := range seeds(f) {
+		if s.url == "/lance.encodings23.PlanarLayout" {
+			s.rows = -s.rows
+		}
 		f.Add(s.encoding, s.buffers, s.rows)
 	}
 	f.Fuzz(func(t *testing.T, enc, buffers []byte, rows int64) {
 		p := &encoding.Page{NumRows: max(0, rows) & (1<<48 - 1), Encoding: enc, TypeURL: "/lance.encodings21.PageLayout"}
+		if rows < 0 {
+			p.NumRows, p.TypeURL = -rows&(1<<48-1), "/lance.encodings23.PlanarLayout"
+		}
 		var bufs [][]byte
 		at := int64(1000)
 		for len(buffers) >= 2 && len(bufs) < 8 {

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"lanceflight/internal/fault"
+	"lanceflight/lancefmt/encoding/general"
 	"lanceflight/lancefmt/encoding/variable"
 	"lanceflight/lancefmt/pb/enc21pb"
 )
@@ -14,7 +15,8 @@ type dictionary struct {
 	n     int
 	text  []byte   // kindVariable
 	ends  []uint64 // kindVariable: n+1, the first 0
-	fixed []byte   // kindFixed: n values; of booleans a byte each
+	fixed []byte   // kindFixed: n values; of booleans a byte each; of lists rows of it
+	lists *listZip // fixed-size lists with NULL items; nil: there are none
 }
 
 // newDictionary decodes a dictionary of n items for values of shape s. src is not retained.
@@ -40,6 +42,9 @@ func newDictionary(e *enc21pb.CompressiveEncoding, s *shape, src []byte, n uint6
 		}
 		return d, err
 	case kindFixed:
+		if done, err := d.newLists(e, s, src); done || err != nil {
+			return d, err
+		}
 		c, err := newBlockCodec(e, 0)
 		if err != nil {
 			return nil, err
@@ -67,6 +72,41 @@ func newDictionary(e *enc21pb.CompressiveEncoding, s *shape, src []byte, n uint6
 		return d, err
 	}
 	return nil, fault.New(fault.Unsupported, "dictionary of %s", s.typ)
+}
+
+// newLists decodes a dictionary of fixed-size lists that tell which of their items are NULL, as pages of
+// 2.3 have; done reports whether it is one. The rows are those of full-zip pages.
+func (d *dictionary) newLists(e *enc21pb.CompressiveEncoding, s *shape, src []byte) (done bool, err error) {
+	if g := e.GetGeneral(); g != nil && g.GetValues().GetFixedSizeList() != nil {
+		scheme, err := generalScheme(g)
+		if err != nil {
+			return false, err
+		}
+		plain, err := general.Decompress(nil, scheme, src, maxGeneralBytes)
+		if err != nil {
+			return false, err
+		}
+		e, src = g.GetValues(), plain
+	}
+	if e.GetFixedSizeList() == nil || s.itemBits == 1 {
+		return false, nil
+	}
+	dims, bits, err := flatList(e.GetFixedSizeList())
+	if err != nil || !dims.validity {
+		return false, err
+	}
+	if err := dims.fit(s, bits); err != nil {
+		return false, err
+	}
+	if bits%8 != 0 {
+		return false, fault.New(fault.Unsupported, "dictionary of lists of items of %d bits", bits)
+	}
+	d.lists = &listZip{dims, bits / 8}
+	if size := d.lists.size(); len(src)%size != 0 || len(src)/size != d.n {
+		return false, fault.Corruptf("dictionary of %d lists has %d bytes", d.n, len(src))
+	}
+	d.fixed = append([]byte(nil), src...)
+	return true, nil
 }
 
 // dictionaryMini looks indices up.
@@ -144,6 +184,15 @@ func (m *dictionaryMini) narrow(words []byte, n int, dst []int32) error {
 
 // append appends the items that the indices, already checked, choose.
 func (d *dictionary) append(index []int32, out *values) error {
+	if d.lists != nil {
+		size := d.lists.size()
+		for _, x := range index {
+			if err := d.lists.append(d.fixed[int(x)*size:], size, 1, out); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	if out.bits != nil {
 		bools := make([]byte, len(index))
 		for i, x := range index {

@@ -1,5 +1,6 @@
 // Package v21 decodes columns of storage versions 2.1 and 2.2, whose pages carry a
-// lance.encodings21.PageLayout.
+// lance.encodings21.PageLayout, and of 2.3 (unstable, as Lance 14.0.2 writes it), whose pages carry a
+// lance.encodings23.PlanarLayout, which package v23 takes apart.
 //
 //	field tree   struct ── list ── leaf          one column per leaf; leaf: an Arrow type without lists
 //	                        │        │           or structs inside (a fixed-size list of primitives is one)
@@ -12,7 +13,7 @@
 //
 // A page has one of four layouts: mini-block (chunks of up to 64 Ki values, decoded as a whole),
 // full-zip (every value addressable, levels and bytes zipped together), constant (one value or NULL)
-// and blob (bytes elsewhere in the file). Values in them are compressed by a tree of codecs; building
+// and blob (bytes elsewhere in the file). In 2.3 structure may be stored apart from values (sparse.go). Values in them are compressed by a tree of codecs; building
 // the tree checks that it fits the column's type, and every count is checked against bytes that are
 // really there before memory is taken for it.
 //

@@ -165,26 +165,28 @@ func (z *fullZip) decode(rows []encoding.Range, bufs []*memory.Buffer, out *sink
 	}
 	indexed := z.indexed(out.values.want)
 	for i, r := range rows {
-		var err error
 		var b []byte
 		if !indexed {
 			b = bufs[i].Bytes()
 		}
-		switch {
-		case indexed:
-			err = z.decodeIndexed(r, out)
-		case z.strided():
-			err = z.decodeStrided(b, int(r.Len()), out)
-		case z.fixed != nil:
-			err = z.decodeItems(b, r.Len(), out)
-		default:
-			err = z.decodeText(b, r.Len(), out)
-		}
-		if err != nil {
+		if err := z.decodeRange(r, b, out); err != nil {
 			return fault.Place(fmt.Errorf("rows from %d on: %w", r.Start, err), "", -1, -1, z.data.Offset)
 		}
 	}
 	return nil
+}
+
+// decodeRange appends rows whose bytes are b.
+func (z *fullZip) decodeRange(r encoding.Range, b []byte, out *sink) error {
+	switch {
+	case z.indexed(out.values.want):
+		return z.decodeIndexed(r, out)
+	case z.strided():
+		return z.decodeStrided(b, int(r.Len()), out)
+	case z.fixed != nil:
+		return z.decodeItems(b, r.Len(), out)
+	}
+	return z.decodeText(b, r.Len(), out)
 }
 
 // batchValues is how many values are unzipped at a time; it bounds the memory for their levels.

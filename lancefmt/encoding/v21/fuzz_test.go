@@ -45,6 +45,7 @@ func (s bytesSource) ReadRanges(_ context.Context, ranges []storage.Range) ([]*m
 // seed is a page of a fixture: its encoding, and its buffers with their sizes as big-endian uint16
 // in front.
 type seed struct {
+	url               string
 	encoding, buffers []byte
 	typ               arrow.DataType
 	nested            bool
@@ -53,13 +54,13 @@ type seed struct {
 
 const maxSeedBytes = 4 << 10
 
-// seeds returns pages of the fixtures of 2.1 and 2.2, a few per encoding and type.
+// seeds returns pages of the fixtures of 2.1 to 2.3, a few per encoding and type.
 func seeds(t testing.TB) []seed {
 	ctx := context.Background()
 	var out []seed
 	seen := map[string]int{}
-	for _, pattern := range []string{"encodings_v2_1", "encodings_v2_2", "encodings_v2_2_small_pages", "types_v2_1", "types_v2_2",
-		"laion_small_pages", "blob_metadata_v2_1", "blob_v2_extension"} {
+	for _, pattern := range []string{"encodings_v2_1", "encodings_v2_2", "encodings_v2_2_small_pages", "encodings_v2_3", "types_v2_1", "types_v2_2", "types_v2_3",
+		"laion_small_pages", "laion_v2_3_unstable", "blob_metadata_v2_1", "blob_v2_extension"} {
 		for _, path := range fixtures.Glob(t, pattern+".lance/data/*.lance") {
 			store, err := storage.OpenLocal(filepath.Dir(path))
 			require.NoError(t, err)
@@ -85,7 +86,7 @@ func seeds(t testing.TB) []seed {
 				col, err := r.Column(ctx, f.Column)
 				require.NoError(t, err)
 				for _, p := range col.Pages {
-					s := seed{encoding: p.Encoding, typ: f.Type, nested: nested, rows: p.NumRows}
+					s := seed{url: p.TypeURL, encoding: p.Encoding, typ: f.Type, nested: nested, rows: p.NumRows}
 					for _, b := range p.BufRanges {
 						s.buffers = append(append(s.buffers, byte(b.Length>>8), byte(b.Length)), raw[b.Offset:b.End()]...)
 					}
@@ -124,8 +125,8 @@ func leafTypes(list []seed) []arrow.DataType {
 }
 
 // column lays the buffers of a seed out as a file of one column with one page.
-func column(enc, buffers []byte, rows int64) (bytesSource, encoding.Column) {
-	page := encoding.Page{NumRows: rows, Encoding: enc}
+func column(url string, enc, buffers []byte, rows int64) (bytesSource, encoding.Column) {
+	page := encoding.Page{NumRows: rows, Encoding: enc, TypeURL: url}
 	var data bytesSource
 	for len(buffers) >= 2 {
 		n := min(int(buffers[0])<<8|int(buffers[1]), len(buffers)-2)
@@ -161,8 +162,8 @@ func touch(a arrow.Array) {
 	}
 }
 
-func decodePage(t testing.TB, enc, buffers []byte, typ arrow.DataType, nested bool, n int64) (whole error) {
-	src, col := column(enc, buffers, n)
+func decodePage(t testing.TB, url string, enc, buffers []byte, typ arrow.DataType, nested bool, n int64) (whole error) {
+	src, col := column(url, enc, buffers, n)
 	mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
 	defer mem.AssertSize(t, 0)
 	for i, rows := range [][]encoding.Range{
@@ -189,22 +190,33 @@ func TestSeedsDecode(t *testing.T) {
 	list := seeds(t)
 	require.Greater(t, len(list), 100)
 	for _, s := range list {
-		require.NoError(t, decodePage(t, s.encoding, s.buffers, s.typ, s.nested, s.rows), "%s", s.typ)
+		require.NoError(t, decodePage(t, s.url, s.encoding, s.buffers, s.typ, s.nested, s.rows), "%s", s.typ)
 	}
 }
 
-func FuzzPage(f *testing.F) {
+func FuzzPage(f *testing.F) { fuzzPages(f, "/lance.encodings21.PageLayout") }
+
+// FuzzPlanarPage is FuzzPage for the pages of 2.3.
+func FuzzPlanarPage(f *testing.F) { fuzzPages(f, "/lance.encodings23.PlanarLayout") }
+
+func fuzzPages(f *testing.F, url string) {
 	list := seeds(f)
 	types := leafTypes(list)
+	n := 0
 	for _, s := range list {
+		if s.url != url {
+			continue
+		}
+		n++
 		for i, typ := range types {
 			if typ == s.typ || typ.String() == s.typ.String() {
 				f.Add(s.encoding, s.buffers, uint16(i), s.nested, uint16(s.rows))
 			}
 		}
 	}
+	require.Greater(f, n, 20)
 	f.Fuzz(func(t *testing.T, enc, buffers []byte, typ uint16, nested bool, rows uint16) {
-		_ = decodePage(t, enc, buffers, types[int(typ)%len(types)], nested, int64(rows))
+		_ = decodePage(t, url, enc, buffers, types[int(typ)%len(types)], nested, int64(rows))
 	})
 }
 
@@ -240,7 +252,7 @@ func TestMutatedPages(t *testing.T) {
 			if rng.IntN(8) == 0 {
 				rows += rng.Int64N(5) - 2
 			}
-			err := decodePage(t, enc, buffers, s.typ, s.nested, max(0, rows))
+			err := decodePage(t, s.url, enc, buffers, s.typ, s.nested, max(0, rows))
 			if err == nil {
 				continue
 			}

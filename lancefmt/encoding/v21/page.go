@@ -10,6 +10,7 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt/encoding"
 	"lanceflight/lancefmt/encoding/levels"
+	"lanceflight/lancefmt/encoding/v23"
 	"lanceflight/lancefmt/pb/enc21pb"
 	"lanceflight/lancefmt/storage"
 )
@@ -31,6 +32,16 @@ type page interface {
 
 // newPage builds the page that a column's metadata describes, for values of shape s.
 func newPage(p *encoding.Page, s *shape) (page, error) {
+	if isPlanar(p) {
+		l, err := v23.Parse(p.Encoding)
+		if err != nil {
+			return nil, err
+		}
+		if l.Dense != nil {
+			return newLayout(l.Dense, p, s, 0)
+		}
+		return newSparsePage(l, p, s)
+	}
 	if p.TypeURL != "" && !strings.HasSuffix(p.TypeURL, "lance.encodings21.PageLayout") {
 		return nil, fault.New(fault.Unsupported, "page encoding %s", p.TypeURL)
 	}
@@ -40,6 +51,9 @@ func newPage(p *encoding.Page, s *shape) (page, error) {
 	}
 	return newLayout(&layout, p, s, 0)
 }
+
+// isPlanar reports whether the page is one of 2.3.
+func isPlanar(p *encoding.Page) bool { return strings.HasSuffix(p.TypeURL, v23.TypeName) }
 
 func newLayout(layout *enc21pb.PageLayout, p *encoding.Page, s *shape, depth int) (page, error) {
 	switch l := layout.GetLayout().(type) {

@@ -7,13 +7,18 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"lanceflight/lancefmt/encoding"
+	"lanceflight/lancefmt/encoding/v23"
 	"lanceflight/lancefmt/pb/enc21pb"
+	"lanceflight/lancefmt/pb/enc23pb"
 )
 
 // Summary tells the encoding of a page in one line: its layout, and in it the codecs of values,
 // dictionary and levels, outermost first: "miniblock(lz4(variable(flat(32))), def=bitpack(16))".
 // Numbers are bits. It reads no buffer; an encoding that makes no sense is named as what it is.
 func Summary(p *encoding.Page) string {
+	if isPlanar(p) {
+		return planarSummary(p.Encoding)
+	}
 	var layout enc21pb.PageLayout
 	if err := proto.Unmarshal(p.Encoding, &layout); err != nil {
 		return "undecodable"
@@ -56,6 +61,62 @@ func layoutSummary(layout *enc21pb.PageLayout, depth int) string {
 	return "none"
 }
 
+// planarSummary is Summary for a page of 2.3: of sparse structure its layers, rows first.
+func planarSummary(b []byte) string {
+	l, err := v23.Parse(b)
+	switch {
+	case err != nil:
+		return "undecodable"
+	case l.Dense != nil:
+		return layoutSummary(l.Dense, 0)
+	}
+	var values string
+	switch v := l.Values.GetCodec().(type) {
+	case *enc23pb.ValuePlane_Chunked:
+		values = layoutSummary(&enc21pb.PageLayout{Layout: &enc21pb.PageLayout_MiniBlockLayout{MiniBlockLayout: v23.Chunked(v.Chunked, nil)}}, 0)
+	case *enc23pb.ValuePlane_Zipped:
+		values = "fullzip(" + codecSummary(v.Zipped.GetCompression(), 0) + ")"
+	case *enc23pb.ValuePlane_Constant:
+		values = fmt.Sprintf("value of %d bytes", len(v.Constant.GetScalar()))
+	case *enc23pb.ValuePlane_None:
+		values = "no values"
+	case *enc23pb.ValuePlane_Indexed:
+		values = fmt.Sprintf("dictionary(%s, %d items: fullzip(%s))", codecSummary(v.Indexed.GetIndices(), 0),
+			v.Indexed.GetItems().GetNumItems(), codecSummary(v.Indexed.GetItems().GetCompression(), 0))
+	default:
+		values = "none"
+	}
+	var layers []string
+	for _, l := range l.Sparse.GetLayers() {
+		switch l := l.GetLayer().(type) {
+		case *enc23pb.SparseStructuralLayer_Validity:
+			layers = append(layers, "validity"+setSummary(l.Validity))
+		case *enc23pb.SparseStructuralLayer_List:
+			layers = append(layers, fmt.Sprintf("list(%d: %s, %s)%s", l.List.GetNumNonEmptyPositions(), codecSummary(l.List.GetNonEmptyPositions(), 0),
+				codecSummary(l.List.GetCounts(), 0), setSummary(l.List.GetValidity())))
+		case *enc23pb.SparseStructuralLayer_FixedSizeList:
+			layers = append(layers, fmt.Sprintf("list[%d]%s", l.FixedSizeList.GetDimension(), setSummary(l.FixedSizeList.GetValidity())))
+		default:
+			layers = append(layers, "none")
+		}
+	}
+	return "sparse(" + values + "; " + strings.Join(layers, ", ") + ")"
+}
+
+func setSummary(s *enc23pb.SparseValiditySet) string {
+	if s.GetNumPositions() == 0 {
+		if s.GetMeaning() == enc23pb.SparseValiditySet_SPARSE_VALIDITY_NULL_POSITIONS {
+			return ""
+		}
+		return "(all null)"
+	}
+	what := "null"
+	if s.GetMeaning() == enc23pb.SparseValiditySet_SPARSE_VALIDITY_VALID_POSITIONS {
+		what = "valid"
+	}
+	return fmt.Sprintf("(%d %s: %s)", s.GetNumPositions(), what, codecSummary(s.GetPositions(), 0))
+}
+
 func levelSummary(rep, def *enc21pb.CompressiveEncoding) (parts []string) {
 	if rep != nil {
 		parts = append(parts, "rep="+codecSummary(rep, 0))
@@ -82,6 +143,10 @@ func codecSummary(e *enc21pb.CompressiveEncoding, depth int) string {
 		return fmt.Sprintf("bitpack(%d→%s)", c.OutOfLineBitpacking.GetUncompressedBitsPerValue(), inner(c.OutOfLineBitpacking.GetValues()))
 	case *enc21pb.CompressiveEncoding_InlineBitpacking:
 		return compressed(c.InlineBitpacking.GetValues(), fmt.Sprintf("bitpack(%d)", c.InlineBitpacking.GetUncompressedBitsPerValue()))
+	case *enc21pb.CompressiveEncoding_Range:
+		return fmt.Sprintf("range(%d, %d…)", c.Range.GetStart(), c.Range.GetStart()+c.Range.GetStep())
+	case *enc21pb.CompressiveEncoding_Delta:
+		return "delta(" + inner(c.Delta.GetDeltas()) + ")"
 	case *enc21pb.CompressiveEncoding_Fsst:
 		return "fsst(" + inner(c.Fsst.GetValues()) + ")"
 	case *enc21pb.CompressiveEncoding_Dictionary:

@@ -14,6 +14,7 @@ package variable
 import (
 	"encoding/binary"
 	"math"
+	"unsafe"
 
 	"lanceflight/internal/fault"
 )
@@ -73,6 +74,11 @@ func BlockView(b []byte, n int) (View, error) {
 		return View{}, fault.Corruptf("first offset is %d instead of 0", first)
 	}
 	return v, nil
+}
+
+// NewView is a view of values whose offsets, one more than values, have been decoded. It keeps both.
+func NewView(offsets []uint64, data []byte) View {
+	return View{offsets: unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(offsets))), 8*len(offsets)), data: data, word: 8, n: len(offsets) - 1}
 }
 
 func word(b []byte, n int) uint64 {
