@@ -38,7 +38,9 @@ func use(t testing.TB, main, aux []byte) error {
 	defer mem.AssertSize(t, 0)
 	store := storage.NewMemoryWith(mem)
 	store.Put("i/"+indexFile, main)
-	store.Put("i/"+auxiliaryFile, aux)
+	if aux != nil {
+		store.Put("i/"+auxiliaryFile, aux)
+	}
 	ctx := context.Background()
 	x, err := OpenWith(ctx, store, "i", Options{Mem: mem, Cache: NewCache(1 << 20), WalkBytes: 1})
 	check := func(err error) error {
@@ -62,6 +64,50 @@ func use(t testing.TB, main, aux []byte) error {
 		require.False(t, r.Hits[i].Less(r.Hits[i-1]))
 	}
 	return nil
+}
+
+// oneFileIndex returns the contents of an index.idx in the layout of onefile.go.
+func oneFileIndex(t testing.TB) []byte {
+	paths, err := filepath.Glob(filepath.Join(fixtures.Path(t, "vector_ivf_pq_file_version_legacy.lance"), "_indices", "*", indexFile))
+	require.NoError(t, err)
+	require.Len(t, paths, 1)
+	b, err := os.ReadFile(paths[0])
+	require.NoError(t, err)
+	return b
+}
+
+func TestOneFileDamage(t *testing.T) {
+	file := oneFileIndex(t)
+	require.NoError(t, use(t, file, nil))
+	for _, n := range []int{0, 1, 15, 16, 20, len(file) / 2, len(file) - 1} {
+		require.Error(t, use(t, file[:n], nil), "%d bytes", n)
+	}
+	for at := len(file) - 1; at >= 0; at -= 1 + (len(file)-at)/200 {
+		spoiled := append([]byte(nil), file...)
+		spoiled[at] ^= 1 << (at % 8)
+		use(t, spoiled, nil)
+	}
+	newer := append([]byte(nil), file...)
+	newer[len(newer)-6] = 2
+	require.True(t, fault.Is(use(t, newer, nil), fault.Unsupported))
+}
+
+// FuzzOneFile decodes bytes as an index in one file: patches as in FuzzIndexFiles, and the message spliced in.
+func FuzzOneFile(f *testing.F) {
+	file := oneFileIndex(f)
+	at := binary.LittleEndian.Uint64(file[len(file)-16:])
+	message := file[at+4 : len(file)-16]
+	f.Add(message, []byte(nil), uint32(0))
+	f.Add(message[:len(message)/2], []byte{1, 0, 0, 0, 7}, uint32(9))
+	f.Fuzz(func(t *testing.T, message, patch []byte, cut uint32) {
+		out := append([]byte(nil), file[:at]...)
+		out = append(binary.LittleEndian.AppendUint32(out, uint32(len(message))), message...)
+		out = append(binary.LittleEndian.AppendUint64(out, at), 0, 0, 1, 0, 'L', 'A', 'N', 'C')
+		for ; len(patch) >= 5; patch = patch[5:] {
+			out[len(out)-1-int(binary.LittleEndian.Uint32(patch))%len(out)] = patch[4]
+		}
+		use(t, out[int(cut%64)*len(out)/64:], nil)
+	})
 }
 
 func TestFilesThatEndEarlyAreCorrupt(t *testing.T) {

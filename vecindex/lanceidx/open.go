@@ -2,6 +2,7 @@ package lanceidx
 
 import (
 	"context"
+	"errors"
 	"path"
 	"strings"
 
@@ -54,11 +55,14 @@ func Open(ctx context.Context, store storage.Store, dir string, mem memory.Alloc
 // float32, float64 or (FLAT, hamming) uint8 vectors. It reads centroids and codebook, whose sizes are
 // checked against each other and against the number of rows; codes are read by the searches.
 //
-// Other kinds, and the one-file layout of old versions, are fault.Unsupported naming them. Damaged files
+// IVF_PQ may be in the one-file layout of old versions too. Other kinds are fault.Unsupported naming them. Damaged files
 // are a fault.CorruptError with file and, where known, offset. Missing files are fault.NotFound.
 // The index keeps both files open until Close.
 func OpenWith(ctx context.Context, store storage.Store, dir string, o Options) (vecindex.Index, error) {
 	f, err := openFiles(ctx, store, dir, o)
+	if errors.Is(err, errOneFile) {
+		return openOneFile(ctx, store, dir, o)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -136,12 +140,15 @@ func openFiles(ctx context.Context, store storage.Store, dir string, o Options) 
 		f.Close()
 		// The old layout is one file with a footer of another version, and nothing beside it.
 		if missing != nil && fault.Is(err, fault.Unsupported) {
-			return nil, fault.New(fault.Unsupported, "vector index in the one-file layout of old Lance versions (%s)", path.Join(dir, indexFile))
+			return nil, errOneFile
 		}
 		return nil, err
 	}
 	return f, nil
 }
+
+// errOneFile says that an index is in the layout of onefile.go.
+var errOneFile = errors.New("vector index in one file")
 
 func openFile(ctx context.Context, store storage.Store, name string, sizeBytes int64) (*file.Reader, error) {
 	if sizeBytes <= 0 {

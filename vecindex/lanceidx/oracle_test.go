@@ -32,6 +32,7 @@ var oracles = []struct {
 	{"vector_ivf_pq_float64", "vec", false, false},
 	{"vector_ivf_pq_unindexed_and_deleted", "vec", false, false},
 	{"vector_ivf_pq_delta_segments", "vec", false, false},
+	{"vector_ivf_pq_file_version_legacy", "vec", false, false},
 	{"vector_ivf_flat_l2", "vec", false, false},
 	{"vector_ivf_flat_cosine", "vec", false, false},
 	{"vector_ivf_flat_dot", "vec", false, false},

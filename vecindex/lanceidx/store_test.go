@@ -168,9 +168,8 @@ func TestRowsThatMovedAreTranslated(t *testing.T) {
 func TestKindsThatAreNotServed(t *testing.T) {
 	ctx := context.Background()
 	for name, want := range map[string]string{
-		"vector_ivf_rq_l2":                  "not supported: vector index kind IVF_RQ",
-		"vector_ivf_rq_cosine_4bit":         "not supported: vector index kind IVF_RQ",
-		"vector_ivf_pq_file_version_legacy": "not supported: vector index in the one-file layout of old Lance versions",
+		"vector_ivf_rq_l2":          "not supported: vector index kind IVF_RQ",
+		"vector_ivf_rq_cosine_4bit": "not supported: vector index kind IVF_RQ",
 	} {
 		root := fixtures.Path(t, name+".lance")
 		paths, err := filepath.Glob(filepath.Join(root, "_indices", "*"))

@@ -24,6 +24,58 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type VectorMetricType int32
+
+const (
+	VectorMetricType_L2      VectorMetricType = 0
+	VectorMetricType_Cosine  VectorMetricType = 1
+	VectorMetricType_Dot     VectorMetricType = 2
+	VectorMetricType_Hamming VectorMetricType = 3
+)
+
+// Enum value maps for VectorMetricType.
+var (
+	VectorMetricType_name = map[int32]string{
+		0: "L2",
+		1: "Cosine",
+		2: "Dot",
+		3: "Hamming",
+	}
+	VectorMetricType_value = map[string]int32{
+		"L2":      0,
+		"Cosine":  1,
+		"Dot":     2,
+		"Hamming": 3,
+	}
+)
+
+func (x VectorMetricType) Enum() *VectorMetricType {
+	p := new(VectorMetricType)
+	*p = x
+	return p
+}
+
+func (x VectorMetricType) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (VectorMetricType) Descriptor() protoreflect.EnumDescriptor {
+	return file_vecindex_lanceidx_indexpb_index_proto_enumTypes[0].Descriptor()
+}
+
+func (VectorMetricType) Type() protoreflect.EnumType {
+	return &file_vecindex_lanceidx_indexpb_index_proto_enumTypes[0]
+}
+
+func (x VectorMetricType) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use VectorMetricType.Descriptor instead.
+func (VectorMetricType) EnumDescriptor() ([]byte, []int) {
+	return file_vecindex_lanceidx_indexpb_index_proto_rawDescGZIP(), []int{0}
+}
+
 type Tensor_DataType int32
 
 const (
@@ -72,11 +124,11 @@ func (x Tensor_DataType) String() string {
 }
 
 func (Tensor_DataType) Descriptor() protoreflect.EnumDescriptor {
-	return file_vecindex_lanceidx_indexpb_index_proto_enumTypes[0].Descriptor()
+	return file_vecindex_lanceidx_indexpb_index_proto_enumTypes[1].Descriptor()
 }
 
 func (Tensor_DataType) Type() protoreflect.EnumType {
-	return &file_vecindex_lanceidx_indexpb_index_proto_enumTypes[0]
+	return &file_vecindex_lanceidx_indexpb_index_proto_enumTypes[1]
 }
 
 func (x Tensor_DataType) Number() protoreflect.EnumNumber {
@@ -226,6 +278,338 @@ func (x *IVF) GetLoss() float64 {
 	return 0
 }
 
+// What the one-file layout of old versions has at its end: how vectors became codes, stage by stage.
+type Index struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	VectorIndex   *VectorIndex           `protobuf:"bytes,5,opt,name=vector_index,json=vectorIndex,proto3" json:"vector_index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Index) Reset() {
+	*x = Index{}
+	mi := &file_vecindex_lanceidx_indexpb_index_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Index) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Index) ProtoMessage() {}
+
+func (x *Index) ProtoReflect() protoreflect.Message {
+	mi := &file_vecindex_lanceidx_indexpb_index_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Index.ProtoReflect.Descriptor instead.
+func (*Index) Descriptor() ([]byte, []int) {
+	return file_vecindex_lanceidx_indexpb_index_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Index) GetVectorIndex() *VectorIndex {
+	if x != nil {
+		return x.VectorIndex
+	}
+	return nil
+}
+
+type VectorIndex struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	SpecVersion   uint32                 `protobuf:"varint,1,opt,name=spec_version,json=specVersion,proto3" json:"spec_version,omitempty"`
+	Dimension     uint32                 `protobuf:"varint,2,opt,name=dimension,proto3" json:"dimension,omitempty"`
+	Stages        []*VectorIndexStage    `protobuf:"bytes,3,rep,name=stages,proto3" json:"stages,omitempty"`
+	MetricType    VectorMetricType       `protobuf:"varint,4,opt,name=metric_type,json=metricType,proto3,enum=lance.index.pb.VectorMetricType" json:"metric_type,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VectorIndex) Reset() {
+	*x = VectorIndex{}
+	mi := &file_vecindex_lanceidx_indexpb_index_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VectorIndex) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VectorIndex) ProtoMessage() {}
+
+func (x *VectorIndex) ProtoReflect() protoreflect.Message {
+	mi := &file_vecindex_lanceidx_indexpb_index_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VectorIndex.ProtoReflect.Descriptor instead.
+func (*VectorIndex) Descriptor() ([]byte, []int) {
+	return file_vecindex_lanceidx_indexpb_index_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *VectorIndex) GetSpecVersion() uint32 {
+	if x != nil {
+		return x.SpecVersion
+	}
+	return 0
+}
+
+func (x *VectorIndex) GetDimension() uint32 {
+	if x != nil {
+		return x.Dimension
+	}
+	return 0
+}
+
+func (x *VectorIndex) GetStages() []*VectorIndexStage {
+	if x != nil {
+		return x.Stages
+	}
+	return nil
+}
+
+func (x *VectorIndex) GetMetricType() VectorMetricType {
+	if x != nil {
+		return x.MetricType
+	}
+	return VectorMetricType_L2
+}
+
+type VectorIndexStage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Stage:
+	//
+	//	*VectorIndexStage_Ivf
+	//	*VectorIndexStage_Pq
+	//	*VectorIndexStage_Transform
+	Stage         isVectorIndexStage_Stage `protobuf_oneof:"stage"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VectorIndexStage) Reset() {
+	*x = VectorIndexStage{}
+	mi := &file_vecindex_lanceidx_indexpb_index_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VectorIndexStage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VectorIndexStage) ProtoMessage() {}
+
+func (x *VectorIndexStage) ProtoReflect() protoreflect.Message {
+	mi := &file_vecindex_lanceidx_indexpb_index_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VectorIndexStage.ProtoReflect.Descriptor instead.
+func (*VectorIndexStage) Descriptor() ([]byte, []int) {
+	return file_vecindex_lanceidx_indexpb_index_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *VectorIndexStage) GetStage() isVectorIndexStage_Stage {
+	if x != nil {
+		return x.Stage
+	}
+	return nil
+}
+
+func (x *VectorIndexStage) GetIvf() *IVF {
+	if x != nil {
+		if x, ok := x.Stage.(*VectorIndexStage_Ivf); ok {
+			return x.Ivf
+		}
+	}
+	return nil
+}
+
+func (x *VectorIndexStage) GetPq() *PQ {
+	if x != nil {
+		if x, ok := x.Stage.(*VectorIndexStage_Pq); ok {
+			return x.Pq
+		}
+	}
+	return nil
+}
+
+func (x *VectorIndexStage) GetTransform() *Transform {
+	if x != nil {
+		if x, ok := x.Stage.(*VectorIndexStage_Transform); ok {
+			return x.Transform
+		}
+	}
+	return nil
+}
+
+type isVectorIndexStage_Stage interface {
+	isVectorIndexStage_Stage()
+}
+
+type VectorIndexStage_Ivf struct {
+	Ivf *IVF `protobuf:"bytes,2,opt,name=ivf,proto3,oneof"`
+}
+
+type VectorIndexStage_Pq struct {
+	Pq *PQ `protobuf:"bytes,3,opt,name=pq,proto3,oneof"`
+}
+
+type VectorIndexStage_Transform struct {
+	Transform *Transform `protobuf:"bytes,4,opt,name=transform,proto3,oneof"`
+}
+
+func (*VectorIndexStage_Ivf) isVectorIndexStage_Stage() {}
+
+func (*VectorIndexStage_Pq) isVectorIndexStage_Stage() {}
+
+func (*VectorIndexStage_Transform) isVectorIndexStage_Stage() {}
+
+type PQ struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	NumBits        uint32                 `protobuf:"varint,1,opt,name=num_bits,json=numBits,proto3" json:"num_bits,omitempty"`
+	NumSubVectors  uint32                 `protobuf:"varint,2,opt,name=num_sub_vectors,json=numSubVectors,proto3" json:"num_sub_vectors,omitempty"`
+	Dimension      uint32                 `protobuf:"varint,3,opt,name=dimension,proto3" json:"dimension,omitempty"`
+	Codebook       []float32              `protobuf:"fixed32,4,rep,packed,name=codebook,proto3" json:"codebook,omitempty"` // before codebook_tensor existed
+	CodebookTensor *Tensor                `protobuf:"bytes,5,opt,name=codebook_tensor,json=codebookTensor,proto3" json:"codebook_tensor,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *PQ) Reset() {
+	*x = PQ{}
+	mi := &file_vecindex_lanceidx_indexpb_index_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PQ) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PQ) ProtoMessage() {}
+
+func (x *PQ) ProtoReflect() protoreflect.Message {
+	mi := &file_vecindex_lanceidx_indexpb_index_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PQ.ProtoReflect.Descriptor instead.
+func (*PQ) Descriptor() ([]byte, []int) {
+	return file_vecindex_lanceidx_indexpb_index_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *PQ) GetNumBits() uint32 {
+	if x != nil {
+		return x.NumBits
+	}
+	return 0
+}
+
+func (x *PQ) GetNumSubVectors() uint32 {
+	if x != nil {
+		return x.NumSubVectors
+	}
+	return 0
+}
+
+func (x *PQ) GetDimension() uint32 {
+	if x != nil {
+		return x.Dimension
+	}
+	return 0
+}
+
+func (x *PQ) GetCodebook() []float32 {
+	if x != nil {
+		return x.Codebook
+	}
+	return nil
+}
+
+func (x *PQ) GetCodebookTensor() *Tensor {
+	if x != nil {
+		return x.CodebookTensor
+	}
+	return nil
+}
+
+// A rotation of vectors, which Lance no longer has.
+type Transform struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Position      uint64                 `protobuf:"varint,1,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Transform) Reset() {
+	*x = Transform{}
+	mi := &file_vecindex_lanceidx_indexpb_index_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Transform) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Transform) ProtoMessage() {}
+
+func (x *Transform) ProtoReflect() protoreflect.Message {
+	mi := &file_vecindex_lanceidx_indexpb_index_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Transform.ProtoReflect.Descriptor instead.
+func (*Transform) Descriptor() ([]byte, []int) {
+	return file_vecindex_lanceidx_indexpb_index_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Transform) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
 var File_vecindex_lanceidx_indexpb_index_proto protoreflect.FileDescriptor
 
 const file_vecindex_lanceidx_indexpb_index_proto_rawDesc = "" +
@@ -253,7 +637,34 @@ const file_vecindex_lanceidx_indexpb_index_proto_rawDesc = "" +
 	"\alengths\x18\x03 \x03(\rR\alengths\x12A\n" +
 	"\x10centroids_tensor\x18\x04 \x01(\v2\x16.lance.index.pb.TensorR\x0fcentroidsTensor\x12\x17\n" +
 	"\x04loss\x18\x05 \x01(\x01H\x00R\x04loss\x88\x01\x01B\a\n" +
-	"\x05_lossB'Z%lanceflight/vecindex/lanceidx/indexpbb\x06proto3"
+	"\x05_loss\"G\n" +
+	"\x05Index\x12>\n" +
+	"\fvector_index\x18\x05 \x01(\v2\x1b.lance.index.pb.VectorIndexR\vvectorIndex\"\xcb\x01\n" +
+	"\vVectorIndex\x12!\n" +
+	"\fspec_version\x18\x01 \x01(\rR\vspecVersion\x12\x1c\n" +
+	"\tdimension\x18\x02 \x01(\rR\tdimension\x128\n" +
+	"\x06stages\x18\x03 \x03(\v2 .lance.index.pb.VectorIndexStageR\x06stages\x12A\n" +
+	"\vmetric_type\x18\x04 \x01(\x0e2 .lance.index.pb.VectorMetricTypeR\n" +
+	"metricType\"\xa5\x01\n" +
+	"\x10VectorIndexStage\x12'\n" +
+	"\x03ivf\x18\x02 \x01(\v2\x13.lance.index.pb.IVFH\x00R\x03ivf\x12$\n" +
+	"\x02pq\x18\x03 \x01(\v2\x12.lance.index.pb.PQH\x00R\x02pq\x129\n" +
+	"\ttransform\x18\x04 \x01(\v2\x19.lance.index.pb.TransformH\x00R\ttransformB\a\n" +
+	"\x05stage\"\xc2\x01\n" +
+	"\x02PQ\x12\x19\n" +
+	"\bnum_bits\x18\x01 \x01(\rR\anumBits\x12&\n" +
+	"\x0fnum_sub_vectors\x18\x02 \x01(\rR\rnumSubVectors\x12\x1c\n" +
+	"\tdimension\x18\x03 \x01(\rR\tdimension\x12\x1a\n" +
+	"\bcodebook\x18\x04 \x03(\x02R\bcodebook\x12?\n" +
+	"\x0fcodebook_tensor\x18\x05 \x01(\v2\x16.lance.index.pb.TensorR\x0ecodebookTensor\"'\n" +
+	"\tTransform\x12\x1a\n" +
+	"\bposition\x18\x01 \x01(\x04R\bposition*<\n" +
+	"\x10VectorMetricType\x12\x06\n" +
+	"\x02L2\x10\x00\x12\n" +
+	"\n" +
+	"\x06Cosine\x10\x01\x12\a\n" +
+	"\x03Dot\x10\x02\x12\v\n" +
+	"\aHamming\x10\x03B'Z%lanceflight/vecindex/lanceidx/indexpbb\x06proto3"
 
 var (
 	file_vecindex_lanceidx_indexpb_index_proto_rawDescOnce sync.Once
@@ -267,21 +678,34 @@ func file_vecindex_lanceidx_indexpb_index_proto_rawDescGZIP() []byte {
 	return file_vecindex_lanceidx_indexpb_index_proto_rawDescData
 }
 
-var file_vecindex_lanceidx_indexpb_index_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_vecindex_lanceidx_indexpb_index_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_vecindex_lanceidx_indexpb_index_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_vecindex_lanceidx_indexpb_index_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_vecindex_lanceidx_indexpb_index_proto_goTypes = []any{
-	(Tensor_DataType)(0), // 0: lance.index.pb.Tensor.DataType
-	(*Tensor)(nil),       // 1: lance.index.pb.Tensor
-	(*IVF)(nil),          // 2: lance.index.pb.IVF
+	(VectorMetricType)(0),    // 0: lance.index.pb.VectorMetricType
+	(Tensor_DataType)(0),     // 1: lance.index.pb.Tensor.DataType
+	(*Tensor)(nil),           // 2: lance.index.pb.Tensor
+	(*IVF)(nil),              // 3: lance.index.pb.IVF
+	(*Index)(nil),            // 4: lance.index.pb.Index
+	(*VectorIndex)(nil),      // 5: lance.index.pb.VectorIndex
+	(*VectorIndexStage)(nil), // 6: lance.index.pb.VectorIndexStage
+	(*PQ)(nil),               // 7: lance.index.pb.PQ
+	(*Transform)(nil),        // 8: lance.index.pb.Transform
 }
 var file_vecindex_lanceidx_indexpb_index_proto_depIdxs = []int32{
-	0, // 0: lance.index.pb.Tensor.data_type:type_name -> lance.index.pb.Tensor.DataType
-	1, // 1: lance.index.pb.IVF.centroids_tensor:type_name -> lance.index.pb.Tensor
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	1, // 0: lance.index.pb.Tensor.data_type:type_name -> lance.index.pb.Tensor.DataType
+	2, // 1: lance.index.pb.IVF.centroids_tensor:type_name -> lance.index.pb.Tensor
+	5, // 2: lance.index.pb.Index.vector_index:type_name -> lance.index.pb.VectorIndex
+	6, // 3: lance.index.pb.VectorIndex.stages:type_name -> lance.index.pb.VectorIndexStage
+	0, // 4: lance.index.pb.VectorIndex.metric_type:type_name -> lance.index.pb.VectorMetricType
+	3, // 5: lance.index.pb.VectorIndexStage.ivf:type_name -> lance.index.pb.IVF
+	7, // 6: lance.index.pb.VectorIndexStage.pq:type_name -> lance.index.pb.PQ
+	8, // 7: lance.index.pb.VectorIndexStage.transform:type_name -> lance.index.pb.Transform
+	2, // 8: lance.index.pb.PQ.codebook_tensor:type_name -> lance.index.pb.Tensor
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_vecindex_lanceidx_indexpb_index_proto_init() }
@@ -290,13 +714,18 @@ func file_vecindex_lanceidx_indexpb_index_proto_init() {
 		return
 	}
 	file_vecindex_lanceidx_indexpb_index_proto_msgTypes[1].OneofWrappers = []any{}
+	file_vecindex_lanceidx_indexpb_index_proto_msgTypes[4].OneofWrappers = []any{
+		(*VectorIndexStage_Ivf)(nil),
+		(*VectorIndexStage_Pq)(nil),
+		(*VectorIndexStage_Transform)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_vecindex_lanceidx_indexpb_index_proto_rawDesc), len(file_vecindex_lanceidx_indexpb_index_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   2,
+			NumEnums:      2,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
