@@ -20,7 +20,7 @@ import (
 type dataFacts struct {
 	name string // for reports
 	size int64  // -1: missing
-	// readable is whether its pages can be decoded; the rest is known then only, and not of files of storage version 0.1.
+	// readable is whether its pages can be decoded; the rest is known then only.
 	readable bool
 	rows     int64 // -1: not known
 	major    uint16
@@ -89,9 +89,6 @@ func (c *checker) dataFile(ctx context.Context, f *lancefmt.Fragment, i int, d *
 	if x.size < 0 || !x.readable || d.SizeBytes >= 0 && x.size != d.SizeBytes {
 		return nil, nil
 	}
-	if x.rows < 0 { // storage version 0.1
-		return x, nil
-	}
 	if x.rows != f.NumPhysicalRows() {
 		c.addf(p, RowCount, "the file has %d rows, the fragment %d", x.rows, f.NumPhysicalRows())
 		return nil, nil
@@ -107,10 +104,6 @@ func (c *checker) dataFile(ctx context.Context, f *lancefmt.Fragment, i int, d *
 
 // openData reads footer and column metadata of a data file.
 func (c *checker) openData(ctx context.Context, store storage.Store, name string, d *table.DataFile, x *dataFacts, p Problem) error {
-	if d.Legacy() {
-		x.readable = true // as far as is known: reading its columns tells
-		return nil
-	}
 	o, err := store.Open(ctx, name, -1)
 	if err != nil {
 		return c.fail(ctx, p, err)
@@ -177,6 +170,9 @@ func sameVersion(d *table.DataFile, major, minor uint16) bool {
 		if major == 0 && minor == 3 {
 			return [2]uint32{2, 0}
 		}
+		if major == 0 && minor < 3 { // storage version 0.1
+			minor = 1
+		}
 		return [2]uint32{major, minor}
 	}
 	return normal(d.Major, d.Minor) == normal(uint32(major), uint32(minor))
@@ -229,7 +225,7 @@ func (c *checker) deletionFile(ctx context.Context, f *lancefmt.Fragment) error 
 // column puts the pages of a column of the table into jobs, unless a newer version had them.
 func (c *checker) column(f *lancefmt.Fragment, field *table.Field, facts []*dataFacts) {
 	hash := sha256.New()
-	found, legacy := false, false
+	found := false
 	var file string
 	var bytes, pages int64
 	starts := []int64{0}
@@ -238,21 +234,24 @@ func (c *checker) column(f *lancefmt.Fragment, field *table.Field, facts []*data
 		fmt.Fprintf(hash, "%q %s %t(", x.Name, x.LogicalType, x.Nullable)
 		for i, d := range f.Files() {
 			j := slices.Index(d.Fields, x.ID)
-			if j < 0 || j >= len(d.ColumnIndices) {
+			if j < 0 {
+				continue
+			}
+			column, ok := columnIndex(&d, j)
+			if !ok {
 				continue
 			}
 			if facts[i] == nil {
 				return false // told already
 			}
-			fmt.Fprintf(hash, "%q %d,", facts[i].name, d.ColumnIndices[j])
+			fmt.Fprintf(hash, "%q %d,", facts[i].name, column)
 			if found = true; file == "" {
 				file = facts[i].name
 			}
-			legacy = legacy || d.Legacy()
 			if depth > 0 && isBlobV2(x) {
 				c.blobHolders[facts[i].name] = true
 			}
-			if column := d.ColumnIndices[j]; column >= 0 && int(column) < len(facts[i].columns) {
+			if column >= 0 && int(column) < len(facts[i].columns) {
 				y := &facts[i].columns[column]
 				bytes += y.bytes
 				pages += int64(y.pages)
@@ -291,9 +290,6 @@ func (c *checker) column(f *lancefmt.Fragment, field *table.Field, facts []*data
 	if bytes > jobBytes {
 		step = max(rows*jobBytes/bytes, 1)
 	}
-	if legacy {
-		pages = 1
-	}
 	for from := int64(0); from < rows; {
 		to := min(from+step, rows)
 		if i := firstFrom(starts, to); i < len(starts) && starts[i] < to+step/2 {
@@ -311,6 +307,18 @@ func (c *checker) column(f *lancefmt.Fragment, field *table.Field, facts []*data
 		c.jobs = append(c.jobs, job{share, j.run})
 		from = to
 	}
+}
+
+// columnIndex returns the column of a file's field number i. Files of storage version 0.1 have a column for
+// each id, from that of their first field on.
+func columnIndex(d *table.DataFile, i int) (int32, bool) {
+	switch {
+	case i < len(d.ColumnIndices):
+		return d.ColumnIndices[i], true
+	case d.Legacy():
+		return d.Fields[i] - d.Fields[0], true
+	}
+	return -1, false
 }
 
 // jobBytes is how many bytes of pages a job decodes.

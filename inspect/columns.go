@@ -53,8 +53,9 @@ func Columns(ctx context.Context, s *lancefmt.Snapshot, perFile bool) (*ColumnsR
 			r.Unread = append(r.Unread, err.Error())
 			return nil
 		}
-		for i, column := range d.ColumnIndices {
-			if column < 0 {
+		for i := range d.Fields {
+			column := columnIndex(d, i)
+			if column < 0 || int(column) >= x.NumColumns() {
 				continue
 			}
 			c, err := x.Column(ctx, int(column))
@@ -213,7 +214,8 @@ func Pages(ctx context.Context, s *lancefmt.Snapshot, column string) (*PagesRepo
 			r.Unread = append(r.Unread, err.Error())
 			return nil
 		}
-		for i, index := range d.ColumnIndices {
+		for i := range d.Fields {
+			index := columnIndex(d, i)
 			if index < 0 || fieldPath(s, d.Fields[i]) != column {
 				continue
 			}
@@ -296,7 +298,8 @@ func Page(ctx context.Context, s *lancefmt.Snapshot, fragment uint32, column str
 		return nil, fault.New(fault.NotFound, "version %d has no fragment %d", s.Version(), fragment)
 	}
 	for i, d := range f.Files() {
-		for j, index := range d.ColumnIndices {
+		for j := range d.Fields {
+			index := columnIndex(&d, j)
 			if index < 0 || fieldPath(s, d.Fields[j]) != column {
 				continue
 			}
@@ -342,9 +345,6 @@ func eachFile(ctx context.Context, s *lancefmt.Snapshot, fn func(f *lancefmt.Fra
 }
 
 func openData(ctx context.Context, f *lancefmt.Fragment, i int) (*file.Reader, error) {
-	if d := f.Files()[i]; d.Legacy() {
-		return nil, fault.New(fault.Unsupported, "pages of data file %s of storage version 0.1 (legacy)", d.Path)
-	}
 	store, name, err := f.Locate(i)
 	if err != nil {
 		return nil, err
@@ -354,6 +354,18 @@ func openData(ctx context.Context, f *lancefmt.Fragment, i int) (*file.Reader, e
 		return nil, err
 	}
 	return file.Open(ctx, o)
+}
+
+// columnIndex returns the column of a file's field number i, -1 if it has none. Files of storage version 0.1
+// have a column for each id, from that of their first field on.
+func columnIndex(d *table.DataFile, i int) int32 {
+	switch {
+	case i < len(d.ColumnIndices):
+		return d.ColumnIndices[i]
+	case d.Legacy():
+		return d.Fields[i] - d.Fields[0]
+	}
+	return -1
 }
 
 // fieldPath names a field of a file: its path, or what hidden column it is.

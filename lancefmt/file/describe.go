@@ -89,6 +89,11 @@ func (r *Reader) Describe(ctx context.Context, maxLines int) (out []hexdump.Sect
 	}
 	err = r.use(func() error {
 		f := r.foot
+		if r.isV01() {
+			return read(storage.Range{Offset: size - footerLenV01, Length: footerLenV01}, func(b []byte) {
+				out = append(out, describeFooterV01(b, size))
+			})
+		}
 		if err := read(storage.Range{Offset: size - footerLen, Length: footerLen}, func(b []byte) {
 			out = append(out, DescribeFooter(b, size))
 		}); err != nil {
@@ -157,7 +162,9 @@ func (r *Reader) DescribePage(ctx context.Context, column, page, maxLines int) (
 		for i, b := range bufs {
 			parts[i] = b.Bytes()
 		}
-		if r.foot.major == 2 && r.foot.minor >= 1 {
+		if r.isV01() {
+			out = describePageV01(p, parts, maxLines)
+		} else if r.foot.major == 2 && r.foot.minor >= 1 {
 			out = v21.Describe(p, parts, maxLines)
 		} else {
 			out = v20.Describe(p, parts, maxLines)
@@ -176,6 +183,9 @@ func (r *Reader) PageSummary(ctx context.Context, column, page int) (string, err
 	}
 	if page < 0 || page >= len(c.Pages) {
 		return "", fault.New(fault.NotFound, "column %d of file %s has %d pages, asked for number %d", column, r.Name(), len(c.Pages), page)
+	}
+	if r.isV01() {
+		return c.Pages[page].TypeURL, nil
 	}
 	if r.foot.major == 2 && r.foot.minor >= 1 {
 		return v21.Summary(&c.Pages[page]), nil
