@@ -126,7 +126,7 @@ func TestWhatFailsToReadIsFound(t *testing.T) {
 			t.Parallel()
 			files := loadTable(t, name)
 			for file, data := range files {
-				for at := len(file) % 37; at < len(data); at += 37 {
+				for at := len(file) % 61; at < len(data); at += 61 {
 					broken := bytes.Clone(data)
 					broken[at] ^= 0xff
 					store := files.store()
