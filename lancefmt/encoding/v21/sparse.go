@@ -43,7 +43,7 @@ type sparseValues interface {
 
 // maxEmptyBytes bounds what the slots of one read may take that the file has no bytes for, where rows
 // are not what the caller counts: lists may claim any number of NULLs.
-const maxEmptyBytes = 1 << 30
+const maxEmptyBytes = 1 << 28
 
 // leafSchema is that of values without structure.
 var leafSchema = []enc21pb.RepDefLayer{enc21pb.RepDefLayer_REPDEF_ALL_VALID_ITEM}
@@ -194,7 +194,7 @@ func (p *sparsePage) decode(rows []encoding.Range, bufs []*memory.Buffer, out *s
 func (p *sparsePage) boundEmpty(sel *v23.Selection) error {
 	bits := int64(p.shape.valueBits())
 	if p.shape.kind != kindFixed {
-		bits = 64
+		bits = 32
 	}
 	stored := int64(0)
 	switch v := p.values.(type) {

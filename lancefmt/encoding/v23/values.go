@@ -16,7 +16,7 @@ const (
 )
 
 // maxSteps bounds positions that are apart from each other, which are walked one by one.
-const maxSteps = 1 << 26
+const maxSteps = 1 << 25
 
 // maxDomain bounds the slots of a domain and so keeps sums of them inside of int64.
 const maxDomain = 1 << 48
