@@ -96,6 +96,43 @@ func (l *blobLoader) load(ctx context.Context, field encoding.Field, data arrow.
 	return array.NewData(withChildren(field.Type, fields), data.Len(), data.Buffers(), children, data.NullN(), data.Offset()), nil
 }
 
+// blobLengths returns the octet lengths of blobs, which their descriptors tell; only files of which a blob
+// is all are opened.
+func (f *Fragment) blobLengths(ctx context.Context, i int, c encoding.ColumnReader, rows []encoding.Range, mem memory.Allocator) (arrow.Array, error) {
+	a, err := c.Read(ctx, rows, mem)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Release()
+	d, err := newDescriptors(a.Data())
+	if err != nil {
+		return nil, err
+	}
+	defer d.Release()
+	l := blobLoader{fragment: f, file: &f.meta.Files[i], mem: mem, objects: make(map[location]storage.Object)}
+	defer l.close()
+	b := array.NewInt64Builder(mem)
+	defer b.Release()
+	b.Reserve(d.Len())
+	for row := range d.Len() {
+		switch {
+		case d.null(row):
+			b.AppendNull()
+		case d.kind.Value(row) == blobExternal && d.size.Value(row) == 0:
+			p, err := l.place(ctx, d, row)
+			if err != nil {
+				return nil, fmt.Errorf("blob %d: %w", row, err)
+			}
+			b.Append(p.Length)
+		case d.size.Value(row) > math.MaxInt64:
+			return nil, fault.Corruptf("blob %d of %d bytes", row, d.size.Value(row))
+		default:
+			b.Append(int64(d.size.Value(row)))
+		}
+	}
+	return b.NewArray(), nil
+}
+
 // blobPlace is where one blob lies; size 0 is empty, without a place.
 type blobPlace struct {
 	row int

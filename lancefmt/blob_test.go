@@ -82,6 +82,17 @@ func TestBlobFixtures(t *testing.T) {
 				var part []any
 				require.NoError(t, json.Unmarshal(text, &part))
 				described = append(described, part...)
+				lengths, err := f.Read(ctx, []string{LengthColumn(want.Blobs.Column), ValidityColumn(want.Blobs.Column)}, f.all(), mem)
+				require.NoError(t, err)
+				for i := range int(n) {
+					size, n := want.Blobs.Sizes[row+i], lengths.Column(0).(*array.Int64)
+					require.Equal(t, size != nil, n.IsValid(i))
+					require.Equal(t, size != nil, lengths.Column(1).IsValid(i))
+					if size != nil {
+						require.Equal(t, *size, n.Value(i))
+					}
+				}
+				lengths.Release()
 				row += int(n)
 			}
 			require.Equal(t, len(want.Blobs.Sizes), row)
@@ -101,8 +112,10 @@ func TestBlobsAgainstPylance(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, paths)
 	for _, path := range paths {
-		_, msg := checkRandomTable(t, strings.TrimSuffix(path, ".arrow"))
+		base := strings.TrimSuffix(path, ".arrow")
+		_, msg := checkRandomTable(t, base)
 		require.Empty(t, msg, path)
+		checkBlobLengths(t, base+".lance", dir)
 	}
 	tab, err := Open(ctx, filepath.Join(dir, "flat.lance"), Options{})
 	require.NoError(t, err)
@@ -113,6 +126,30 @@ func TestBlobsAgainstPylance(t *testing.T) {
 	_, err = s.Fragments()[0].Read(ctx, []string{"b"}, s.Fragments()[0].all(), mem)
 	require.Equal(t, fault.PermissionDenied, fault.KindOf(err), "%v", err)
 	require.ErrorContains(t, err, "outside of the table")
+}
+
+// checkBlobLengths compares the lengths of the column b, if there is one, with its values.
+func checkBlobLengths(t *testing.T, path, allowed string) {
+	tab, err := Open(ctx, path, Options{AllowBases: []string{allowed}})
+	require.NoError(t, err)
+	defer tab.Close()
+	s, err := tab.Snapshot(ctx, Ref{})
+	require.NoError(t, err)
+	if len(s.Schema().FieldIndices("b")) == 0 {
+		return
+	}
+	for _, f := range s.Fragments() {
+		batch, err := f.Read(ctx, []string{"b", LengthColumn("b")}, f.all(), memory.DefaultAllocator)
+		require.NoError(t, err)
+		blobs, lengths := batch.Column(0).(*array.LargeBinary), batch.Column(1).(*array.Int64)
+		for i := range blobs.Len() {
+			require.Equal(t, blobs.IsNull(i), lengths.IsNull(i))
+			if blobs.IsValid(i) {
+				require.EqualValues(t, blobs.ValueLen(i), lengths.Value(i))
+			}
+		}
+		batch.Release()
+	}
 }
 
 func TestBlobFileGone(t *testing.T) {

@@ -78,6 +78,13 @@ func (f *Fragment) readPartial(ctx context.Context, p partial, rows []encoding.R
 	if err != nil {
 		return nil, err
 	}
+	if p.lengths && described(parts[0].field) {
+		a, err := f.blobLengths(ctx, parts[0].file, c, rows, mem)
+		if err != nil {
+			return nil, fmt.Errorf("fragment %d: %w", f.meta.ID, err)
+		}
+		return a, nil
+	}
 	reader, ok := c.(encoding.PartialReader)
 	if !ok {
 		return nil, fault.New(fault.Unsupported, "lengths or validity alone of column %q", p.field.Name)
