@@ -3,7 +3,7 @@
 //
 //	inproc.py ──{"op":"scan","table":…,"columns":[…]}──> stdin ──> lancefmt ──> stdout ──{"seconds":…,"rows":…}──> inproc.py
 //
-// One request is one line. Tables stay open between requests, as a pylance dataset does, unless a
+// One request is one line, one reply too. Tables stay open between requests, as a pylance dataset does, unless a
 // request says "fresh".
 package main
 
