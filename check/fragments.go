@@ -149,7 +149,7 @@ func (c *checker) openData(ctx context.Context, store storage.Store, name string
 			}
 		}
 		// In 2.0 and in drafts of 2.1 pages below lists count items.
-		stable := !slices.ContainsFunc(column.Pages, func(p encoding.Page) bool { return p.TypeURL != stableLayout })
+		stable := !slices.ContainsFunc(column.Pages, func(p encoding.Page) bool { return !slices.Contains(rowLayouts, p.TypeURL) })
 		if x.countsRows() && stable && y.rows != x.rows {
 			q := p
 			q.ColumnIndex = &i
@@ -160,8 +160,8 @@ func (c *checker) openData(ctx context.Context, store storage.Store, name string
 	return nil
 }
 
-// stableLayout is the type of the encodings of pages since 2.1 is stable.
-const stableLayout = "/lance.encodings21.PageLayout"
+// rowLayouts are the types of the encodings of pages that count rows: since 2.1 is stable, and of 2.3.
+var rowLayouts = []string{"/lance.encodings21.PageLayout", "/lance.encodings23.PlanarLayout"}
 
 // sameVersion compares a footer with the manifest. Storage version 2.0 has the numbers 0.3 in footers, and
 // 2.0 in manifests.
