@@ -31,6 +31,14 @@ func TestV23AgainstPylance(t *testing.T) {
 	checkRandomTables(t, "LANCEFLIGHT_RANDOM_V23", "600", "2.3")
 }
 
+// TestIndexedV23AgainstPylance reads dictionaries of long strings, which random tables are too small for.
+func TestIndexedV23AgainstPylance(t *testing.T) {
+	dir := t.TempDir()
+	t.Log(fixtures.Python(t, "testdata/indexed_v23.py", dir))
+	_, msg := checkRandomTable(t, filepath.Join(dir, "0"))
+	require.Empty(t, msg)
+}
+
 // checkRandomTables hands more to the script.
 func checkRandomTables(t *testing.T, env string, more ...string) {
 	seeds, dir := os.Getenv(env), t.TempDir()
