@@ -152,7 +152,7 @@ func (s *session) once(ctx context.Context, q request) (reply, error) {
 	return reply{}, fmt.Errorf("no operation is called %q", q.Op)
 }
 
-// Morsels as the SQL scan cuts them.
+// Morsels about as the SQL scan cuts them.
 const (
 	morselBytes = 4 << 20
 	morselRows  = 128 << 10
