@@ -101,14 +101,14 @@ func index(ctx context.Context, s *lancefmt.Snapshot, x *lancefmt.Index) IndexRe
 		y.Unread = x.Err.Error()
 		return y
 	}
-	files, err := indexFiles(ctx, s.Store(), x.Dir())
+	files, err := indexFiles(ctx, x.Store(), x.Dir())
 	if err != nil {
 		y.Unread = err.Error()
 		return y
 	}
 	for _, f := range files {
 		y.Bytes += f.SizeBytes
-		y.Files = append(y.Files, y.file(ctx, s.Store(), f, x.Dir()))
+		y.Files = append(y.Files, y.file(ctx, x.Store(), f, x.Dir()))
 	}
 	return y
 }

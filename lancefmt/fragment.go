@@ -123,18 +123,29 @@ type readerKey struct {
 // open returns the reader of a data file. It is closed once the cache forgets it and nobody holds it.
 func (f *Fragment) open(ctx context.Context, i int) (pinned[*file.Reader], error) {
 	d := &f.meta.Files[i]
-	fail := func(err error) (pinned[*file.Reader], error) {
-		return pinned[*file.Reader]{}, f.needs(d.Path, err)
-	}
 	if d.Legacy() {
-		return fail(fault.New(fault.Unsupported, "data file %s of storage version 0.1 (legacy)", d.Path))
+		return pinned[*file.Reader]{}, f.needs(d.Path, fault.New(fault.Unsupported, "data file %s of storage version 0.1 (legacy)", d.Path))
 	}
+	p, err := f.openFile(ctx, d)
+	if err != nil {
+		return p, err
+	}
+	if n := p.value.NumRows(); f.rows >= 0 && n != f.rows {
+		name := p.value.Name()
+		p.release()
+		return pinned[*file.Reader]{}, f.needs(d.Path, fault.Place(fault.Corruptf("the file has %d rows, but the fragment has %d", n, f.rows), name, -1, -1, -1))
+	}
+	return p, nil
+}
+
+// openFile returns the reader of a data file or an overlay.
+func (f *Fragment) openFile(ctx context.Context, d *table.DataFile) (p pinned[*file.Reader], err error) {
 	at, err := f.snapshot.folder(d.Base, table.DataDir)
 	if err != nil {
-		return fail(err)
+		return p, f.needs(d.Path, err)
 	}
 	at = at.file(d.Path)
-	p, err := get(ctx, f.snapshot.table.cache, readerKey{at.store, at.name, d.SizeBytes}, func(ctx context.Context) (loaded[*file.Reader], error) {
+	p, err = get(ctx, f.snapshot.table.cache, readerKey{at.store, at.name, d.SizeBytes}, func(ctx context.Context) (loaded[*file.Reader], error) {
 		o, err := at.store.Open(ctx, at.name, d.SizeBytes)
 		if err != nil {
 			return loaded[*file.Reader]{}, err
@@ -149,11 +160,7 @@ func (f *Fragment) open(ctx context.Context, i int) (pinned[*file.Reader], error
 		return loaded[*file.Reader]{value: r, cost: cost, close: func() { r.Close() }}, nil
 	})
 	if err != nil {
-		return fail(err)
-	}
-	if n := p.value.NumRows(); f.rows >= 0 && n != f.rows {
-		p.release()
-		return fail(fault.Place(fault.Corruptf("the file has %d rows, but the fragment has %d", n, f.rows), at.name, -1, -1, -1))
+		return p, f.needs(d.Path, err)
 	}
 	return p, nil
 }

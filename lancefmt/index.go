@@ -27,7 +27,8 @@ type Index struct {
 	Kind    string
 	TypeURL string
 	Details []byte // the protobuf message that TypeURL names
-	// Fragments has the ids of the fragments that have the indexed rows now; nil if that is not recorded.
+	// Fragments has the ids of the fragments that have the indexed rows now; nil if that is not recorded. Fragments of which overlays
+	// changed an indexed column since are left out.
 	// Shared, do not change it.
 	Fragments      *roaring.Bitmap
 	DatasetVersion uint64 // version that the segment was built from
@@ -43,26 +44,26 @@ type Index struct {
 	// Err says why the files cannot be read; the rest of the description is valid.
 	Err error
 
-	dir string
+	store storage.Store
+	dir   string
 }
 
-// Dir returns the segment's folder in Snapshot.Store, "_indices/UUID", without a slash at its end;
-// "" if Err is set.
+// Dir returns the segment's folder in Store, "_indices/UUID", without a slash at its end; "" if Err is set.
 func (x *Index) Dir() string { return x.dir }
+
+// Store returns the store that Dir is a folder in: that of the table, or of the base path that the segment lies below.
+func (x *Index) Store() storage.Store { return x.store }
 
 func newIndex(s *Snapshot, m *table.Index) *Index {
 	x := &Index{Name: m.Name, UUID: m.UUID, Fields: paths(s, m.Fields), Covering: paths(s, m.Covering), Kind: m.Kind(),
 		TypeURL: m.TypeURL, Details: m.Details, Fragments: m.Fragments, DatasetVersion: m.DatasetVersion,
 		IndexVersion: m.IndexVersion, CreatedAt: m.CreatedAt, Files: m.Files, Metadata: m.Metadata}
 	at, err := s.folder(m.Base, table.IndicesDir)
-	switch {
-	case err != nil:
-		x.Err = fmt.Errorf("index %s: %w", x.Name, err)
-	case at.store != s.table.store:
-		x.Err = fault.New(fault.Unsupported, "index %s, whose files lie outside of the table", x.Name)
-	default:
-		x.dir = at.name + m.UUID
+	if err != nil {
+		x.Err, x.store = fmt.Errorf("index %s: %w", x.Name, err), s.table.store
+		return x
 	}
+	x.store, x.dir = at.store, at.name+m.UUID
 	return x
 }
 
@@ -117,6 +118,9 @@ func (s *Snapshot) readIndexes(ctx context.Context) error {
 		case reuse != nil:
 			x.Fragments = reuse.Fragments(m.Fragments)
 			x.Remap, x.RemapKey = reuse.Remap, key
+		}
+		if changed := s.manifest.Overlaid(m); changed != nil && x.Fragments != nil {
+			x.Fragments = roaring.AndNot(x.Fragments, changed)
 		}
 		s.indexes = append(s.indexes, x)
 	}

@@ -138,7 +138,12 @@ func (f *Fragment) readColumn(ctx context.Context, name string, rows []encoding.
 	parts := f.plan(field)
 	if len(parts) == 0 {
 		out.Nullable = true
-		return out, nulls(out.Type, n, mem), nil
+		a := nulls(out.Type, n, mem)
+		if len(f.meta.Overlays) > 0 {
+			defer a.Release()
+			a, err = f.overlay(ctx, field, a, rows, mem)
+		}
+		return out, a, err
 	}
 	have := make([]arrow.Array, 0, len(parts))
 	defer func() {
@@ -160,7 +165,11 @@ func (f *Fragment) readColumn(ctx context.Context, name string, rows []encoding.
 	if err != nil {
 		return out, nil, fmt.Errorf("fragment %d, column %q: %w", f.meta.ID, name, err)
 	}
-	return out, a, nil
+	if len(f.meta.Overlays) > 0 {
+		defer a.Release()
+		a, err = f.overlay(ctx, field, a, rows, mem)
+	}
+	return out, a, err
 }
 
 // readPart reads what one data file has of a column.

@@ -147,7 +147,7 @@ func (s *Snapshot) Metadata() map[string]string { return maps.Clone(s.manifest.T
 // Manifest returns the decoded manifest. Do not change it.
 func (s *Snapshot) Manifest() *table.Manifest { return s.manifest }
 
-// Store returns the store whose root is that of the table; Index.Dir is a folder in it.
+// Store returns the store whose root is that of the table.
 func (s *Snapshot) Store() storage.Store { return s.table.store }
 
 // field returns a top-level field.

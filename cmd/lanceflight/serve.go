@@ -21,6 +21,7 @@ import (
 
 	"lanceflight/flightsrv"
 	"lanceflight/internal/sample"
+	"lanceflight/lancefmt"
 	"lanceflight/sqlplan"
 	"lanceflight/sqlplan/catalog"
 )
@@ -41,6 +42,7 @@ func newServe() *cobra.Command {
 	f.String("tls-client-ca", "", "PEM `file`: clients must show a certificate of this authority")
 	f.String("auth", "", "`file` of users, one name:hash per line (bcrypt or argon2id)")
 	f.String("ticket-key", "", "`file` with the key that signs tickets, shared between replicas")
+	f.StringSlice("allow-base", nil, "`paths` below which tables may have files outside of their folder, as shallow clones have")
 	f.String("memory-limit", "", "memory a statement may use, such as 2GiB (default: a quarter of the machine's)")
 	f.String("statement-timeout", "0", "longest a statement may run, such as 30s; 0 for no limit")
 	f.Int("max-connections", 0, "connections at once; 0 for no limit")
@@ -96,7 +98,7 @@ func runServe(cmd *cobra.Command, uris []string) error {
 		return fmt.Errorf("%s is reachable from other machines: give --tls-cert, --tls-key and --auth, or say --insecure", lis.Addr())
 	}
 
-	engine, cat, closeEngine, err := openEngine(ctx, uris, v.GetString("memory-limit"), log)
+	engine, cat, closeEngine, err := openEngine(ctx, uris, v.GetStringSlice("allow-base"), v.GetString("memory-limit"), log)
 	if err != nil {
 		return err
 	}
@@ -129,7 +131,7 @@ func runServe(cmd *cobra.Command, uris []string) error {
 }
 
 // openEngine opens the tables, or the embedded sample for none, and the engine over them.
-func openEngine(ctx context.Context, uris []string, memoryLimit string, log *slog.Logger) (*sqlplan.Engine, *catalog.Catalog, func(), error) {
+func openEngine(ctx context.Context, uris, allowBases []string, memoryLimit string, log *slog.Logger) (*sqlplan.Engine, *catalog.Catalog, func(), error) {
 	cleanup := func() {}
 	if len(uris) == 0 {
 		dir, err := os.MkdirTemp("", "lanceflight-sample-")
@@ -149,7 +151,7 @@ func openEngine(ctx context.Context, uris []string, memoryLimit string, log *slo
 		cleanup()
 		return nil, nil, nil, err
 	}
-	cat, err := catalog.Open(ctx, uris, catalog.Options{})
+	cat, err := catalog.Open(ctx, uris, catalog.Options{Table: lancefmt.Options{AllowBases: allowBases}})
 	if err != nil {
 		cleanup()
 		return nil, nil, nil, err

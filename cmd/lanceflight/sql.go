@@ -37,6 +37,7 @@ func newSQL() *cobra.Command {
 	f.String("user", "", "user name for --connect")
 	f.String("password", "", "password for --connect (better: LANCEFLIGHT_PASSWORD)")
 	f.String("format", "table", "table, csv, json (one object per line) or arrow (IPC stream)")
+	f.StringSlice("allow-base", nil, "`paths` below which tables may have files outside of their folder, as shallow clones have")
 	f.String("memory-limit", "", "memory the statement may use, such as 2GiB")
 	return cmd
 }
@@ -58,7 +59,7 @@ func runSQL(cmd *cobra.Command, args []string) error {
 		}
 		return runRemote(ctx, server, v.GetString("user"), v.GetString("password"), text, sink)
 	}
-	engine, _, closeEngine, err := openEngine(ctx, uris, v.GetString("memory-limit"), slog.Default())
+	engine, _, closeEngine, err := openEngine(ctx, uris, v.GetStringSlice("allow-base"), v.GetString("memory-limit"), slog.Default())
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,9 @@ const (
 	FlagZoneSeeds                  = 1 << 16 // statistics of version 1 in data files
 	FlagObjectMetadata             = 1 << 17 // for writers only
 	readableFlags           uint64 = FlagDeletionFiles | FlagStableRowIDs | FlagV2Format | FlagTableConfig | FlagBasePaths |
-		FlagNoTransactionFile | FlagCoveringColumns | FlagMixedFileVersions | FlagSpilledLineage
+		FlagNoTransactionFile | FlagDataOverlays | FlagCoveringColumns | FlagMixedFileVersions | FlagFragmentReuse | FlagSpilledLineage | FlagManagedBlobs
+	// pairedFlags must be in both words or in none: one alone says neither.
+	pairedFlags uint64 = FlagMixedFileVersions | FlagFragmentReuse | FlagManagedBlobs | FlagZoneSeeds
 )
 
 var flagNames = map[int]string{
@@ -43,19 +45,24 @@ var flagNames = map[int]string{
 
 // checkReaderFlags refuses a table that needs a reader to know more than this one does. A flag says
 // that ignoring the feature would give wrong answers, so unknown bits are refused too.
-func checkReaderFlags(flags uint64) error {
+func checkReaderFlags(flags, writer uint64) error {
+	if odd := (flags ^ writer) & pairedFlags; odd != 0 {
+		return fault.Corruptf("of the table's feature flags %s is set for readers or writers only", flagName(bits.TrailingZeros64(odd)))
+	}
 	unknown := flags &^ readableFlags
 	if unknown == 0 {
 		return nil
 	}
 	var names []string
 	for rest := unknown; rest != 0; rest &= rest - 1 {
-		bit := bits.TrailingZeros64(rest)
-		if name, ok := flagNames[bit]; ok {
-			names = append(names, fmt.Sprintf("bit %d (%s)", bit, name))
-		} else {
-			names = append(names, fmt.Sprintf("bit %d (unknown)", bit))
-		}
+		names = append(names, flagName(bits.TrailingZeros64(rest)))
 	}
 	return fault.New(fault.Unsupported, "the table's reader feature flags %d: %s", flags, strings.Join(names, ", "))
+}
+
+func flagName(bit int) string {
+	if name, ok := flagNames[bit]; ok {
+		return fmt.Sprintf("bit %d (%s)", bit, name)
+	}
+	return fmt.Sprintf("bit %d (unknown)", bit)
 }

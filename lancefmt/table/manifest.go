@@ -1,6 +1,7 @@
 package table
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -51,7 +52,7 @@ type Fragment struct {
 	RowIDs       Lineage       // stable row ids
 	CreatedAt    Lineage       // version that created each row
 	UpdatedAt    Lineage       // version that last changed each row
-	HasOverlays  bool
+	Overlays     []Overlay     // oldest first
 }
 
 // Lineage says where a value per row is stored that is not a column of the schema: inline, as a
@@ -198,18 +199,22 @@ func DecodeManifest(file []byte) (*Manifest, error) {
 
 // fragmentOf converts the message of a fragment.
 func fragmentOf(p *tablepb.DataFragment) (Fragment, error) {
-	f := Fragment{ID: uint32(p.GetId()), PhysicalRows: int64(p.GetPhysicalRows()), HasOverlays: len(p.GetOverlays()) > 0}
+	f := Fragment{ID: uint32(p.GetId()), PhysicalRows: int64(p.GetPhysicalRows())}
 	for _, q := range p.GetFiles() {
-		if q.GetFileSizeBytes() > math.MaxInt64 {
-			return f, fault.Corruptf("data file %q of fragment %d claims %d bytes", q.GetPath(), p.GetId(), q.GetFileSizeBytes())
-		}
-		file := DataFile{Path: q.GetPath(), Fields: q.GetFields(), ColumnIndices: q.GetColumnIndices(),
-			Major: q.GetFileMajorVersion(), Minor: q.GetFileMinorVersion(), SizeBytes: int64(q.GetFileSizeBytes()), Base: q.BaseId}
-		if file.SizeBytes == 0 {
-			file.SizeBytes = -1
+		file, err := dataFileOf(q, f.ID)
+		if err != nil {
+			return f, err
 		}
 		f.Files = append(f.Files, file)
 	}
+	for _, q := range p.GetOverlays() {
+		o, err := overlayOf(q, f.ID)
+		if err != nil {
+			return f, err
+		}
+		f.Overlays = append(f.Overlays, o)
+	}
+	slices.SortStableFunc(f.Overlays, func(a, b Overlay) int { return cmp.Compare(a.CommittedVersion, b.CommittedVersion) })
 	if err := f.check(p.GetId(), p.GetPhysicalRows()); err != nil {
 		return f, err
 	}
@@ -229,6 +234,18 @@ func fragmentOf(p *tablepb.DataFragment) (Fragment, error) {
 	f.CreatedAt = lineage(p.GetInlineCreatedAtVersions(), p.GetColumnCreatedAtVersions() != nil)
 	f.UpdatedAt = lineage(p.GetInlineLastUpdatedAtVersions(), p.GetColumnLastUpdatedAtVersions() != nil)
 	return f, nil
+}
+
+func dataFileOf(q *tablepb.DataFile, fragment uint32) (DataFile, error) {
+	if q.GetFileSizeBytes() > math.MaxInt64 {
+		return DataFile{}, fault.Corruptf("data file %q of fragment %d claims %d bytes", q.GetPath(), fragment, q.GetFileSizeBytes())
+	}
+	file := DataFile{Path: q.GetPath(), Fields: q.GetFields(), ColumnIndices: q.GetColumnIndices(),
+		Major: q.GetFileMajorVersion(), Minor: q.GetFileMinorVersion(), SizeBytes: int64(q.GetFileSizeBytes()), Base: q.BaseId}
+	if file.SizeBytes == 0 {
+		file.SizeBytes = -1
+	}
+	return file, nil
 }
 
 func lineage(inline []byte, spilled bool) Lineage { return Lineage{Inline: inline, Spilled: spilled} }
@@ -263,13 +280,8 @@ func storageVersion(p *tablepb.Manifest, fragments []Fragment) string {
 // Readable returns fault.Unsupported if the rows of this version cannot be read: it needs a
 // feature, a file format or a storage version that this program does not know.
 func (m *Manifest) Readable() error {
-	if err := checkReaderFlags(m.ReaderFlags); err != nil {
+	if err := checkReaderFlags(m.ReaderFlags, m.WriterFlags); err != nil {
 		return err
-	}
-	for _, f := range m.Fragments {
-		if f.HasOverlays {
-			return fault.New(fault.Unsupported, "data overlay files (fragment %d)", f.ID)
-		}
 	}
 	switch m.StorageVersion {
 	case "2.0", "2.1", "2.2", "2.3":

@@ -117,9 +117,10 @@ func TestWhatIsNotReadable(t *testing.T) {
 	for bit := range 64 {
 		m := plain()
 		m.ReaderFeatureFlags = 1 << bit
+		m.WriterFeatureFlags = m.ReaderFeatureFlags
 		d := must(DecodeManifest(manifestFile(m, nil)))
 		switch bit {
-		case 0, 1, 2, 3, 4, 5, 7, 8, 11:
+		case 0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 14:
 			require.NoError(t, d.Readable(), "bit %d", bit)
 		default:
 			err := d.Readable()
@@ -128,8 +129,16 @@ func TestWhatIsNotReadable(t *testing.T) {
 		}
 	}
 	m := plain()
-	m.ReaderFeatureFlags = 1<<6 | 1<<40
-	require.ErrorContains(t, must(DecodeManifest(manifestFile(m, nil))).Readable(), "bit 6 (data overlay files), bit 40 (unknown)")
+	m.ReaderFeatureFlags = 1<<12 | 1<<40
+	require.ErrorContains(t, must(DecodeManifest(manifestFile(m, nil))).Readable(), "bit 12 (fragment tree), bit 40 (unknown)")
+	for _, bit := range []int{8, 10, 14, 16} { // of readers and writers, or of neither
+		m.ReaderFeatureFlags, m.WriterFeatureFlags = 1<<bit, 0
+		err := must(DecodeManifest(manifestFile(m, nil))).Readable()
+		require.Equal(t, fault.Corrupt, fault.KindOf(err), "bit %d", bit)
+		m.ReaderFeatureFlags, m.WriterFeatureFlags = 0, 1<<bit
+		err = must(DecodeManifest(manifestFile(m, nil))).Readable()
+		require.Equal(t, fault.Corrupt, fault.KindOf(err), "bit %d", bit)
+	}
 	for version, want := range map[string]string{"2.0": "2.0", "0.3": "2.0", "2.1": "2.1", "2.2": "2.2", "2.3": "2.3", "": "2.0"} {
 		m := plain()
 		m.DataFormat.Version = version
@@ -152,10 +161,6 @@ func TestWhatIsNotReadable(t *testing.T) {
 	require.Equal(t, "0.1", must(DecodeManifest(manifestFile(m, nil))).StorageVersion)
 	m.WriterFeatureFlags = FlagV2Format
 	require.Equal(t, "2.0", must(DecodeManifest(manifestFile(m, nil))).StorageVersion)
-
-	m = plain()
-	m.Fragments[0].Overlays = []*tablepb.DataOverlayFile{{}}
-	require.ErrorContains(t, must(DecodeManifest(manifestFile(m, nil))).Readable(), "overlay")
 }
 
 func TestCoveringColumnsAreNoKeys(t *testing.T) {

@@ -12,9 +12,14 @@ import random
 import shutil
 import sys
 import traceback
+import uuid
+
+os.environ["LANCE_ENABLE_UNSTABLE_DATA_OVERLAY_FILES"] = "1"
 
 import lance
 import pyarrow as pa
+from lance.file import LanceFileWriter
+from lance.fragment import DataFile
 
 META = ["_rowid", "_rowaddr", "_row_created_at_version", "_row_last_updated_at_version"]
 VERBOSE = os.environ.get("VERBOSE")
@@ -261,9 +266,55 @@ class History:
         op = lance.LanceOperation.Update(removed_fragment_ids=[], updated_fragments=[meta], new_fragments=[], fields_modified=fields)
         self.ds = lance.LanceDataset.commit(self.ds, op, read_version=self.ds.version)
 
+    def overlay(self):
+        """New values of some cells, laid over the files."""
+        rng, groups = self.rng, []
+        version = self.ds.data_storage_version
+        for frag in rng.sample(self.ds.get_fragments(), min(len(self.ds.get_fragments()), rng.randrange(1, 3))):
+            overlays = []
+            for _ in range(rng.randrange(1, 3)):
+                top = rng.sample([f for f in self.ds.lance_schema.fields() if f.name() != "id"], rng.randrange(1, 3))
+                n = rng.randrange(1, 1 + max(1, frag.physical_rows // rng.choice([1, 2, 8])))
+                dense = sorted(rng.sample(range(frag.physical_rows), n))
+                fields, ids, offsets = [], [], []
+                for f in top:
+                    path, t = [f], self.ds.schema.field(f.name())
+                    while pa.types.is_struct(t.type):
+                        c = rng.choice(path[-1].children())
+                        t = t.type.field(c.name())
+                        path.append(c)
+                    for p in reversed(path[:-1]):
+                        t = pa.field(p.name(), pa.struct([t]))
+                    fields.append(t)
+                    below, mine = [], sorted(rng.sample(range(frag.physical_rows), n))
+
+                    def walk(x):
+                        if not x.children() or version == "2.0":
+                            below.append(x.id())
+                        for c in x.children():
+                            walk(c)
+
+                    if version == "2.0":
+                        below += [p.id() for p in path[:-1]]
+                    walk(path[-1])
+                    ids += below
+                    offsets += [mine] * len(below)
+                name = uuid.UUID(int=rng.getrandbits(128)).hex + ".lance"
+                schema = pa.schema(fields)
+                full = os.path.join(self.ds.uri.removeprefix("file://"), "data", name)
+                os.makedirs(os.path.dirname(full), exist_ok=True)
+                w = LanceFileWriter(full, schema, version=version)
+                w.write_batch(self.rows(schema, n))
+                w.close()
+                major, minor = (int(x) for x in version.split("."))
+                file = DataFile(name, ids, list(range(len(ids))), major, minor, os.path.getsize(full))
+                overlays.append(lance.LanceOperation.DataOverlayFile(file, dense if rng.random() < 0.5 else offsets))
+            groups.append(lance.LanceOperation.DataOverlayGroup(frag.fragment_id, overlays))
+        self.ds = lance.LanceDataset.commit(self.ds, lance.LanceOperation.DataOverlay(groups), read_version=self.ds.version)
+
     OPS = dict(append=12, delete=10, update=10, merge_insert=10, add_columns=6, add_nested=2, drop=3, rename=4, cast=4,
                compact=10, index=2, optimize=2, restore=3, overwrite=2, truncate=1, tag=2, config=1, metadata=2, make_branch=3, switch=3,
-               clone=2, migrate=1, replacement=4)
+               clone=2, migrate=1, replacement=4, overlay=4)
 
     def run(self, steps):
         ops, weights = list(self.OPS), list(self.OPS.values())

@@ -81,13 +81,13 @@ func (c *IndexCache) Open(ctx context.Context, snap *lancefmt.Snapshot, idx *lan
 	if idx.Err != nil {
 		return nil, nil, idx.Err
 	}
-	return c.vectors.get(ctx, keyOf(snap, idx), func() (vecindex.Index, error) {
-		return lanceidx.OpenWith(ctx, snap.Store(), idx.Dir(), lanceidx.Options{Cache: c.partitions, RemapRow: idx.Remap, RemapKey: idx.RemapKey})
+	return c.vectors.get(ctx, keyOf(idx), func() (vecindex.Index, error) {
+		return lanceidx.OpenWith(ctx, idx.Store(), idx.Dir(), lanceidx.Options{Cache: c.partitions, RemapRow: idx.Remap, RemapKey: idx.RemapKey})
 	})
 }
 
-func keyOf(snap *lancefmt.Snapshot, idx *lancefmt.Index) indexKey {
-	return indexKey{store: snap.Store().URI(), dir: idx.Dir(), remap: idx.RemapKey}
+func keyOf(idx *lancefmt.Index) indexKey {
+	return indexKey{store: idx.Store().URI(), dir: idx.Dir(), remap: idx.RemapKey}
 }
 
 // NumPartitions implements logical.Indexes. Errors are as for Open.

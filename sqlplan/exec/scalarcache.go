@@ -17,8 +17,8 @@ func (c *IndexCache) OpenScalar(ctx context.Context, snap *lancefmt.Snapshot, of
 	if idx.Err != nil {
 		return nil, nil, idx.Err
 	}
-	return c.scalars.get(ctx, keyOf(snap, idx), func() (scalar.Index, error) {
-		return scalar.Open(ctx, snap.Store(), scalar.Description{
+	return c.scalars.get(ctx, keyOf(idx), func() (scalar.Index, error) {
+		return scalar.Open(ctx, idx.Store(), scalar.Description{
 			Kind: idx.Kind, Dir: idx.Dir(), Details: idx.Details, IndexVersion: idx.IndexVersion, CreatedAt: idx.CreatedAt, Files: idx.Files, ColumnType: of.Type, Remap: idx.Remap,
 		}, scalar.Options{Cache: c.pages})
 	})
@@ -52,7 +52,7 @@ func (c *IndexCache) EstimateRows(ctx context.Context, snap *lancefmt.Snapshot, 
 			continue
 		}
 		rest.AndNot(covered)
-		key := guessKey{keyOf(snap, seg), snap.Branch(), snap.Version(), text}
+		key := guessKey{keyOf(seg), snap.Branch(), snap.Version(), text}
 		c.mu.Lock()
 		e, ok := c.guesses[key]
 		c.mu.Unlock()

@@ -71,7 +71,7 @@ func (x DeletionFile_DeletionFileType) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use DeletionFile_DeletionFileType.Descriptor instead.
 func (DeletionFile_DeletionFileType) EnumDescriptor() ([]byte, []int) {
-	return file_lancefmt_pb_tablepb_table_proto_rawDescGZIP(), []int{7, 0}
+	return file_lancefmt_pb_tablepb_table_proto_rawDescGZIP(), []int{8, 0}
 }
 
 // 16 bytes.
@@ -739,10 +739,16 @@ func (x *DataFile) GetBaseId() uint32 {
 
 // New values for some cells of a fragment; a table that has any sets a reader flag.
 type DataOverlayFile struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	DataFile      *DataFile              `protobuf:"bytes,1,opt,name=data_file,json=dataFile,proto3" json:"data_file,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	DataFile *DataFile              `protobuf:"bytes,1,opt,name=data_file,json=dataFile,proto3" json:"data_file,omitempty"` // its columns have a value for each row that they cover
+	// Types that are valid to be assigned to Coverage:
+	//
+	//	*DataOverlayFile_SharedOffsetBitmap
+	//	*DataOverlayFile_FieldCoverage
+	Coverage         isDataOverlayFile_Coverage `protobuf_oneof:"coverage"`
+	CommittedVersion uint64                     `protobuf:"varint,3,opt,name=committed_version,json=committedVersion,proto3" json:"committed_version,omitempty"` // of two overlays of a cell the later one counts
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *DataOverlayFile) Reset() {
@@ -782,6 +788,98 @@ func (x *DataOverlayFile) GetDataFile() *DataFile {
 	return nil
 }
 
+func (x *DataOverlayFile) GetCoverage() isDataOverlayFile_Coverage {
+	if x != nil {
+		return x.Coverage
+	}
+	return nil
+}
+
+func (x *DataOverlayFile) GetSharedOffsetBitmap() []byte {
+	if x != nil {
+		if x, ok := x.Coverage.(*DataOverlayFile_SharedOffsetBitmap); ok {
+			return x.SharedOffsetBitmap
+		}
+	}
+	return nil
+}
+
+func (x *DataOverlayFile) GetFieldCoverage() *FieldCoverage {
+	if x != nil {
+		if x, ok := x.Coverage.(*DataOverlayFile_FieldCoverage); ok {
+			return x.FieldCoverage
+		}
+	}
+	return nil
+}
+
+func (x *DataOverlayFile) GetCommittedVersion() uint64 {
+	if x != nil {
+		return x.CommittedVersion
+	}
+	return 0
+}
+
+type isDataOverlayFile_Coverage interface {
+	isDataOverlayFile_Coverage()
+}
+
+type DataOverlayFile_SharedOffsetBitmap struct {
+	SharedOffsetBitmap []byte `protobuf:"bytes,2,opt,name=shared_offset_bitmap,json=sharedOffsetBitmap,proto3,oneof"` // 32-bit Roaring bitmap of physical offsets, for all fields
+}
+
+type DataOverlayFile_FieldCoverage struct {
+	FieldCoverage *FieldCoverage `protobuf:"bytes,4,opt,name=field_coverage,json=fieldCoverage,proto3,oneof"`
+}
+
+func (*DataOverlayFile_SharedOffsetBitmap) isDataOverlayFile_Coverage() {}
+
+func (*DataOverlayFile_FieldCoverage) isDataOverlayFile_Coverage() {}
+
+type FieldCoverage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	OffsetBitmaps [][]byte               `protobuf:"bytes,1,rep,name=offset_bitmaps,json=offsetBitmaps,proto3" json:"offset_bitmaps,omitempty"` // one per field of the file
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FieldCoverage) Reset() {
+	*x = FieldCoverage{}
+	mi := &file_lancefmt_pb_tablepb_table_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FieldCoverage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FieldCoverage) ProtoMessage() {}
+
+func (x *FieldCoverage) ProtoReflect() protoreflect.Message {
+	mi := &file_lancefmt_pb_tablepb_table_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FieldCoverage.ProtoReflect.Descriptor instead.
+func (*FieldCoverage) Descriptor() ([]byte, []int) {
+	return file_lancefmt_pb_tablepb_table_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *FieldCoverage) GetOffsetBitmaps() [][]byte {
+	if x != nil {
+		return x.OffsetBitmaps
+	}
+	return nil
+}
+
 type DeletionFile struct {
 	state          protoimpl.MessageState        `protogen:"open.v1"`
 	FileType       DeletionFile_DeletionFileType `protobuf:"varint,1,opt,name=file_type,json=fileType,proto3,enum=lance.table.DeletionFile_DeletionFileType" json:"file_type,omitempty"`
@@ -795,7 +893,7 @@ type DeletionFile struct {
 
 func (x *DeletionFile) Reset() {
 	*x = DeletionFile{}
-	mi := &file_lancefmt_pb_tablepb_table_proto_msgTypes[7]
+	mi := &file_lancefmt_pb_tablepb_table_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -807,7 +905,7 @@ func (x *DeletionFile) String() string {
 func (*DeletionFile) ProtoMessage() {}
 
 func (x *DeletionFile) ProtoReflect() protoreflect.Message {
-	mi := &file_lancefmt_pb_tablepb_table_proto_msgTypes[7]
+	mi := &file_lancefmt_pb_tablepb_table_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -820,7 +918,7 @@ func (x *DeletionFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeletionFile.ProtoReflect.Descriptor instead.
 func (*DeletionFile) Descriptor() ([]byte, []int) {
-	return file_lancefmt_pb_tablepb_table_proto_rawDescGZIP(), []int{7}
+	return file_lancefmt_pb_tablepb_table_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DeletionFile) GetFileType() DeletionFile_DeletionFileType {
@@ -879,7 +977,7 @@ type IndexMetadata struct {
 
 func (x *IndexMetadata) Reset() {
 	*x = IndexMetadata{}
-	mi := &file_lancefmt_pb_tablepb_table_proto_msgTypes[8]
+	mi := &file_lancefmt_pb_tablepb_table_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -891,7 +989,7 @@ func (x *IndexMetadata) String() string {
 func (*IndexMetadata) ProtoMessage() {}
 
 func (x *IndexMetadata) ProtoReflect() protoreflect.Message {
-	mi := &file_lancefmt_pb_tablepb_table_proto_msgTypes[8]
+	mi := &file_lancefmt_pb_tablepb_table_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -904,7 +1002,7 @@ func (x *IndexMetadata) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexMetadata.ProtoReflect.Descriptor instead.
 func (*IndexMetadata) Descriptor() ([]byte, []int) {
-	return file_lancefmt_pb_tablepb_table_proto_rawDescGZIP(), []int{8}
+	return file_lancefmt_pb_tablepb_table_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *IndexMetadata) GetUuid() *UUID {
@@ -1001,7 +1099,7 @@ type IndexFile struct {
 
 func (x *IndexFile) Reset() {
 	*x = IndexFile{}
-	mi := &file_lancefmt_pb_tablepb_table_proto_msgTypes[9]
+	mi := &file_lancefmt_pb_tablepb_table_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1013,7 +1111,7 @@ func (x *IndexFile) String() string {
 func (*IndexFile) ProtoMessage() {}
 
 func (x *IndexFile) ProtoReflect() protoreflect.Message {
-	mi := &file_lancefmt_pb_tablepb_table_proto_msgTypes[9]
+	mi := &file_lancefmt_pb_tablepb_table_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1026,7 +1124,7 @@ func (x *IndexFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexFile.ProtoReflect.Descriptor instead.
 func (*IndexFile) Descriptor() ([]byte, []int) {
-	return file_lancefmt_pb_tablepb_table_proto_rawDescGZIP(), []int{9}
+	return file_lancefmt_pb_tablepb_table_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *IndexFile) GetPath() string {
@@ -1052,7 +1150,7 @@ type IndexSection struct {
 
 func (x *IndexSection) Reset() {
 	*x = IndexSection{}
-	mi := &file_lancefmt_pb_tablepb_table_proto_msgTypes[10]
+	mi := &file_lancefmt_pb_tablepb_table_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1064,7 +1162,7 @@ func (x *IndexSection) String() string {
 func (*IndexSection) ProtoMessage() {}
 
 func (x *IndexSection) ProtoReflect() protoreflect.Message {
-	mi := &file_lancefmt_pb_tablepb_table_proto_msgTypes[10]
+	mi := &file_lancefmt_pb_tablepb_table_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1077,7 +1175,7 @@ func (x *IndexSection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexSection.ProtoReflect.Descriptor instead.
 func (*IndexSection) Descriptor() ([]byte, []int) {
-	return file_lancefmt_pb_tablepb_table_proto_rawDescGZIP(), []int{10}
+	return file_lancefmt_pb_tablepb_table_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *IndexSection) GetIndices() []*IndexMetadata {
@@ -1099,7 +1197,7 @@ type Manifest_WriterVersion struct {
 
 func (x *Manifest_WriterVersion) Reset() {
 	*x = Manifest_WriterVersion{}
-	mi := &file_lancefmt_pb_tablepb_table_proto_msgTypes[12]
+	mi := &file_lancefmt_pb_tablepb_table_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1111,7 +1209,7 @@ func (x *Manifest_WriterVersion) String() string {
 func (*Manifest_WriterVersion) ProtoMessage() {}
 
 func (x *Manifest_WriterVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_lancefmt_pb_tablepb_table_proto_msgTypes[12]
+	mi := &file_lancefmt_pb_tablepb_table_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1165,7 +1263,7 @@ type Manifest_DataStorageFormat struct {
 
 func (x *Manifest_DataStorageFormat) Reset() {
 	*x = Manifest_DataStorageFormat{}
-	mi := &file_lancefmt_pb_tablepb_table_proto_msgTypes[13]
+	mi := &file_lancefmt_pb_tablepb_table_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1177,7 +1275,7 @@ func (x *Manifest_DataStorageFormat) String() string {
 func (*Manifest_DataStorageFormat) ProtoMessage() {}
 
 func (x *Manifest_DataStorageFormat) ProtoReflect() protoreflect.Message {
-	mi := &file_lancefmt_pb_tablepb_table_proto_msgTypes[13]
+	mi := &file_lancefmt_pb_tablepb_table_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1298,9 +1396,16 @@ const file_lancefmt_pb_tablepb_table_proto_rawDesc = "" +
 	"\x0ffile_size_bytes\x18\x06 \x01(\x04R\rfileSizeBytes\x12\x1c\n" +
 	"\abase_id\x18\a \x01(\rH\x00R\x06baseId\x88\x01\x01B\n" +
 	"\n" +
-	"\b_base_id\"E\n" +
+	"\b_base_id\"\xf7\x01\n" +
 	"\x0fDataOverlayFile\x122\n" +
-	"\tdata_file\x18\x01 \x01(\v2\x15.lance.table.DataFileR\bdataFile\"\x8f\x02\n" +
+	"\tdata_file\x18\x01 \x01(\v2\x15.lance.table.DataFileR\bdataFile\x122\n" +
+	"\x14shared_offset_bitmap\x18\x02 \x01(\fH\x00R\x12sharedOffsetBitmap\x12C\n" +
+	"\x0efield_coverage\x18\x04 \x01(\v2\x1a.lance.table.FieldCoverageH\x00R\rfieldCoverage\x12+\n" +
+	"\x11committed_version\x18\x03 \x01(\x04R\x10committedVersionB\n" +
+	"\n" +
+	"\bcoverage\"6\n" +
+	"\rFieldCoverage\x12%\n" +
+	"\x0eoffset_bitmaps\x18\x01 \x03(\fR\roffsetBitmaps\"\x8f\x02\n" +
 	"\fDeletionFile\x12G\n" +
 	"\tfile_type\x18\x01 \x01(\x0e2*.lance.table.DeletionFile.DeletionFileTypeR\bfileType\x12!\n" +
 	"\fread_version\x18\x02 \x01(\x04R\vreadVersion\x12\x0e\n" +
@@ -1355,7 +1460,7 @@ func file_lancefmt_pb_tablepb_table_proto_rawDescGZIP() []byte {
 }
 
 var file_lancefmt_pb_tablepb_table_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_lancefmt_pb_tablepb_table_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_lancefmt_pb_tablepb_table_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_lancefmt_pb_tablepb_table_proto_goTypes = []any{
 	(DeletionFile_DeletionFileType)(0), // 0: lance.table.DeletionFile.DeletionFileType
 	(*UUID)(nil),                       // 1: lance.table.UUID
@@ -1365,48 +1470,50 @@ var file_lancefmt_pb_tablepb_table_proto_goTypes = []any{
 	(*RowLineageColumn)(nil),           // 5: lance.table.RowLineageColumn
 	(*DataFile)(nil),                   // 6: lance.table.DataFile
 	(*DataOverlayFile)(nil),            // 7: lance.table.DataOverlayFile
-	(*DeletionFile)(nil),               // 8: lance.table.DeletionFile
-	(*IndexMetadata)(nil),              // 9: lance.table.IndexMetadata
-	(*IndexFile)(nil),                  // 10: lance.table.IndexFile
-	(*IndexSection)(nil),               // 11: lance.table.IndexSection
-	nil,                                // 12: lance.table.Manifest.SchemaMetadataEntry
-	(*Manifest_WriterVersion)(nil),     // 13: lance.table.Manifest.WriterVersion
-	(*Manifest_DataStorageFormat)(nil), // 14: lance.table.Manifest.DataStorageFormat
-	nil,                                // 15: lance.table.Manifest.ConfigEntry
-	nil,                                // 16: lance.table.Manifest.TableMetadataEntry
-	nil,                                // 17: lance.table.IndexMetadata.MetadataEntry
-	(*filepb.Field)(nil),               // 18: lance.file.Field
-	(*timestamppb.Timestamp)(nil),      // 19: google.protobuf.Timestamp
-	(*anypb.Any)(nil),                  // 20: google.protobuf.Any
+	(*FieldCoverage)(nil),              // 8: lance.table.FieldCoverage
+	(*DeletionFile)(nil),               // 9: lance.table.DeletionFile
+	(*IndexMetadata)(nil),              // 10: lance.table.IndexMetadata
+	(*IndexFile)(nil),                  // 11: lance.table.IndexFile
+	(*IndexSection)(nil),               // 12: lance.table.IndexSection
+	nil,                                // 13: lance.table.Manifest.SchemaMetadataEntry
+	(*Manifest_WriterVersion)(nil),     // 14: lance.table.Manifest.WriterVersion
+	(*Manifest_DataStorageFormat)(nil), // 15: lance.table.Manifest.DataStorageFormat
+	nil,                                // 16: lance.table.Manifest.ConfigEntry
+	nil,                                // 17: lance.table.Manifest.TableMetadataEntry
+	nil,                                // 18: lance.table.IndexMetadata.MetadataEntry
+	(*filepb.Field)(nil),               // 19: lance.file.Field
+	(*timestamppb.Timestamp)(nil),      // 20: google.protobuf.Timestamp
+	(*anypb.Any)(nil),                  // 21: google.protobuf.Any
 }
 var file_lancefmt_pb_tablepb_table_proto_depIdxs = []int32{
-	18, // 0: lance.table.Manifest.fields:type_name -> lance.file.Field
-	12, // 1: lance.table.Manifest.schema_metadata:type_name -> lance.table.Manifest.SchemaMetadataEntry
+	19, // 0: lance.table.Manifest.fields:type_name -> lance.file.Field
+	13, // 1: lance.table.Manifest.schema_metadata:type_name -> lance.table.Manifest.SchemaMetadataEntry
 	4,  // 2: lance.table.Manifest.fragments:type_name -> lance.table.DataFragment
-	13, // 3: lance.table.Manifest.writer_version:type_name -> lance.table.Manifest.WriterVersion
-	19, // 4: lance.table.Manifest.timestamp:type_name -> google.protobuf.Timestamp
-	14, // 5: lance.table.Manifest.data_format:type_name -> lance.table.Manifest.DataStorageFormat
-	15, // 6: lance.table.Manifest.config:type_name -> lance.table.Manifest.ConfigEntry
-	16, // 7: lance.table.Manifest.table_metadata:type_name -> lance.table.Manifest.TableMetadataEntry
+	14, // 3: lance.table.Manifest.writer_version:type_name -> lance.table.Manifest.WriterVersion
+	20, // 4: lance.table.Manifest.timestamp:type_name -> google.protobuf.Timestamp
+	15, // 5: lance.table.Manifest.data_format:type_name -> lance.table.Manifest.DataStorageFormat
+	16, // 6: lance.table.Manifest.config:type_name -> lance.table.Manifest.ConfigEntry
+	17, // 7: lance.table.Manifest.table_metadata:type_name -> lance.table.Manifest.TableMetadataEntry
 	3,  // 8: lance.table.Manifest.base_paths:type_name -> lance.table.BasePath
 	6,  // 9: lance.table.DataFragment.files:type_name -> lance.table.DataFile
 	7,  // 10: lance.table.DataFragment.overlays:type_name -> lance.table.DataOverlayFile
-	8,  // 11: lance.table.DataFragment.deletion_file:type_name -> lance.table.DeletionFile
+	9,  // 11: lance.table.DataFragment.deletion_file:type_name -> lance.table.DeletionFile
 	5,  // 12: lance.table.DataFragment.column_row_ids:type_name -> lance.table.RowLineageColumn
 	5,  // 13: lance.table.DataFragment.column_last_updated_at_versions:type_name -> lance.table.RowLineageColumn
 	5,  // 14: lance.table.DataFragment.column_created_at_versions:type_name -> lance.table.RowLineageColumn
 	6,  // 15: lance.table.DataOverlayFile.data_file:type_name -> lance.table.DataFile
-	0,  // 16: lance.table.DeletionFile.file_type:type_name -> lance.table.DeletionFile.DeletionFileType
-	1,  // 17: lance.table.IndexMetadata.uuid:type_name -> lance.table.UUID
-	20, // 18: lance.table.IndexMetadata.index_details:type_name -> google.protobuf.Any
-	10, // 19: lance.table.IndexMetadata.files:type_name -> lance.table.IndexFile
-	17, // 20: lance.table.IndexMetadata.metadata:type_name -> lance.table.IndexMetadata.MetadataEntry
-	9,  // 21: lance.table.IndexSection.indices:type_name -> lance.table.IndexMetadata
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	8,  // 16: lance.table.DataOverlayFile.field_coverage:type_name -> lance.table.FieldCoverage
+	0,  // 17: lance.table.DeletionFile.file_type:type_name -> lance.table.DeletionFile.DeletionFileType
+	1,  // 18: lance.table.IndexMetadata.uuid:type_name -> lance.table.UUID
+	21, // 19: lance.table.IndexMetadata.index_details:type_name -> google.protobuf.Any
+	11, // 20: lance.table.IndexMetadata.files:type_name -> lance.table.IndexFile
+	18, // 21: lance.table.IndexMetadata.metadata:type_name -> lance.table.IndexMetadata.MetadataEntry
+	10, // 22: lance.table.IndexSection.indices:type_name -> lance.table.IndexMetadata
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_lancefmt_pb_tablepb_table_proto_init() }
@@ -1425,16 +1532,20 @@ func file_lancefmt_pb_tablepb_table_proto_init() {
 		(*DataFragment_ColumnCreatedAtVersions)(nil),
 	}
 	file_lancefmt_pb_tablepb_table_proto_msgTypes[5].OneofWrappers = []any{}
-	file_lancefmt_pb_tablepb_table_proto_msgTypes[7].OneofWrappers = []any{}
+	file_lancefmt_pb_tablepb_table_proto_msgTypes[6].OneofWrappers = []any{
+		(*DataOverlayFile_SharedOffsetBitmap)(nil),
+		(*DataOverlayFile_FieldCoverage)(nil),
+	}
 	file_lancefmt_pb_tablepb_table_proto_msgTypes[8].OneofWrappers = []any{}
-	file_lancefmt_pb_tablepb_table_proto_msgTypes[12].OneofWrappers = []any{}
+	file_lancefmt_pb_tablepb_table_proto_msgTypes[9].OneofWrappers = []any{}
+	file_lancefmt_pb_tablepb_table_proto_msgTypes[13].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_lancefmt_pb_tablepb_table_proto_rawDesc), len(file_lancefmt_pb_tablepb_table_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   17,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
