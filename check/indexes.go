@@ -113,21 +113,21 @@ func (c *checker) segmentFiles(ctx context.Context, s *lancefmt.Snapshot, x *lan
 	if x.Err != nil {
 		return c.fail(ctx, p, x.Err)
 	}
-	key := fileKey{s.Store(), x.Dir()}
+	key := fileKey{x.Store(), x.Dir()}
 	if c.segments[key] != nil {
 		return nil
 	}
 	seg := &segment{rows: &scalar.RowSet{}}
 	c.segments[key] = seg
 	c.report.Checked.Segments++
-	there, err := files(ctx, s.Store(), x.Dir()+"/")
+	there, err := files(ctx, x.Store(), x.Dir()+"/")
 	if err != nil {
 		return c.fail(ctx, p, err)
 	}
 	whole := true
 	for _, stated := range x.Files {
 		q := p
-		q.File = c.fileName(s.Store(), path.Join(x.Dir(), stated.Path))
+		q.File = c.fileName(x.Store(), path.Join(x.Dir(), stated.Path))
 		i := slices.IndexFunc(there, func(f storage.Info) bool { return f.Name == q.File })
 		switch {
 		case i < 0:
@@ -283,7 +283,7 @@ func (c *checker) openIndex(ctx context.Context, s *lancefmt.Snapshot, x *lancef
 	var err error
 	switch {
 	case slices.Contains(vectorKinds, x.Kind):
-		index, e := lanceidx.OpenWith(ctx, s.Store(), x.Dir(), lanceidx.Options{Mem: c.opts.Mem, Cache: lanceidx.NewCache(0)})
+		index, e := lanceidx.OpenWith(ctx, x.Store(), x.Dir(), lanceidx.Options{Mem: c.opts.Mem, Cache: lanceidx.NewCache(0)})
 		if err = e; err == nil {
 			err = index.Close()
 		}
@@ -298,7 +298,7 @@ func (c *checker) openIndex(ctx context.Context, s *lancefmt.Snapshot, x *lancef
 }
 
 func (c *checker) openScalar(ctx context.Context, s *lancefmt.Snapshot, x *lancefmt.Index, seg *segment) error {
-	index, err := scalar.Open(ctx, s.Store(), scalar.Description{Kind: x.Kind, Dir: x.Dir(), Details: x.Details, IndexVersion: x.IndexVersion,
+	index, err := scalar.Open(ctx, x.Store(), scalar.Description{Kind: x.Kind, Dir: x.Dir(), Details: x.Details, IndexVersion: x.IndexVersion,
 		Files: x.Files, ColumnType: keyType(s, x)}, scalar.Options{Mem: c.opts.Mem})
 	if err != nil {
 		return err
