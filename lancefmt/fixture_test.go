@@ -107,7 +107,7 @@ func tables(t *testing.T, use func(t *testing.T, name string, want answers)) {
 }
 
 func readable(version string) bool {
-	return version == "2.0" || version == "2.1" || version == "2.2" || version == "2.3" || version == ""
+	return version == "0.1" || version == "2.0" || version == "2.1" || version == "2.2" || version == "2.3" || version == ""
 }
 
 func open(t testing.TB, name string) *Table {

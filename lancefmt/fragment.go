@@ -123,9 +123,6 @@ type readerKey struct {
 // open returns the reader of a data file. It is closed once the cache forgets it and nobody holds it.
 func (f *Fragment) open(ctx context.Context, i int) (pinned[*file.Reader], error) {
 	d := &f.meta.Files[i]
-	if d.Legacy() {
-		return pinned[*file.Reader]{}, f.needs(d.Path, fault.New(fault.Unsupported, "data file %s of storage version 0.1 (legacy)", d.Path))
-	}
 	p, err := f.openFile(ctx, d)
 	if err != nil {
 		return p, err
@@ -145,8 +142,12 @@ func (f *Fragment) openFile(ctx context.Context, d *table.DataFile) (p pinned[*f
 		return p, f.needs(d.Path, err)
 	}
 	at = at.file(d.Path)
-	p, err = get(ctx, f.snapshot.table.cache, readerKey{at.store, at.name, d.SizeBytes}, func(ctx context.Context) (loaded[*file.Reader], error) {
-		o, err := at.store.Open(ctx, at.name, d.SizeBytes)
+	size := d.SizeBytes
+	if d.Legacy() {
+		size = -1 // pylance 0.30 to 12 counted legacy files before their footers were written
+	}
+	p, err = get(ctx, f.snapshot.table.cache, readerKey{at.store, at.name, size}, func(ctx context.Context) (loaded[*file.Reader], error) {
+		o, err := at.store.Open(ctx, at.name, size)
 		if err != nil {
 			return loaded[*file.Reader]{}, err
 		}
@@ -156,7 +157,7 @@ func (f *Fragment) openFile(ctx context.Context, d *table.DataFile) (p pinned[*f
 		}
 		// Footer and column metadata, and what decoders learn of pages, which grows with the
 		// number of mini-block chunks and of full-zip rows.
-		cost := 16<<10 + int64(r.NumColumns())<<10 + r.SizeBytes()>>10
+		cost := 16<<10 + int64(r.NumColumns())<<10 + r.SizeBytes()>>10 + r.NumPages()*256
 		return loaded[*file.Reader]{value: r, cost: cost, close: func() { r.Close() }}, nil
 	})
 	if err != nil {

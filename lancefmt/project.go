@@ -54,12 +54,16 @@ type projector struct {
 	taken map[int32]bool
 }
 
-// column returns the column of a field in the file; ok is whether the file lists the field.
+// column returns the column of a field in the file; ok is whether the file lists the field. Files of 0.1
+// have a column for each id, from that of their first field on.
 func (p *projector) column(id int32) (int, bool) {
 	if id < 0 {
 		return -1, false
 	}
 	i := slices.Index(p.file.Fields, id)
+	if i >= 0 && p.file.Legacy() {
+		return int(id) - int(p.file.Fields[0]), true
+	}
 	if i < 0 || i >= len(p.file.ColumnIndices) {
 		return -1, false
 	}
@@ -68,7 +72,7 @@ func (p *projector) column(id int32) (int, bool) {
 
 // project returns the field with the children that the file has; not ok if it has nothing of it.
 //
-// In 2.0 every field has a column, struct and list parents too. From 2.1 on leaves have, and a
+// In 0.1 and 2.0 every field has a column, struct and list parents too, if it is empty for structs of 0.1. From 2.1 on leaves have, and a
 // parent that is listed itself is stored as one column with all of its children: a packed struct or
 // a blob.
 func (p *projector) project(f *table.Field) (encoding.Field, bool) {
@@ -89,7 +93,7 @@ func (p *projector) project(f *table.Field) (encoding.Field, bool) {
 		p.taken[f.ID] = true
 		return e, true
 	}
-	if listed && (file.IsPacked(e) || file.IsBlob(e) || (p.file.Major == 2 && p.file.Minor >= 1 && column >= 0)) {
+	if listed && !p.file.Legacy() && (file.IsPacked(e) || file.IsBlob(e) || (p.file.Major == 2 && p.file.Minor >= 1 && column >= 0)) {
 		if p.taken[f.ID] {
 			return e, false
 		}

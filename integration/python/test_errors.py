@@ -165,7 +165,7 @@ def test_file_truncated_under_a_running_server(start, table):
     assert server.query("SELECT 1 AS one").to_pylist() == [{"one": 1}]
 
 
-def test_legacy_and_unstable_storage_versions_say_so(fixtures):
-    for name, version in [("laion_legacy_v0_1", "0.1"), ("laion_v2_3_unstable", "2.3")]:
+def test_unstable_storage_versions_say_so(fixtures):
+    for name, version in [("laion_v2_3_unstable", "2.3")]:
         e = refused(fixtures, f"SELECT count(*) FROM {name}")
         assert e.status_code == STATUS.NOT_IMPLEMENTED and version in str(e)

@@ -48,6 +48,9 @@ func (r *Reader) loadColumn(ctx context.Context, i int) error {
 	if r.loaded[i] {
 		return nil
 	}
+	if r.legacy != nil {
+		return fault.Place(r.loadLegacyColumn(ctx, i), "", i, -1, r.legacy.entry(i, 0))
+	}
 	bufs, err := r.read(ctx, r.columnTable[i:i+1])
 	if err != nil {
 		return fault.Place(err, "", i, -1, -1)

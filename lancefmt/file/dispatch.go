@@ -2,12 +2,14 @@ package file
 
 import (
 	"lanceflight/lancefmt/encoding"
+	"lanceflight/lancefmt/encoding/v01"
 	"lanceflight/lancefmt/encoding/v20"
 	"lanceflight/lancefmt/encoding/v21"
 )
 
-// newDecoder chooses the decoder by the footer's version: the pages of 2.0 carry other messages
-// than those of 2.1 to 2.3. Each page of 2.3 names its message, which package v21 tells from that of 2.1.
+// newDecoder chooses the decoder by the footer's version: pages of 0.1 carry no message, and those of 2.0
+// other messages than those of 2.1 to 2.3. Each page of 2.3 names its message, which package v21 tells from
+// that of 2.1.
 func newDecoder(r *Reader, f encoding.Field) (encoding.ColumnReader, error) {
 	stored, ok := storedJSON(f)
 	if !ok {
@@ -22,6 +24,9 @@ func newDecoder(r *Reader, f encoding.Field) (encoding.ColumnReader, error) {
 
 // newStored is newDecoder for a field whose type is that of what is stored.
 func newStored(r *Reader, f encoding.Field) (encoding.ColumnReader, error) {
+	if r.legacy != nil {
+		return v01.NewReader(r.obj, r.columns, f, r.rows)
+	}
 	if r.foot.major == 2 && r.foot.minor >= 1 {
 		return v21.NewReader(r.obj, r.columns, f)
 	}

@@ -69,10 +69,8 @@ func checkVersion(major, minor uint16) error {
 	switch {
 	case major == 0 && minor == 3, major == 2 && minor <= 3:
 		return nil
-	case major == 0:
-		return fault.New(fault.Unsupported, "data file of storage version 0.%d (legacy); rewrite the table with storage version 2.0 or newer", minor)
 	}
-	return fault.New(fault.Unsupported, "data file of storage version %d.%d; known are 2.0 to 2.3", major, minor)
+	return fault.New(fault.Unsupported, "data file of storage version %d.%d; known are 0.1, and 2.0 to 2.3", major, minor)
 }
 
 // parseTable decodes n entries of an offset table. Every range must lie before end.

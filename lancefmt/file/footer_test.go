@@ -41,7 +41,6 @@ func TestFooter(t *testing.T) {
 	}{
 		"short":          {footerBytes(0, 0, 0, 0, 0, 2, 2)[1:], "too few", fault.Corrupt},
 		"magic":          {append(footerBytes(0, 0, 0, 0, 0, 2, 2)[:36], "PAR1"...), "not a Lance file", fault.Corrupt},
-		"legacy":         {footerBytes(0, 0, 0, 0, 0, 0, 2), "legacy", fault.Unsupported},
 		"2.4":            {footerBytes(0, 0, 0, 0, 0, 2, 4), "2.4", fault.Unsupported},
 		"meta":           {footerBytes(1000, 0, 0, 0, 0, 2, 1), "starts at 1000", fault.Corrupt},
 		"meta huge":      {footerBytes(1<<63, 0, 0, 0, 0, 2, 1), "starts at", fault.Corrupt},

@@ -36,6 +36,7 @@ type Reader struct {
 	closed bool
 	tail   tail
 
+	legacy      *legacy // nil from storage version 2.0 on
 	columnTable []storage.Range
 	columns     []encoding.Column
 	columnMu    []sync.Mutex // guards loaded[i] and columns[i]
@@ -55,7 +56,7 @@ type tail struct {
 
 // Open reads the footer and the offset tables. The Reader owns obj from here on, also when Open
 // fails. A file that is not a Lance file, or whose tables leave the file, is a
-// fault.CorruptError; storage versions 0.1 and from 2.3 on are fault.Unsupported.
+// fault.CorruptError; storage versions from 2.3 on are fault.Unsupported.
 func Open(ctx context.Context, obj storage.Object) (*Reader, error) {
 	r := &Reader{obj: obj, readers: make(map[string]*columnReader)}
 	err := storage.Guard(func() error { return r.open(ctx) })
@@ -77,6 +78,13 @@ func (r *Reader) open(ctx context.Context) error {
 		return err
 	}
 	r.tail = tail{buf: bufs[0], start: size - n}
+	if isLegacy(bufs[0].Bytes()) {
+		if err := r.openLegacy(ctx); err != nil {
+			return err
+		}
+		r.makeColumns(len(r.legacy.fields))
+		return nil
+	}
 	if r.foot, err = parseFooter(bufs[0].Bytes(), size); err != nil {
 		return fault.Place(err, "", -1, -1, max(0, size-footerLen))
 	}
@@ -100,10 +108,14 @@ func (r *Reader) open(ctx context.Context) error {
 	if r.globals, err = parseTable(tables[1].Bytes(), f.numGlobals, size-footerLen, "global buffer"); err != nil {
 		return fault.Place(err, "", -1, -1, f.globalTable)
 	}
-	r.columns = make([]encoding.Column, f.numColumns)
-	r.columnMu = make([]sync.Mutex, f.numColumns)
-	r.loaded = make([]bool, f.numColumns)
+	r.makeColumns(int(f.numColumns))
 	return r.readNumRows(ctx)
+}
+
+func (r *Reader) makeColumns(n int) {
+	r.columns = make([]encoding.Column, n)
+	r.columnMu = make([]sync.Mutex, n)
+	r.loaded = make([]bool, n)
 }
 
 // readNumRows finds FileDescriptor.length without parsing the schema, which in a wide file is by far
@@ -200,13 +212,23 @@ func (r *Reader) SizeBytes() int64 { return r.obj.SizeBytes() }
 // NumRows returns the number of rows, deleted ones included.
 func (r *Reader) NumRows() int64 { return r.rows }
 
-// NumColumns returns the number of columns of the container, which counts leaves (in 2.0 parents too).
+// NumColumns returns the number of columns of the container, which counts leaves (in 2.0 parents too). In
+// 0.1 they are the ids from the file's smallest to its largest, also those that no field has.
 func (r *Reader) NumColumns() int { return len(r.columns) }
 
 // NumGlobalBuffers returns the number of global buffers, the schema included.
 func (r *Reader) NumGlobalBuffers() int { return len(r.globals) }
 
-// Version returns the version in the footer, which is (0, 3) for storage version 2.0.
+// NumPages returns the number of pages of all columns where that is known without reading any column, as
+// it is in storage version 0.1; else 0.
+func (r *Reader) NumPages() int64 {
+	if r.legacy == nil {
+		return 0
+	}
+	return int64(len(r.columns)) * r.legacy.numBatches()
+}
+
+// Version returns the version in the footer, which is (0, 3) for storage version 2.0, (0, 0) to (0, 2) for 0.1.
 func (r *Reader) Version() (major, minor uint16) { return r.foot.major, r.foot.minor }
 
 // GlobalBuffer returns global buffer i; buffer 0 is the serialised FileDescriptor. The caller
@@ -234,6 +256,9 @@ func (r *Reader) Schema(ctx context.Context) (desc *filepb.FileDescriptor, err e
 	r.mu.Unlock()
 	if desc != nil {
 		return desc, nil
+	}
+	if r.legacy != nil {
+		return &filepb.FileDescriptor{Schema: r.legacy.schema, Length: uint64(r.rows)}, nil
 	}
 	err = r.use(func() error {
 		bufs, err := r.read(ctx, r.globals[:1])
@@ -283,11 +308,22 @@ func (r *Reader) Fields(ctx context.Context) ([]encoding.Field, error) {
 	if r.fields == nil {
 		fields, err := FieldsOf(desc.GetSchema(), r.foot.major, r.foot.minor)
 		if err != nil {
-			return nil, fault.Place(err, r.obj.Name(), -1, -1, r.globals[0].Offset)
+			return nil, fault.Place(err, r.obj.Name(), -1, -1, r.schemaOffset())
+		}
+		if r.legacy != nil {
+			r.legacy.assign(fields)
 		}
 		r.fields = fields
 	}
 	return r.fields, nil
+}
+
+// schemaOffset returns where the file's own schema lies.
+func (r *Reader) schemaOffset() int64 {
+	if r.legacy != nil {
+		return r.legacy.schemaAt.Offset
+	}
+	return r.globals[0].Offset
 }
 
 // ReadColumn reads rows (nil: all) of the top-level field called name. The caller releases the

@@ -259,6 +259,8 @@ func storageVersion(p *tablepb.Manifest, fragments []Fragment) string {
 	case "":
 	case "0.3": // an alias, and what footers of 2.0 files say
 		return "2.0"
+	case "legacy":
+		return "0.1"
 	default:
 		return v
 	}
@@ -284,10 +286,8 @@ func (m *Manifest) Readable() error {
 		return err
 	}
 	switch m.StorageVersion {
-	case "2.0", "2.1", "2.2", "2.3":
+	case "0.1", "2.0", "2.1", "2.2", "2.3":
 		return nil
-	case "0.1", "legacy":
-		return fault.New(fault.Unsupported, "storage version 0.1 (legacy)")
 	}
 	return fault.New(fault.Unsupported, "storage version %s", m.StorageVersion)
 }

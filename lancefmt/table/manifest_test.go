@@ -146,7 +146,7 @@ func TestWhatIsNotReadable(t *testing.T) {
 		require.Equal(t, want, d.StorageVersion)
 		require.NoError(t, d.Readable())
 	}
-	for _, version := range []string{"0.1", "2.4", "3.0", "next"} {
+	for _, version := range []string{"2.4", "3.0", "next"} {
 		m := plain()
 		m.DataFormat.Version = version
 		err := must(DecodeManifest(manifestFile(m, nil))).Readable()
@@ -156,7 +156,7 @@ func TestWhatIsNotReadable(t *testing.T) {
 	m = plain()
 	m.DataFormat = nil
 	m.Fragments[0].Files[0] = &tablepb.DataFile{Path: "a.lance", Fields: []int32{0}}
-	require.ErrorContains(t, must(DecodeManifest(manifestFile(m, nil))).Readable(), "0.1 (legacy)")
+	require.NoError(t, must(DecodeManifest(manifestFile(m, nil))).Readable())
 	m.Fragments = nil
 	require.Equal(t, "0.1", must(DecodeManifest(manifestFile(m, nil))).StorageVersion)
 	m.WriterFeatureFlags = FlagV2Format
