@@ -63,7 +63,7 @@ func (r *binaryReader) checked(p piece, positions []byte) (storage.Range, error)
 	before, down := first, int64(0)
 	for b := positions[8:]; len(b) >= 8; b = b[8:] {
 		next := int64(binary.LittleEndian.Uint64(b))
-		down |= next | next - before // negative if a value ends before it starts, or before the file does
+		down |= next | (next - before) // negative if a value ends before it starts, or before the file does
 		before = next
 	}
 	if down < 0 {
