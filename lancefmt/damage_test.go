@@ -20,10 +20,12 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/proto"
 
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt/encoding"
 	"lanceflight/lancefmt/file"
+	"lanceflight/lancefmt/pb/filepb"
 	"lanceflight/lancefmt/storage"
 )
 
@@ -220,7 +222,7 @@ func (p region) String() string {
 	return fmt.Sprintf("column %d, page %d of %s", p.column, p.page, p.top)
 }
 
-// regionsOf maps the pages of the 2.x data files.
+// regionsOf maps the pages of the data files.
 func regionsOf(t *testing.T, files map[string][]byte) map[string]regions {
 	out := map[string]regions{}
 	store := memoryStore(files, "", nil)
@@ -257,6 +259,11 @@ func regionsOf(t *testing.T, files map[string][]byte) map[string]regions {
 				out[name] = append(out[name], region{b.Offset, b.End(), i, -1, top[i]})
 			}
 		}
+		if major, minor := r.Version(); major == 0 && minor <= 2 { // lancefmt/file/legacy.go
+			out[name] = append(out[name], pageTable(t, files[name], r.NumColumns(), top)...)
+			r.Close()
+			continue
+		}
 		tail := files[name][len(files[name])-40:] // lancefmt/file/footer.go
 		table := files[name][binary.LittleEndian.Uint64(tail[8:]):]
 		for i := range r.NumColumns() {
@@ -264,6 +271,20 @@ func regionsOf(t *testing.T, files map[string][]byte) map[string]regions {
 			out[name] = append(out[name], region{int64(start), int64(start + n), i, inMetadata, top[i]})
 		}
 		r.Close()
+	}
+	return out
+}
+
+// pageTable maps the page table of a legacy file: what it says of a column nothing else repeats.
+func pageTable(t *testing.T, data []byte, columns int, top map[int]string) (out regions) {
+	at := binary.LittleEndian.Uint64(data[len(data)-16:])
+	n := uint64(binary.LittleEndian.Uint32(data[at:]))
+	m := new(filepb.Metadata)
+	require.NoError(t, proto.Unmarshal(data[at+4:at+4+n], m))
+	row := int64(len(m.GetBatchOffsets())-1) * 16
+	for i := range columns {
+		start := int64(m.GetPageTablePosition()) + int64(i)*row
+		out = append(out, region{start, start + row, i, inMetadata, top[i]})
 	}
 	return out
 }

@@ -60,7 +60,7 @@ func TestOlderWritersAgainstPylance(t *testing.T) {
 
 // brokenVersions are wrong from some version on: their writer cut structs and row id sequences short in what it
 // appended last, and pylance refuses them too.
-var brokenVersions = map[string]uint64{"0.23.2-stable_ids": 15}
+var brokenVersions = map[string]uint64{"0.16.1-v2_0": 15, "0.23.2-stable_ids": 15}
 
 // The same without pylance: all of it can be read, and the counts agree.
 func TestOlderWriters(t *testing.T) {

@@ -108,7 +108,7 @@ func (r *Reader) openLegacy(ctx context.Context) error {
 	if l.schemaAt, err = r.message(ctx, m.GetManifestPosition(), end, l.schema, "schema"); err != nil {
 		return fault.Place(err, "", -1, -1, l.metadata.Offset)
 	}
-	if err := l.layOut(); err != nil {
+	if err := l.layOut(size); err != nil {
 		return fault.Place(err, "", -1, -1, l.schemaAt.Offset)
 	}
 	l.pageTable = int64(m.GetPageTablePosition())
@@ -117,6 +117,38 @@ func (r *Reader) openLegacy(ctx context.Context) error {
 		return bad("a page table of %d fields and %d batches at %d in a file of %d bytes", rows, n, uint64(l.pageTable), size)
 	}
 	r.legacy = l
+	return r.checkPageTable(ctx)
+}
+
+// checkPageTable refuses a position of the page table that cannot be right: all writers put it directly
+// behind the last page. Nothing else tells another place in the file from a page table.
+func (r *Reader) checkPageTable(ctx context.Context) error {
+	l := r.legacy
+	n := int(l.numBatches())
+	if n == 0 || len(l.physical) == 0 {
+		return nil
+	}
+	for i := range l.fields {
+		if l.fields[i].err != nil {
+			return nil // pages of unknown length
+		}
+	}
+	last := l.physical[len(l.physical)-1]
+	bufs, err := r.read(ctx, []storage.Range{{Offset: l.entry(last, n-1), Length: pageEntry}})
+	if err != nil {
+		return err
+	}
+	defer release(bufs)
+	b := bufs[0].Bytes()
+	position, length := int64(binary.LittleEndian.Uint64(b)), int64(binary.LittleEndian.Uint64(b[8:]))
+	f := &l.fields[last]
+	extra := f.extra
+	if f.kind == kindList {
+		extra = 0 // counted
+	}
+	if length < 0 || length > maxRows || f.bits > 0 && length > math.MaxInt64/f.bits-8 || !inside(position, ((length+extra)*f.bits+7)/8, l.pageTable) || position+((length+extra)*f.bits+7)/8 != l.pageTable {
+		return fault.Place(fault.Corruptf("the last page, %d values at %d, does not end where the page table starts, at %d", length, position, l.pageTable), "", -1, -1, l.entry(last, n-1))
+	}
 	return nil
 }
 
@@ -154,11 +186,12 @@ func (r *Reader) message(ctx context.Context, at uint64, end int64, m proto.Mess
 // numBatches returns the number of batches, which is that of the pages of each field.
 func (l *legacy) numBatches() int64 { return int64(len(l.batches) - 1) }
 
-// maxLegacyFields bounds the ids of a file, which may have gaps where other files have the fields between.
-const maxLegacyFields = 1 << 20
+// maxLegacyGap bounds the ids of a file without rows, which may have gaps where other files have the fields
+// between. Otherwise each id has its place in the page table.
+const maxLegacyGap = 1 << 16
 
-// layOut numbers the columns.
-func (l *legacy) layOut() error {
+// layOut numbers the columns of a file of size bytes.
+func (l *legacy) layOut(size int64) error {
 	fields := l.schema.GetFields()
 	if len(fields) == 0 {
 		return fault.Corruptf("a schema without fields")
@@ -167,7 +200,7 @@ func (l *legacy) layOut() error {
 	for _, f := range fields {
 		low, high = min(low, int64(f.GetId())), max(high, int64(f.GetId()))
 	}
-	if high-low >= maxLegacyFields {
+	if high-low >= max(maxLegacyGap, size/pageEntry) {
 		return fault.Corruptf("field ids from %d to %d", low, high)
 	}
 	l.minID = low
@@ -298,6 +331,11 @@ func (r *Reader) loadLegacyColumn(ctx context.Context, i int) error {
 		if at.Length > 0 {
 			c.BufRanges = []storage.Range{at}
 		}
+		if l.textual(f) && at.Length > 0 {
+			if err := r.findEntries(ctx, &c); err != nil {
+				return err
+			}
+		}
 	}
 	r.columns[i], r.loaded[i] = c, true
 	return nil
@@ -358,6 +396,30 @@ func (r *Reader) findBytes(ctx context.Context, i int, pages []encoding.Page) er
 			from = at // not in the usual order
 		}
 		pages[b].BufRanges = append(pages[b].BufRanges, storage.Range{Offset: from, Length: at - from})
+	}
+	return nil
+}
+
+// textual reports whether the values of a dictionary are strings.
+func (l *legacy) textual(f *legacyField) bool {
+	t, err := ParseLogicalType(f.proto.GetLogicalType())
+	if err != nil {
+		return false
+	}
+	_, fixed := t.(*arrow.DictionaryType).ValueType.(arrow.FixedWidthDataType)
+	return !fixed
+}
+
+// findEntries adds to a dictionary of strings where their bytes are, as its positions say.
+func (r *Reader) findEntries(ctx context.Context, c *encoding.Column) error {
+	at := c.BufRanges[0]
+	bufs, err := r.read(ctx, []storage.Range{{Offset: at.Offset, Length: 8}})
+	if err != nil {
+		return err
+	}
+	defer release(bufs)
+	if from := int64(binary.LittleEndian.Uint64(bufs[0].Bytes())); from >= 0 && from <= at.Offset {
+		c.BufRanges = append(c.BufRanges, storage.Range{Offset: from, Length: at.Offset - from})
 	}
 	return nil
 }

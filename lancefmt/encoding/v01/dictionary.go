@@ -53,6 +53,7 @@ func openDictionary(p *pages, col encoding.Column, dt arrow.DataType, t *arrow.D
 	if err != nil {
 		return nil, err
 	}
+	dp.apart = true
 	switch storageType(t.ValueType).(type) {
 	case *arrow.StringType, *arrow.BinaryType, *arrow.LargeStringType, *arrow.LargeBinaryType:
 		r.entries, err = openBinary(dp, t.ValueType, true)
@@ -126,8 +127,11 @@ func (r *dictionaryReader) read(ctx context.Context, rows []encoding.Range, mem 
 			top = max(top, loadUint(b, i, width))
 		}
 	}
-	if n > 0 && (top >= k || r.signed && top > 1<<(8*width-1)-1) {
-		return nil, r.indices.place(fault.Corruptf("index %d into a dictionary of %d entries", top, k), -1)
+	if r.signed {
+		k = min(k, 1<<(8*width-1))
+	}
+	if n > 0 && top >= k {
+		return nil, r.outside(rows, b, k, width)
 	}
 	var bitmap *memory.Buffer
 	nulls := 0
@@ -145,6 +149,24 @@ func (r *dictionaryReader) read(ctx context.Context, rows []encoding.Range, mem 
 		w.flush()
 	}
 	return array.NewDataWithDictionary(r.dt, n, []*memory.Buffer{bitmap, indices}, nulls, 0, dict), nil
+}
+
+// outside returns the error of the first index that is not below k.
+func (r *dictionaryReader) outside(rows []encoding.Range, indices []byte, k uint64, width int) error {
+	pieces, err := r.indices.split(rows)
+	if err != nil {
+		return err
+	}
+	i := 0
+	for _, p := range pieces {
+		for row := p.from; row < p.to; row++ {
+			if v := loadUint(indices, i, width); v >= k {
+				return r.indices.place(fault.Corruptf("value %d is index %d into a dictionary of %d entries", row, v, k), p.page)
+			}
+			i++
+		}
+	}
+	return nil
 }
 
 // loadUint returns number i of width bytes.

@@ -125,6 +125,7 @@ type pages struct {
 	number int // of the column
 	pages  []encoding.Page
 	starts []int64 // first value of each page; last, the number of values
+	apart  bool    // not a page of the page table, but a dictionary
 }
 
 func openPages(src encoding.Source, number int, col encoding.Column) (*pages, error) {
@@ -175,6 +176,9 @@ func (p *pages) place(err error, page int) error {
 	offset := int64(-1)
 	if page >= 0 {
 		offset = p.pages[page].BufRanges[0].Offset
+	}
+	if p.apart {
+		page = -1
 	}
 	return fault.Place(err, p.src.Name(), p.number, page, offset)
 }

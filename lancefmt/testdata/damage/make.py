@@ -62,7 +62,7 @@ def write(version, name, rows, n, cut):
     shutil.rmtree(os.path.join(path, "_transactions"))  # nothing reads them
 
 
-for version in ["2.0", "2.1", "2.2", "2.3"]:
+for version in ["0.1", "2.0", "2.1", "2.2", "2.3"]:
     write(version, "wide", wide, 12, 8)
     n = 200 if version < "2.1" else 1100  # mini-block chunks hold 1,024 values and more
     write(version, "packed", packed, n, n)
