@@ -60,14 +60,14 @@ func (p partial) arrow(name string) arrow.Field {
 	return arrow.Field{Name: name, Type: arrow.FixedWidthTypes.Boolean, Nullable: true}
 }
 
-// readPartial reads lengths or validity of n rows.
+// readPartial reads lengths or validity of n rows. Where the values themselves are needed for that, it reads them.
 func (f *Fragment) readPartial(ctx context.Context, p partial, rows []encoding.Range, n int64, mem memory.Allocator) (arrow.Array, error) {
 	parts := f.plan(p.field)
 	switch {
+	case f.overlaid(p.field) || len(parts) > 1:
+		return f.measure(ctx, p, rows, n, mem)
 	case len(parts) == 0:
 		return nulls(p.arrow("").Type, n, mem), nil
-	case len(parts) > 1:
-		return nil, fault.New(fault.Unsupported, "lengths or validity alone of column %q, which is in several files", p.field.Name)
 	}
 	r, err := f.open(ctx, parts[0].file)
 	if err != nil {
@@ -87,7 +87,7 @@ func (f *Fragment) readPartial(ctx context.Context, p partial, rows []encoding.R
 	}
 	reader, ok := c.(encoding.PartialReader)
 	if !ok {
-		return nil, fault.New(fault.Unsupported, "lengths or validity alone of column %q", p.field.Name)
+		return f.measure(ctx, p, rows, n, mem)
 	}
 	read := reader.ReadValidity
 	if p.lengths {
@@ -106,4 +106,52 @@ func (f *Fragment) readPartial(ctx context.Context, p partial, rows []encoding.R
 	data := array.NewData(a.DataType(), a.Len(), []*memory.Buffer{bits, bits}, nil, array.UnknownNullCount, a.Data().Offset())
 	defer data.Release()
 	return array.MakeFromData(data), nil
+}
+
+// measure reads the values and looks at them.
+func (f *Fragment) measure(ctx context.Context, p partial, rows []encoding.Range, n int64, mem memory.Allocator) (arrow.Array, error) {
+	_, a, err := f.readColumn(ctx, p.field.Name, rows, n, mem)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Release()
+	if !p.lengths {
+		b := array.NewBooleanBuilder(mem)
+		defer b.Release()
+		b.Reserve(a.Len())
+		for i := range a.Len() {
+			if a.IsNull(i) || a.DataType().ID() == arrow.NULL {
+				b.AppendNull()
+			} else {
+				b.Append(true)
+			}
+		}
+		return b.NewArray(), nil
+	}
+	length := func(int) int64 { return 0 }
+	switch a := a.(type) {
+	case *array.String:
+		length = func(i int) int64 { return int64(a.ValueLen(i)) }
+	case *array.LargeString:
+		length = func(i int) int64 { return int64(len(a.Value(i))) }
+	case *array.Binary:
+		length = func(i int) int64 { return int64(a.ValueLen(i)) }
+	case *array.LargeBinary:
+		length = func(i int) int64 { return int64(len(a.Value(i))) }
+	case *array.FixedSizeBinary:
+		length = func(i int) int64 { return int64(len(a.Value(i))) }
+	default:
+		return nil, fault.New(fault.Unsupported, "lengths of column %q, which is %s", p.field.Name, a.DataType())
+	}
+	b := array.NewInt64Builder(mem)
+	defer b.Release()
+	b.Reserve(a.Len())
+	for i := range a.Len() {
+		if a.IsNull(i) {
+			b.AppendNull()
+		} else {
+			b.Append(length(i))
+		}
+	}
+	return b.NewArray(), nil
 }

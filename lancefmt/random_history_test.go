@@ -20,6 +20,7 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt/encoding"
+	"lanceflight/lancefmt/table"
 )
 
 // historyRead is one version of a table, and what pylance reads of it.
@@ -142,6 +143,29 @@ func checkHistory(t *testing.T, tab *Table, r historyRead) string {
 		if err != nil {
 			return err.Error()
 		}
+		for i, name := range names {
+			if IsSystemColumn(name) {
+				continue
+			}
+			// What validity alone says, and what scans learn, must know of overlays too.
+			v, err := f.Read(ctx, []string{ValidityColumn(name)}, liveRows(f.NumPhysicalRows(), deleted), mem)
+			if err != nil {
+				b.Release()
+				return fmt.Sprintf("validity of %s: %v", name, err)
+			}
+			for row := range b.Column(i).Len() {
+				if b.Column(i).IsNull(row) != v.Column(0).IsNull(row) && b.Column(i).DataType().ID() != arrow.NULL {
+					b.Release()
+					v.Release()
+					return fmt.Sprintf("validity of %s, fragment %d, row %d", name, f.ID(), row)
+				}
+			}
+			v.Release()
+			if z, err := f.Zones(ctx, name); err != nil || z != nil && f.overlaid(field(t, s, name)) {
+				b.Release()
+				return fmt.Sprintf("zones of %s: %v", name, err)
+			}
+		}
 		for i := range names {
 			b.Column(i).Retain()
 			columns[i] = append(columns[i], b.Column(i))
@@ -235,4 +259,10 @@ func ipcColumn(t *testing.T, rd *ipc.FileReader, i int) arrow.Array {
 	a, err := array.Concatenate(parts, memory.DefaultAllocator)
 	require.NoError(t, err)
 	return a
+}
+
+func field(t *testing.T, s *Snapshot, name string) *table.Field {
+	f, err := s.field(name)
+	require.NoError(t, err)
+	return f
 }

@@ -44,7 +44,7 @@ type Zones struct {
 
 // Zones returns what is learnt of a top-level column, nothing at first. It is nil for columns about
 // which nothing is learnt: system columns, columns that are nested, without an order, in several files or
-// in none, and fragments too large for the memory set aside.
+// in none, overlaid, and fragments too large for the memory set aside.
 func (f *Fragment) Zones(ctx context.Context, column string) (*Zones, error) {
 	if IsSystemColumn(column) {
 		return nil, nil
@@ -61,7 +61,7 @@ func (f *Fragment) Zones(ctx context.Context, column string) (*Zones, error) {
 		return nil, nil
 	}
 	parts := f.plan(field)
-	if len(parts) != 1 || parts[0].field.Column < 0 {
+	if len(parts) != 1 || parts[0].field.Column < 0 || f.overlaid(field) {
 		return nil, nil
 	}
 	r, err := f.open(ctx, parts[0].file)
