@@ -128,7 +128,7 @@ func (f *Fragment) measure(ctx context.Context, p partial, rows []encoding.Range
 		}
 		return b.NewArray(), nil
 	}
-	length := func(int) int64 { return 0 }
+	var length func(int) int64
 	switch a := a.(type) {
 	case *array.String:
 		length = func(i int) int64 { return int64(a.ValueLen(i)) }
