@@ -31,6 +31,12 @@ func TestV23AgainstPylance(t *testing.T) {
 	checkRandomTables(t, "LANCEFLIGHT_RANDOM_V23", "600", "2.3")
 }
 
+// TestLegacyAgainstPylance is the same for storage version 0.1, which keeps few NULLs: the rows are those that pylance
+// reads. LANCEFLIGHT_RANDOM_LEGACY chooses.
+func TestLegacyAgainstPylance(t *testing.T) {
+	checkRandomTables(t, "LANCEFLIGHT_RANDOM_LEGACY", "600", "0.1")
+}
+
 // TestIndexedV23AgainstPylance reads dictionaries of long strings, which random tables are too small for.
 func TestIndexedV23AgainstPylance(t *testing.T) {
 	dir := t.TempDir()
