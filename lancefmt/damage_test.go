@@ -69,6 +69,9 @@ func TestEveryByteFlipped(t *testing.T) {
 						}
 						for _, flip := range []byte{0xff, 1 << (at % 8)} {
 							outcome, err := tryFlip(files, name, at, flip, want, regions[name])
+							if outcome == "hang" { // or the machine stood still
+								outcome, err = tryFlip(files, name, at, flip, want, regions[name])
+							}
 							if log != nil {
 								fmt.Fprintf(log, "%s %s %d %#x: %s %v\n", filepath.Base(dir), name, at, flip, outcome, err)
 							}
