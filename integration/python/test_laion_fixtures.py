@@ -1,4 +1,4 @@
-"""Every LAION-shaped fixture in storage versions 2.0, 2.1 and 2.2, over the wire, against pylance's answers."""
+"""Every LAION-shaped fixture in storage versions 0.1 and 2.0 to 2.3, over the wire, against pylance's answers."""
 
 import base64
 import hashlib
@@ -11,7 +11,9 @@ import pytest
 
 from conftest import expected
 
-LAION = ["laion_v2_2", "laion_v2_1", "laion_v2_0", "laion_small_pages", "laion_history", "laion_stable_row_ids"]
+# The filters of 0.1 are checked in sqlplan: pylance answers some of them from statistics that its own scans contradict.
+LEGACY = ["laion_legacy_v0_1"]
+LAION = ["laion_v2_3_unstable", "laion_v2_2", "laion_v2_1", "laion_v2_0", "laion_small_pages", "laion_history", "laion_stable_row_ids"]
 INDEXED = ["laion_v2_2", "laion_v2_1", "laion_v2_0", "laion_history"]
 
 
@@ -45,7 +47,7 @@ def keys_of(table, name="key"):
     return table.column(name).to_pylist()
 
 
-@pytest.mark.parametrize("name", LAION)
+@pytest.mark.parametrize("name", LAION + LEGACY)
 def test_schema_and_columns(fixtures, fixtures_dir, name):
     """Schema, counts, sums and every byte of every column, in every version whose columns are stated."""
     seen = 0

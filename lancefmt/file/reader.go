@@ -56,7 +56,7 @@ type tail struct {
 
 // Open reads the footer and the offset tables. The Reader owns obj from here on, also when Open
 // fails. A file that is not a Lance file, or whose tables leave the file, is a
-// fault.CorruptError; storage versions from 2.3 on are fault.Unsupported.
+// fault.CorruptError; storage versions after 2.3 are fault.Unsupported.
 func Open(ctx context.Context, obj storage.Object) (*Reader, error) {
 	r := &Reader{obj: obj, readers: make(map[string]*columnReader)}
 	err := storage.Guard(func() error { return r.open(ctx) })
