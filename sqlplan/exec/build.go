@@ -22,6 +22,8 @@ func Build(n logical.Node, env *Env) (Operator, error) {
 		return newValues(n, env)
 	case *logical.Records:
 		return newRecords(n, env)
+	case *logical.LateralJoin:
+		return newLateralJoin(n, env)
 	}
 	var inputs []Operator
 	for _, in := range n.Inputs() {

@@ -63,6 +63,24 @@ func (s *OpStats) Notes() []string {
 	return slices.Clone(s.notes)
 }
 
+// add sums the counters of another operator, which ran as a part of this one, and takes its remarks.
+func (s *OpStats) add(o *OpStats) {
+	for _, c := range [][2]*Counter{
+		{&s.Rows, &o.Rows}, {&s.Batches, &o.Batches}, {&s.Bytes, &o.Bytes}, {&s.Nanos, &o.Nanos}, {&s.WorkerNanos, &o.WorkerNanos},
+		{&s.RowsRead, &o.RowsRead}, {&s.BytesRead, &o.BytesRead}, {&s.Requests, &o.Requests}, {&s.SpillBytes, &o.SpillBytes},
+		{&s.Morsels, &o.Morsels}, {&s.Partitions, &o.Partitions}, {&s.PartitionsN, &o.PartitionsN}, {&s.Codes, &o.Codes},
+		{&s.IndexRows, &o.IndexRows}, {&s.Rechecked, &o.Rechecked}, {&s.IndexReads, &o.IndexReads}, {&s.IndexBytes, &o.IndexBytes},
+		{&s.IndexNanos, &o.IndexNanos}, {&s.IndexedFragments, &o.IndexedFragments}, {&s.FragmentsN, &o.FragmentsN},
+		{&s.ZonesPruned, &o.ZonesPruned}, {&s.Zones, &o.Zones}, {&s.Refined, &o.Refined},
+	} {
+		c[0].Add(c[1].Load())
+	}
+	s.PeakBytes.raise(o.PeakBytes.Load())
+	for _, n := range o.Notes() {
+		s.Note(n)
+	}
+}
+
 func (s *OpStats) count(rec arrow.RecordBatch) {
 	s.Rows.Add(rec.NumRows())
 	s.Batches.Add(1)

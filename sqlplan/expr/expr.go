@@ -57,10 +57,11 @@ type Literal struct {
 }
 
 // Param is the value of a statement parameter or of a scalar subquery, known when execution starts;
-// Slot indexes Input.Params.
+// Slot indexes Input.Params. A column of the query around a LATERAL one is a parameter with that column's Name.
 type Param struct {
 	Slot int
 	T    arrow.DataType
+	Name string // for String; "" = its number
 }
 
 func (c *Column) Type() arrow.DataType  { return c.T }

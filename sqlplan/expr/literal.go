@@ -63,7 +63,12 @@ func NewInterval(value, unit string) (*Literal, error) {
 	return NewLiteral(v, tInterval), nil
 }
 
-func (p *Param) String() string { return "$" + strconv.Itoa(p.Slot+1) }
+func (p *Param) String() string {
+	if p.Name != "" {
+		return p.Name
+	}
+	return "$" + strconv.Itoa(p.Slot+1)
+}
 
 // String is SQL text; long lists are abbreviated.
 func (l *Literal) String() string {

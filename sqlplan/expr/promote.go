@@ -28,7 +28,7 @@ func unknownString(e Expr) bool {
 // WithParamType gives an undecided parameter the type t; anything else comes back unchanged.
 func WithParamType(e Expr, t arrow.DataType) Expr {
 	if p, ok := e.(*Param); ok && (p.T == nil || p.T.ID() == arrow.NULL) && t.ID() != arrow.NULL {
-		return &Param{Slot: p.Slot, T: t}
+		return &Param{Slot: p.Slot, T: t, Name: p.Name}
 	}
 	return e
 }

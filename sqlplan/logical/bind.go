@@ -90,7 +90,8 @@ type binder struct {
 
 	nextCol  expr.ColID
 	params   int
-	subplans []Subplan // slots are subplanSlot + index until placeSubplans
+	slots    int // handed out by newSlot
+	subplans []Subplan
 	// paramTypes are the types the pass before found; nil or short where nothing is known.
 	paramTypes []arrow.DataType
 	paramPos   map[int]parse.Pos // where a parameter stands last, by slot
@@ -105,9 +106,14 @@ type binder struct {
 	depth, inlined int
 }
 
-// subplanSlot is where provisional slots of subplans begin: the number of parameters is known only
-// at the end.
+// subplanSlot is where provisional slots of subplans, and of columns that LATERAL queries see, begin: the number of
+// parameters is known only at the end.
 const subplanSlot = 1 << 24
+
+func (b *binder) newSlot() int {
+	b.slots++
+	return subplanSlot + b.slots - 1
+}
 
 func (b *binder) newCol(name string, t arrow.DataType, nullable bool) Col {
 	b.nextCol++
@@ -218,12 +224,16 @@ func planRoots(p *Plan) []Node {
 
 // placeSubplans gives subplans their slots behind the parameters.
 func placeSubplans(p *Plan) *Plan {
+	place := func(slot int) int { return slot - subplanSlot + len(p.Params) }
 	move := func(root Node) Node {
 		return mapNodes(root, func(n Node) Node {
+			if l, ok := n.(*LateralJoin); ok {
+				n = l.placed(place)
+			}
 			return mapExprs(n, func(e expr.Expr) expr.Expr {
 				return expr.Rewrite(e, func(x expr.Expr) expr.Expr {
 					if q, ok := x.(*expr.Param); ok && q.Slot >= subplanSlot {
-						return &expr.Param{Slot: q.Slot - subplanSlot + len(p.Params), T: q.T}
+						return &expr.Param{Slot: place(q.Slot), T: q.T, Name: q.Name}
 					}
 					return x
 				})
@@ -234,7 +244,7 @@ func placeSubplans(p *Plan) *Plan {
 	out.Root = move(p.Root)
 	out.Subplans = make([]Subplan, len(p.Subplans))
 	for i, s := range p.Subplans {
-		out.Subplans[i] = Subplan{Slot: len(p.Params) + i, Root: move(s.Root), Type: s.Type}
+		out.Subplans[i] = Subplan{Slot: place(s.Slot), Root: move(s.Root), Type: s.Type}
 	}
 	return &out
 }

@@ -68,6 +68,8 @@ func estimateRows(n Node) float64 {
 			sum += in(i)
 		}
 		return sum
+	case *LateralJoin:
+		return in(0) * in(1)
 	case *Join:
 		switch {
 		case n.Kind == "SEMI" || n.Kind == "ANTI":

@@ -138,6 +138,14 @@ func describe(n Node, verbose bool) Description {
 			add("filter", "%s", n.Residual)
 		}
 		add("columns", "%s", cols(n.Out))
+	case *LateralJoin:
+		d.Op = "LateralJoin"
+		add("", "%s", n.Kind)
+		add("reads", "[%s]", join(n.Args, func(a LateralArg) string { return a.Expr.String() }))
+		if len(n.Subplans) > 0 {
+			add("subqueries", "[%s]", join(n.Subplans, func(s Subplan) string { return fmt.Sprintf("$%d", s.Slot+1) }))
+		}
+		add("columns", "%s", cols(n.Out))
 	default:
 		d.Op = fmt.Sprintf("%T", n)
 	}

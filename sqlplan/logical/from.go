@@ -28,16 +28,12 @@ func (b *binder) from(refs []parse.TableRef, outer *scope) (Node, *scope, error)
 	if len(refs) == 0 {
 		return &Values{Rows: [][]expr.Expr{{}}}, &scope{parent: outer}, nil
 	}
-	left, err := b.tableRef(refs[0], outer)
+	left, err := b.tableRef(refs[0], outer, outer)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, r := range refs[1:] {
-		right, err := b.tableRef(r, outer)
-		if err != nil {
-			return nil, nil, err
-		}
-		if left, err = b.join(&parse.Join{Kind: "CROSS", Pos: refPos(r)}, left, right, outer); err != nil {
+		if left, err = b.joinNext(&parse.Join{Kind: "CROSS", Right: r, Pos: refPos(r)}, left, outer, outer); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -65,16 +61,19 @@ type source struct {
 	scope *scope
 }
 
-func (b *binder) tableRef(ref parse.TableRef, outer *scope) (source, error) {
+// tableRef binds a table, a query or a join in FROM. outer is the scope around the query block; lateral is what LATERAL
+// queries see instead, the tables to their left and then outer.
+func (b *binder) tableRef(ref parse.TableRef, outer, lateral *scope) (source, error) {
 	switch r := ref.(type) {
 	case *parse.NamedTable:
 		node, rel, err := b.namedTable(r)
 		return sourceOf(node, rel), err
 	case *parse.Derived:
+		around := outer
 		if r.Lateral {
-			return source{}, unsupported(r.Pos, "LATERAL")
+			around = lateral
 		}
-		q, err := b.query(r.Query, outer)
+		q, err := b.query(r.Query, around)
 		if err != nil {
 			return source{}, err
 		}
@@ -82,15 +81,11 @@ func (b *binder) tableRef(ref parse.TableRef, outer *scope) (source, error) {
 	case *parse.TableFunc:
 		return source{}, unsupported(r.Pos, "table function %s: write ORDER BY <distance> LIMIT k for a vector search", r.Call.Name)
 	case *parse.Join:
-		left, err := b.tableRef(r.Left, outer)
+		left, err := b.tableRef(r.Left, outer, lateral)
 		if err != nil {
 			return source{}, err
 		}
-		right, err := b.tableRef(r.Right, outer)
-		if err != nil {
-			return source{}, err
-		}
-		return b.join(r, left, right, outer)
+		return b.joinNext(r, left, outer, lateral)
 	}
 	return source{}, fault.New(fault.Internal, "table reference %T has no binding", ref)
 }
@@ -123,11 +118,12 @@ func aliasCount(q bound, columns []parse.Ident) error {
 type cteScope struct {
 	cte    *parse.CTE
 	outer  *cteScope // visible inside the CTE: the ones before it, and those around
+	around *scope    // of the query block that WITH stands in
 	search SearchOptions
 }
 
 // with makes the names of a WITH clause visible.
-func (b *binder) with(w *parse.With) error {
+func (b *binder) with(w *parse.With, around *scope) error {
 	if w == nil {
 		return nil
 	}
@@ -144,7 +140,7 @@ func (b *binder) with(w *parse.With) error {
 				return invalid(w.CTEs[i].Name.Pos, "WITH defines %q twice", w.CTEs[i].Name.Name)
 			}
 		}
-		b.ctes = &cteScope{cte: &w.CTEs[i], outer: b.ctes, search: *b.hints}
+		b.ctes = &cteScope{cte: &w.CTEs[i], outer: b.ctes, around: around, search: *b.hints}
 	}
 	return nil
 }
@@ -261,7 +257,7 @@ func (b *binder) cte(c *cteScope, t *parse.NamedTable) (Node, *relation, error) 
 	b.ctes = c.outer
 	search := c.search
 	b.hints = &search
-	q, err := b.query(c.cte.Query, nil)
+	q, err := b.query(c.cte.Query, c.around)
 	b.ctes, b.hints = saved, hints
 	b.depth--
 	if err != nil {

@@ -9,8 +9,19 @@ import (
 	"lanceflight/sqlplan/parse"
 )
 
-// join binds a join of two bound table references.
-func (b *binder) join(j *parse.Join, left, right source, outer *scope) (source, error) {
+// joinNext binds the right side of a join, and the join. What is LATERAL there sees the columns of the left side.
+func (b *binder) joinNext(j *parse.Join, left source, outer, lateral *scope) (source, error) {
+	frame := &lateralFrame{params: map[expr.ColID]*expr.Param{}, subplans: len(b.subplans), inner: lateral != outer, rels: left.scope.rels}
+	seen := &scope{rels: left.scope.rels, merged: left.scope.merged, parent: lateral, lateral: frame}
+	right, err := b.tableRef(j.Right, outer, seen)
+	if err != nil {
+		return source{}, err
+	}
+	return b.join(j, left, right, outer, frame)
+}
+
+// join binds a join of two bound table references; frame is what the right one reads of the left one.
+func (b *binder) join(j *parse.Join, left, right source, outer *scope, frame *lateralFrame) (source, error) {
 	for _, l := range left.scope.rels {
 		for _, r := range right.scope.rels {
 			if l.name != "" && l.name == r.name {
@@ -44,6 +55,15 @@ func (b *binder) join(j *parse.Join, left, right source, outer *scope) (source, 
 			return source{}, err
 		}
 		conds = append(conds, conjuncts(on)...)
+	}
+	if len(frame.args) > 0 {
+		lateral, err := b.lateralJoin(n, conds, frame)
+		if err != nil {
+			return source{}, err
+		}
+		b.refresh(out.scope)
+		out.node = lateral
+		return b.mergeUsing(out, n.Kind, merged)
 	}
 	if n.Kind == "SEMI" || n.Kind == "ANTI" {
 		// Only the left side comes out.

@@ -7,6 +7,8 @@
 package logical
 
 import (
+	"slices"
+
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/lancefmt"
@@ -203,6 +205,24 @@ type Join struct {
 	Out                 []Col
 }
 
+// LateralJoin runs Right once for every row of Left, which Right sees through parameters, and joins what comes out with that row;
+// a LEFT one keeps rows of Left for which nothing does. Rows come in the order of Left. It is what LATERAL becomes where no
+// rewrite knows better.
+type LateralJoin struct {
+	Kind        string // "INNER", "LEFT"
+	Left, Right Node
+	Args        []LateralArg
+	// Subplans fill their slots for each row of Left, before Right runs.
+	Subplans []Subplan
+	Out      []Col // of Left, then of Right
+}
+
+// LateralArg is a value over the columns of a LateralJoin's left side that its right side reads from a parameter slot.
+type LateralArg struct {
+	Slot int
+	Expr expr.Expr
+}
+
 // Plan is a bound statement: the root, and subplans whose single value fills a parameter slot before
 // the root starts (uncorrelated scalar subqueries).
 type Plan struct {
@@ -259,13 +279,14 @@ func (n *Aggregate) Columns() []Col {
 	}
 	return out
 }
-func (n *Distinct) Columns() []Col { return n.Input.Columns() }
-func (n *Sort) Columns() []Col     { return n.Input.Columns() }
-func (n *Limit) Columns() []Col    { return n.Input.Columns() }
-func (n *Values) Columns() []Col   { return n.Out }
-func (n *Records) Columns() []Col  { return n.Out }
-func (n *Union) Columns() []Col    { return n.Out }
-func (n *Join) Columns() []Col     { return n.Out }
+func (n *Distinct) Columns() []Col    { return n.Input.Columns() }
+func (n *Sort) Columns() []Col        { return n.Input.Columns() }
+func (n *Limit) Columns() []Col       { return n.Input.Columns() }
+func (n *Values) Columns() []Col      { return n.Out }
+func (n *Records) Columns() []Col     { return n.Out }
+func (n *Union) Columns() []Col       { return n.Out }
+func (n *Join) Columns() []Col        { return n.Out }
+func (n *LateralJoin) Columns() []Col { return n.Out }
 
 func (n *Scan) Inputs() []Node         { return nil }
 func (n *VectorSearch) Inputs() []Node { return nil }
@@ -281,6 +302,15 @@ func (n *Records) Inputs() []Node      { return nil }
 func (n *Union) Inputs() []Node        { return n.In }
 func (n *Join) Inputs() []Node         { return []Node{n.Left, n.Right} }
 
+// Inputs are the two sides, and then the roots of the subplans.
+func (n *LateralJoin) Inputs() []Node {
+	in := []Node{n.Left, n.Right}
+	for _, s := range n.Subplans {
+		in = append(in, s.Root)
+	}
+	return in
+}
+
 func (n *Scan) WithInputs([]Node) Node         { return n }
 func (n *VectorSearch) WithInputs([]Node) Node { return n }
 func (n *Take) WithInputs(in []Node) Node      { c := *n; c.Input = in[0]; return &c }
@@ -294,3 +324,11 @@ func (n *Values) WithInputs([]Node) Node       { return n }
 func (n *Records) WithInputs([]Node) Node      { return n }
 func (n *Union) WithInputs(in []Node) Node     { c := *n; c.In = in; return &c }
 func (n *Join) WithInputs(in []Node) Node      { c := *n; c.Left, c.Right = in[0], in[1]; return &c }
+func (n *LateralJoin) WithInputs(in []Node) Node {
+	c := *n
+	c.Left, c.Right, c.Subplans = in[0], in[1], slices.Clone(n.Subplans)
+	for i := range c.Subplans {
+		c.Subplans[i].Root = in[2+i]
+	}
+	return &c
+}

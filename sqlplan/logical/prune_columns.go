@@ -14,11 +14,15 @@ import (
 //	  Project key, url           ->         LanceScan, no columns, filter: width > 512
 //	    LanceScan of 17 columns, filter: width > 512
 func pruneColumns(root Node) Node {
+	return prune(root, idSetOf(root.Columns()), true)
+}
+
+func idSetOf(cols []Col) map[expr.ColID]bool {
 	need := map[expr.ColID]bool{}
-	for _, c := range root.Columns() {
+	for _, c := range cols {
 		need[c.ID] = true
 	}
-	return prune(root, need, true)
+	return need
 }
 
 // prune returns n with at least the columns in need; exact says that columns and their order must stay
@@ -130,6 +134,27 @@ func prune(n Node, need map[expr.ColID]bool, exact bool) Node {
 			below[id] = true
 		}
 		c.Left, c.Right = prune(n.Left, maps.Clone(below), false), prune(n.Right, maps.Clone(below), false)
+		return &c
+	case *LateralJoin:
+		c := *n
+		below := map[expr.ColID]bool{}
+		c.Out = nil
+		for _, x := range n.Out {
+			if exact || need[x.ID] {
+				c.Out = append(c.Out, x)
+				below[x.ID] = true
+			}
+		}
+		for _, a := range n.Args {
+			for _, id := range expr.Columns(a.Expr) {
+				below[id] = true
+			}
+		}
+		c.Left, c.Right = prune(n.Left, maps.Clone(below), false), prune(n.Right, maps.Clone(below), false)
+		c.Subplans = slices.Clone(n.Subplans)
+		for i, s := range c.Subplans {
+			c.Subplans[i].Root = prune(s.Root, idSetOf(s.Root.Columns()), true)
+		}
 		return &c
 	case *Values:
 		if exact {

@@ -81,6 +81,8 @@ func pushInto(n Node, conds []expr.Expr) Node {
 		return &c
 	case *Join:
 		return pushIntoJoin(n, conds)
+	case *LateralJoin:
+		return pushIntoLateral(n, conds)
 	case *Aggregate:
 		if len(n.Groups) == 0 {
 			break // one row comes out whatever goes in
@@ -125,6 +127,28 @@ func pushIntoJoin(n *Join, conds []expr.Expr) Node {
 		case within(ids, left) && (n.Kind == "LEFT" || n.Kind == "SEMI" || n.Kind == "ANTI"):
 			toLeft = append(toLeft, c)
 		case within(ids, right) && n.Kind == "RIGHT":
+			toRight = append(toRight, c)
+		default:
+			here = append(here, c)
+		}
+	}
+	c := *n
+	c.Left, c.Right = pushInto(n.Left, toLeft), pushInto(n.Right, toRight)
+	return filtered(&c, here)
+}
+
+// pushIntoLateral moves conditions on one side of a lateral join to that side; those on the right of a LEFT one stay above.
+func pushIntoLateral(n *LateralJoin, conds []expr.Expr) Node {
+	left, right := columnSet(n.Left), columnSet(n.Right)
+	var toLeft, toRight, here []expr.Expr
+	for _, c := range conds {
+		ids := expr.Columns(c)
+		switch {
+		case len(ids) == 0 || volatile(c):
+			here = append(here, c)
+		case within(ids, left):
+			toLeft = append(toLeft, c)
+		case within(ids, right) && n.Kind == "INNER":
 			toRight = append(toRight, c)
 		default:
 			here = append(here, c)

@@ -28,7 +28,7 @@ func (b *binder) query(q *parse.Query, outer *scope) (bound, error) {
 		}
 	}
 	b.hints = &search
-	if err := b.with(q.With); err != nil {
+	if err := b.with(q.With, outer); err != nil {
 		return bound{}, err
 	}
 	if s, ok := q.Body.(*parse.Select); ok {

@@ -7,6 +7,7 @@ import (
 // rewrite runs the rewrites over every root of a plan, each in its own file:
 //
 //	fold_constants      WHERE 1 = 0 reads nothing
+//	flatten_lateral     LATERAL becomes a projection or a plain join
 //	push_limit          LIMIT below projections, into scans
 //	push_filter         WHERE into the scan, through projections, sorts, unions, groups
 //	vector_search       ORDER BY distance LIMIT k becomes a search
@@ -36,6 +37,7 @@ func (b *binder) rewrite(p *Plan) (*Plan, error) {
 
 func (b *binder) rewriteRoot(n Node) (Node, error) {
 	n = foldConstants(n)
+	n = flattenLaterals(n)
 	n = pushFilters(n)
 	n = pushLimits(n)
 	n, err := b.searchVectors(n)

@@ -214,7 +214,14 @@ func (b *binder) column(e *parse.Column, c exprCtx) (expr.Expr, error) {
 	for s := c.scope; s != nil && s.parent != nil; {
 		allowed := s == c.scope && s.correlates
 		s = s.parent
-		if col, rest, ok, _ := s.resolve(e.Parts); ok {
+		col, rest, ok, err := s.resolve(e.Parts)
+		if s.lateral != nil && err != nil {
+			return nil, err
+		}
+		if s.lateral != nil && ok {
+			return b.outerColumn(s, e, col, rest)
+		}
+		if ok {
 			if allowed && len(rest) == 0 {
 				b.colPos[col.ID] = e.Parts[0].Pos
 				return ref(col), nil
@@ -656,7 +663,7 @@ func (b *binder) subquery(e *parse.Subquery, c exprCtx) (expr.Expr, error) {
 	if len(q.cols) != 1 {
 		return nil, invalid(e.Pos, "a subquery used as a value must return one column, this one returns %d", len(q.cols))
 	}
-	slot := subplanSlot + len(b.subplans)
+	slot := b.newSlot()
 	t := q.cols[0].Type
 	b.subplans = append(b.subplans, Subplan{Slot: slot, Root: q.node, Type: t})
 	return &expr.Param{Slot: slot, T: t}, nil

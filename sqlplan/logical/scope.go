@@ -26,6 +26,9 @@ type scope struct {
 	parent *scope
 	// correlates says that names may mean columns of parent: the subquery becomes a join with it.
 	correlates bool
+	// lateral is set where the relations are those on the left of a join whose right side is LATERAL: their columns become
+	// parameters of that side.
+	lateral *lateralFrame
 }
 
 // mergedCol is a column of JOIN … USING: without a qualifier its name means col, and neither of the

@@ -116,7 +116,7 @@ func (b *binder) antiIn(joined, right Node, x, value expr.Expr) (Node, error) {
 	for i, args := range [][]expr.Expr{nil, {value}} {
 		call := AggCall{Name: "count", Args: args}
 		call.Col = b.newCol(callText(call), arrow.PrimitiveTypes.Int64, false)
-		slot := subplanSlot + len(b.subplans)
+		slot := b.newSlot()
 		b.subplans = append(b.subplans, Subplan{Slot: slot, Root: &Aggregate{Input: right, Aggs: []AggCall{call}}, Type: call.Col.Type})
 		counts[i] = &expr.Param{Slot: slot, T: call.Col.Type}
 	}
@@ -156,7 +156,7 @@ func (b *binder) subselect(q *parse.Query, outer *scope) (node Node, values []ex
 		}
 		return sub.node, values, nil, nil
 	}
-	if err := b.with(q.With); err != nil {
+	if err := b.with(q.With, outer); err != nil {
 		return nil, nil, nil, err
 	}
 	node, sc, err := b.from(s.From, outer)
@@ -230,7 +230,7 @@ func (b *binder) exists(e *parse.Exists, c exprCtx) (expr.Expr, error) {
 	}
 	one := expr.NewLiteral(int64(1), arrow.PrimitiveTypes.Int64)
 	count := AggCall{Name: "count", Col: b.newCol("count(*)", arrow.PrimitiveTypes.Int64, false)}
-	slot := subplanSlot + len(b.subplans)
+	slot := b.newSlot()
 	b.subplans = append(b.subplans, Subplan{
 		Slot: slot, Type: count.Col.Type,
 		Root: &Aggregate{Input: &Limit{Input: q.node, Count: one}, Aggs: []AggCall{count}},

@@ -174,7 +174,7 @@ func likeFilter(p *parse.String) (func(string) bool, error) {
 
 // describe binds DESCRIBE: a row per column, with DuckDB's columns.
 func (b *binder) describe(d *parse.Describe) (*Plan, error) {
-	src, err := b.tableRef(d.Table, nil)
+	src, err := b.tableRef(d.Table, nil, nil)
 	if err != nil {
 		return nil, err
 	}

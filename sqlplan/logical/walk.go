@@ -99,6 +99,13 @@ func mapExprs(n Node, f func(expr.Expr) expr.Expr) Node {
 		c := *n
 		c.LeftKeys, c.RightKeys, c.Residual = list(n.LeftKeys), list(n.RightKeys), g(n.Residual)
 		return &c
+	case *LateralJoin:
+		c := *n
+		c.Args = make([]LateralArg, len(n.Args))
+		for i, a := range n.Args {
+			c.Args[i] = LateralArg{Slot: a.Slot, Expr: g(a.Expr)}
+		}
+		return &c
 	}
 	return n
 }

@@ -1,0 +1,290 @@
+package exec
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"lanceflight/internal/fault"
+	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/kernel"
+	"lanceflight/sqlplan/logical"
+)
+
+// lateralOp runs its right side anew for every row of its left input, with values of that row as parameters.
+//
+//	left ──row──> parameters ──> build, open, drain right ──> batches ──┐
+//	  └────────────────────────────────────────────────────────────────┴─> row beside its batches ──> output
+//
+// The right side splits its work over the workers as it would alone; rows of the left input follow each other. What is
+// held is one left batch and the right rows of one output batch.
+type lateralOp struct {
+	base
+	node  *logical.LateralJoin
+	args  []*expr.Program // over the left columns
+	share *share
+	// shape is the right side as it was built first. It never runs: it carries the counters of those that do.
+	shape Operator
+
+	left  arrow.RecordBatch
+	cols  []arrow.Array // args over left
+	row   int           // of left
+	right Operator      // running for row; nil = none
+	any   bool          // right has returned rows for row
+	null  arrow.RecordBatch
+
+	rows    []int32 // left rows of the output batch under way
+	refs    []kernel.Ref
+	batches []arrow.RecordBatch // batches[0] is null
+	bytes   int64
+}
+
+func newLateralJoin(n *logical.LateralJoin, env *Env) (Operator, error) {
+	left, err := Build(n.Left, env)
+	if err != nil {
+		return nil, err
+	}
+	l := &lateralOp{node: n}
+	inputs := []Operator{left}
+	for _, root := range n.Inputs()[1:] {
+		op, err := Build(root, env)
+		if err != nil {
+			return nil, err
+		}
+		inputs = append(inputs, op)
+	}
+	l.base, l.shape = newBase(env, "LateralJoin", n.Out, inputs...), inputs[1]
+	l.share = newShare(env, &l.stats, "lateral join")
+	var args []expr.Expr
+	for _, a := range n.Args {
+		args = append(args, a.Expr)
+	}
+	if l.args, err = compileAll(args, left.Columns()); err != nil {
+		return nil, err
+	}
+	at := positions(slices.Concat(left.Columns(), l.shape.Columns()))
+	for _, c := range n.Out {
+		if _, ok := at[c.ID]; !ok {
+			return nil, fault.New(fault.Internal, "lateral join: column %s is in neither input", c.Name)
+		}
+	}
+	l.stats.Detail = fmt.Sprintf("type=%s reads=%v", n.Kind, args)
+	return l, nil
+}
+
+func (l *lateralOp) Open(ctx context.Context) error { return l.inputs[0].Open(ctx) }
+
+func (l *lateralOp) Next(ctx context.Context) (arrow.RecordBatch, error) { return l.pull(ctx, l.next) }
+
+func (l *lateralOp) next(ctx context.Context) (arrow.RecordBatch, error) {
+	for {
+		if l.left == nil {
+			if err := l.nextLeft(ctx); err != nil {
+				return nil, err
+			}
+		}
+		for l.row < int(l.left.NumRows()) && l.bytes < l.env.batchBytes() {
+			if err := l.pullRight(ctx); err != nil {
+				return nil, err
+			}
+		}
+		out, err := l.flush()
+		if l.row == int(l.left.NumRows()) {
+			l.dropLeft()
+		}
+		if out != nil || err != nil {
+			return out, err
+		}
+	}
+}
+
+func (l *lateralOp) nextLeft(ctx context.Context) (err error) {
+	if l.left, err = l.inputs[0].Next(ctx); err != nil {
+		l.left = nil
+		return err
+	}
+	l.row = 0
+	l.share.force(kernel.BatchBytes(l.left))
+	l.cols, err = evalAll(ctx, l.args, input(l.env, l.left))
+	return err
+}
+
+func (l *lateralOp) dropLeft() {
+	if l.left != nil {
+		l.share.release(kernel.BatchBytes(l.left))
+		l.left.Release()
+		releaseAll(l.cols)
+		l.left, l.cols = nil, nil
+	}
+}
+
+// pullRight takes one batch of the right side of the current row; at its end, it goes on to the next row.
+func (l *lateralOp) pullRight(ctx context.Context) error {
+	if l.right == nil {
+		if err := l.start(ctx); err != nil {
+			return err
+		}
+	}
+	b, err := l.right.Next(ctx)
+	if err == io.EOF {
+		if !l.any && l.node.Kind == "LEFT" {
+			if err := l.missing(); err != nil {
+				return err
+			}
+		}
+		l.row++
+		return l.stop()
+	}
+	if err != nil {
+		return err
+	}
+	bytes := kernel.BatchBytes(b)
+	if err := l.share.reserve(bytes); err != nil {
+		b.Release()
+		return err
+	}
+	l.any = true
+	l.bytes += bytes + int64(b.NumRows())*8
+	if len(l.batches) == 0 {
+		l.batches = append(l.batches, nil)
+	}
+	n := int32(len(l.batches))
+	l.batches = append(l.batches, b)
+	for r := range int32(b.NumRows()) {
+		l.rows = append(l.rows, int32(l.row))
+		l.refs = append(l.refs, kernel.Ref{Batch: n, Row: r})
+	}
+	return nil
+}
+
+// missing puts the current row out beside NULLs.
+func (l *lateralOp) missing() (err error) {
+	if l.null == nil {
+		if l.null, err = nullRow(l.env, schemaOf(l.shape.Columns())); err != nil {
+			return err
+		}
+	}
+	l.rows, l.refs = append(l.rows, int32(l.row)), append(l.refs, kernel.Ref{})
+	l.bytes += 8
+	return nil
+}
+
+// start runs the right side for the current row.
+func (l *lateralOp) start(ctx context.Context) error {
+	env := *l.env
+	env.Params = slices.Clone(l.env.Params)
+	for i, a := range l.node.Args {
+		for len(env.Params) <= a.Slot {
+			env.Params = append(env.Params, expr.Literal{T: arrow.Null})
+		}
+		v, err := expr.LiteralAt(l.cols[i], l.row)
+		if err != nil {
+			return err
+		}
+		v.T = a.Expr.Type()
+		env.Params[a.Slot] = v
+	}
+	if err := RunSubplans(ctx, &logical.Plan{Subplans: l.node.Subplans}, &env); err != nil {
+		return err
+	}
+	right, err := Build(l.node.Right, &env)
+	if err != nil {
+		return err
+	}
+	l.right, l.any = right, false
+	return right.Open(ctx)
+}
+
+// stop ends the right side of a row, and keeps its counters.
+func (l *lateralOp) stop() error {
+	if l.right == nil {
+		return nil
+	}
+	addStats(l.shape, l.right)
+	err := l.right.Close()
+	l.right = nil
+	return err
+}
+
+func addStats(to, from Operator) {
+	to.Stats().add(from.Stats())
+	for i, in := range from.Inputs() {
+		if i < len(to.Inputs()) {
+			addStats(to.Inputs()[i], in)
+		}
+	}
+}
+
+// flush makes a batch of the rows at hand; nil if there are none.
+func (l *lateralOp) flush() (arrow.RecordBatch, error) {
+	if len(l.rows) == 0 {
+		return nil, nil
+	}
+	defer l.dropBatches()
+	at := positions(slices.Concat(l.inputs[0].Columns(), l.shape.Columns()))
+	nleft := len(l.inputs[0].Columns())
+	cols := make([]arrow.Array, 0, len(l.cols))
+	defer func() { releaseAll(cols) }()
+	for _, c := range l.node.Out {
+		i := at[c.ID]
+		var a arrow.Array
+		var err error
+		if i < nleft {
+			a, err = kernel.Take(l.env.Mem, l.left.Column(i), l.rows)
+		} else {
+			a, err = l.rightColumn(i - nleft)
+		}
+		if err != nil {
+			return nil, err
+		}
+		cols = append(cols, a)
+	}
+	return makeBatch(l.schema, cols, int64(len(l.rows)))
+}
+
+func (l *lateralOp) rightColumn(i int) (arrow.Array, error) {
+	src := make([]arrow.Array, 0, len(l.batches)+1)
+	for _, b := range l.batches {
+		if b == nil { // the place of the NULLs, which may not be needed
+			if b = l.null; b == nil {
+				b = l.batches[1]
+			}
+		}
+		src = append(src, b.Column(i))
+	}
+	if len(src) == 0 {
+		src = append(src, l.null.Column(i))
+	}
+	return kernel.Interleave(l.env.Mem, src, l.refs)
+}
+
+func (l *lateralOp) dropBatches() {
+	for _, b := range l.batches {
+		if b != nil {
+			l.share.release(kernel.BatchBytes(b))
+			b.Release()
+		}
+	}
+	l.rows, l.refs, l.batches, l.bytes = l.rows[:0], l.refs[:0], l.batches[:0], 0
+}
+
+func (l *lateralOp) Close() error {
+	err := l.stop()
+	l.dropBatches()
+	l.dropLeft()
+	if l.null != nil {
+		l.null.Release()
+		l.null = nil
+	}
+	l.share.releaseAll()
+	if l.err == nil {
+		l.err = fault.New(fault.Internal, "lateral join is closed")
+	}
+	if cerr := l.base.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}

@@ -1,0 +1,148 @@
+package logical
+
+import (
+	"slices"
+
+	"lanceflight/sqlplan/expr"
+)
+
+// flattenLaterals makes projections and plain joins of lateral joins whose right side is a plain SELECT: what reads the left side
+// stands on top, in projections and conditions.
+//
+//	LateralJoin INNER reads q.a              Project q.a, t.key, t.b + q.a AS s
+//	  LanceScan q                      ->      HashJoin INNER q.a = t.key
+//	  Project t.key, t.b + q.a AS s              LanceScan q
+//	    Filter t.key = q.a                       LanceScan t
+//	      LanceScan t
+//
+// Without a table on the right, the projection alone is left. A LEFT join makes NULLs of what the right side computes for a row,
+// which a projection above cannot, so it stays lateral if that reads the left side.
+func flattenLaterals(n Node) Node {
+	return mapNodes(n, func(n Node) Node {
+		if l, ok := n.(*LateralJoin); ok {
+			return flattenLateral(l)
+		}
+		return n
+	})
+}
+
+func flattenLateral(n *LateralJoin) Node {
+	if len(n.Subplans) > 0 {
+		return n
+	}
+	slots := map[int]bool{}
+	for _, a := range n.Args {
+		slots[a.Slot] = true
+	}
+	exprs, conds, base, ok := plainBlock(n.Right)
+	if !ok || readsSlots(base, slots) {
+		return n
+	}
+	top := &Project{}
+	for _, c := range n.Left.Columns() {
+		top.Exprs = append(top.Exprs, keep(c))
+	}
+	reads := slices.ContainsFunc(exprs, func(e NamedExpr) bool { return exprReadsSlots(e.Expr, slots) })
+	if v, ok := base.(*Values); ok && len(v.Out) == 0 && len(v.Rows) == 1 && (n.Kind == "INNER" || len(conds) == 0) {
+		top.Input = n.Left
+		if len(conds) > 0 {
+			top.Input = &Filter{Input: n.Left, Cond: conjoin(n.onLeft(conds))}
+		}
+		for _, e := range exprs {
+			top.Exprs = append(top.Exprs, NamedExpr{Expr: n.argued(e.Expr), Col: e.Col})
+		}
+		return top
+	}
+	j := &Join{Kind: "CROSS", Left: n.Left, Right: base, Out: slices.Concat(n.Left.Columns(), base.Columns())}
+	if n.Kind == "LEFT" {
+		if reads || slices.ContainsFunc(exprs, func(e NamedExpr) bool { return volatile(e.Expr) }) {
+			return n
+		}
+		// The columns of conditions come along.
+		p := &Project{Input: base, Exprs: slices.Clone(exprs)}
+		for _, c := range base.Columns() {
+			if !slices.ContainsFunc(exprs, func(e NamedExpr) bool { return e.Col.ID == c.ID }) {
+				p.Exprs = append(p.Exprs, keep(c))
+			}
+		}
+		j.Kind, j.Right = "LEFT", p
+		j.Out = slices.Concat(n.Left.Columns(), p.Columns())
+		for i := range j.Out[len(n.Left.Columns()):] {
+			j.Out[len(n.Left.Columns())+i].Nullable = true
+		}
+		top.Input = joinOn(j, n.onLeft(conds))
+		for _, e := range exprs {
+			c := e.Col
+			c.Nullable = true
+			top.Exprs = append(top.Exprs, keep(c))
+		}
+		return top
+	}
+	top.Input = joinOn(j, n.onLeft(conds))
+	for _, e := range exprs {
+		top.Exprs = append(top.Exprs, NamedExpr{Expr: n.argued(e.Expr), Col: e.Col})
+	}
+	return top
+}
+
+// argued puts what parameters of the join stand for in their places.
+func (n *LateralJoin) argued(e expr.Expr) expr.Expr {
+	return expr.Rewrite(e, func(x expr.Expr) expr.Expr {
+		if p, ok := x.(*expr.Param); ok {
+			for _, a := range n.Args {
+				if a.Slot == p.Slot {
+					return a.Expr
+				}
+			}
+		}
+		return x
+	})
+}
+
+func (n *LateralJoin) onLeft(conds []expr.Expr) []expr.Expr {
+	out := make([]expr.Expr, len(conds))
+	for i, c := range conds {
+		out[i] = n.argued(c)
+	}
+	return out
+}
+
+// plainBlock takes projections and filters off a node: what they compute and which rows they keep, over the columns of base.
+func plainBlock(n Node) (exprs []NamedExpr, conds []expr.Expr, base Node, ok bool) {
+	switch n := n.(type) {
+	case *Project:
+		below, conds, base, ok := plainBlock(n.Input)
+		if !ok {
+			return nil, nil, nil, false
+		}
+		by := map[expr.ColID]expr.Expr{}
+		for _, e := range below {
+			by[e.Col.ID] = e.Expr
+		}
+		for _, e := range n.Exprs {
+			x := substitute(e.Expr, by)
+			if volatile(x) {
+				return nil, nil, nil, false // it may stand in two places now
+			}
+			exprs = append(exprs, NamedExpr{Expr: x, Col: e.Col})
+		}
+		return exprs, conds, base, true
+	case *Filter:
+		exprs, conds, base, ok := plainBlock(n.Input)
+		if !ok || volatile(n.Cond) {
+			return nil, nil, nil, false
+		}
+		by := map[expr.ColID]expr.Expr{}
+		for _, e := range exprs {
+			by[e.Col.ID] = e.Expr
+		}
+		for _, c := range conjuncts(n.Cond) {
+			conds = append(conds, substitute(c, by))
+		}
+		return exprs, conds, base, true
+	}
+	for _, c := range n.Columns() {
+		exprs = append(exprs, keep(c))
+	}
+	return exprs, nil, n, true
+}
