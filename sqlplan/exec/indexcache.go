@@ -17,10 +17,11 @@ import (
 // bounded; an index that a search still uses is closed when that search ends. One cache serves a process. Safe
 // for concurrent use.
 type IndexCache struct {
-	partitions *lanceidx.Cache
-	vectors    *openCache[vecindex.Index]
-	pages      *scalar.Cache
-	scalars    *openCache[scalar.Index]
+	partitions   *lanceidx.Cache
+	vectors      *openCache[vecindex.Index]
+	calibrations calibrationCache
+	pages        *scalar.Cache
+	scalars      *openCache[scalar.Index]
 
 	mu      sync.Mutex
 	live    map[liveKey]*vecindex.RowSet
@@ -125,6 +126,7 @@ func (c *IndexCache) Close() error {
 	c.mu.Lock()
 	c.live, c.liveAge = map[liveKey]*vecindex.RowSet{}, nil
 	c.mu.Unlock()
+	c.calibrations.clear()
 	c.vectors.clear()
 	c.scalars.clear()
 	return nil

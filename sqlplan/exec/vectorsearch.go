@@ -214,15 +214,15 @@ func (v *vectorSearchOp) search(ctx context.Context) error {
 	var lists [][]vecindex.Hit
 	if len(v.node.Indexes) > 0 && v.node.Options.UseIndex {
 		segments, uncovered := v.openSegments(ctx)
-		defer func() {
-			for _, s := range segments {
-				s.release()
-			}
-		}()
+		defer releaseSegments(segments)
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		if len(segments) > 0 {
+		useful, err := v.calibrate(ctx, segments)
+		if err != nil {
+			return err
+		}
+		if len(segments) > 0 && useful {
 			v.mixed = len(uncovered) > 0 && !v.node.Options.FastSearch
 			hits, failed, err := v.searchSegments(ctx, segments)
 			if err != nil {

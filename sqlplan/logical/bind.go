@@ -96,8 +96,9 @@ type binder struct {
 	paramTypes []arrow.DataType
 	paramPos   map[int]parse.Pos // where a parameter stands last, by slot
 
-	cols   map[expr.ColID]Col       // every column made
-	colPos map[expr.ColID]parse.Pos // where a column was last named, for messages
+	cols    map[expr.ColID]Col       // every column made
+	colPos  map[expr.ColID]parse.Pos // where a column was last named, for messages
+	explain bool                     // the statement is EXPLAIN
 	// search are knobs given in the options string of a distance function, by the vector column.
 	search map[expr.ColID]SearchOptions
 	// hints are the knobs of the query block being bound: session settings, then its hints.

@@ -200,6 +200,15 @@ func describeSearch(n *VectorSearch) Description {
 	add(&d, "metric", "%s", n.Metric)
 	add(&d, "k", "%s", n.K)
 	add(&d, "query", "%s", short(n.Query.String()))
+	if r := n.Options.MinRecall; r > 0 {
+		add(&d, "min_recall", "%v", r)
+		switch {
+		case n.Calibrated != nil:
+			add(&d, "calibrated_recall", "%s", n.Calibrated.Recall)
+		case len(n.Indexes) > 0:
+			add(&d, "calibrated_recall", "known when it runs")
+		}
+	}
 	if n.Within != nil {
 		op := "<="
 		if n.WithinExclusive {
@@ -208,13 +217,16 @@ func describeSearch(n *VectorSearch) Description {
 		add(&d, "range", "_distance %s %s", op, n.Within)
 	}
 	inner := &scan
+	open := n.Options.MinRecall > 0 && n.Calibrated == nil // the knobs are chosen by the execution
 	if len(n.Indexes) > 0 {
-		if n.Options.RefineFactor > 0 {
+		if open {
+			add(&d, "refine_factor", "by min_recall")
+		} else if n.Options.RefineFactor > 0 {
 			add(&d, "refine_factor", "%d", n.Options.RefineFactor)
 		} else {
 			add(&d, "distances", "estimated")
 		}
-		if n.Options.EF > 0 {
+		if n.Options.EF > 0 && !open {
 			add(&d, "ef", "%d", n.Options.EF)
 		}
 		if n.Options.FastSearch {
@@ -222,7 +234,11 @@ func describeSearch(n *VectorSearch) Description {
 		}
 		probe := Description{Op: "ANNIvfPartition", Node: n}
 		add(&probe, "segments", "%d", len(n.Indexes))
-		add(&probe, "nprobes", "%d", n.Options.NProbes)
+		if open {
+			add(&probe, "nprobes", "by min_recall")
+		} else {
+			add(&probe, "nprobes", "%d", n.Options.NProbes)
+		}
 		if n.Options.MaxNProbes > 0 {
 			add(&probe, "max_nprobes", "%d", n.Options.MaxNProbes)
 		}

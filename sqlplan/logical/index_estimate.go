@@ -18,6 +18,8 @@ type Indexes interface {
 	Metric(context.Context, *lancefmt.Snapshot, *lancefmt.Index) (vecindex.Metric, error)
 	// NumPartitions is the number of partitions of a segment of a vector index.
 	NumPartitions(context.Context, *lancefmt.Snapshot, *lancefmt.Index) (int, error)
+	// Calibrate turns the MinRecall of a search for k rows into knobs. Errors are about the indices, or that of ctx.
+	Calibrate(ctx context.Context, n *VectorSearch, k int) (Calibrated, error)
 	// EstimateRows tells for how many rows of an index a predicate holds, about. The error is that of ctx.
 	EstimateRows(context.Context, *lancefmt.Snapshot, *ScalarIndex, scalar.Predicate) (RowEstimate, error)
 }

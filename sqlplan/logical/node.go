@@ -89,6 +89,8 @@ type VectorSearch struct {
 	Why                  string
 	EstimatedSelectivity float64 // of Filter; -1 = unknown
 	EstimateBy           string  // as of Scan
+	// Calibrated is what MinRecall has been turned into; nil if that is left to the execution, as it is but in EXPLAIN.
+	Calibrated *Calibrated
 	// Expectation says whether the search is expected to compare the rows that pass Filter one by one or to use the index
 	// under them; "" if that is not known.
 	Expectation string
@@ -101,6 +103,7 @@ type SearchOptions struct {
 	MaxNProbes   int // 0 = all partitions when a filter leaves too few rows
 	RefineFactor int // 0 = none: distances are the quantizer's estimates
 	EF           int
+	MinRecall    float64 // 0 = none; else NProbes, RefineFactor and EF are chosen to reach it
 	UseIndex     bool
 	FastSearch   bool // skip rows no index covers
 }

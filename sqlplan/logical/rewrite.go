@@ -16,12 +16,14 @@ import (
 //	prune_columns       nothing is read that nothing uses
 //	partial_columns     lengths and NULLs are read without the values
 //	order_conjuncts     cheap conditions before dear ones
+//	calibrate_search    EXPLAIN shows what min_recall comes to
 //	index_filter        what scalar indices know of a filter, they are asked
 //	zone_filter         what earlier scans learnt of a filter's columns, it asks
 //	choose_build_side   the smaller input of a join is kept in memory
 func (b *binder) rewrite(p *Plan) (*Plan, error) {
 	out := *p
 	var err error
+	b.explain = p.Explain != nil
 	if out.Root, err = b.rewriteRoot(p.Root); err != nil {
 		return nil, err
 	}
@@ -50,6 +52,9 @@ func (b *binder) rewriteRoot(n Node) (Node, error) {
 	n = b.filterPartsOfColumns(n)
 	n = countFromMetadata(n)
 	n = orderConjuncts(n)
+	if n, err = b.calibrateSearches(n); err != nil {
+		return nil, err
+	}
 	if n, err = b.useScalarIndexes(n); err != nil {
 		return nil, err
 	}

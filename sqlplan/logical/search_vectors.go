@@ -434,6 +434,9 @@ func (b *binder) chooseIndex(m nearest, opts SearchOptions) (segments []*lancefm
 	if !opts.UseIndex {
 		return nil, "exact search: use_index is false", nil
 	}
+	if opts.MinRecall == 1 {
+		return nil, "exact search: min_recall is 1", nil
+	}
 	if b.env.Indexes == nil {
 		return nil, "exact search: indices are not opened here", nil
 	}

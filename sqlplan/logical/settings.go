@@ -27,6 +27,7 @@ var settings = []Setting{
 	{"lance.max_nprobes", "0", "most partitions to search while a filter leaves too few rows; 0 is all", checkInt(0, 1<<20)},
 	{"lance.refine_factor", "10", "candidates per wanted row whose distance is recomputed from the vector; 0 is none: distances are then the index's estimates", checkInt(0, 1<<16)},
 	{"lance.ef", "0", "candidates kept while an HNSW graph is walked; 0 is one and a half times the wanted rows, at least 100", checkInt(0, 1<<20)},
+	{"lance.min_recall", "", "share of the true neighbours that a search by index finds, above 0 and up to 1, on average: nprobes, refine_factor and ef are then chosen by a calibration on the table's own vectors, and 1 is exact search; empty is what these settings say", checkRecall},
 	{"lance.use_index", "true", "whether vector searches may use an index", checkBool},
 	{"lance.use_scalar_index", "true", "whether filters may use scalar indices", checkBool},
 	{"lance.learn_statistics", "true", "whether scans remember the bounds of the values they filter, and skip rows by what was remembered", checkBool},
@@ -39,8 +40,7 @@ var settings = []Setting{
 
 // unsupportedSettings are names of the surface that have no effect yet; setting one says so.
 var unsupportedSettings = map[string]string{
-	"lance.min_recall": "set lance.nprobes or lance.refine_factor instead",
-	"lance.blob_mode":  "select octet_length(column) for the size alone",
+	"lance.blob_mode": "select octet_length(column) for the size alone",
 }
 
 func oneOf(values ...string) func(string) (string, error) {
@@ -62,6 +62,19 @@ func checkInt(lo, hi int64) func(string) (string, error) {
 		}
 		return strconv.FormatInt(n, 10), nil
 	}
+}
+
+// checkRecall accepts what a share of found neighbours can be wanted to be; empty and off mean that none is wanted.
+func checkRecall(s string) (string, error) {
+	s = strings.TrimSpace(s)
+	if s == "" || strings.EqualFold(s, "off") {
+		return "", nil
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(f > 0 && f <= 1) {
+		return "", fault.New(fault.InvalidArgument, "must be a number above 0 and up to 1, got %q", s)
+	}
+	return strconv.FormatFloat(f, 'g', -1, 64), nil
 }
 
 func parseBool(s string) (value, ok bool) {
@@ -205,7 +218,9 @@ func (s Session) Int64(name string) int64 {
 }
 
 func (s Session) searchOptions() SearchOptions {
+	recall, _ := strconv.ParseFloat(s.Get("lance.min_recall"), 64) // checked when it was set; empty is 0
 	return SearchOptions{
+		MinRecall:    recall,
 		NProbes:      s.getInt("lance.nprobes"),
 		MaxNProbes:   s.getInt("lance.max_nprobes"),
 		RefineFactor: s.getInt("lance.refine_factor"),
@@ -216,7 +231,8 @@ func (s Session) searchOptions() SearchOptions {
 }
 
 // set changes one knob by the name that hints, the options string of a distance function and
-// vector_search use: the setting's name without "lance.".
+// vector_search use: the setting's name without "lance.". What min_recall would choose replaces it: of the
+// two, the one that comes last counts.
 func (o *SearchOptions) set(name, value string) error {
 	low := strings.ToLower(strings.TrimPrefix(strings.ToLower(strings.TrimSpace(name)), "lance."))
 	if !slices.Contains(searchOptionNames, low) {
@@ -229,13 +245,15 @@ func (o *SearchOptions) set(name, value string) error {
 	n, _ := strconv.Atoi(v)
 	switch low {
 	case "nprobes":
-		o.NProbes = n
+		o.NProbes, o.MinRecall = n, 0
 	case "max_nprobes":
 		o.MaxNProbes = n
 	case "refine_factor":
-		o.RefineFactor = n
+		o.RefineFactor, o.MinRecall = n, 0
 	case "ef":
-		o.EF = n
+		o.EF, o.MinRecall = n, 0
+	case "min_recall":
+		o.MinRecall, _ = strconv.ParseFloat(v, 64) // checked above; empty is 0
 	case "use_index":
 		o.UseIndex = v == "true"
 	case "fast_search":
@@ -244,7 +262,7 @@ func (o *SearchOptions) set(name, value string) error {
 	return nil
 }
 
-var searchOptionNames = []string{"nprobes", "max_nprobes", "refine_factor", "ef", "use_index", "fast_search"}
+var searchOptionNames = []string{"nprobes", "max_nprobes", "refine_factor", "ef", "min_recall", "use_index", "fast_search"}
 
 // parseSearchOptions reads 'nprobes=20, refine_factor=10' over the given options.
 func (o *SearchOptions) parse(text string) error {

@@ -1,0 +1,63 @@
+package logical
+
+import (
+	"fmt"
+
+	"lanceflight/sqlplan/expr"
+)
+
+// Calibrated is what a wanted recall comes to for one index.
+type Calibrated struct {
+	Exact                     bool // the index does not reach it: exact search
+	NProbes, RefineFactor, EF int
+	Recall                    string // measured at these knobs, in words
+}
+
+// Apply puts the knobs into a search.
+func (c Calibrated) Apply(o *SearchOptions) {
+	o.NProbes = c.NProbes
+	if c.RefineFactor > 0 {
+		o.RefineFactor = c.RefineFactor
+	}
+	o.EF = c.EF
+}
+
+// calibrateSearches shows in EXPLAIN what min_recall comes to:
+//
+//	VectorSearch k = 10, min_recall 0.95   ->   VectorSearch k = 10, nprobes = 24, refine_factor = 5
+//
+// Other statements find it when they run, since they are planned several times before. Where k is a
+// parameter, EXPLAIN cannot know; EXPLAIN ANALYZE remarks it.
+func (b *binder) calibrateSearches(n Node) (_ Node, failed error) {
+	if !b.explain || b.env.Indexes == nil {
+		return n, nil
+	}
+	n = mapNodes(n, func(n Node) Node {
+		vs, ok := n.(*VectorSearch)
+		if !ok || vs.Options.MinRecall == 0 || len(vs.Indexes) == 0 || failed != nil {
+			return n
+		}
+		l, ok := vs.K.(*expr.Literal)
+		if !ok {
+			return n
+		}
+		k, ok := l.Value.(int64)
+		if !ok || k <= 0 {
+			return n
+		}
+		found, err := b.env.Indexes.Calibrate(b.ctx, vs, int(min(k, vs.Snap.NumRows())))
+		if err != nil {
+			failed = b.ctx.Err() // the execution says what is wrong with an index
+			return n
+		}
+		c := *vs
+		c.Calibrated = &found
+		if found.Exact {
+			c.Indexes, c.Why = nil, fmt.Sprintf("exact search: index %s is not sure to reach min_recall %v", vs.Indexes[0].Name, vs.Options.MinRecall)
+			return &c
+		}
+		found.Apply(&c.Options)
+		return &c
+	})
+	return n, failed
+}

@@ -1,0 +1,184 @@
+package sqlplan_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"lanceflight/internal/fault"
+	"lanceflight/internal/fixtures"
+	"lanceflight/sqlplan"
+	"lanceflight/sqlplan/expr"
+)
+
+func withRecall(r string) sqlplan.Session {
+	return sqlplan.Session{Settings: map[string]string{"lance.min_recall": r}}
+}
+
+// recallTolerance is how far the recall of sixty other queries may stay behind min_recall: a promise about the mean is kept within
+// what so many queries of ten rows vary by.
+const recallTolerance = 0.02
+
+// Searches for vectors that are in no row reach the recall that was asked for, with every kind of index; EXPLAIN says how, and the
+// same each time.
+func TestMinRecallAgainstPylance(t *testing.T) {
+	const total, queries, k = 19_000, 60, 10
+	dir := t.TempDir()
+	var vectors [][]float64
+	require.NoError(t, json.Unmarshal([]byte(fixtures.Python(t, filepath.Join("testdata", "calibrated_search.py"), dir, fmt.Sprint(total), fmt.Sprint(queries))), &vectors))
+	e := newEngineOver(t, dir, sqlplan.Options{})
+	again := newEngineOver(t, dir, sqlplan.Options{Workers: 1})
+	for _, column := range []string{"of_pq", "of_flat", "of_sq", "of_hnsw_sq", "of_hnsw_flat"} {
+		op := "<->"
+		if column == "of_sq" {
+			op = "<=>"
+		}
+		statement := func(q []float64) string {
+			text, err := json.Marshal(q)
+			require.NoError(t, err)
+			return fmt.Sprintf("SELECT key FROM calibrated ORDER BY %s %s '%s' LIMIT %d", column, op, text, k)
+		}
+		search := func(q []float64, s sqlplan.Session) map[string]bool {
+			rows, err := texts(e, statement(q), s)
+			require.NoError(t, err)
+			require.Len(t, rows, k)
+			out := map[string]bool{}
+			for _, r := range rows {
+				out[r] = true
+			}
+			return out
+		}
+		exact := make([]map[string]bool, queries)
+		for i, q := range vectors {
+			exact[i] = search(q, sqlplan.Session{Settings: map[string]string{"lance.use_index": "false"}})
+		}
+		for _, want := range []float64{0.8, 0.95} {
+			s := withRecall(fmt.Sprint(want))
+			text := explainText(t, e, s, statement(vectors[0]))
+			require.Equal(t, text, explainText(t, again, s, statement(vectors[0])), "the choice does not depend on the number of workers")
+			found := 0
+			for i, q := range vectors {
+				for row := range search(q, s) {
+					if exact[i][row] {
+						found++
+					}
+				}
+			}
+			recall := float64(found) / (queries * k)
+			calibrated := regexp.MustCompile(`calibrated_recall=[^,]*|refine_factor=\d+|nprobes=\d+|ef=\d+|why=exact search[^,]*`).FindAllString(text, -1)
+			t.Logf("%-10s %v: recall %.3f, %s", column, want, recall, strings.Join(calibrated, " "))
+			require.GreaterOrEqual(t, recall, want-recallTolerance, "%s: %s", column, text)
+			require.Contains(t, text, "ANNSubIndex", "the index reaches that")
+		}
+	}
+}
+
+// min_recall over the fixtures: every kind of index, metric and element type, several segments, rows that no index covers, deletions, stable
+// row ids, compaction. Ten queries tell a recall to a tenth or so.
+func TestMinRecallOfFixtures(t *testing.T) {
+	found, wanted := 0, 0
+	forEachFixture(t, func(x expected) bool { return len(x.Vector) > 0 && len(x.Vector[0].Ann) > 0 }, func(t *testing.T, e *engine, x expected) {
+		v := x.Vector[0]
+		metric := v.Ann[0].IndexMetric
+		op, ok := operators[metric]
+		if !ok {
+			return
+		}
+		sql := fmt.Sprintf("SELECT key FROM %q ORDER BY %s %s ? LIMIT %d", x.Name, v.Column, op, v.K)
+		for _, recall := range []string{"0.8", "0.95", "1"} {
+			p, err := e.Prepare(context.Background(), withRecall(recall), sql, nil)
+			require.NoError(t, err)
+			hits := 0
+			for i, q := range v.Queries {
+				_, rows, err := run(t, p, expr.Literal{Value: queryVector(t, q.Vector), T: p.Plan().Params[0].Type})
+				require.NoError(t, err)
+				require.Len(t, rows, len(v.Exact[metric][i].Keys))
+				for _, r := range rows {
+					if slices.Contains(v.Exact[metric][i].Keys, int64(r[0].(float64))) {
+						hits++
+					}
+				}
+			}
+			got := float64(hits) / float64(len(v.Queries)*v.K)
+			text := explainText(t, e, withRecall(recall), sql)
+			if recall == "1" {
+				require.Contains(t, text, "why=exact search: min_recall is 1")
+				require.GreaterOrEqual(t, got, 0.98, "rows at equal distances may swap")
+				continue
+			}
+			want, err := strconv.ParseFloat(recall, 64)
+			require.NoError(t, err)
+			require.GreaterOrEqual(t, got, want-0.1, text)
+			if !strings.Contains(text, "cannot be read") {
+				require.Contains(t, text, "calibrated_recall=")
+			}
+			found, wanted = found+hits, wanted+int(want*float64(len(v.Queries)*v.K))
+		}
+	})
+	if wanted > 0 {
+		require.GreaterOrEqual(t, found, wanted, "over all fixtures, the average is what was asked for")
+	}
+}
+
+func TestMinRecallValues(t *testing.T) {
+	for _, bad := range []string{"0", "1.5", "NaN", "-0.5", "inf", "many", "0x", "1e-400"} {
+		_, err := sqlplan.CheckSetting("lance.min_recall", bad)
+		require.True(t, fault.Is(err, fault.InvalidArgument), bad)
+		require.ErrorContains(t, err, fmt.Sprintf("lance.min_recall must be a number above 0 and up to 1, got %q", bad))
+	}
+	for value, want := range map[string]string{"0.95": "0.95", " .5 ": "0.5", "1": "1", "1.0": "1", "off": "", "": ""} {
+		got, err := sqlplan.CheckSetting("lance.min_recall", value)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+	e := newEngineOver(t, filepath.Dir(fixtures.Path(t, "laion_v2_2.lance")), sqlplan.Options{})
+	const query = "(SELECT img_emb FROM laion_v2_2 WHERE key = 3)"
+	for _, c := range []struct {
+		options, settings string
+		has               []string
+	}{
+		{"min_recall=0.9", "", []string{"min_recall=0.9", "calibrated_recall="}},
+		{"min_recall=1", "", []string{"why=exact search: min_recall is 1"}},
+		{"nprobes=3", "0.9", []string{"nprobes=3"}},                               // the statement's own knob counts
+		{"min_recall=0.9, nprobes=3", "", []string{"nprobes=3"}},                  // the last
+		{"nprobes=3, min_recall=0.9", "", []string{"min_recall=0.9"}},             // as well
+		{"min_recall=off", "0.9", []string{"refine_factor=10", "nprobes=20"}},     // the defaults
+		{"fast_search=true", "0.9", []string{"min_recall=0.9", "fast_search"}},    // nothing that it chooses
+		{"max_nprobes=30", "0.9", []string{"min_recall=0.9", "max_nprobes=30"}},   // nor this
+		{"use_index=false", "0.9", []string{"why=exact search: use_index is fa"}}, // nor this
+	} {
+		text := explainText(t, e, withRecall(c.settings), fmt.Sprintf("SELECT key FROM laion_v2_2 ORDER BY l2_distance(img_emb, %s, '%s') LIMIT 3", query, c.options))
+		for _, s := range c.has {
+			require.Contains(t, text, s, c.options)
+		}
+		require.Equal(t, strings.Contains(strings.Join(c.has, " "), "min_recall=0.9"), strings.Contains(text, "calibrated_recall="), text)
+	}
+	// k may be known only when the statement runs.
+	text := explainText(t, e, withRecall("0.9"), fmt.Sprintf("SELECT key FROM laion_v2_2 ORDER BY img_emb <-> %s LIMIT ?", query))
+	require.Contains(t, text, "calibrated_recall=known when it runs")
+	p, err := e.Prepare(context.Background(), withRecall("0.9"), fmt.Sprintf("EXPLAIN ANALYZE SELECT key FROM laion_v2_2 ORDER BY img_emb <-> %s LIMIT ?", query), nil)
+	require.NoError(t, err)
+	lines, err := drain(p, expr.Literal{Value: int64(4), T: p.Plan().Params[0].Type})
+	require.NoError(t, err)
+	require.Regexp(t, `notes=min_recall 0.9: nprobes=\d+ refine_factor=\d+ calibrated_recall=0\.9\d+ ± `, strings.Join(lines, "\n"))
+}
+
+// A filter loses no rows under min_recall either.
+func TestMinRecallFiltered(t *testing.T) {
+	e := newEngineOver(t, filepath.Dir(fixtures.Path(t, "laion_v2_2.lance")), sqlplan.Options{})
+	for _, where := range []string{"key % 2 = 0", "key < 1", "key < 5", "key % 40 = 1", "key < 0"} {
+		_, count, err := e.rows(t, "SELECT count(*) FROM laion_v2_2 WHERE "+where, sqlplan.Session{})
+		require.NoError(t, err)
+		_, rows, err := e.rows(t, fmt.Sprintf("SELECT key FROM laion_v2_2 WHERE %s ORDER BY img_emb <-> (SELECT img_emb FROM laion_v2_2 WHERE key = 3) LIMIT 10", where), withRecall("0.9"))
+		require.NoError(t, err)
+		require.Len(t, rows, min(10, int(asFloat(t, count[0][0]))), where)
+	}
+}

@@ -1,0 +1,193 @@
+package calibrate
+
+import (
+	"context"
+	"math"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"lanceflight/vecindex"
+	"lanceflight/vecindex/distance"
+)
+
+// answer finds the exact answers of all queries in one pass over the rows in ranges. Every goroutine keeps the best rows
+// it has seen, for each query; hits are ordered by distance and row id, so that it does not matter which saw what.
+func (c *Calibration) answer(ctx context.Context, src Source, ranges []Range) error {
+	if len(c.queries) == 0 {
+		return nil
+	}
+	finders := make([]*finder, c.cfg.Workers)
+	sampled := make([][]uint64, c.cfg.Workers)
+	for i := range finders {
+		f, err := newFinder(src.Metric(), c.queries, c.k+1) // the query itself may be among them
+		if err != nil {
+			return err
+		}
+		finders[i] = f
+	}
+	err := src.Read(ctx, ranges, c.cfg.Workers, func(worker int, vectors arrow.Array, rowIDs []uint64) error {
+		if c.within != nil {
+			sampled[worker] = append(sampled[worker], rowIDs...)
+		}
+		return finders[worker].add(vectors, rowIDs)
+	})
+	if err != nil {
+		return err
+	}
+	for _, ids := range sampled {
+		c.within.AddAll(ids)
+	}
+	for i := range c.queries {
+		q := &c.queries[i]
+		for _, f := range finders[1:] {
+			finders[0].best[i].Merge(f.best[i])
+		}
+		for _, h := range finders[0].best[i].Hits() {
+			if h.RowID != q.rowID && len(q.answers) < c.k {
+				q.answers = append(q.answers, h.RowID)
+			}
+		}
+	}
+	return nil
+}
+
+// finder keeps the rows nearest to each of many queries. It belongs to one goroutine.
+//
+// The queries are the columns of a matrix, by which every row is multiplied at once; that costs the same work as
+// comparing each with each, but a row is loaded once. Sums come out in another order than those of exact
+// search, so that rows at about the distance that counts are compared again as exact search does.
+type finder struct {
+	metric  vecindex.Metric
+	best    []*vecindex.Exact
+	columns []float32 // dim × width, row-major; zeros behind the last query
+	norms   []float32 // of the queries
+	sums    []float32 // one for each column
+	row     []float32
+}
+
+func newFinder(m vecindex.Metric, queries []query, k int) (*finder, error) {
+	dim := len(queries[0].vector)
+	width := (len(queries) + 7) &^ 7 // whole lanes
+	f := &finder{metric: m, columns: make([]float32, dim*width), sums: make([]float32, width)}
+	for i, q := range queries {
+		prepared, err := vecindex.NewQuery(m, q.vector)
+		if err != nil {
+			return nil, err
+		}
+		f.best = append(f.best, vecindex.NewExact(prepared, k))
+		f.norms = append(f.norms, norm(q.vector))
+		for j, x := range q.vector {
+			f.columns[j*width+i] = x
+		}
+	}
+	return f, nil
+}
+
+func norm(v []float32) float32 { return float32(math.Sqrt(float64(distance.InnerProduct(v, v)))) }
+
+func (f *finder) add(vectors arrow.Array, rowIDs []uint64) error {
+	read, ok := floatsOf(vectors)
+	if !ok || f.metric == vecindex.Hamming {
+		for _, b := range f.best {
+			if err := b.Add(vectors, rowIDs); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for r := range rowIDs {
+		if vectors.IsNull(r) {
+			continue
+		}
+		f.row = read(r, f.row)
+		f.multiply(f.row)
+		var one arrow.Array
+		for i, b := range f.best {
+			if f.sums[i] > b.Threshold() {
+				continue // NaN is not: what exact search makes of it counts
+			}
+			if one == nil {
+				one = array.NewSlice(vectors, int64(r), int64(r)+1)
+			}
+			if err := b.Add(one, rowIDs[r:r+1]); err != nil {
+				one.Release()
+				return err
+			}
+		}
+		if one != nil {
+			one.Release()
+		}
+	}
+	return nil
+}
+
+// multiply puts into sums a lower bound of the row's distance from each query: what the matrix yields less
+// what rounding may have added. A sum of dim products, in any order, is off by at most dim·ε of the sum of their sizes (Higham, Accuracy and Stability of
+// Numerical Algorithms, section 3.1); the rest is for the elements of float64 columns, rounded here, and for the
+// operations around the sum.
+func (f *finder) multiply(row []float32) {
+	const epsilon = 1.0 / (1 << 24)
+	off := float32(2*len(row)+16) * epsilon
+	own := norm(row)
+	if f.metric == vecindex.L2 {
+		distance.SquaredL2Columns(f.sums, f.columns, row)
+		for i, n := range f.norms {
+			f.sums[i] -= off*f.sums[i] + 8*epsilon*(own*own+n*n)
+		}
+		return
+	}
+	distance.DotColumns(f.sums, f.columns, row)
+	for i, n := range f.norms {
+		if f.metric == vecindex.Cosine {
+			f.sums[i] = 1 - f.sums[i]/(own*n) - off
+			continue
+		}
+		f.sums[i] = 1 - f.sums[i] - off*(own*n+1)
+	}
+}
+
+// floatsOf reads the vectors of a fixed-size list as float32; row i is valid until the next call with the same buffer. ok is
+// false for arrays of another type, which are nothing a vector index is on.
+func floatsOf(vectors arrow.Array) (read func(i int, buf []float32) []float32, ok bool) {
+	list, ok := vectors.(*array.FixedSizeList)
+	if !ok || list.Len() == 0 {
+		return func(int, []float32) []float32 { return nil }, ok
+	}
+	dim := int(list.DataType().(*arrow.FixedSizeListType).Len())
+	start, _ := list.ValueOffsets(0)
+	at := int(start)
+	each := func(get func(int) float32) func(int, []float32) []float32 {
+		return func(i int, buf []float32) []float32 {
+			buf = buf[:0]
+			for j := range dim {
+				buf = append(buf, get(at+i*dim+j))
+			}
+			return buf
+		}
+	}
+	switch v := list.ListValues().(type) {
+	case *array.Float32:
+		raw := v.Float32Values()
+		return func(i int, _ []float32) []float32 { return raw[at+i*dim:][:dim:dim] }, true
+	case *array.Float16:
+		raw := v.Values()
+		return func(i int, buf []float32) []float32 {
+			if cap(buf) < dim {
+				buf = make([]float32, dim)
+			}
+			distance.WidenHalves(buf[:dim], raw[at+i*dim:][:dim])
+			return buf[:dim]
+		}, true
+	case *array.Float64:
+		raw := v.Float64Values()
+		return each(func(i int) float32 { return float32(raw[i]) }), true
+	case *array.Uint8:
+		raw := v.Uint8Values()
+		return each(func(i int) float32 { return float32(raw[i]) }), true
+	case *array.Int8:
+		raw := v.Int8Values()
+		return each(func(i int) float32 { return float32(raw[i]) }), true
+	}
+	return nil, false
+}
