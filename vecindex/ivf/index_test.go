@@ -42,9 +42,10 @@ func TestConformanceInMemory(t *testing.T) {
 	for _, metric := range []vecindex.Metric{vecindex.L2, vecindex.Cosine, vecindex.Dot} {
 		for _, c := range []ivftest.BuildConfig{
 			{Partitions: 12}, {Partitions: 12, SubVectors: 8, Bits: 8}, {Partitions: 7, SubVectors: 8, Bits: 4}, {Partitions: 1, SubVectors: 4, Bits: 8},
+			{Partitions: 12, RQBits: 1}, {Partitions: 5, RQBits: 4}, {Partitions: 1, RQBits: 8},
 		} {
 			c.Metric = metric
-			t.Run(fmt.Sprintf("%s/partitions=%d/sub=%d/bits=%d", metric, c.Partitions, c.SubVectors, c.Bits), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s/partitions=%d/sub=%d/bits=%d/rq=%d", metric, c.Partitions, c.SubVectors, c.Bits, c.RQBits), func(t *testing.T) {
 				m, store, err := ivftest.Build(c, vectors, rowIDs)
 				require.NoError(t, err)
 				x, err := ivf.New(m, store)

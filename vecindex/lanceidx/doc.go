@@ -10,6 +10,8 @@
 //	    global buffer 1    IVF: offset and length of each partition, in rows
 //	    global buffer 2    Tensor: PQ codebook (codebook_position of storage_metadata)
 //	    columns            _rowid uint64; __pq_code, __sq_code or flat, a fixed-size list
+//	                       IVF_RQ: _rabit_codes, __add_factors, __scale_factors, and with more than one bit
+//	                       __blocked_ex_codes, __add_factors_ex, __scale_factors_ex
 //
 //	Open ──footers, centroids, codebook──> ivf.Model ─┐
 //	                                                  ├─ivf.New─> vecindex.Index
@@ -29,6 +31,6 @@
 // which any number of indices share. An Index is safe for concurrent use; its memory ends with the
 // cache's, not with Close.
 //
-// Sources: lance 14.0.2, index/vector/ivf/v2.rs and lance-index 14.0.2, vector/{ivf,pq,sq,flat}/storage.rs, hnsw/builder.rs;
+// Sources: lance 14.0.2, index/vector/ivf/v2.rs and lance-index 14.0.2, vector/{ivf,pq,sq,flat,bq}/storage.rs, hnsw/builder.rs;
 // the docs' page on vector indices says less.
 package lanceidx

@@ -32,9 +32,16 @@ type storageMeta struct {
 	CodebookTensor   []int `json:"codebook_tensor"` // bytes of a Tensor, in files before codebook_position
 	Transposed       bool  `json:"transposed"`
 	// SQ and FLAT
-	Dim    int    `json:"dim"`
-	SQBits int    `json:"num_bits"`
-	Bounds bounds `json:"bounds"`
+	Dim         int    `json:"dim"`
+	ElementBits int    `json:"num_bits"` // RQ too
+	Bounds      bounds `json:"bounds"`
+	// RQ
+	RotationType   string `json:"rotation_type"` // absent in old versions, which had matrices alone
+	RotationMatrix *int   `json:"rotate_mat_position"`
+	RotationSigns  []int  `json:"fast_rotation_signs"` // bytes
+	CodeDim        int    `json:"code_dim"`
+	Packed         bool   `json:"packed"`
+	QueryEstimator string `json:"query_estimator"` // absent in old versions, which rotated residuals
 }
 
 type bounds struct {
@@ -53,6 +60,7 @@ var kinds = map[string]kind{
 	"IVF_FLAT":      {quantizer: "FLAT", column: "flat"},
 	"IVF_PQ":        {quantizer: "PQ", column: "__pq_code"},
 	"IVF_SQ":        {quantizer: "SQ", column: "__sq_code"},
+	"IVF_RQ":        {quantizer: "RQ", column: signsColumn},
 	"IVF_HNSW_FLAT": {quantizer: "FLAT", column: "flat"},
 	"IVF_HNSW_PQ":   {quantizer: "PQ", column: "__pq_code"},
 	"IVF_HNSW_SQ":   {quantizer: "SQ", column: "__sq_code"},

@@ -19,8 +19,8 @@ func TestIndexMeta(t *testing.T) {
 	require.Equal(t, kind{name: "IVF_HNSW_SQ", quantizer: "SQ", column: "__sq_code"}, k)
 	require.Equal(t, vecindex.Cosine, m)
 
-	_, _, err = parseIndexMeta(map[string]string{keyIndex: `{"type":"IVF_RQ","distance_type":"l2"}`})
-	require.EqualError(t, err, "not supported: vector index kind IVF_RQ")
+	_, _, err = parseIndexMeta(map[string]string{keyIndex: `{"type":"IVF_XQ","distance_type":"l2"}`})
+	require.EqualError(t, err, "not supported: vector index kind IVF_XQ")
 	for _, bad := range []map[string]string{nil, {keyIndex: ``}, {keyIndex: `[]`}, {keyIndex: `{"type":"IVF_PQ","distance_type":"x"}`}} {
 		_, _, err = parseIndexMeta(bad)
 		require.True(t, fault.Is(err, fault.Corrupt), "%v: %v", bad, err)
@@ -33,7 +33,7 @@ func TestStorageMeta(t *testing.T) {
 	require.Equal(t, storageMeta{CodebookPosition: 2, NumBits: 8, NumSubVectors: 96, Dimension: 768, CodebookTensor: []int{}, Transposed: true}, m)
 	m, err = parseStorageMeta(map[string]string{keyStorage: `["{\"dim\":32,\"num_bits\":8,\"bounds\":{\"start\":-1.5,\"end\":2}}"]`})
 	require.NoError(t, err)
-	require.Equal(t, storageMeta{Dim: 32, SQBits: 8, Bounds: bounds{Start: -1.5, End: 2}}, m)
+	require.Equal(t, storageMeta{Dim: 32, ElementBits: 8, Bounds: bounds{Start: -1.5, End: 2}}, m)
 	for _, bad := range []map[string]string{nil, {keyStorage: `{}`}, {keyStorage: `[]`}, {keyStorage: `["["]`}, {keyStorage: `["{\"dim\":1e99}"]`}} {
 		_, err = parseStorageMeta(bad)
 		require.True(t, fault.Is(err, fault.Corrupt), "%v: %v", bad, err)

@@ -51,7 +51,7 @@ func Open(ctx context.Context, store storage.Store, dir string, mem memory.Alloc
 	return OpenWith(ctx, store, dir, Options{Mem: mem})
 }
 
-// OpenWith opens an IVF index: FLAT, PQ with 8 or 4 bits, or SQ, with or without a graph, over float16,
+// OpenWith opens an IVF index: FLAT, PQ with 8 or 4 bits, or SQ, with or without a graph, or RQ, over float16,
 // float32, float64 or (FLAT, hamming) uint8 vectors. It reads centroids and codebook, whose sizes are
 // checked against each other and against the number of rows; codes are read by the searches.
 //
@@ -91,6 +91,7 @@ type files struct {
 	offsets   []int64
 	lengths   []uint32
 	codeBytes int
+	rq        *rqColumns // nil but for RaBitQ
 	// transposed says that codes are stored as PQ scans them; else the reader transposes. It is unset
 	// for row-major quantizers.
 	pq         bool
@@ -317,10 +318,12 @@ func (f *files) quantizer(ctx context.Context, metric vecindex.Metric, m storage
 			Codebook: book.values, Half: centroids.half(), RowMajor: f.graphs,
 		})
 	case "SQ":
-		if m.SQBits != 8 {
-			return nil, fault.New(fault.Unsupported, "scalar quantization with %d bits", m.SQBits)
+		if m.ElementBits != 8 {
+			return nil, fault.New(fault.Unsupported, "scalar quantization with %d bits", m.ElementBits)
 		}
 		return quantize.NewSQ(metric, m.Dim, m.Bounds.Start, m.Bounds.End)
+	case "RQ":
+		return f.rabitq(ctx, metric, m, centroids)
 	}
 	return quantize.NewFlat(metric, m.Dim, elementTypes[centroids.element])
 }
@@ -356,6 +359,9 @@ func (f *files) checkColumns(ctx context.Context) error {
 	fields, err := f.aux.Fields(ctx)
 	if err != nil {
 		return err
+	}
+	if f.rq != nil {
+		return f.rq.check(fields)
 	}
 	found := 0
 	for _, field := range fields {

@@ -16,34 +16,39 @@ import (
 //
 // half says that pylance rounds the query to float16 before it compares whole vectors; here it keeps
 // its digits, as NumPy's answers do, so that distances differ by as much as the rounding.
+//
+// rabitq says that pylance leaves out rows by a bound that holds with some probability only, so that it misses a near row now and then.
 var oracles = []struct {
 	name, column string
 	half         bool
 	graph        bool
+	rabitq       bool
 }{
-	{"laion_v2_2", "img_emb", false, false},
-	{"laion_v2_1", "img_emb", false, false},
-	{"laion_v2_0", "img_emb", false, false},
-	{"vector_ivf_pq_l2", "vec", false, false},
-	{"vector_ivf_pq_cosine", "vec", false, false},
-	{"vector_ivf_pq_dot", "vec", false, false},
-	{"vector_ivf_pq_4bit_l2", "vec", false, false},
-	{"vector_ivf_pq_float16", "vec", true, false},
-	{"vector_ivf_pq_float64", "vec", false, false},
-	{"vector_ivf_pq_unindexed_and_deleted", "vec", false, false},
-	{"vector_ivf_pq_delta_segments", "vec", false, false},
-	{"vector_ivf_pq_file_version_legacy", "vec", false, false},
-	{"vector_ivf_flat_l2", "vec", false, false},
-	{"vector_ivf_flat_cosine", "vec", false, false},
-	{"vector_ivf_flat_dot", "vec", false, false},
-	{"vector_ivf_flat_uint8_hamming", "vec", false, false},
-	{"vector_ivf_flat_unindexed_and_deleted", "vec", false, false},
-	{"vector_ivf_sq_l2", "vec", false, false},
-	{"vector_ivf_sq_cosine", "vec", false, false},
-	{"vector_ivf_hnsw_flat_l2", "vec", false, true},
-	{"vector_ivf_hnsw_pq_l2", "vec", false, true},
-	{"vector_ivf_hnsw_sq_l2", "vec", false, true},
-	{"vector_ivf_hnsw_sq_cosine", "vec", false, true},
+	{"laion_v2_2", "img_emb", false, false, false},
+	{"laion_v2_1", "img_emb", false, false, false},
+	{"laion_v2_0", "img_emb", false, false, false},
+	{"vector_ivf_pq_l2", "vec", false, false, false},
+	{"vector_ivf_pq_cosine", "vec", false, false, false},
+	{"vector_ivf_pq_dot", "vec", false, false, false},
+	{"vector_ivf_pq_4bit_l2", "vec", false, false, false},
+	{"vector_ivf_pq_float16", "vec", true, false, false},
+	{"vector_ivf_pq_float64", "vec", false, false, false},
+	{"vector_ivf_pq_unindexed_and_deleted", "vec", false, false, false},
+	{"vector_ivf_pq_delta_segments", "vec", false, false, false},
+	{"vector_ivf_pq_file_version_legacy", "vec", false, false, false},
+	{"vector_ivf_flat_l2", "vec", false, false, false},
+	{"vector_ivf_flat_cosine", "vec", false, false, false},
+	{"vector_ivf_flat_dot", "vec", false, false, false},
+	{"vector_ivf_flat_uint8_hamming", "vec", false, false, false},
+	{"vector_ivf_flat_unindexed_and_deleted", "vec", false, false, false},
+	{"vector_ivf_sq_l2", "vec", false, false, false},
+	{"vector_ivf_sq_cosine", "vec", false, false, false},
+	{"vector_ivf_rq_l2", "vec", false, false, true},
+	{"vector_ivf_rq_cosine_4bit", "vec", false, false, true},
+	{"vector_ivf_hnsw_flat_l2", "vec", false, true, false},
+	{"vector_ivf_hnsw_pq_l2", "vec", false, true, false},
+	{"vector_ivf_hnsw_sq_l2", "vec", false, true, false},
+	{"vector_ivf_hnsw_sq_cosine", "vec", false, true, false},
 }
 
 const tolerance, halfTolerance = 1e-4, 1e-3 // relative
@@ -71,7 +76,11 @@ func TestSearchAgreesWithPylance(t *testing.T) {
 							if o.half && a.Settings.Refine > 0 {
 								relative = halfTolerance
 							}
-							r.requireAnswer(t, want, hits, relative)
+							if o.rabitq && a.Settings.Refine == 0 {
+								r.requireNoWorse(t, want, hits, relative)
+							} else {
+								r.requireAnswer(t, want, hits, relative)
+							}
 						}
 						total += recall(v.Exact[a.IndexMetric][i].Keys, r.keysOf(hits))
 					}

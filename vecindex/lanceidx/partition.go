@@ -47,6 +47,13 @@ func (f *files) read(ctx context.Context, p int) (ivf.Partition, error) {
 		return part, err
 	}
 	defer ids.Release()
+	if f.rq != nil {
+		if err := f.readRQ(ctx, ids, rows, &part); err != nil {
+			return ivf.Partition{}, err
+		}
+		part.BytesRead = bytesRead.Load()
+		return part, nil
+	}
 	codes, err := f.aux.ReadColumn(ctx, f.kind.column, rows, f.options.Mem)
 	if err != nil {
 		return part, err

@@ -26,6 +26,7 @@ type BuildConfig struct {
 	Partitions int
 	SubVectors int // of the product quantizer; 0: the vectors are kept (FLAT)
 	Bits       int // 8 or 4
+	RQBits     int // of RaBitQ, instead of the above
 	Seed       uint64
 }
 
@@ -78,6 +79,9 @@ func Build(c BuildConfig, vectors [][]float32, rowIDs []uint64) (ivf.Model, ivf.
 		for _, i := range list {
 			store[p].RowIDs = append(store[p].RowIDs, rowIDs[i])
 		}
+	}
+	if c.RQBits > 0 {
+		return buildRQ(c, rng, m, store, rows, members)
 	}
 	if c.SubVectors == 0 {
 		q, err := quantize.NewFlat(c.Metric, dim, arrow.FLOAT32)
