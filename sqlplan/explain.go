@@ -34,7 +34,9 @@ func (s *Stream) explain() (arrow.RecordBatch, error) {
 		if err := s.drain(); err != nil {
 			return nil, err
 		}
-		s.measure(&plan, s.root)
+		if err := s.measure(&plan, s.root); err != nil {
+			return nil, err
+		}
 	}
 	b := array.NewRecordBuilder(s.prepared.engine.opts.Mem, explainSchema)
 	defer b.Release()
@@ -78,18 +80,28 @@ func (s *Stream) drain() error {
 
 // measure adds what operators counted to their descriptions. The trees have the same shape: Build
 // makes one operator of each node. A vector search is one operator shown as two, and the upper one
-// gets the counters.
-func (s *Stream) measure(d *logical.Description, op exec.Operator) {
+// gets the counters. With VERBOSE, what can tell its recall does.
+func (s *Stream) measure(d *logical.Description, op exec.Operator) error {
 	said := map[string]bool{}
 	for _, p := range d.Props {
 		said[p.Value] = true
 	}
 	d.Props = append(d.Props, counters(op.Stats(), said)...)
+	if x, ok := op.(exec.RecallEstimator); ok && s.prepared.plan.Explain.Verbose {
+		recall, err := x.EstimateRecall(s.ctx)
+		if err != nil {
+			return err
+		}
+		d.Props = append(d.Props, logical.Prop{Key: "recall_estimate", Value: recall})
+	}
 	if len(d.Inputs) == len(op.Inputs()) {
 		for i, in := range op.Inputs() {
-			s.measure(&d.Inputs[i], in)
+			if err := s.measure(&d.Inputs[i], in); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
 // counters are an operator's counters that counted something, and its remarks but for those that the

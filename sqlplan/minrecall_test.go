@@ -77,6 +77,8 @@ func TestMinRecallAgainstPylance(t *testing.T) {
 			t.Logf("%-10s %v: recall %.3f, %s", column, want, recall, strings.Join(calibrated, " "))
 			require.GreaterOrEqual(t, recall, want-recallTolerance, "%s: %s", column, text)
 			require.Contains(t, text, "ANNSubIndex", "the index reaches that")
+			estimate, margin := recallEstimate(t, e, statement(vectors[0]), s)
+			require.InDelta(t, recall, estimate, margin+0.05, "%s: what EXPLAIN ANALYZE measures is what other queries find", column)
 		}
 	}
 }
@@ -181,4 +183,64 @@ func TestMinRecallFiltered(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, rows, min(10, int(asFloat(t, count[0][0]))), where)
 	}
+}
+
+// recallEstimate is what EXPLAIN (ANALYZE, VERBOSE) measures of a statement.
+func recallEstimate(t *testing.T, e *engine, sql string, s sqlplan.Session, params ...expr.Literal) (recall, margin float64) {
+	t.Helper()
+	lines, err := texts(e, "EXPLAIN (ANALYZE, VERBOSE) "+sql, s, params...)
+	require.NoError(t, err, sql)
+	text := strings.Join(lines, "\n")
+	if strings.Contains(text, "recall_estimate=1 (exact)") {
+		return 1, 0
+	}
+	found := regexp.MustCompile(`recall_estimate=([\d.]+) ± ([\d.]+) of \d+ queries`).FindStringSubmatch(text)
+	require.NotNil(t, found, text)
+	recall, err = strconv.ParseFloat(found[1], 64)
+	require.NoError(t, err)
+	margin, err = strconv.ParseFloat(found[2], 64)
+	require.NoError(t, err)
+	return recall, margin
+}
+
+// EXPLAIN (ANALYZE, VERBOSE) measures the recall of the statement that ran: with its knobs, filter and range.
+func TestRecallEstimate(t *testing.T) {
+	e := newEngineOver(t, filepath.Dir(fixtures.Path(t, "laion_v2_2.lance")), sqlplan.Options{})
+	search := func(where, options string) string {
+		return fmt.Sprintf("SELECT key FROM laion_v2_2 %s ORDER BY l2_distance(img_emb, (SELECT img_emb FROM laion_v2_2 WHERE key = 3), '%s') LIMIT 10", where, options)
+	}
+	estimate := func(where, options string) float64 {
+		r, _ := recallEstimate(t, e, search(where, options), sqlplan.Session{})
+		again, _ := recallEstimate(t, e, search(where, options), sqlplan.Session{})
+		require.Equal(t, r, again, "the sample is the same each time")
+		return r
+	}
+	few, many := estimate("", "nprobes=1, refine_factor=1"), estimate("", "nprobes=1000, refine_factor=100")
+	require.Less(t, few, 0.9)
+	require.Greater(t, many, 0.99)
+	require.Greater(t, estimate("", "nprobes=1, refine_factor=20"), few, "refining finds more")
+	require.EqualValues(t, 1, estimate("", "use_index=false"))
+	require.EqualValues(t, 1, estimate("WHERE key < 20", "nprobes=1"), "the rows that pass are compared one by one")
+	require.Greater(t, estimate("WHERE l2_distance(img_emb, (SELECT img_emb FROM laion_v2_2 WHERE key = 3)) < 0.9", "nprobes=1000, refine_factor=100"), 0.99)
+	lines, err := texts(e, "EXPLAIN ANALYZE "+search("", "nprobes=1"), sqlplan.Session{})
+	require.NoError(t, err)
+	require.NotContains(t, strings.Join(lines, "\n"), "recall_estimate", "it is not free")
+
+	// Every fixture: deleted rows, rows that no index covers, several segments, stable row ids, all metrics and types.
+	forEachFixture(t, func(x expected) bool { return len(x.Vector) > 0 && len(x.Vector[0].Ann) > 0 }, func(t *testing.T, e *engine, x expected) {
+		v := x.Vector[0]
+		op, ok := operators[v.Ann[0].IndexMetric]
+		if !ok {
+			return
+		}
+		p, err := e.Prepare(context.Background(), sqlplan.Session{}, fmt.Sprintf("SELECT key FROM %q ORDER BY %s %s ? LIMIT %d", x.Name, v.Column, op, v.K), nil)
+		require.NoError(t, err)
+		query := expr.Literal{Value: queryVector(t, v.Queries[0].Vector), T: p.Plan().Params[0].Type}
+		wide := sqlplan.Session{Settings: map[string]string{"lance.nprobes": "1000", "lance.refine_factor": "100"}}
+		got, _ := recallEstimate(t, e, p.SQL(), wide, query)
+		require.GreaterOrEqual(t, got, 0.99)
+		narrow := sqlplan.Session{Settings: map[string]string{"lance.nprobes": "1", "lance.refine_factor": "1"}}
+		less, _ := recallEstimate(t, e, p.SQL(), narrow, query)
+		require.LessOrEqual(t, less, got)
+	})
 }

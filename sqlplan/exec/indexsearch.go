@@ -96,6 +96,7 @@ func (v *vectorSearchOp) searchSegments(ctx context.Context, segments []*segment
 		v.stats.Note(fmt.Sprintf("index with a row filter of %d rows", passed.count))
 		passed.allow(segments)
 	}
+	v.byIndex = true
 	approximate := false
 	var candidates []vecindex.Hit
 	for _, s := range segments {

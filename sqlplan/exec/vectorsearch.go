@@ -38,14 +38,15 @@ type vectorSearchOp struct {
 	share *share
 	fetch *fetcher
 
-	dim    int
-	field  arrow.Field
-	k      int
-	query  *distance.Query
-	vector []float32
-	upper  *float32 // exclusive bound of a range search; nil = none
-	mixed  bool     // some rows are searched exactly, others by index
-	few    int      // number of survivors of the filter that are compared one by one; 0 = exactLimit decides
+	dim     int
+	field   arrow.Field
+	k       int
+	query   *distance.Query
+	vector  []float32
+	upper   *float32 // exclusive bound of a range search; nil = none
+	mixed   bool     // some rows are searched exactly, others by index
+	byIndex bool     // an index was searched, and not only rows compared one by one
+	few     int      // number of survivors of the filter that are compared one by one; 0 = exactLimit decides
 
 	hits  []vecindex.Hit
 	addrs []uint64

@@ -17,10 +17,10 @@ func (c *Calibration) answer(ctx context.Context, src Source, ranges []Range) er
 	if len(c.queries) == 0 {
 		return nil
 	}
-	finders := make([]*finder, c.cfg.Workers)
+	finders := make([]*Answers, c.cfg.Workers)
 	sampled := make([][]uint64, c.cfg.Workers)
 	for i := range finders {
-		f, err := newFinder(src.Metric(), c.queries, c.k+1) // the query itself may be among them
+		f, err := NewAnswers(src.Metric(), vectorsOf(c.queries), c.k+1) // the query itself may be among them
 		if err != nil {
 			return err
 		}
@@ -30,7 +30,7 @@ func (c *Calibration) answer(ctx context.Context, src Source, ranges []Range) er
 		if c.within != nil {
 			sampled[worker] = append(sampled[worker], rowIDs...)
 		}
-		return finders[worker].add(vectors, rowIDs)
+		return finders[worker].Add(vectors, rowIDs)
 	})
 	if err != nil {
 		return err
@@ -38,12 +38,12 @@ func (c *Calibration) answer(ctx context.Context, src Source, ranges []Range) er
 	for _, ids := range sampled {
 		c.within.AddAll(ids)
 	}
+	for _, f := range finders[1:] {
+		finders[0].Merge(f)
+	}
 	for i := range c.queries {
 		q := &c.queries[i]
-		for _, f := range finders[1:] {
-			finders[0].best[i].Merge(f.best[i])
-		}
-		for _, h := range finders[0].best[i].Hits() {
+		for _, h := range finders[0].Hits(i) {
 			if h.RowID != q.rowID && len(q.answers) < c.k {
 				q.answers = append(q.answers, h.RowID)
 			}
@@ -52,12 +52,19 @@ func (c *Calibration) answer(ctx context.Context, src Source, ranges []Range) er
 	return nil
 }
 
-// finder keeps the rows nearest to each of many queries. It belongs to one goroutine.
+func vectorsOf(queries []query) (out [][]float32) {
+	for _, q := range queries {
+		out = append(out, q.vector)
+	}
+	return out
+}
+
+// Answers keeps the rows nearest to each of many queries, by exact distance. It belongs to one goroutine.
 //
 // The queries are the columns of a matrix, by which every row is multiplied at once; that costs the same work as
 // comparing each with each, but a row is loaded once. Sums come out in another order than those of exact
 // search, so that rows at about the distance that counts are compared again as exact search does.
-type finder struct {
+type Answers struct {
 	metric  vecindex.Metric
 	best    []*vecindex.Exact
 	columns []float32 // dim × width, row-major; zeros behind the last query
@@ -66,27 +73,46 @@ type finder struct {
 	row     []float32
 }
 
-func newFinder(m vecindex.Metric, queries []query, k int) (*finder, error) {
-	dim := len(queries[0].vector)
+// NewAnswers makes room for k rows for each query, of which there is at least one. Errors are those of vecindex.NewQuery.
+func NewAnswers(m vecindex.Metric, queries [][]float32, k int) (*Answers, error) {
+	dim := len(queries[0])
 	width := (len(queries) + 7) &^ 7 // whole lanes
-	f := &finder{metric: m, columns: make([]float32, dim*width), sums: make([]float32, width)}
+	f := &Answers{metric: m, columns: make([]float32, dim*width), sums: make([]float32, width)}
 	for i, q := range queries {
-		prepared, err := vecindex.NewQuery(m, q.vector)
+		prepared, err := vecindex.NewQuery(m, q)
 		if err != nil {
 			return nil, err
 		}
 		f.best = append(f.best, vecindex.NewExact(prepared, k))
-		f.norms = append(f.norms, norm(q.vector))
-		for j, x := range q.vector {
+		f.norms = append(f.norms, norm(q))
+		for j, x := range q {
 			f.columns[j*width+i] = x
 		}
 	}
 	return f, nil
 }
 
+// Bound keeps only rows at a distance below upper; nil means no bound.
+func (f *Answers) Bound(upper *float32) {
+	for _, b := range f.best {
+		b.Bound(nil, upper)
+	}
+}
+
+// Merge takes over the rows of other answers to the same queries.
+func (f *Answers) Merge(o *Answers) {
+	for i, b := range f.best {
+		b.Merge(o.best[i])
+	}
+}
+
+// Hits are the rows nearest to query i so far, ascending, ties by row id.
+func (f *Answers) Hits(i int) []vecindex.Hit { return f.best[i].Hits() }
+
 func norm(v []float32) float32 { return float32(math.Sqrt(float64(distance.InnerProduct(v, v)))) }
 
-func (f *finder) add(vectors arrow.Array, rowIDs []uint64) error {
+// Add offers rows, as vecindex.Exact.Add takes them.
+func (f *Answers) Add(vectors arrow.Array, rowIDs []uint64) error {
 	read, ok := floatsOf(vectors)
 	if !ok || f.metric == vecindex.Hamming {
 		for _, b := range f.best {
@@ -126,7 +152,7 @@ func (f *finder) add(vectors arrow.Array, rowIDs []uint64) error {
 // what rounding may have added. A sum of dim products, in any order, is off by at most dim·ε of the sum of their sizes (Higham, Accuracy and Stability of
 // Numerical Algorithms, section 3.1); the rest is for the elements of float64 columns, rounded here, and for the
 // operations around the sum.
-func (f *finder) multiply(row []float32) {
+func (f *Answers) multiply(row []float32) {
 	const epsilon = 1.0 / (1 << 24)
 	off := float32(2*len(row)+16) * epsilon
 	own := norm(row)

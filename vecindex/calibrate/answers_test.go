@@ -74,15 +74,15 @@ func TestAnswersAreThoseOfExactSearch(t *testing.T) {
 						}
 						queries = append(queries, query{vector: v})
 					}
-					whole, err := newFinder(metric, queries, k)
+					whole, err := NewAnswers(metric, vectorsOf(queries), k)
 					require.NoError(t, err)
-					parts, err := newFinder(metric, queries, k)
+					parts, err := NewAnswers(metric, vectorsOf(queries), k)
 					require.NoError(t, err)
-					require.NoError(t, whole.add(list, rowIDs))
+					require.NoError(t, whole.Add(list, rowIDs))
 					for first := 0; first < rows; first += 37 {
 						end := min(rows, first+37)
 						piece := array.NewSlice(list, int64(first), int64(end))
-						require.NoError(t, parts.add(piece, rowIDs[first:end]))
+						require.NoError(t, parts.Add(piece, rowIDs[first:end]))
 						piece.Release()
 					}
 					for i, q := range queries {
@@ -90,8 +90,8 @@ func TestAnswersAreThoseOfExactSearch(t *testing.T) {
 						require.NoError(t, err)
 						want := vecindex.NewExact(prepared, k)
 						require.NoError(t, want.Add(list, rowIDs))
-						require.Equal(t, want.Hits(), whole.best[i].Hits())
-						require.Equal(t, want.Hits(), parts.best[i].Hits())
+						require.Equal(t, want.Hits(), whole.Hits(i))
+						require.Equal(t, want.Hits(), parts.Hits(i))
 					}
 				})
 			}

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"lanceflight/vecindex"
 )
@@ -25,6 +26,15 @@ func numQueries(k int) int {
 		return 32
 	}
 	return min(256, max(64, 640/k))
+}
+
+// Draw returns the vectors of up to n rows from all over a table, and their row ids; the same ones each time.
+func Draw(ctx context.Context, src Source, n, workers int) (vectors [][]float32, rowIDs []uint64, err error) {
+	queries, err := drawQueries(ctx, src, n, workers)
+	for _, q := range queries {
+		rowIDs = append(rowIDs, q.rowID)
+	}
+	return vectorsOf(queries), rowIDs, err
 }
 
 // drawQueries takes rows from all over the table, one from each of n stretches of equal length. Some more are drawn, for those that were deleted,
@@ -51,7 +61,7 @@ func drawQueries(ctx context.Context, src Source, n, workers int) ([]query, erro
 		mu.Lock()
 		defer mu.Unlock()
 		for i, id := range rowIDs {
-			if vectors.IsNull(i) {
+			if vectors.IsNull(i) || elementNull(vectors, i) {
 				continue
 			}
 			v := append([]float32(nil), read(i, nil)...)
@@ -77,6 +87,21 @@ func drawQueries(ctx context.Context, src Source, n, workers int) ([]query, erro
 	// Levels that cost much are measured with the first queries alone, which must not be the first rows.
 	rng.Shuffle(len(queries), func(i, j int) { queries[i], queries[j] = queries[j], queries[i] })
 	return queries[:min(n, len(queries))], nil
+}
+
+// elementNull reports whether a vector lacks an element.
+func elementNull(vectors arrow.Array, i int) bool {
+	list := vectors.(*array.FixedSizeList)
+	values := list.ListValues()
+	if values.NullN() == 0 {
+		return false
+	}
+	for at, end := list.ValueOffsets(i); at < end; at++ {
+		if values.IsNull(int(at)) {
+			return true
+		}
+	}
+	return false
 }
 
 // usable reports whether a vector can be searched for.
