@@ -108,6 +108,7 @@ def measure(table, rounds):
     pq, refined, flat = faiss_index(vectors, stats["num_partitions"], sub["num_sub_vectors"], sub["nbits"], path)
 
     def search_faiss(i, nprobes):
+        i %= rounds
         pq.nprobe = nprobes
         return keys[refined.search(queries[i:i + 1], K)[1][0]]
 
@@ -175,7 +176,7 @@ def draw(result, path):
     ax.set_ylabel("median latency, ms (lower is better)")
     ax.set_title(f"{result['rows']:,} rows × {result['dim']}, IVF_PQ {result['partitions']} × {result['sub_vectors']}, refine {REFINE}; points: nprobes")
     ax.grid(True, linewidth=0.3)
-    ax.legend(fontsize=8, loc="upper left")
+    ax.legend(fontsize=8, loc="center left")
     fig.savefig(path, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight")
 
 
