@@ -409,6 +409,93 @@ func FuzzKernels(f *testing.F) {
 	})
 }
 
+// The other kernels agree with their definitions on any bits, at any length and alignment.
+func FuzzOtherKernels(f *testing.F) {
+	seed := make([]byte, 4*130)
+	for i := range seed {
+		seed[i] = byte(i * 53)
+	}
+	f.Add(seed, uint8(1), uint8(3))
+	f.Add(make([]byte, 4*64), uint8(0), uint8(8))
+	f.Add(binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, 0x7fc000007f800000), 0xff80000080000000), uint8(0), uint8(1))
+	f.Fuzz(func(t *testing.T, data []byte, skip, dim uint8) {
+		data = data[min(len(data), int(skip%8)):]
+		halves := make([]uint16, len(data)/2)
+		for i := range halves {
+			halves[i] = binary.LittleEndian.Uint16(data[2*i:])
+		}
+		wide, want := make([]float32, len(halves)), make([]float32, len(halves))
+		widenHalves(wide, halves)
+		widenHalvesPortable(want, halves)
+		for i := range want {
+			if want[i] == want[i] || wide[i] == wide[i] {
+				require.Equal(t, math.Float32bits(want[i]), math.Float32bits(wide[i]))
+			}
+		}
+		half := len(data) / 2
+		require.Equal(t, squaredL2BytesPortable(data[:half], data[half:2*half]), squaredL2Bytes(data[:half], data[half:2*half]))
+
+		floats := make([]float32, len(data)/4)
+		for i := range floats {
+			floats[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
+		}
+		floats = floats[min(len(floats), int(skip/8%8)):]
+		d := int(dim%40) + 1
+		if len(floats) <= d {
+			return
+		}
+		// same compares sums of n products of the given sizes in any order: equal up to rounding, or both no number.
+		same := func(a, b float32, size float64, what string) {
+			if size > math.MaxFloat32/4 {
+				return // the order decides what overflows
+			}
+			requireClose(t, float64(b), a, roundingBound(2*d, size), what)
+		}
+		v, rest := floats[:d], floats[d:]
+		columns := len(rest) / d
+		if columns == 0 {
+			return
+		}
+		got, def := make([]float32, columns), make([]float32, columns)
+		sizes := func(c int) (l2, ip float64) {
+			for j, x := range v {
+				y := rest[j*columns+c]
+				l2 += (float64(x) - float64(y)) * (float64(x) - float64(y))
+				ip += math.Abs(float64(x) * float64(y))
+			}
+			return l2, ip
+		}
+		squaredL2Columns(got, rest[:d*columns], v)
+		squaredL2ColumnsPortable(def, rest[:d*columns], v)
+		for c := range got {
+			l2, _ := sizes(c)
+			same(got[c], def[c], l2, "l2 of columns")
+		}
+		dotColumns(got, rest[:d*columns], v)
+		dotColumnsPortable(def, rest[:d*columns], v)
+		for c := range got {
+			_, ip := sizes(c)
+			same(got[c], def[c], ip, "dot of columns")
+		}
+		norms, defNorms := make([]float32, columns), make([]float32, columns)
+		dotNormRows(got, norms, v, rest[:d*columns], d)
+		dotNormRowsPortable(def, defNorms, v, rest[:d*columns], d)
+		for r := range got {
+			row := rest[r*d:][:d]
+			_, _, ip := exactSums(v, row)
+			_, _, own := exactSums(row, row)
+			same(got[r], def[r], ip, "dot of rows")
+			same(norms[r], defNorms[r], own, "norm of rows")
+		}
+		bytes := data[:min(len(data), d)]
+		var size float64
+		for i, b := range bytes {
+			size += math.Abs(float64(v[i])) * float64(b)
+		}
+		same(dotBytes(v[:len(bytes)], bytes), dotBytesPortable(v[:len(bytes)], bytes), size, "dot of bytes")
+	})
+}
+
 func benchmarkRows(b *testing.B, m Metric, dim, rows int) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	q, err := NewQuery(m, randomVector(rng, dim))

@@ -57,6 +57,44 @@ func TestConformanceInMemory(t *testing.T) {
 	}
 }
 
+// Rows at equal distances come in the order of their ids, over partitions and codes; partitions may be empty.
+func TestConformanceWithTiesAndEmptyPartitions(t *testing.T) {
+	vectors, rowIDs, _ := corpus(900, 8, 1)
+	for i := range vectors {
+		copy(vectors[i], vectors[i%30]) // thirty rows at each distance
+	}
+	queries := [][]float32{vectors[3], vectors[7], make([]float32, 8)}
+	queries[2][1] = 0.5
+	for _, metric := range []vecindex.Metric{vecindex.L2, vecindex.Cosine, vecindex.Dot} {
+		for _, c := range []ivftest.BuildConfig{{Partitions: 9}, {Partitions: 9, SubVectors: 4, Bits: 8}, {Partitions: 9, SubVectors: 4, Bits: 4}} {
+			c.Metric = metric
+			t.Run(fmt.Sprintf("%s/sub=%d/bits=%d", metric, c.SubVectors, c.Bits), func(t *testing.T) {
+				m, store, err := ivftest.Build(c, vectors, rowIDs)
+				require.NoError(t, err)
+				for range 3 {
+					m.Lengths = append(m.Lengths, 0)
+					m.Centroids = append(m.Centroids, queries[0]...) // the nearest, and nothing in it
+					store = append(store, ivf.Partition{})
+				}
+				x, err := ivf.New(m, store)
+				require.NoError(t, err)
+				ivftest.Run(t, x, queries)
+				r, err := x.Search(context.Background(), queries[0], vecindex.Params{K: 45, NProbes: 12})
+				require.NoError(t, err)
+				ties := 0
+				for i := 1; i < len(r.Hits); i++ {
+					if r.Hits[i].Distance == r.Hits[i-1].Distance {
+						require.Less(t, r.Hits[i-1].RowID, r.Hits[i].RowID)
+						ties++
+					}
+				}
+				require.GreaterOrEqual(t, ties, 29)
+				require.NoError(t, x.Close())
+			})
+		}
+	}
+}
+
 func TestFlatIndexOverAllPartitionsIsExactSearch(t *testing.T) {
 	vectors, rowIDs, queries := corpus(800, 24, 5)
 	for _, metric := range []vecindex.Metric{vecindex.L2, vecindex.Dot} {

@@ -80,6 +80,7 @@ func (v vectorAnswers) query(t testing.TB, i int) []float32 {
 
 // tableRows is a fixture's table in memory, and its indices: enough to play the executor.
 type tableRows struct {
+	refined  int // candidates whose distance ann has computed from the vector, so far
 	store    storage.Store
 	mem      memory.Allocator
 	indices  []vecindex.Index
@@ -235,6 +236,9 @@ func (r *tableRows) ann(t testing.TB, q []float32, k int, s settings) ([]vecinde
 		}
 		if s.Refine == 0 {
 			ids = ids[:min(k, len(ids))]
+		}
+		if s.Refine > 0 {
+			r.refined += len(ids)
 		}
 		for _, b := range r.fallback {
 			for _, id := range r.batches[b].Column(0).(*array.Uint64).Uint64Values() {

@@ -62,7 +62,7 @@ func TestConformanceOfFilesAndOfTheirCopyInMemory(t *testing.T) {
 	for _, name := range []string{"laion_v2_2", "laion_v2_1", "laion_v2_0", "vector_ivf_pq_cosine", "vector_ivf_pq_dot",
 		"vector_ivf_pq_4bit_l2", "vector_ivf_pq_float16", "vector_ivf_pq_float64", "vector_ivf_flat_l2", "vector_ivf_flat_cosine",
 		"vector_ivf_flat_dot", "vector_ivf_flat_uint8_hamming", "vector_ivf_sq_l2", "vector_ivf_sq_cosine", "vector_ivf_rq_l2",
-		"vector_ivf_rq_cosine_4bit", "vector_ivf_hnsw_sq_l2"} {
+		"vector_ivf_rq_cosine_4bit", "vector_ivf_hnsw_flat_l2", "vector_ivf_hnsw_pq_l2", "vector_ivf_hnsw_sq_l2", "vector_ivf_hnsw_sq_cosine"} {
 		t.Run(name, func(t *testing.T) {
 			ctx := context.Background()
 			mem := memory.NewCheckedAllocator(memory.NewGoAllocator())

@@ -97,7 +97,7 @@ func (s suite) workers(t *testing.T) {
 		for _, f := range []vecindex.RowFilter{nil, filter} {
 			p := vecindex.Params{K: 10, NProbes: 3, Filter: f, Workers: 1}
 			want := s.search(t, q, p)
-			for _, n := range []int{0, 2, 7} {
+			for _, n := range []int{0, 2, 8} {
 				p.Workers = n
 				got := s.search(t, q, p)
 				require.Equal(t, want.Hits, got.Hits, "%d workers", n)
