@@ -23,12 +23,12 @@ func TestFilteredSearchAgainstPylance(t *testing.T) {
 		key, value int64
 		distance   float64
 	}
-	search := func(filter, column, query string, k int, exact bool) (out []neighbour) {
+	search := func(vectors, filter, column, query string, k int, exact bool) (out []neighbour) {
 		s := sqlplan.Session{}
 		if exact {
 			s.Settings = map[string]string{"lance.use_index": "false"}
 		}
-		_, rows, err := e.rows(t, fmt.Sprintf("SELECT key, %s, l2_distance(vec, %s) AS d FROM filtered WHERE %s ORDER BY d LIMIT %d", column, query, filter, k), s)
+		_, rows, err := e.rows(t, fmt.Sprintf("SELECT key, %s, l2_distance(%s, %s) AS d FROM filtered WHERE %s ORDER BY d LIMIT %d", column, vectors, query, filter, k), s)
 		require.NoError(t, err)
 		for _, r := range rows {
 			out = append(out, neighbour{int64(asFloat(t, r[0])), int64(asFloat(t, r[1])), asFloat(t, r[2])})
@@ -40,16 +40,23 @@ func TestFilteredSearchAgainstPylance(t *testing.T) {
 		require.NoError(t, err)
 		return int(asFloat(t, rows[0][0]))
 	}
+	kinds := []string{"vec", "of_flat", "of_sq", "of_rq", "of_hnsw"}
+	recalls := map[string][]float64{} // at k = 10, over all filters
 	for _, column := range []string{"p", "r"} {
 		for _, pass := range []int{total, total / 2, total / 10, total / 100, total / 1000, total / 10_000, 1, 0} {
 			filter := fmt.Sprintf("%s < %d", column, pass)
 			matches := count(filter)
 			for _, k := range []int{1, 10, 100} {
 				found, wanted := 0, 0
-				for q := range queries {
-					query := fmt.Sprintf("(SELECT vec FROM filtered WHERE key = %d)", 1+q*15_013)
-					got, want := search(filter, column, query, k, false), search(filter, column, query, k, true)
-					require.Len(t, got, min(k, matches), "%s, k = %d", filter, k)
+				for q := range queries * len(kinds) {
+					vectors := kinds[q%len(kinds)] // one index after the other
+					query := fmt.Sprintf("(SELECT vec FROM filtered WHERE key = %d)", 1+q/len(kinds)*15_013)
+					if k != 10 && q%len(kinds) != 0 {
+						continue
+					}
+					got, want := search(vectors, filter, column, query, k, false), search(vectors, filter, column, query, k, true)
+					require.Len(t, got, min(k, matches), "%s, %s, k = %d", vectors, filter, k)
+					before := found
 					require.Len(t, want, min(k, matches), "%s, k = %d", filter, k)
 					exact := map[int64]float64{}
 					for _, n := range want {
@@ -66,6 +73,9 @@ func TestFilteredSearchAgainstPylance(t *testing.T) {
 						}
 					}
 					wanted += len(want)
+					if k == 10 && len(want) > 0 {
+						recalls[vectors] = append(recalls[vectors], float64(found-before)/float64(len(want)))
+					}
 				}
 				recall := float64(found) / float64(max(1, wanted))
 				if pass <= 1000 && wanted > 0 {
@@ -81,6 +91,26 @@ func TestFilteredSearchAgainstPylance(t *testing.T) {
 					t.Logf("%-12s %6d rows pass, recall@10 %.3f, expected %s", filter, matches, recall, expected)
 				}
 			}
+		}
+	}
+	for _, kind := range kinds {
+		sum := 0.0
+		for _, r := range recalls[kind] {
+			sum += r
+		}
+		mean := sum / float64(len(recalls[kind]))
+		t.Logf("%-8s recall@10 %.3f over all filters", kind, mean)
+		require.GreaterOrEqual(t, mean, 0.9, kind)
+
+		// The estimate, the choice and its reason, and what it came to.
+		text, err := texts(e, fmt.Sprintf("EXPLAIN ANALYZE SELECT key FROM filtered WHERE p < %d ORDER BY %s <-> (SELECT vec FROM filtered WHERE key = 1) LIMIT 10", total/2, kind), withIndex)
+		require.NoError(t, err)
+		for _, has := range []string{`estimated_selectivity=0\.\d+, estimate_by=index`, `expected=index with a row filter: about \d+ rows pass, more than \d+`, `why=index \S+ \(IVF_\w+\) is on `,
+			`partitions_probed=\d+ of \d+`, `codes_scanned=\d+`, `bytes_read=\d+`, `index with a row filter of \d+ rows`} {
+			require.Regexp(t, has, strings.Join(text, "\n"))
+		}
+		if kind != "of_flat" {
+			require.Contains(t, strings.Join(text, "\n"), "rows_refined=100", "ten for each wanted row")
 		}
 	}
 }

@@ -1,4 +1,4 @@
-"""A table for TestFilteredSearchAgainstPylance: clustered vectors under an IVF_PQ index, rows deleted since, and a fragment that no index has.
+"""A table for TestFilteredSearchAgainstPylance: clustered vectors, in several columns under an index of each kind (vec: IVF_PQ), rows deleted since, and a fragment that no index has.
 
     python filtered_search.py DIR ROWS
 
@@ -21,7 +21,7 @@ def rows(rng, centres, start, n, total_p, total_r):
         "key": pa.array(range(start, start + n), pa.int64()),
         "p": pa.array(total_p[start:start + n], pa.int32()),
         "r": pa.array(total_r[start:start + n], pa.int32()),
-        "vec": pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), DIM),
+        **{name: pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), DIM) for name in ["vec", "of_flat", "of_sq", "of_rq", "of_hnsw"]},
     })
 
 
@@ -33,6 +33,10 @@ def main():
     indexed = total * 19 // 20
     ds = lance.write_dataset(rows(rng, centres, 0, indexed, p, r), path, max_rows_per_file=indexed // 3 + 1)
     ds.create_index("vec", "IVF_PQ", num_partitions=64, num_sub_vectors=8, metric="l2")
+    ds.create_index("of_flat", "IVF_FLAT", num_partitions=64, metric="l2")
+    ds.create_index("of_sq", "IVF_SQ", num_partitions=64, metric="l2")
+    ds.create_index("of_rq", "IVF_RQ", num_partitions=64, metric="l2")
+    ds.create_index("of_hnsw", "IVF_HNSW_SQ", num_partitions=32, metric="l2", m=6, ef_construction=20)
     ds.create_scalar_index("p", "BTREE")
     ds.insert(rows(rng, centres, indexed, total - indexed, p, r))
     ds.delete("key % 50 = 7")
