@@ -24,8 +24,9 @@ func withRecall(r string) sqlplan.Session {
 }
 
 // recallTolerance is how far the recall of sixty other queries may stay behind min_recall: a promise about the mean is kept within
-// what so many queries of ten rows vary by.
-const recallTolerance = 0.02
+// what so many queries of ten rows vary by, three standard errors and more; pylance trains another index each time. Over all kinds of index the mean is at least
+// what was asked for.
+const recallTolerance = 0.05
 
 // Searches for vectors that are in no row reach the recall that was asked for, with every kind of index; EXPLAIN says how, and the
 // same each time.
@@ -36,7 +37,8 @@ func TestMinRecallAgainstPylance(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(fixtures.Python(t, filepath.Join("testdata", "calibrated_search.py"), dir, fmt.Sprint(total), fmt.Sprint(queries))), &vectors))
 	e := newEngineOver(t, dir, sqlplan.Options{})
 	again := newEngineOver(t, dir, sqlplan.Options{Workers: 1})
-	for _, column := range []string{"of_pq", "of_flat", "of_sq", "of_hnsw_sq", "of_hnsw_flat"} {
+	var above []float64
+	for _, column := range []string{"of_rq", "of_pq", "of_flat", "of_sq", "of_hnsw_sq", "of_hnsw_flat"} {
 		op := "<->"
 		if column == "of_sq" {
 			op = "<=>"
@@ -76,11 +78,17 @@ func TestMinRecallAgainstPylance(t *testing.T) {
 			calibrated := regexp.MustCompile(`calibrated_recall=[^,]*|refine_factor=\d+|nprobes=\d+|ef=\d+|why=exact search[^,]*`).FindAllString(text, -1)
 			t.Logf("%-10s %v: recall %.3f, %s", column, want, recall, strings.Join(calibrated, " "))
 			require.GreaterOrEqual(t, recall, want-recallTolerance, "%s: %s", column, text)
+			above = append(above, recall-want)
 			require.Contains(t, text, "ANNSubIndex", "the index reaches that")
 			estimate, margin := recallEstimate(t, e, statement(vectors[0]), s)
-			require.InDelta(t, recall, estimate, margin+0.05, "%s: what EXPLAIN ANALYZE measures is what other queries find", column)
+			require.InDelta(t, recall, estimate, margin+recallTolerance, "%s: what EXPLAIN ANALYZE measures is what other queries find", column)
 		}
 	}
+	sum := 0.0
+	for _, a := range above {
+		sum += a
+	}
+	require.Positive(t, sum)
 }
 
 // min_recall over the fixtures: every kind of index, metric and element type, several segments, rows that no index covers, deletions, stable

@@ -23,9 +23,10 @@ def main():
     of = rng.integers(0, len(centres), total + queries)
     vectors = (centres[of] + rng.normal(0, 0.8, (total + queries, DIM))).astype("f4")
     column = pa.FixedSizeListArray.from_arrays(pa.array(vectors[:total].reshape(-1)), DIM)
-    names = ["of_pq", "of_flat", "of_sq", "of_hnsw_sq", "of_hnsw_flat"]
+    names = ["of_rq", "of_pq", "of_flat", "of_sq", "of_hnsw_sq", "of_hnsw_flat"]
     ds = lance.write_dataset(pa.table({"key": pa.array(range(total), pa.int64()), **{n: column for n in names}}), path, max_rows_per_file=total // 2 + 1)
     ds.create_index("of_pq", "IVF_PQ", num_partitions=48, num_sub_vectors=14, metric="l2")
+    ds.create_index("of_rq", "IVF_RQ", num_partitions=48, metric="l2")
     ds.create_index("of_flat", "IVF_FLAT", num_partitions=48, metric="l2")
     ds.create_index("of_sq", "IVF_SQ", num_partitions=48, metric="cosine")
     ds.create_index("of_hnsw_sq", "IVF_HNSW_SQ", num_partitions=4, metric="l2", m=6, ef_construction=30)

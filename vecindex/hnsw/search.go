@@ -69,10 +69,12 @@ func (g *Graph) Search(ctx context.Context, ef int, distances Distances, accept 
 		if expanded%256 == 0 && ctx.Err() != nil {
 			return nil, visited, ctx.Err()
 		}
+		// [HNSW] algorithm 2, lines 5 to 8: the nearest candidate; done if the farthest result is nearer.
 		c := s.candidates.pop(Node.less)
 		if len(s.results) == ef && s.results[0].Distance < c.Distance {
 			break
 		}
+		// Lines 10 to 12: its neighbours that were not met yet.
 		s.ids = s.ids[:0]
 		for _, id := range bottom.neighbors(c.ID) {
 			if s.visit(id) {
@@ -82,6 +84,8 @@ func (g *Graph) Search(ctx context.Context, ef int, distances Distances, accept 
 		if len(s.ids) == 0 {
 			continue
 		}
+		// Lines 13 to 18: those nearer than the farthest of ef results are candidates and, if they are accepted, results. A walk
+		// leads through rows that are not; the paper knows no filter.
 		s.distances = grow(s.distances, len(s.ids))
 		distances(s.distances, s.ids)
 		visited += len(s.ids)
