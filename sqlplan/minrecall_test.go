@@ -233,6 +233,9 @@ func TestRecallEstimate(t *testing.T) {
 	lines, err := texts(e, "EXPLAIN ANALYZE "+search("", "nprobes=1"), sqlplan.Session{})
 	require.NoError(t, err)
 	require.NotContains(t, strings.Join(lines, "\n"), "recall_estimate", "it is not free")
+	lines, err = texts(e, "EXPLAIN (ANALYZE, VERBOSE) SELECT q.key, n.key FROM (SELECT key, img_emb FROM laion_v2_2 WHERE key < 5) q CROSS JOIN LATERAL (SELECT key FROM laion_v2_2 t ORDER BY l2_distance(t.img_emb, q.img_emb, 'min_recall=0.9') LIMIT 3) n", sqlplan.Session{})
+	require.NoError(t, err)
+	require.Regexp(t, `recall_estimate=(not measured|[\d.]+ ±)`, strings.Join(lines, "\n"), "never a recall that was not measured")
 
 	// Every fixture: deleted rows, rows that no index covers, several segments, stable row ids, all metrics and types.
 	forEachFixture(t, func(x expected) bool { return len(x.Vector) > 0 && len(x.Vector[0].Ann) > 0 }, func(t *testing.T, e *engine, x expected) {
