@@ -298,7 +298,7 @@ func (c *checker) openIndex(ctx context.Context, s *lancefmt.Snapshot, x *lancef
 }
 
 func (c *checker) openScalar(ctx context.Context, s *lancefmt.Snapshot, x *lancefmt.Index, seg *segment) error {
-	index, err := scalar.Open(ctx, x.Store(), scalar.Description{Kind: x.Kind, Dir: x.Dir(), Details: x.Details, IndexVersion: x.IndexVersion,
+	index, err := scalar.Open(ctx, x.Store(), scalar.Description{Kind: x.Kind, Dir: x.Dir(), Details: x.Details, NoDetails: x.TypeURL == "", IndexVersion: x.IndexVersion,
 		Files: x.Files, ColumnType: keyType(s, x)}, scalar.Options{Mem: c.opts.Mem})
 	if err != nil {
 		return err

@@ -23,7 +23,8 @@ type Index struct {
 	// index carries beside. A dropped column is named "field N".
 	Fields, Covering []string
 	// Kind is "BTREE", "BITMAP", "IVF_PQ", …, "VECTOR" where the details of a vector index say no
-	// more, or the type URL of a kind that is not known.
+	// more, or the type URL of a kind that is not known. Where old writers recorded nothing, it is what the files
+	// look like, "" if that does not tell.
 	Kind    string
 	TypeURL string
 	Details []byte // the protobuf message that TypeURL names
@@ -74,9 +75,6 @@ func (s *Snapshot) readFragmentReuse(ctx context.Context) (key string, r *table.
 		if !m.IsFragmentReuse() {
 			continue
 		}
-		if s.HasStableRowIDs() {
-			return "", nil, fault.New(fault.Unsupported, "fragment reuse index of a table with stable row ids")
-		}
 		r, file, err := table.DecodeFragmentReuse(m)
 		if err != nil || file == nil {
 			return m.UUID, r, err
@@ -102,7 +100,8 @@ func (s *Snapshot) readFragmentReuse(ctx context.Context) (key string, r *table.
 const maxFragmentReuseBytes = 1 << 30
 
 // readIndexes describes the indices of the snapshot. Without the fragment reuse index, if there is one, nobody knows which rows they
-// have: then each has that as Err.
+// have: then each has that as Err. Only where the files have stable row ids, which compactions do not change, that does not matter:
+// a list of fragments that was not brought up to date names fragments that are gone.
 func (s *Snapshot) readIndexes(ctx context.Context) error {
 	key, reuse, err := s.readFragmentReuse(ctx)
 	if ctx.Err() != nil {
@@ -111,18 +110,25 @@ func (s *Snapshot) readIndexes(ctx context.Context) error {
 	for i := range s.manifest.Indexes {
 		m := &s.manifest.Indexes[i]
 		x := newIndex(s, m)
+		x.inferKind(ctx, s, m)
+		moves := !s.HasStableRowIDs() || m.HasRowAddresses()
 		switch {
 		case m.IsFragmentReuse():
-		case err != nil && x.Err == nil:
+		case err != nil && moves && x.Err == nil:
 			x.Err, x.dir = fmt.Errorf("index %s: %w", x.Name, err), ""
 		case reuse != nil:
 			x.Fragments = reuse.Fragments(m.Fragments)
-			x.Remap, x.RemapKey = reuse.Remap, key
+			if moves {
+				x.Remap, x.RemapKey = reuse.Remap, key
+			}
 		}
 		if changed := s.manifest.Overlaid(m); changed != nil && x.Fragments != nil {
 			x.Fragments = roaring.AndNot(x.Fragments, changed)
 		}
 		s.indexes = append(s.indexes, x)
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	return nil
 }

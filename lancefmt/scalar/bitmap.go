@@ -4,11 +4,15 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
+	"github.com/apache/arrow-go/v18/arrow/decimal256"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"lanceflight/internal/fault"
 	"lanceflight/lancefmt/encoding"
 )
 
@@ -64,12 +68,18 @@ func openBitmap(ctx context.Context, s *segment) (Index, error) {
 func openKeyRows(ctx context.Context, s *segment, f *indexFile, typ keyType, keyColumn, rowColumn string,
 	decode func([]byte) (*RowSet, error),
 ) (*keyRows, error) {
+	if f.legacy() {
+		return nil, fault.New(fault.Unsupported, "a %s index in a file of storage version 0.1, which does not tell NULL from a value", s.desc.Kind)
+	}
 	if _, err := f.field(rowColumn, arrow.BINARY, arrow.LARGE_BINARY); err != nil {
 		return nil, err
 	}
 	k, err := f.allKeys(ctx, keyColumn, typ, s.opts.MaxLookupBytes)
 	if err != nil {
 		return nil, err
+	}
+	if s.desc.NoDetails && mixesNulls(k) {
+		return nil, fault.New(fault.Unsupported, "a %s index by a writer whose compactions mixed NULL up with the zero value", s.desc.Kind)
 	}
 	x := &keyRows{seg: s, file: f, typ: typ, column: rowColumn, keys: k, decode: decode}
 	for i := range k.n {
@@ -81,6 +91,22 @@ func openKeyRows(ctx context.Context, s *segment, f *indexFile, typ keyType, key
 	}
 	slices.SortStableFunc(x.order, func(a, b int32) int { return compareKeys(k.at(int(a)), k.at(int(b))) })
 	return x, nil
+}
+
+// mixesNulls reports whether keys can have come from NULLs: in compactions pylance up to 0.19 gave rows with NULL to the empty text, and
+// the other way round. No NULL and no zero is left as it was.
+func mixesNulls(k *keys) bool {
+	for i := range k.n {
+		if k.null(i) {
+			return true
+		}
+		v := k.at(i)
+		if k.words == nil && strings.Trim(v.str, "\x00") == "" || k.words != nil && (v.word == 0 || v.word == signBit || v.word == floatKey(0).word) ||
+			v == decimal128Key(decimal128.Num{}) || v == decimal256Key(decimal256.Num{}) {
+			return true
+		}
+	}
+	return false
 }
 
 // find returns the rows of the file whose keys lie in spans.

@@ -91,10 +91,14 @@ func openBTree(ctx context.Context, s *segment) (Index, error) {
 	if err := x.openPages(ctx, lookup, prefix); err != nil {
 		return nil, err
 	}
+	ambiguous := x.losesNulls()
 	if x.outdated(lookup) {
 		if err := x.renew(ctx); err != nil {
 			return nil, err
 		}
+	}
+	if ambiguous || x.losesNulls() {
+		return nil, fault.New(fault.Unsupported, "a BTREE index of a column with NULLs in files of storage version 0.1, which do not tell them from values")
 	}
 	for i, p := range x.page {
 		if part := x.part(p); part == nil {
@@ -105,6 +109,12 @@ func openBTree(ctx context.Context, s *segment) (Index, error) {
 	}
 	x.order()
 	return x, nil
+}
+
+// losesNulls reports whether the index has NULLs, by the directory, and its pages have storage version 0.1, where a NULL reads as 0,
+// and an empty text as NULL. So wrote pylance up to 0.19.
+func (x *btree) losesNulls() bool {
+	return len(x.parts) > 0 && x.parts[0].file.legacy() && slices.ContainsFunc(x.nullCount, func(n uint64) bool { return n > 0 })
 }
 
 // outdated reports whether the directory may be of other pages than the file's.

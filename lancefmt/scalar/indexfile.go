@@ -25,6 +25,12 @@ type indexFile struct {
 	rows     int64
 }
 
+// legacy reports whether the file has storage version 0.1, whose values are never NULL but texts, where the empty one is.
+func (f *indexFile) legacy() bool {
+	major, minor := f.reader.Version()
+	return major == 0 && minor < 3
+}
+
 func openIndexFile(ctx context.Context, store storage.Store, name string, sizeBytes int64, mem memory.Allocator) (*indexFile, error) {
 	obj, err := store.Open(ctx, name, sizeBytes)
 	if err != nil {

@@ -91,6 +91,7 @@ type Description struct {
 	Kind         string            // "BTREE", "BITMAP", "LABEL_LIST", "NGRAM", "ZONEMAP", "BLOOMFILTER"
 	Dir          string            // the segment's folder in the store, "_indices/UUID"
 	Details      []byte            // the message of IndexMetadata.index_details
+	NoDetails    bool              // index_details is absent: by pylance up to 0.19
 	IndexVersion int32             // IndexMetadata.index_version
 	CreatedAt    time.Time         // as recorded; zero by writers before 0.36
 	Files        []table.IndexFile // as recorded; may be empty

@@ -47,8 +47,17 @@ func (x indexedTable) open(t testing.TB, segment *lancefmt.Index) scalar.Index {
 	return index
 }
 
+// refused is the error with which a segment does not open, if it does not.
+func (x indexedTable) refused(segment *lancefmt.Index) error {
+	index, err := scalar.Open(ctx, x.snapshot.Store(), x.describe(segment), scalar.Options{Mem: x.mem})
+	if err != nil {
+		return err
+	}
+	return index.Close()
+}
+
 func (x indexedTable) describe(segment *lancefmt.Index) scalar.Description {
-	d := scalar.Description{Kind: segment.Kind, Dir: segment.Dir(), Details: segment.Details,
+	d := scalar.Description{Kind: segment.Kind, Dir: segment.Dir(), Details: segment.Details, NoDetails: segment.TypeURL == "",
 		IndexVersion: segment.IndexVersion, CreatedAt: segment.CreatedAt, Files: segment.Files, Remap: segment.Remap}
 	if fields := x.snapshot.Schema().FieldIndices(segment.Fields[0]); len(fields) == 1 {
 		d.ColumnType = x.snapshot.Schema().Field(fields[0]).Type

@@ -124,3 +124,17 @@ func (x *Index) Kind() string {
 	}
 	return "VECTOR"
 }
+
+// HasRowAddresses reports whether the rows in the files of an index are row addresses in a table with stable row ids too; those of
+// the other kinds are row ids there.
+//
+// Source: lance-table 14.0.2, IndexMetadata::results_are_row_addrs.
+func (x *Index) HasRowAddresses() bool {
+	switch x.Kind() {
+	case "ZONEMAP", "BLOOMFILTER", "FM":
+		return true
+	case "BTREE":
+		return x.IndexVersion >= 1
+	}
+	return false
+}

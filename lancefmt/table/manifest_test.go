@@ -120,7 +120,7 @@ func TestWhatIsNotReadable(t *testing.T) {
 		m.WriterFeatureFlags = m.ReaderFeatureFlags
 		d := must(DecodeManifest(manifestFile(m, nil)))
 		switch bit {
-		case 0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 14:
+		case 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14:
 			require.NoError(t, d.Readable(), "bit %d", bit)
 		default:
 			err := d.Readable()

@@ -19,7 +19,7 @@ func (c *IndexCache) OpenScalar(ctx context.Context, snap *lancefmt.Snapshot, of
 	}
 	return c.scalars.get(ctx, keyOf(idx), func() (scalar.Index, error) {
 		return scalar.Open(ctx, idx.Store(), scalar.Description{
-			Kind: idx.Kind, Dir: idx.Dir(), Details: idx.Details, IndexVersion: idx.IndexVersion, CreatedAt: idx.CreatedAt, Files: idx.Files, ColumnType: of.Type, Remap: idx.Remap,
+			Kind: idx.Kind, Dir: idx.Dir(), Details: idx.Details, NoDetails: idx.TypeURL == "", IndexVersion: idx.IndexVersion, CreatedAt: idx.CreatedAt, Files: idx.Files, ColumnType: of.Type, Remap: idx.Remap,
 		}, scalar.Options{Cache: c.pages})
 	})
 }
