@@ -43,14 +43,17 @@ func (c *compressedBuf) load(j *job, limit int64, use func(data []byte) error) e
 	}
 	h := j.want(c.buf)
 	j.then(func() error {
-		data, err := general.Decompress(nil, c.scheme, j.span(h).bytes(), int(min(limit, j.limit-j.spent, math.MaxInt)))
+		value, err := c.cache.once(j.ctx, c.key, func() (any, int64, error) {
+			data, err := general.Decompress(nil, c.scheme, j.span(h).bytes(), int(min(limit, j.limit-j.spent, math.MaxInt)))
+			if err != nil {
+				return nil, 0, err
+			}
+			return data, int64(cap(data)), j.charge(int64(len(data)), "a compressed buffer")
+		})
 		if err != nil {
 			return err
 		}
-		if err := j.charge(int64(len(data)), "a compressed buffer"); err != nil {
-			return err
-		}
-		c.cache.put(c.key, data, int64(cap(data)))
+		data := value.([]byte)
 		return use(data)
 	})
 	return nil

@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"sync/atomic"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -16,6 +18,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
@@ -590,4 +593,48 @@ func TestLimits(t *testing.T) {
 	require.False(t, ok)
 	_, ok = product(-1, 1)
 	require.False(t, ok)
+}
+
+// Readers that meet in one entry have it made once; a failure is its maker's own.
+func TestCacheMakesOnce(t *testing.T) {
+	var (
+		c     cache
+		key   = cacheKey{1, 2}
+		made  atomic.Int32
+		begun = make(chan struct{})
+		going = make(chan struct{})
+		group errgroup.Group
+	)
+	load := func() (any, int64, error) {
+		if made.Add(1) == 1 {
+			close(begun)
+			<-going
+			return nil, 0, io.ErrUnexpectedEOF
+		}
+		return "value", 5, nil
+	}
+	first := make(chan error, 1)
+	go func() {
+		_, err := c.once(context.Background(), key, load)
+		first <- err
+	}()
+	<-begun
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := c.once(gone, key, load)
+	require.ErrorIs(t, err, context.Canceled)
+	for range 8 {
+		group.Go(func() error {
+			v, err := c.once(context.Background(), key, load)
+			if err == nil && v != "value" {
+				err = io.ErrNoProgress
+			}
+			return err
+		})
+	}
+	close(going)
+	require.ErrorIs(t, <-first, io.ErrUnexpectedEOF)
+	require.NoError(t, group.Wait())
+	require.Equal(t, int32(2), made.Load())
+	require.Empty(t, c.making)
 }
