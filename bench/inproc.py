@@ -377,7 +377,7 @@ def main():
     p.add_argument("--laion-rows", type=int, default=100_000)
     p.add_argument("--table", type=Path, help="an existing LAION-shaped table")
     p.add_argument("--rounds", type=int, default=5)
-    p.add_argument("--storage", default="2.0,2.1,2.2,2.3")
+    p.add_argument("--storage", default="0.1,2.0,2.1,2.2,2.3")
     p.add_argument("--ops", default="scan,take")
     p.add_argument("--only", default="", help="comma-separated parts of names")
     p.add_argument("--parts", default="encodings,laion,filters,fragments")
