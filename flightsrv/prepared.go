@@ -21,8 +21,8 @@ import (
 )
 
 // handle is a prepared statement: its text, the settings it was prepared under, and the parameters
-// bound last, as an Arrow IPC stream. Plans are made anew per execution (a microsecond's work beside
-// an RPC), so a statement prepared yesterday sees the table of today.
+// bound last, as an Arrow IPC stream. The plan is asked for anew per execution, so a statement prepared yesterday
+// sees the table of today; while nothing was committed, the engine still has it (sqlplan.Engine.Prepare).
 type handle struct {
 	sql      string
 	settings map[string]string

@@ -32,6 +32,7 @@ type Engine struct {
 	cat     *catalog.Catalog
 	opts    Options
 	indexes *exec.IndexCache
+	plans   planCache
 }
 
 // NewEngine makes an engine. The catalog stays the caller's to close, after the last stream.
@@ -51,7 +52,10 @@ func NewEngine(cat *catalog.Catalog, o Options) *Engine {
 }
 
 // Close frees the cached indices. Streams still open end first.
-func (e *Engine) Close() error { return e.indexes.Close() }
+func (e *Engine) Close() error {
+	e.plans.clear()
+	return e.indexes.Close()
+}
 
 // Session is what a statement sees of its connection. The engine does not keep or change it.
 type Session struct {
@@ -61,7 +65,23 @@ type Session struct {
 
 // Prepare parses and plans a statement. pins are versions to read, by the names of Prepared.Pins; nil
 // reads the current ones. Errors show the place in the text.
+//
+// A statement comes here several times in its life: when it is prepared, when it gets its ticket and when it
+// runs. If its plan is still there from the time before, and reads what it would read if it were made
+// now, it is taken again.
 func (e *Engine) Prepare(ctx context.Context, s Session, sql string, pins map[string]uint64) (*Prepared, error) {
+	key := planKeyOf(s, sql)
+	if p := e.plans.get(key); p != nil && p.plan.UpToDate(ctx, e.cat, pins) {
+		return p, nil
+	}
+	p, err := e.prepare(ctx, s, sql, pins)
+	if err == nil && p.plan.Reusable {
+		e.plans.put(key, p)
+	}
+	return p, err
+}
+
+func (e *Engine) prepare(ctx context.Context, s Session, sql string, pins map[string]uint64) (*Prepared, error) {
 	stmt, err := parse.Parse(sql)
 	if err != nil {
 		return nil, fault.WithSQL(err, sql)
@@ -85,7 +105,7 @@ func (e *Engine) Prepare(ctx context.Context, s Session, sql string, pins map[st
 	return p, nil
 }
 
-// Prepared is a planned statement.
+// Prepared is a planned statement. It is immutable, and executions may share it.
 type Prepared struct {
 	engine  *Engine
 	session logical.Session

@@ -104,11 +104,19 @@ func init() {
 		{[]string{"current_time", "localtime"}, tTime},
 	} {
 		t := f.t
+		for _, n := range f.names {
+			clockFunctions[n] = true
+		}
 		register(&function{name: f.names[0], aliases: f.names[1:], category: "datetime", rewrite: func([]Expr) (Expr, error) {
 			return NewCast(NewLiteral(time.Now().UnixMicro(), tTimestamp), t, false)
 		}})
 	}
 }
+
+var clockFunctions = map[string]bool{}
+
+// ReadsClock says whether a lower-case name is that of a function whose value is the time at which the statement is bound.
+func ReadsClock(name string) bool { return clockFunctions[name] }
 
 // parts are the names of fields, by every spelling.
 var parts = map[string]string{}

@@ -55,7 +55,8 @@ func Bind(ctx context.Context, stmt parse.Statement, env BindEnv) (*Plan, error)
 		if plan.Root == nil || plan.Changes != nil {
 			return plan, nil
 		}
-		plan.Subplans, plan.Pins = b.subplans, b.pins
+		plan.Subplans, plan.Pins, plan.Sources = b.subplans, b.pins, b.sources
+		plan.Reusable = plan.Explain == nil && !b.once
 		next, settled, err := b.settleParams(plan)
 		if err != nil {
 			return nil, err
@@ -87,6 +88,9 @@ type binder struct {
 	env   BindEnv
 	snaps map[string]*lancefmt.Snapshot // by name in pins
 	pins  map[string]uint64
+	// sources are snaps with what they were found by; once is set by what makes a plan good for one use.
+	sources []Source
+	once    bool
 
 	nextCol  expr.ColID
 	params   int

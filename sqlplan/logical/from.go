@@ -303,7 +303,8 @@ func (b *binder) snapshot(target catalog.Target, t *parse.NamedTable) (*lancefmt
 	snap, ok := b.snaps[key]
 	if !ok {
 		var err error
-		if snap, err = b.open(target.Table, ref, key); err != nil {
+		s := Source{name: t.Name, ref: ref, key: key}
+		if snap, err = s.open(b.ctx, target.Table, b.env.Pins); err != nil {
 			if k := fault.KindOf(err); k == fault.NotFound || k == fault.InvalidArgument {
 				return nil, fault.At(k, int(pos), "%v", err)
 			}
@@ -312,27 +313,8 @@ func (b *binder) snapshot(target catalog.Target, t *parse.NamedTable) (*lancefmt
 		b.snaps[key] = snap
 	}
 	b.pins[key] = snap.Version()
+	b.sources = append(b.sources, Source{name: t.Name, ref: ref, key: key, snap: snap})
 	return snap, nil
-}
-
-// open opens the version that ref names, or the one that is pinned for it: tags move.
-func (b *binder) open(t *lancefmt.Table, ref lancefmt.Ref, key string) (*lancefmt.Snapshot, error) {
-	v, pinned := b.env.Pins[key]
-	if !pinned {
-		return t.Snapshot(b.ctx, ref)
-	}
-	branch := ""
-	if ref.Tag != "" {
-		// The pin is a number, which counts on the branch that the tag is on.
-		s, err := t.Snapshot(b.ctx, ref)
-		switch {
-		case err == nil:
-			branch = s.Branch()
-		case !fault.Is(err, fault.NotFound):
-			return nil, err
-		}
-	}
-	return t.Snapshot(b.ctx, lancefmt.Ref{Version: v, Branch: branch})
 }
 
 func refText(r lancefmt.Ref) string {

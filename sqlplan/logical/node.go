@@ -237,6 +237,11 @@ type Plan struct {
 	// Pins are the versions of the snapshots that the plan reads, by table and reference as written
 	// in the statement ("train", "train@v1"); given to Bind again, the same snapshots are read.
 	Pins map[string]uint64
+	// Sources are the same snapshots with the names they were found by.
+	Sources []Source
+	// Reusable says that the plan depends on the statement, the session and Sources alone, so that the statement need not
+	// be planned again as long as they stay: a query that does not look at the clock, the settings' or the catalog's tables.
+	Reusable bool
 	// Explain is set for EXPLAIN: Root and Subplans are those of the statement it explains.
 	Explain *Explain
 	// Changes is not nil for SET, RESET and USE, which return no rows (Root is nil): the new value

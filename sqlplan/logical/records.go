@@ -36,6 +36,7 @@ func texts(names ...string) []column {
 // records makes an in-memory relation. rows is called when the statement runs; a value is nil, string,
 // bool, int, int64, uint64 or time.Time.
 func (b *binder) records(name string, cols []column, rows func(context.Context) ([][]any, error)) *Records {
+	b.once = true
 	n := &Records{Name: name}
 	fields := make([]arrow.Field, len(cols))
 	for i, c := range cols {

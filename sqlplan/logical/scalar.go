@@ -727,6 +727,7 @@ func (b *binder) call(e *parse.Call, c exprCtx) (expr.Expr, error) {
 			return nil, err
 		}
 	}
+	b.once = b.once || expr.ReadsClock(name)
 	x, err := expr.NewCall(name, args)
 	return x, place(err, e.Pos)
 }
