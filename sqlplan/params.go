@@ -62,6 +62,15 @@ func convert(l expr.Literal, t arrow.DataType) (expr.Literal, error) {
 		v, err := expr.VectorOf(l, int(f.Len()))
 		return expr.Literal{Value: v, T: t}, err
 	}
+	if dim, ok := expr.IsMultivector(t); ok && arrow.TypeEqual(t.(arrow.ListLikeType).Elem().(*arrow.FixedSizeListType).Elem(), arrow.PrimitiveTypes.Float32) {
+		vectors, err := expr.VectorsOf(l, dim)
+		if err != nil {
+			return expr.Literal{}, err
+		}
+		v := *expr.MultivectorLiteral(vectors)
+		v.T = t
+		return v, nil
+	}
 	return expr.CastLiteral(l, t)
 }
 

@@ -29,6 +29,7 @@ func NewQueryFloat64(m Metric, v []float64) (*distance.Query, error) {
 // vector under cosine) never qualify. It belongs to one goroutine and retains nothing of a batch.
 type Exact struct {
 	query  *distance.Query
+	multi  *distance.MaxSim // for rows that are lists of vectors; then query is nil
 	top    *TopK
 	lo, hi float32
 	ranged bool
@@ -39,6 +40,14 @@ type Exact struct {
 // NewExact makes an empty accumulator for k hits.
 func NewExact(q *distance.Query, k int) *Exact {
 	return &Exact{query: q, top: NewTopK(k), lo: float32(math.Inf(-1)), hi: float32(math.Inf(1))}
+}
+
+// NewExactMulti makes an empty accumulator for k hits among rows that are lists of vectors. Rows that are NULL or have no vector never
+// qualify, nor do those at a NaN distance, see distance.MaxSim. AddFloat32 is not for it.
+func NewExactMulti(q *distance.MultiQuery, k int) *Exact {
+	e := NewExact(nil, k)
+	e.multi = distance.NewMaxSim(q)
+	return e
 }
 
 // Bound keeps only hits with lower <= distance < upper; nil means no bound.
@@ -56,11 +65,14 @@ func (e *Exact) Bound(lower, upper *float32) {
 const exactRows = 1024
 
 // Add feeds vectors: a fixed-size list of float16, float32, float64, uint8 or int8, of the query's
-// dimension, and one row id for each. Another type or dimension is fault.InvalidArgument. The array is
+// dimension, or lists of such vectors of floats if the query has several, and one row id for each. Another type or dimension is fault.InvalidArgument. The array is
 // read in place.
 func (e *Exact) Add(vectors arrow.Array, rowIDs []uint64) error {
 	if vectors.Len() != len(rowIDs) {
 		return fault.New(fault.Internal, "%d vectors with %d row ids", vectors.Len(), len(rowIDs))
+	}
+	if e.multi != nil {
+		return e.addMulti(vectors, rowIDs)
 	}
 	c, err := columnOf(e.query, vectors)
 	if err != nil {
@@ -69,6 +81,24 @@ func (e *Exact) Add(vectors arrow.Array, rowIDs []uint64) error {
 	for first := 0; first < len(rowIDs); first += exactRows {
 		n := min(exactRows, len(rowIDs)-first)
 		e.push(c, first, rowIDs[first:first+n])
+	}
+	return nil
+}
+
+func (e *Exact) addMulti(vectors arrow.Array, rowIDs []uint64) error {
+	rows, err := distance.NewMultivectors(vectors)
+	if err != nil {
+		return err
+	}
+	for first := 0; first < len(rowIDs); first += exactRows {
+		n := min(exactRows, len(rowIDs)-first)
+		if cap(e.buf) < n {
+			e.buf = make([]float32, exactRows)
+		}
+		if err := e.multi.Distances(e.buf[:n], rows, first); err != nil {
+			return err
+		}
+		e.offer(e.buf[:n], rowIDs[first:first+n])
 	}
 	return nil
 }
@@ -100,7 +130,6 @@ func (e *Exact) push(c column, first int, rowIDs []uint64) {
 	}
 	dst := e.buf[:len(rowIDs)]
 	c.distances(dst, first)
-	e.rows += int64(len(dst))
 	if c.null != nil {
 		for i := range dst {
 			if c.null(first + i) {
@@ -108,6 +137,12 @@ func (e *Exact) push(c column, first int, rowIDs []uint64) {
 			}
 		}
 	}
+	e.offer(dst, rowIDs)
+}
+
+// offer takes the distances of rows, NaN for those that do not qualify. It changes dst.
+func (e *Exact) offer(dst []float32, rowIDs []uint64) {
+	e.rows += int64(len(dst))
 	if e.ranged {
 		for i, d := range dst {
 			if !(e.lo <= d && d < e.hi) {

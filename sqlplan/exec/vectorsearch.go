@@ -38,15 +38,18 @@ type vectorSearchOp struct {
 	share *share
 	fetch *fetcher
 
-	dim     int
-	field   arrow.Field
-	k       int
-	query   *distance.Query
-	vector  []float32
-	upper   *float32 // exclusive bound of a range search; nil = none
-	mixed   bool     // some rows are searched exactly, others by index
-	byIndex bool     // an index was searched, and not only rows compared one by one
-	few     int      // number of survivors of the filter that are compared one by one; 0 = exactLimit decides
+	dim        int
+	field      arrow.Field
+	k          int
+	query      *distance.Query
+	vector     []float32
+	multi      bool // the column holds lists of vectors; then vectors and multiQuery are the query
+	vectors    [][]float32
+	multiQuery *distance.MultiQuery
+	upper      *float32 // exclusive bound of a range search; nil = none
+	mixed      bool     // some rows are searched exactly, others by index
+	byIndex    bool     // an index was searched, and not only rows compared one by one
+	few        int      // number of survivors of the filter that are compared one by one; 0 = exactLimit decides
 
 	hits  []vecindex.Hit
 	addrs []uint64
@@ -67,10 +70,14 @@ func newVectorSearch(n *logical.VectorSearch, env *Env) (Operator, error) {
 	}
 	v.field = n.Snap.Schema().Field(i[0])
 	t, ok := v.field.Type.(*arrow.FixedSizeListType)
-	if !ok {
+	switch dim, lists := distance.MultivectorDim(v.field.Type); {
+	case lists:
+		v.dim, v.multi = dim, true
+	case ok:
+		v.dim = int(t.Len())
+	default:
 		return nil, fault.New(fault.Unsupported, "vector search over column %q of type %s; a fixed-size list of numbers is needed", n.Column, v.field.Type)
 	}
-	v.dim = int(t.Len())
 	// Whether the filter compiles is known now rather than at the first row.
 	if _, err := v.scan(nil, n.Filter, v.vectorCols()); err != nil {
 		return nil, err
@@ -116,6 +123,13 @@ func (v *vectorSearchOp) openQuery() error {
 			return fault.New(fault.InvalidArgument, "the query vector is NULL")
 		}
 		return fault.New(fault.InvalidArgument, "the query vector is NULL: the parameter is NULL, or the subquery for it returned no row or a NULL vector")
+	}
+	if v.multi {
+		if v.vectors, err = expr.VectorsOf(l, v.dim); err != nil {
+			return err
+		}
+		v.multiQuery, err = distance.NewMultiQuery(v.node.Metric, v.vectors)
+		return err
 	}
 	if v.vector, err = expr.VectorOf(l, v.dim); err != nil {
 		return err
@@ -343,7 +357,12 @@ func (v *vectorSearchOp) driveScan(ctx context.Context, s *scanOp, drive func() 
 
 // newExact makes an accumulator for k hits within the range.
 func (v *vectorSearchOp) newExact() *vecindex.Exact {
-	e := vecindex.NewExact(v.query, v.k)
+	var e *vecindex.Exact
+	if v.multi {
+		e = vecindex.NewExactMulti(v.multiQuery, v.k)
+	} else {
+		e = vecindex.NewExact(v.query, v.k)
+	}
 	e.Bound(nil, v.upper)
 	return e
 }

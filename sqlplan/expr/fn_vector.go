@@ -65,9 +65,12 @@ func init() {
 	} {
 		vf := vectorFuncs[name]
 		register(&function{
-			name: name, aliases: aliases, category: "vector", args: []argClass{vectorArg, vectorArg, textArg}, required: 2,
+			name: name, aliases: aliases, category: "vector", args: []argClass{vectorsArg, vectorsArg, textArg}, required: 2,
 			result: vectorPair, lazy: true, safe: true, heavy: true,
 			kernel: func(e *Call) (func(*call) (arrow.Array, error), error) {
+				if listOfLists(e.Args[0]) || listOfLists(e.Args[1]) {
+					return func(c *call) (arrow.Array, error) { return runMulti(c, name) }, nil
+				}
 				return func(c *call) (arrow.Array, error) { return vf.run(c) }, nil
 			},
 		})
@@ -83,6 +86,9 @@ func init() {
 // vectorPair makes the two vectors of a distance agree in type. A third argument, a string of search
 // options, is for the planner.
 func vectorPair(args []Expr) ([]Expr, arrow.DataType, error) {
+	if conv, t, ok, err := multivectorPair(args); ok {
+		return conv, t, err
+	}
 	x, y := args[0], args[1]
 	// The side that is no constant decides the element type and the dimension.
 	from := x

@@ -33,6 +33,7 @@ const (
 	listArg
 	listOrText // a list, or a string
 	vectorArg  // a list of numbers, or a constant that converts to one
+	vectorsArg // that, or a list of such lists
 )
 
 // function is a scalar function.
@@ -175,7 +176,7 @@ func (f *function) check(name string, args []Expr) ([]Expr, error) {
 
 var classNames = [...]string{
 	anyArg: "any value", openArg: "any value", textArg: "VARCHAR", intArg: "an integer", floatArg: "a number", numberArg: "a number", boolArg: "BOOLEAN",
-	bytesArg: "BLOB", stringArg: "VARCHAR or BLOB", instantArg: "DATE or TIMESTAMP", listArg: "a list", listOrText: "a list or VARCHAR", vectorArg: "a vector",
+	bytesArg: "BLOB", stringArg: "VARCHAR or BLOB", instantArg: "DATE or TIMESTAMP", listArg: "a list", listOrText: "a list or VARCHAR", vectorArg: "a vector", vectorsArg: "a vector",
 }
 
 // convert converts an argument to a class; nil if it does not convert silently.
@@ -183,7 +184,7 @@ func (class argClass) convert(x Expr) (Expr, error) {
 	if class == openArg {
 		return x, nil
 	}
-	if class == listArg || class == vectorArg || class == listOrText {
+	if class == listArg || class == vectorArg || class == vectorsArg || class == listOrText {
 		x = implicitCast(x, plain(x.Type()))
 	} else {
 		x = decoded(x)
@@ -262,6 +263,11 @@ func (class argClass) convert(x Expr) (Expr, error) {
 		if k == kList || k == kText {
 			return x, nil
 		}
+	case vectorsArg:
+		if listOfLists(x) {
+			return x, nil
+		}
+		return vectorArg.convert(x)
 	case vectorArg:
 		_, isConst := x.(*Literal)
 		if open || k == kList && kindOf(plain(elemOf(x.Type()))).numeric() || isConst && (k == kList || k == kBinary) {

@@ -66,11 +66,15 @@ func (b *binder) distance(d distanceFn, args []parse.Expr, c exprCtx, pos parse.
 		return nil, invalid(pos, "%s takes two vectors and an optional string of options, got %d arguments", d.name, len(args))
 	}
 	xs := make([]expr.Expr, 2)
-	dim := -1
+	dim, lists := -1, false
 	for i := range xs {
-		switch args[i].(type) {
+		switch a := args[i].(type) {
 		case *parse.Vector, *parse.String, *parse.Param:
 			continue // once the dimension is known
+		case *parse.Array:
+			if _, ok := vectorsOfArray(a); ok {
+				continue
+			}
 		}
 		x, err := b.expr(args[i], c)
 		if err != nil {
@@ -78,6 +82,9 @@ func (b *binder) distance(d distanceFn, args []parse.Expr, c exprCtx, pos parse.
 		}
 		xs[i] = x
 		n, ok := vectorDim(x.Type())
+		if many, isList := expr.IsMultivector(x.Type()); isList {
+			n, ok, lists = many, true, true
+		}
 		if !ok {
 			continue
 		}
@@ -107,11 +114,14 @@ func (b *binder) distance(d distanceFn, args []parse.Expr, c exprCtx, pos parse.
 			}
 			return nil, invalid(pos, "%s cannot tell the dimension of its vectors: cast one of them, such as %s::FLOAT[768]", d.name, outputName(args[i]))
 		}
-		x, _, err := b.vectorText(args[i], dim, c)
+		x, err := b.queryVectors(args[i], dim, lists, c)
 		if err != nil {
 			return nil, err
 		}
 		xs[i] = x
+	}
+	if lists && len(expr.Columns(xs[0])) == 0 && len(expr.Columns(xs[1])) > 0 {
+		xs[0], xs[1] = xs[1], xs[0] // of two lists of vectors the second one is the query, and a constant always is
 	}
 	if len(args) == 3 {
 		if err := b.distanceOptions(args[2], xs); err != nil {
@@ -120,6 +130,60 @@ func (b *binder) distance(d distanceFn, args []parse.Expr, c exprCtx, pos parse.
 	}
 	x, err := expr.NewCall(d.name, xs)
 	return x, place(err, pos)
+}
+
+// vectorsOfArray are the items of a list of plain vectors.
+func vectorsOfArray(a *parse.Array) (vectors []*parse.Vector, ok bool) {
+	for _, item := range a.Items {
+		v, ok := item.(*parse.Vector)
+		if !ok {
+			return nil, false
+		}
+		vectors = append(vectors, v)
+	}
+	return vectors, len(vectors) > 0
+}
+
+// queryVectors binds what stands for one vector or, beside lists of vectors, also for several.
+func (b *binder) queryVectors(e parse.Expr, dim int, lists bool, c exprCtx) (expr.Expr, error) {
+	if !lists {
+		if _, ok := e.(*parse.Array); ok {
+			return b.expr(e, c) // its type tells what is wrong
+		}
+		x, _, err := b.vectorText(e, dim, c)
+		return x, err
+	}
+	switch e := e.(type) {
+	case *parse.Vector:
+		if len(e.Values) == 0 {
+			return nil, invalid(e.Pos, "the query has no vectors; at least one is needed")
+		}
+	case *parse.Array:
+		vectors, _ := vectorsOfArray(e)
+		values := make([][]float32, len(vectors))
+		for i, v := range vectors {
+			x, _, err := b.vectorText(v, dim, c)
+			if err != nil {
+				return nil, err
+			}
+			values[i] = x.(*expr.Literal).Value.([]float32)
+		}
+		return expr.MultivectorLiteral(values), nil
+	case *parse.String:
+		values, err := expr.VectorsOf(expr.Literal{Value: e.Value, T: arrow.BinaryTypes.String}, dim)
+		if err != nil {
+			return nil, place(err, e.Pos)
+		}
+		return expr.MultivectorLiteral(values), nil
+	case *parse.Param:
+		x, err := b.param(e)
+		if err != nil {
+			return nil, err
+		}
+		return expr.WithParamType(x, arrow.ListOf(vectorType(dim))), nil
+	}
+	x, _, err := b.vectorText(e, dim, c)
+	return x, err
 }
 
 // vectorText binds what stands for a vector of a known dimension without having its type: a list of

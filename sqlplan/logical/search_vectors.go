@@ -133,7 +133,10 @@ func (m *nearest) operands(call *expr.Call) (ScanCol, expr.Expr, bool) {
 			continue
 		}
 		if _, isVector := vectorDim(col.T); !isVector {
-			continue
+			// Of two lists of vectors the first one holds the rows.
+			if _, lists := expr.IsMultivector(col.T); !lists || i == 1 && !isSingle(other) {
+				continue
+			}
 		}
 		for _, c := range m.scan.Read {
 			if c.ID == col.ID {
@@ -142,6 +145,28 @@ func (m *nearest) operands(call *expr.Call) (ScanCol, expr.Expr, bool) {
 		}
 	}
 	return ScanCol{}, nil, false
+}
+
+// isSingle says whether a query is one vector.
+func isSingle(query expr.Expr) bool {
+	_, ok := vectorDim(query.Type())
+	return ok
+}
+
+// numVectors is the number of vectors of the query, a constant DOUBLE.
+func (m *nearest) numVectors() (expr.Expr, error) {
+	if isSingle(m.query) {
+		return double(1), nil
+	}
+	n, err := expr.NewCall("cardinality", []expr.Expr{m.query})
+	if err != nil {
+		return nil, err
+	}
+	n, err = expr.NewCast(n, arrow.PrimitiveTypes.Float64, false)
+	if err != nil {
+		return nil, err
+	}
+	return foldExpr(n), nil
 }
 
 // monotone strips from an expression what keeps or reverses the order of a distance, which is never
@@ -310,7 +335,7 @@ func (m *nearest) useDistance(e expr.Expr, dist Col) expr.Expr {
 		if !ok || col.ID != m.column.ID || !expr.Equal(query, m.query) {
 			return x
 		}
-		v, err := sqlDistance(fn, dist, c.T)
+		v, err := m.sqlDistance(fn, dist, c.T)
 		if err != nil {
 			return x
 		}
@@ -319,8 +344,9 @@ func (m *nearest) useDistance(e expr.Expr, dist Col) expr.Expr {
 }
 
 // sqlDistance computes the SQL value of a distance function from Lance's _distance: the root for l2
-// (Lance has the square), the same for cosine, one less for the negative inner product.
-func sqlDistance(fn distanceFn, dist Col, t arrow.DataType) (expr.Expr, error) {
+// (Lance has the square), the same for cosine, one less for the negative inner product; of a query of several
+// vectors, as many less.
+func (m *nearest) sqlDistance(fn distanceFn, dist Col, t arrow.DataType) (expr.Expr, error) {
 	if fn == cosineDistance {
 		return expr.NewCast(ref(dist), t, false)
 	}
@@ -328,14 +354,17 @@ func sqlDistance(fn distanceFn, dist Col, t arrow.DataType) (expr.Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	one := expr.NewLiteral(float64(1), arrow.PrimitiveTypes.Float64)
+	n, err := m.numVectors()
+	if err != nil {
+		return nil, err
+	}
 	switch {
 	case fn.metric == vecindex.L2:
 		raw, err = expr.NewCall("sqrt", []expr.Expr{raw})
 	case fn.negated:
-		raw, err = expr.NewArith("-", one, raw)
+		raw, err = expr.NewArith("-", n, raw)
 	case fn.metric == vecindex.Dot:
-		raw, err = expr.NewArith("-", raw, one)
+		raw, err = expr.NewArith("-", raw, n)
 	}
 	if err != nil || arrow.TypeEqual(raw.Type(), t) {
 		return raw, err
@@ -398,7 +427,7 @@ func (m *nearest) upperBound(e expr.Expr) (bound expr.Expr, exclusive, ok bool) 
 			if fn.negated {
 				op = flipped[op]
 			}
-			if v, err = lanceBound(fn, v); err != nil {
+			if v, err = m.lanceBound(fn, v); err != nil {
 				return nil, false, false
 			}
 			return foldExpr(v), op == "<", op == "<" || op == "<="
@@ -413,12 +442,16 @@ var flipped = map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 func double(v float64) expr.Expr { return expr.NewLiteral(v, arrow.PrimitiveTypes.Float64) }
 
 // lanceBound turns a bound on the SQL value into one on Lance's _distance.
-func lanceBound(fn distanceFn, v expr.Expr) (expr.Expr, error) {
+func (m *nearest) lanceBound(fn distanceFn, v expr.Expr) (expr.Expr, error) {
+	n, err := m.numVectors()
+	if err != nil {
+		return nil, err
+	}
 	switch {
 	case fn.negated: // 1 - cos and 1 - a·b, where SQL has cos and a·b
-		return expr.NewArith("-", double(1), v)
+		return expr.NewArith("-", n, v)
 	case fn.metric == vecindex.Dot:
-		return expr.NewArith("+", v, double(1))
+		return expr.NewArith("+", v, n)
 	case fn.metric == vecindex.L2: // the square, but a negative bound stays below every distance
 		size, err := expr.NewCall("abs", []expr.Expr{v})
 		if err != nil {
@@ -436,6 +469,9 @@ func (b *binder) chooseIndex(m nearest, opts SearchOptions) (segments []*lancefm
 	}
 	if opts.MinRecall == 1 {
 		return nil, "exact search: min_recall is 1", nil
+	}
+	if _, lists := expr.IsMultivector(m.column.Type); lists {
+		return nil, fmt.Sprintf("exact search: indices of lists of vectors, which %s holds, are not used yet", m.column.Source), nil
 	}
 	if b.env.Indexes == nil {
 		return nil, "exact search: indices are not opened here", nil

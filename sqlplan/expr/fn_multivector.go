@@ -1,0 +1,323 @@
+package expr
+
+import (
+	"math"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"lanceflight/internal/fault"
+	"lanceflight/vecindex/distance"
+)
+
+// Distances between lists of vectors, Lance's multivectors: Σ over the query's vectors of the distance of the row's vector that is
+// nearest to it. The first operand holds the rows and the second one the query; a single vector is a query of one, on either side.
+// Values are FLOAT, and made of Lance's sum so that one vector against a list of one is what vectors alone have:
+//
+//	l2_distance             √Σ min |q − v|²
+//	cosine_distance          Σ min 1 − cos(q, v)
+//	cosine_similarity        Σ max cos(q, v)
+//	inner_product            Σ max q·v, which late interaction calls max-sim
+//	negative_inner_product   its negative
+
+// lanceMetric is the metric whose sum a distance function is made of.
+var lanceMetric = map[string]distance.Metric{
+	"l2_distance": distance.L2, "cosine_distance": distance.Cosine, "cosine_similarity": distance.Cosine,
+	"inner_product": distance.Dot, "negative_inner_product": distance.Dot,
+}
+
+// IsMultivector says whether values of a type are lists of vectors of floats, and of which dimension.
+func IsMultivector(t arrow.DataType) (dim int, ok bool) { return distance.MultivectorDim(t) }
+
+// multivectorType is the type of query vectors.
+func multivectorType(dim int) arrow.DataType {
+	return arrow.ListOf(arrow.FixedSizeListOf(int32(dim), tFloat32))
+}
+
+// listOfLists says whether x is a list of lists of numbers.
+func listOfLists(x Expr) bool {
+	t := plain(x.Type())
+	if kindOf(t) != kList {
+		return false
+	}
+	e := plain(elemOf(t))
+	return kindOf(e) == kList && kindOf(plain(elemOf(e))).numeric()
+}
+
+// multivectorPair makes the operands of a distance agree in type, if one of them is a list of vectors; ok false if none is.
+func multivectorPair(args []Expr) (conv []Expr, t arrow.DataType, ok bool, err error) {
+	x, y := args[0], args[1]
+	manyX, manyY := listOfLists(x), listOfLists(y)
+	if !manyX && !manyY {
+		return nil, nil, false, nil
+	}
+	rows, query := 0, 1
+	if !manyX {
+		rows, query = 1, 0 // the single vector is the query
+	}
+	conv = append(conv, args...)
+	dim, ok := IsMultivector(plain(args[rows].Type()))
+	if l, isConst := args[rows].(*Literal); !ok && isConst && l.Value != nil {
+		c, err := CastLiteral(*l, arrow.ListOf(arrow.ListOf(tFloat32)))
+		if err != nil {
+			return nil, nil, true, err
+		}
+		if vs := c.Value.([]any); len(vs) > 0 {
+			if first, isList := vs[0].([]any); isList {
+				dim, ok = len(first), true
+			}
+		}
+		if c, err = CastLiteral(c, multivectorType(dim)); err != nil {
+			return nil, nil, true, err
+		}
+		conv[rows] = &c
+	}
+	switch {
+	case !ok:
+		return nil, nil, true, fault.New(fault.InvalidArgument, "%s is %s; distances of lists of vectors need vectors of one dimension, such as FLOAT[128][]",
+			shortText(args[rows]), TypeName(args[rows].Type()))
+	case manyX != manyY && typedVector(args[query]) && len(Columns(args[query])) > 0 && len(Columns(args[rows])) == 0:
+		return nil, nil, true, fault.New(fault.InvalidArgument, "%s is a single vector in each row, and cannot be compared with a list of vectors", shortText(args[query]))
+	}
+	if conv[rows].Type() != plain(conv[rows].Type()) {
+		conv[rows] = implicitCast(conv[rows], plain(conv[rows].Type()))
+	}
+	want := multivectorType(dim)
+	switch q := args[query].(type) {
+	case *Literal:
+		if q.Value == nil {
+			conv[query] = NewLiteral(nil, want)
+			break
+		}
+		vectors, err := VectorsOf(*q, dim)
+		if err != nil {
+			return nil, nil, true, err
+		}
+		if conv[query] = MultivectorLiteral(vectors); len(vectors) == 1 && !listOfLists(q) {
+			conv[query] = NewLiteral(vectors[0], arrow.FixedSizeListOf(int32(dim), tFloat32))
+		}
+	default:
+		t := plain(q.Type())
+		d, fixed := isVector(t)
+		if many, ok := IsMultivector(t); ok {
+			d, fixed = many, true
+		}
+		if fixed && d != dim {
+			return nil, nil, true, fault.New(fault.InvalidArgument, "%s has vectors of %d dimensions, but %s has %d", shortText(args[rows]), dim, shortText(q), d)
+		}
+		if !undecided(q) && !listOfLists(q) {
+			want = arrow.FixedSizeListOf(int32(dim), tFloat32)
+		}
+		if !sameItems(t, want) {
+			conv[query] = implicitCast(q, want)
+		}
+	}
+	return conv, tFloat32, true, nil
+}
+
+// sameItems says whether a is b but for the names of its items, and a list that may be a large one.
+func sameItems(a, b arrow.DataType) bool {
+	if kindOf(a) != kList || kindOf(b) != kList || (a.ID() == arrow.FIXED_SIZE_LIST) != (b.ID() == arrow.FIXED_SIZE_LIST) {
+		return a.ID() == b.ID()
+	}
+	if f, ok := a.(*arrow.FixedSizeListType); ok && f.Len() != b.(*arrow.FixedSizeListType).Len() {
+		return false
+	}
+	return sameItems(elemOf(a), elemOf(b))
+}
+
+// MultivectorLiteral is a constant of some vectors of one dimension.
+func MultivectorLiteral(vectors [][]float32) *Literal {
+	items := make([]any, len(vectors))
+	for i, v := range vectors {
+		items[i] = v
+	}
+	return NewLiteral(items, multivectorType(len(vectors[0])))
+}
+
+// VectorsOf returns the value of l as vectors of dim float32, one or more: a list of vectors or of lists, one vector, the text of either, or
+// little-endian float32 bytes, vector after vector. NULL, no vector, another dimension, NaN and infinities are InvalidArgument.
+func VectorsOf(l Literal, dim int) ([][]float32, error) {
+	switch v := l.Value.(type) {
+	case nil:
+		return nil, fault.New(fault.InvalidArgument, "the query is NULL; vectors of %d dimensions are needed", dim)
+	case string:
+		if !nestedText(v) {
+			return oneVectorOf(l, dim)
+		}
+	case []byte:
+		size := 4 * dim
+		if size == 0 || len(v) == 0 || len(v)%size != 0 {
+			return nil, fault.New(fault.InvalidArgument, "%d bytes are no vectors of %d dimensions: %d bytes each", len(v), dim, size)
+		}
+		var out [][]float32
+		for ; len(v) > 0; v = v[size:] {
+			one, err := VectorOf(Literal{Value: v[:size], T: arrow.BinaryTypes.Binary}, dim)
+			if err != nil {
+				return nil, vectorError(len(out), err)
+			}
+			out = append(out, one)
+		}
+		return out, nil
+	case []float32:
+		return oneVectorOf(l, dim)
+	default:
+		if t := plain(l.T); kindOf(t) != kList || kindOf(plain(elemOf(t))) != kList {
+			if items, ok := l.Value.([]any); !ok || len(items) > 0 || kindOf(t) != kList {
+				return oneVectorOf(l, dim)
+			}
+			return nil, noVectors()
+		}
+	}
+	items, ok := l.Value.([]any)
+	elem := arrow.DataType(arrow.ListOf(tFloat32))
+	if ok {
+		elem = plain(elemOf(plain(l.T)))
+	} else {
+		c, err := CastLiteral(l, arrow.ListOf(elem))
+		if err != nil {
+			return nil, err
+		}
+		items = c.Value.([]any)
+	}
+	if len(items) == 0 {
+		return nil, noVectors()
+	}
+	out := make([][]float32, len(items))
+	for i, item := range items {
+		if item == nil {
+			return nil, fault.New(fault.InvalidArgument, "vector %d of the query is NULL", i+1)
+		}
+		one, err := VectorOf(Literal{Value: item, T: elem}, dim)
+		if err != nil {
+			return nil, vectorError(i, err)
+		}
+		out[i] = one
+	}
+	return out, nil
+}
+
+func oneVectorOf(l Literal, dim int) ([][]float32, error) {
+	v, err := VectorOf(l, dim)
+	return [][]float32{v}, err
+}
+
+func noVectors() error {
+	return fault.New(fault.InvalidArgument, "the query has no vectors; at least one is needed")
+}
+
+func vectorError(i int, err error) error {
+	return fault.New(fault.KindOf(err), "vector %d of the query: %w", i+1, err)
+}
+
+// nestedText says whether a text starts as a list of lists.
+func nestedText(s string) bool {
+	s = strings.TrimSpace(s)
+	return len(s) > 1 && s[0] == '[' && strings.HasPrefix(strings.TrimSpace(s[1:]), "[")
+}
+
+// runMulti computes the distances of lists of vectors.
+func runMulti(c *call, name string) (arrow.Array, error) {
+	rows, query := c.args[0], c.args[1]
+	if _, ok := IsMultivector(rows.arr.DataType()); !ok {
+		rows, query = query, rows
+	}
+	m, err := distance.NewMultivectors(rows.arr)
+	if err != nil {
+		return nil, err
+	}
+	buf, out := newFixed[float32](c.mem(), c.n)
+	if err := multiInto(c, name, out, m, rows, query); err != nil {
+		buf.Release()
+		return nil, err
+	}
+	return c.finish(buf), nil
+}
+
+func multiInto(c *call, name string, out []float32, m *distance.Multivectors, rows, query vec) error {
+	metric := lanceMetric[name]
+	var q *distance.MultiQuery
+	var s *distance.MaxSim
+	for i := 0; i < len(out); {
+		out[i] = 0
+		if c.null(i) || m.RowLen(rows.source(i)) == 0 {
+			if !c.null(i) {
+				c.setNull(i)
+			}
+			i++
+			continue
+		}
+		if q == nil || !query.scalar {
+			vectors, err := queryVectors(query, i)
+			if err != nil {
+				return err
+			}
+			if len(vectors) == 0 {
+				if query.scalar {
+					return noVectors()
+				}
+				c.setNull(i)
+				i++
+				continue
+			}
+			if q, err = distance.NewMultiQuery(metric, vectors); err != nil {
+				return err
+			}
+			s = distance.NewMaxSim(q)
+		}
+		// Rows that lie one after the other are compared together.
+		first, n := rows.source(i), 1
+		for query.scalar && !rows.scalar && i+n < len(out) && rows.source(i+n) == first+n && !c.null(i+n) && m.RowLen(first+n) > 0 {
+			n++
+		}
+		if err := s.Distances(out[i:i+n], m, first); err != nil {
+			return err
+		}
+		for j := i; j < i+n; j++ {
+			out[j] = sqlValue(name, out[j], float32(q.Len()))
+		}
+		i += n
+	}
+	return nil
+}
+
+// sqlValue makes a function's value of Lance's sum over n query vectors.
+func sqlValue(name string, d, n float32) float32 {
+	switch name {
+	case "l2_distance":
+		return float32(math.Sqrt(float64(d)))
+	case "cosine_similarity", "inner_product":
+		return n - d
+	case "negative_inner_product":
+		return d - n
+	}
+	return d
+}
+
+// queryVectors are the vectors of the query of row i, which is a list of them, or one. A vector with a NULL is an error.
+func queryVectors(query vec, i int) ([][]float32, error) {
+	v, err := valueAt(query.arr, query.source(i))
+	if err != nil || v == nil {
+		return nil, err
+	}
+	l := Literal{Value: v, T: query.arr.DataType()}
+	if items, ok := v.([]any); ok && len(items) == 0 {
+		return nil, nil
+	}
+	dim, ok := IsMultivector(l.T)
+	if !ok {
+		dim, _ = isVector(l.T)
+	}
+	return VectorsOf(l, dim)
+}
+
+// source is where row i of a call lies in the array, lazy or not.
+func (v vec) source(i int) int {
+	switch {
+	case v.scalar:
+		return 0
+	case v.lazy:
+		return int(v.sel[i])
+	}
+	return i
+}
