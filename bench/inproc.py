@@ -14,6 +14,7 @@ machine that others use too the ratio of processor times, which they disturb les
 
 import argparse
 import decimal
+import functools
 import json
 import os
 import platform
@@ -27,8 +28,10 @@ from pathlib import Path
 os.environ.setdefault("LANCE_LOG", "error")  # before lance is imported
 
 import lance
+import lance.arrow
 import numpy as np
 import pyarrow as pa
+from lance.blob import blob_array, blob_field
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -127,6 +130,7 @@ def cases(rng, n, wide):
         "struct packed": (pa.StructArray.from_arrays([pa.array(any64), pa.array(rng.standard_normal(n))], ["a", "b"]), {"lance-encoding:packed": "true"}),
         "vector of 8 float32": (embeddings(rng, n // 4, 8, "f4", 0), {}),
     }
+    narrow.update(more_cases(rng, n, small, any64, comp, form))
     w = wide
     broad = {
         "embedding 768 float32": (embeddings(rng, w, 768, "f4", 0), {}),
@@ -140,26 +144,131 @@ def cases(rng, n, wide):
         "string long, plain": (pa.array(texts(rng, w, 100)), comp("none")),
         "string long, zstd": (pa.array(texts(rng, w, 100)), comp("zstd")),
         "list of 100 float32": (lists(lambda k: pa.array(rng.standard_normal(k).astype("f4")), rng, w, 200), {}),
+        "embedding 768 bfloat16": (pa.FixedSizeListArray.from_arrays(bfloat16(rng, w * 768), 768), {}),
+        "embedding 768 float32, NULL items": (pa.FixedSizeListArray.from_arrays(pa.array(rng.standard_normal(w * 768).astype("f4"), mask=nulls(rng, w * 768, 0.01)), 768), {}),
+        "embedding 768 uint8": (pa.FixedSizeListArray.from_arrays(pa.array(rng.integers(0, 16, w * 768).astype("u1")), 768), {}),
+        "list of embeddings 64 float32": (lists(lambda k: embeddings(rng, k, 64, "f4", 0), rng, w, 8), {}),
+        "list of images": (lists(lambda k: pa.array(blobs(rng, k, 1000, 3000), pa.binary()), rng, w // 2, 4), {}),
+        "struct of image and text": (pa.StructArray.from_arrays([pa.array(blobs(rng, w, 2000, 12000), pa.binary()), pa.array(texts(rng, w, 12))], ["image", "text"]), {}),
+        "binary 100 KiB": (pa.array(blobs(rng, w // 20, 90_000, 110_000), pa.binary()), {}),
+        "string long, full-zip zstd": (pa.array(texts(rng, w, 100)), {**form("fullzip"), **comp("zstd")}),
+        "JSON long": (documents(rng, w, 40), {}),
+        "blob v1": (pa.array(blobs(rng, w, 2000, 12000), pa.large_binary()), {"lance-encoding:blob": "true"}),
+        "blob v1, NULLs": (pa.array(blobs(rng, w, 2000, 12000), pa.large_binary(), mask=nulls(rng, w, 0.2)), {"lance-encoding:blob": "true"}),
+        "blob v2 inline": (blob_array(blobs(rng, w, 2000, 12000)), dict(blob_field("c").metadata or {})),
+        "blob v2 in files of their own": (blob_array(blobs(rng, w, 2000, 12000)), dict(blob_field("c", inline_size_threshold=100).metadata or {})),
     }
-    return narrow, broad
+    return {**narrow, **broad}
 
 
-def write(path, columns, version):
-    """A table of two fragments for each column; what this storage version cannot hold is left out."""
-    done = {}
-    for name, (array, meta) in columns.items():
-        target = path / (name.replace(" ", "_").replace(",", "") + ".lance")
-        field = pa.field("c", array.type, metadata=meta or None)
+def bfloat16(rng, n):
+    """n numbers of Lance's extension type: the upper halves of float32."""
+    storage = pa.array((rng.standard_normal(n).astype("f4").view("u4") >> 16).astype("u2")).view(pa.binary(2))
+    return pa.ExtensionArray.from_storage(lance.arrow.BFloat16Type(), storage)
+
+
+def documents(rng, n, keys):
+    names = rng.integers(0, len(WORDS), (n, keys))
+    return pa.array([json.dumps({WORDS[x] + str(j): int(x) for j, x in enumerate(row)}) for row in names], pa.json_())
+
+
+def more_cases(rng, n, small, any64, comp, form):
+    """The other types and layouts that Lance 14.0.2 writes, in their own order: those above keep their random numbers."""
+    i = np.arange(n)
+    q = n // 4
+    ints = lambda k: pa.array(rng.integers(0, 1000, k).astype("i4"))
+    words = lambda k: pa.array([WORDS[x % len(WORDS)] + str(x % 977) for x in range(k)])
+    pairs = lambda k: pa.StructArray.from_arrays([ints(k), words(k)], ["a", "b"], mask=pa.array(rng.random(k) < 0.1))
+    whole, tenth = {"lance-encoding:minichunk-size": "32768"}, lambda k: nulls(rng, k, 0.1)
+    return {
+        "null": (pa.nulls(n), {}),
+        "int8": (pa.array(rng.integers(-128, 128, n).astype("i1")), {}),
+        "uint16, NULLs": (pa.array(small.astype("u2"), mask=tenth(n)), {}),
+        "uint32 full-zip, NULLs": (pa.array(any64.astype("u4"), mask=tenth(n)), form("fullzip")),
+        "uint64": (pa.array(any64.astype("u8")), {}),
+        "int64 few values": (pa.array((small % 50) * 1_234_567_890_123), {"lance-encoding:dict-divisor": "2"}),
+        "int64 runs, NULLs": (pa.array(i // 500, mask=nulls(rng, n // 500 + 1, 0.2).repeat(500)[:n]), {"lance-encoding:rle-threshold": "0.9"}),
+        "int64 large chunks": (pa.array(any64), {**comp("none"), **whole}),
+        "int64 large chunks, zstd": (pa.array(small), {**comp("zstd"), **whole}),
+        "int64 full-zip, zstd": (pa.array(small), {**form("fullzip"), **comp("zstd")}),
+        "bfloat16": (bfloat16(rng, n), {}),
+        "float16, NULLs": (pa.array(rng.standard_normal(n).astype("f2"), mask=tenth(n)), {}),
+        "float64 byte stream split, zstd": (pa.array(np.cumsum(rng.standard_normal(n))), {"lance-encoding:bss": "on", **comp("zstd")}),
+        "decimal128 large, NULLs": (pa.array([None if x % 10 == 0 else decimal.Decimal(int(x)) * 10**9 for x in any64], pa.decimal128(38, 0)), {}),
+        "decimal256": (pa.array([decimal.Decimal(int(x)) / 100 for x in small], pa.decimal256(50, 2)), {}),
+        "date64": (pa.array((small % 700) * 86_400_000, pa.date64()), {}),
+        "time32": (pa.array((small * 77).astype("i4"), pa.time32("ms")), {}),
+        "time64, NULLs": (pa.array(small * 77_777_777, pa.time64("ns"), mask=tenth(n)), {}),
+        "timestamp, NULLs": (pa.array(1_700_000_000 + i, pa.timestamp("s"), mask=tenth(n)), {}),
+        "duration": (pa.array(small * 1000, pa.duration("ns")), {}),
+        "fixed-size binary, NULLs": (pa.array(blobs(rng, n, 12, 13), pa.binary(12), mask=tenth(n)), {}),
+        "string all NULL": (pa.nulls(n, pa.string()), {}),
+        "string constant": (pa.array(["the same picture"] * n), {}),
+        "string runs": (pa.array([WORDS[x % len(WORDS)] * 5 for x in i // 300]), {}),
+        "string captions, lz4": (pa.array(texts(rng, n, 12)), comp("lz4")),
+        "string captions, FSST": (pa.array(texts(rng, n, 12)), comp("fsst")),
+        "string captions, FSST, NULLs": (pa.array(texts(rng, n, 12), mask=tenth(n)), comp("fsst")),
+        "string captions, zstd, large chunks": (pa.array(texts(rng, n, 12)), {**comp("zstd"), **whole}),
+        "string captions, full-zip": (pa.array(texts(rng, n, 12)), {**form("fullzip"), **comp("none")}),
+        "string captions, full-zip, NULLs": (pa.array(texts(rng, n, 12), mask=tenth(n)), form("fullzip")),
+        "string many empty": (pa.array([WORDS[x % len(WORDS)] if x % 3 == 0 else "" for x in small]), comp("none")),
+        "binary short": (pa.array(blobs(rng, n, 4, 20), pa.binary()), {}),
+        "JSON": (documents(rng, n // 8, 4), {}),
+        "dictionary type, NULLs": (pa.DictionaryArray.from_arrays(pa.array((small % len(WORDS)).astype("i1"), mask=tenth(n)), pa.array(WORDS)), {}),
+        "dictionary type, 5,000 long values": (pa.DictionaryArray.from_arrays(pa.array((any64 % 5000).astype("i2")), pa.array(texts(rng, 5000, 30))), {}),
+        "list of int64 runs": (lists(lambda k: pa.array(np.arange(k) // 100), rng, q, 8), {}),
+        "list of short lists": (lists(lambda k: lists(ints, rng, k, 4, 0.1), rng, n // 8, 4, 0.1), {}),
+        "list of structs, NULLs": (lists(pairs, rng, n // 8, 6, 0.1), {}),
+        "large list of strings": (lists(words, rng, n // 8, 6, large=True), {}),
+        "map of strings to int32": (pa.MapArray.from_arrays(pa.array(np.arange(n // 8 + 1) * 3, pa.int32()), words(n // 8 * 3), ints(n // 8 * 3)), {}),
+        "struct of struct and list": (pa.StructArray.from_arrays([pairs(q), lists(ints, rng, q, 5)], ["s", "l"], mask=pa.array(rng.random(q) < 0.05)), {}),
+        "struct packed with strings": (pa.StructArray.from_arrays([pa.array(any64[:q]), words(q)], ["a", "b"]), {"lance-encoding:packed": "true"}),
+        "vector of 8 float32, NULLs": (embeddings(rng, q, 8, "f4", 0.1), {}),
+        "vector of 8 int32, NULL items": (pa.FixedSizeListArray.from_arrays(pa.array(small[:q // 8 * 8].astype("i4"), mask=tenth(q // 8 * 8)), 8), {}),
+        "vector of 4 bool": (pa.FixedSizeListArray.from_arrays(pa.array(rng.random(q * 4) < 0.5), 4), {}),
+        "matrix of 4 by 4 float32": (pa.FixedSizeListArray.from_arrays(embeddings(rng, q * 4, 4, "f4", 0), 4), {}),
+    }
+
+
+def long_cases(rng, n):
+    """Columns whose decompressed pages no cache of either side holds: n rows, 50 and more million bytes."""
+    comp = lambda c: {"lance-encoding:compression": c}
+    return {
+        "captions, zstd, long": (pa.array(texts(rng, n, 12)), comp("zstd")),
+        "captions, long": (pa.array(texts(rng, n, 12)), {}),
+        "int64 zstd, long": (pa.array(rng.integers(0, 1000, n * 4)), comp("zstd")),
+        "int64 bitpacked, long": (pa.array(rng.integers(0, 1000, n * 4)), {}),
+        "list of int32, NULLs, long": (lists(lambda k: pa.array(rng.integers(0, 1000, k).astype("i4"), mask=nulls(rng, k, 0.1)), rng, n, 8, 0.1), {}),
+    }
+
+
+def write(target, array, meta, version):
+    """A table of two fragments; False if this storage version cannot hold the column."""
+    shutil.rmtree(target, ignore_errors=True)
+    try:
+        lance.write_dataset(pa.table([array], schema=pa.schema([pa.field("c", array.type, metadata=meta or None)])), str(target), data_storage_version=version,
+                            max_rows_per_file=(len(array) + 1) // 2)
+        return True
+    except BaseException as e:  # Rust panics are no Exceptions
+        print(f"storage {version} cannot hold {target.stem}: {str(e)[:100]}")
         shutil.rmtree(target, ignore_errors=True)
-        try:
-            lance.write_dataset(pa.table([array], schema=pa.schema([field])), str(target), data_storage_version=version,
-                                max_rows_per_file=(len(array) + 1) // 2)
-        except Exception as e:
-            print(f"storage {version} cannot hold {name}: {str(e)[:100]}")
-            shutil.rmtree(target, ignore_errors=True)
-            continue
-        done[name] = target
-    return done
+        if isinstance(e, KeyboardInterrupt):
+            raise
+        return False
+
+
+def tables_of(path, version, listing, build):
+    """name -> table below path, for all of listing's names that this version can hold; those not there yet are made from build()."""
+    listed = path / "tables.json"
+    path.mkdir(parents=True, exist_ok=True)
+    have = json.loads(listed.read_text()) if listed.exists() else {}
+    if missing := [name for name in listing if name not in have]:
+        made = build()
+        for name in missing:
+            target = path / ("".join(x for x in name.replace(" ", "_") if x not in ",.") + ".lance")
+            have[name] = target.name if write(target, *made[name], version) else None
+        listed.write_text(json.dumps(have, indent=1))
+    return {name: path / have[name] for name in listing if have[name]}
 
 
 # --- the two sides ------------------------------------------------------------------------------
@@ -206,12 +315,15 @@ class Theirs:
         start, cpu = time.perf_counter(), time.process_time()
         n = 0
         ds = self.dataset(table, fresh or op == "open")
+        blob = any("blob" in str(f.type) + str(f.metadata) for f in ds.schema if f.name in columns)
         if op == "scan":
-            for b in ds.scanner(columns=columns).to_batches():
+            for b in ds.scanner(columns=columns, blob_handling="all_binary" if blob else None).to_batches():
                 n += b.num_rows
                 if touch_values:
                     for c in b.columns:
                         touch(c)
+        elif op == "take" and blob:
+            n = len(ds.read_blobs(columns[0], indices=rows))
         elif op == "take":
             n = ds.take(rows, columns=columns).num_rows
         elif op == "sql":
@@ -257,33 +369,26 @@ def line(name, r):
 # --- runs ---------------------------------------------------------------------------------------
 
 def encodings(ours, theirs, args, result):
-    rng = np.random.default_rng(11)
-    folder = DATA / f"inproc-{args.rows}-{args.wide}"
-    versions = args.storage.split(",")
-    made = None
-    for version in versions:
-        path = folder / version
-        path.mkdir(parents=True, exist_ok=True)
-        listed = path / "tables.json"
-        if not listed.exists():
-            if made is None:
-                narrow, broad = cases(rng, args.rows, args.wide)
-                made = {**narrow, **broad}
-            done = write(path, made, version)
-            listed.write_text(json.dumps({k: v.name for k, v in done.items()}))
-        tables = {k: path / v for k, v in json.loads(listed.read_text()).items()}
+    groups = [(DATA / f"inproc-{args.rows}-{args.wide}", [], functools.cache(lambda: cases(np.random.default_rng(11), args.rows, args.wide))),
+              (DATA / f"inproc-long-{args.long}", [], functools.cache(lambda: long_cases(np.random.default_rng(12), args.long)))]
+    for (_, names, _), few in zip(groups, [cases(np.random.default_rng(11), 1000, 100), long_cases(np.random.default_rng(12), 1000)]):
+        names.extend(name for name in few if not args.only or any(o in name for o in args.only.split(",")))
+    for version in args.storage.split(","):
+        tables = {}
+        for folder, names, make in groups:
+            tables.update(tables_of(folder / version, version, names, make))
         print(f"\nstorage {version}: scan of a column, take of 100 random rows; ms; ratio over 1: we are faster; GB/s of Arrow memory")
         print(f"{'':<44}{'lancefmt':>10}{'pylance':>10}{'ratio':>9}{'of CPU':>9}{'GB/s':>8}")
         for name, table in tables.items():
-            if args.only and not any(o in name for o in args.only.split(",")):
-                continue
             total = theirs.dataset(table).count_rows()
             picks = sorted(int(x) for x in np.random.default_rng(7).choice(total, 100, replace=False))
             for op in args.ops.split(","):
                 key = f"{version} {name} {op}"
                 try:
                     r = race(ours, theirs, args.rounds, op, table, ["c"], rows=picks if op == "take" else None)
-                except RuntimeError as e:
+                except BaseException as e:  # Rust panics are no Exceptions
+                    if isinstance(e, (KeyboardInterrupt, SystemExit)):
+                        raise
                     print(f"{name + ', ' + op:<44}{str(e)[:120]}")
                     result["failed"][key] = str(e)
                     continue
@@ -374,6 +479,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--rows", type=int, default=200_000, help="of narrow columns")
     p.add_argument("--wide", type=int, default=5_000, help="rows of embeddings, images, long texts")
+    p.add_argument("--long", type=int, default=1_000_000, help="rows of columns that no cache holds")
     p.add_argument("--laion-rows", type=int, default=100_000)
     p.add_argument("--table", type=Path, help="an existing LAION-shaped table")
     p.add_argument("--rounds", type=int, default=5)
@@ -391,7 +497,7 @@ def main():
     try:
         if args.profile:
             for version in args.storage.split(","):
-                path = DATA / f"inproc-{args.rows}-{args.wide}" / version
+                path = DATA / (f"inproc-long-{args.long}" if args.profile.endswith(", long") else f"inproc-{args.rows}-{args.wide}") / version
                 table = path / json.loads((path / "tables.json").read_text())[args.profile]
                 picks = sorted(int(x) for x in np.random.default_rng(7).choice(theirs.dataset(table).count_rows(), 100, replace=False))
                 for op in args.ops.split(","):

@@ -6,6 +6,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/bitutil"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"lanceflight/internal/fault"
@@ -118,27 +119,45 @@ func jsonText(stored arrow.ArrayData, want arrow.DataType, mem memory.Allocator)
 func jsonStrings(stored arrow.ArrayData, mem memory.Allocator) (arrow.ArrayData, error) {
 	in := array.NewLargeBinaryData(stored)
 	defer in.Release()
-	b := array.NewStringBuilder(mem)
-	defer b.Release()
-	b.Reserve(in.Len())
-	var text []byte
-	total := 0
-	for i := range in.Len() {
-		if in.IsNull(i) {
-			b.AppendNull()
-			continue
+	n := in.Len()
+	ends, text := memory.NewResizableBuffer(mem), memory.NewResizableBuffer(mem)
+	defer ends.Release()
+	defer text.Release()
+	ends.Resize(arrow.Int32Traits.BytesRequired(n + 1))
+	offsets := arrow.Int32Traits.CastFromBytes(ends.Bytes())
+	offsets[0] = 0
+	at := 0
+	for i := range n {
+		if in.IsValid(i) {
+			// Text goes straight behind the text before it. Where it did not fit, append has moved it all.
+			value := in.Value(i)
+			if need := at + 2*len(value) + 64; need > text.Cap() {
+				text.Reserve(max(need, text.Cap()*2))
+			}
+			room := text.Buf()
+			out, err := jsonb.AppendText(room[:at:len(room)], value)
+			if err != nil {
+				return nil, err
+			}
+			if len(out) > math.MaxInt32 {
+				return nil, fault.New(fault.ResourceExhausted, "more than %d bytes of JSON text in one array: read fewer rows at a time", math.MaxInt32)
+			}
+			if len(out) > len(room) {
+				text.Reserve(len(out))
+				copy(text.Buf()[at:], out[at:])
+			}
+			at = len(out)
 		}
-		var err error
-		if text, err = jsonb.AppendText(text[:0], in.Value(i)); err != nil {
-			return nil, err
-		}
-		if total += len(text); total > math.MaxInt32 {
-			return nil, fault.New(fault.ResourceExhausted, "more than %d bytes of JSON text in one array: read fewer rows at a time", math.MaxInt32)
-		}
-		b.BinaryBuilder.Append(text)
+		offsets[i+1] = int32(at)
 	}
-	a := b.NewStringArray()
-	defer a.Release()
-	a.Data().Retain()
-	return a.Data(), nil
+	text.ResizeNoShrink(at)
+	var validity *memory.Buffer
+	if in.NullN() > 0 {
+		validity = memory.NewResizableBuffer(mem)
+		defer validity.Release()
+		validity.Resize(int(bitutil.BytesForBits(int64(n))))
+		clear(validity.Bytes())
+		bitutil.CopyBitmap(stored.Buffers()[0].Bytes(), stored.Offset(), n, validity.Bytes(), 0)
+	}
+	return array.NewData(arrow.BinaryTypes.String, n, []*memory.Buffer{validity, ends, text}, nil, in.NullN(), 0), nil
 }

@@ -182,6 +182,10 @@ func item(dst []byte, kind uint32, payload []byte, depth int) ([]byte, error) {
 
 // appendString quotes: only what must be escaped is.
 func appendString(dst, s []byte) []byte {
+	if plain(s) {
+		dst = append(append(dst, '"'), s...)
+		return append(dst, '"')
+	}
 	if !utf8.Valid(s) {
 		s = bytes.ToValidUTF8(s, []byte("\uFFFD"))
 	}
@@ -203,6 +207,25 @@ func appendString(dst, s []byte) []byte {
 	return append(append(dst, s[from:]...), '"')
 }
 
+// plain reports whether s is ASCII of which nothing needs to be escaped, eight bytes at a time.
+func plain(s []byte) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	var odd uint64 // the highest bit of a byte is set where one was not plain
+	for ; len(s) >= 8; s = s[8:] {
+		w := binary.LittleEndian.Uint64(s)
+		quote, backslash := w^(ones*'"'), w^(ones*'\\')
+		// x − 1 borrows into the highest bit where x is 0, x − 0x20 where x is below; bytes from 0x80 on are odd
+		// themselves, and what a borrow does to the bytes above an odd one does not matter any more.
+		odd |= w | (w - ones*0x20) | (quote - ones) | (backslash - ones)
+	}
+	for _, c := range s {
+		if c < 0x20 || c == '"' || c == '\\' || c >= 0x80 {
+			return false
+		}
+	}
+	return odd&highs == 0
+}
+
 // appendNumber writes a number: its kind is the first byte, its value the others.
 func appendNumber(dst, b []byte) ([]byte, error) {
 	if len(b) == 0 {
@@ -215,9 +238,11 @@ func appendNumber(dst, b []byte) ([]byte, error) {
 	case kind == 0x10 || kind == 0x20 || kind == 0x30: // NaN and infinities
 		return append(dst, "null"...), nil
 	case kind == 0x40 && integerSize(len(v)):
-		return strconv.AppendInt(dst, signed(v).Int64(), 10), nil
+		word := unsigned(v)
+		spare := 64 - 8*len(v)
+		return strconv.AppendInt(dst, int64(word<<spare)>>spare, 10), nil
 	case kind == 0x50 && integerSize(len(v)):
-		return strconv.AppendUint(dst, new(big.Int).SetBytes(v).Uint64(), 10), nil
+		return strconv.AppendUint(dst, unsigned(v), 10), nil
 	case kind == 0x60 && len(v) == 8:
 		return AppendFloat(dst, math.Float64frombits(binary.BigEndian.Uint64(v))), nil
 	case kind == 0x60:
@@ -231,6 +256,14 @@ func appendNumber(dst, b []byte) ([]byte, error) {
 }
 
 func integerSize(n int) bool { return n == 1 || n == 2 || n == 4 || n == 8 }
+
+// unsigned reads a number of at most eight bytes.
+func unsigned(b []byte) (v uint64) {
+	for _, c := range b {
+		v = v<<8 | uint64(c)
+	}
+	return v
+}
 
 // signed reads a number in two's complement.
 func signed(b []byte) *big.Int {

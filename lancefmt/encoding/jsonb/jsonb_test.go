@@ -39,6 +39,20 @@ func TestText(t *testing.T) {
 	}
 }
 
+// Eight bytes at a time, strings are judged as byte by byte.
+func TestPlain(t *testing.T) {
+	for at := range 20 {
+		for c := range 256 {
+			s := []byte("abcdefghijklmnopqrst")
+			s[at] = byte(c)
+			want := c >= 0x20 && c < 0x80 && c != '"' && c != '\\'
+			require.Equal(t, want, plain(s), "%q", s)
+			s[(at+1)%20] = 0x7f
+			require.Equal(t, want, plain(s), "%q", s)
+		}
+	}
+}
+
 func TestDecimals(t *testing.T) {
 	for _, c := range []struct{ hex, text string }{
 		{"70000000000000000f01", "1.5"},

@@ -321,12 +321,7 @@ func (c *constantPage) repeat(def []uint16, n int, out *values) error {
 	switch {
 	case c.shape.kind == kindVariable:
 		if def == nil {
-			for range n {
-				if err := out.appendBytes(c.text); err != nil {
-					return err
-				}
-			}
-			return nil
+			return out.appendCopies(c.text, n)
 		}
 		for _, d := range def {
 			var err error

@@ -76,17 +76,61 @@ func (c *dictCodes) append(d *dictionary, index []int32, out *values) error {
 // item returns the bytes of an item.
 func (c *dictCodes) item(code uint32) []byte {
 	k := sort.SearchInts(c.first, int(code)+1) - 1
-	d, i := c.dicts[k], int(code)-c.first[k]
-	if d.ends != nil {
-		return d.text[d.ends[i]:d.ends[i+1]]
-	}
-	return d.fixed[i*c.size : (i+1)*c.size]
+	return c.dicts[k].item(int(code)-c.first[k], c.size)
 }
 
-// encode makes a dictionary array of an array of codes: what encodeDictionary would make of the values.
+// share makes a dictionary array of codes of a single page by giving it the page's own dictionary, with no
+// look at its items; nil if that would be larger than the codes are worth, or not fit.
+func (c *dictCodes) share(plain arrow.ArrayData, s *shape, mem memory.Allocator) (arrow.ArrayData, error) {
+	t, n := s.dictionary, plain.Len()
+	if len(c.dicts) != 1 || c.n == 0 || n < c.n || uint64(c.n)-1 > indexLimit(t) {
+		return nil, nil
+	}
+	items := c.dicts[0].array(s)
+	if items == nil {
+		return nil, nil
+	}
+	buf := plain.Buffers()[1]
+	if width := t.IndexType.(arrow.FixedWidthDataType).BitWidth(); width == 32 {
+		buf.Retain()
+	} else {
+		index := newBytes(mem)
+		defer index.release()
+		dst, err := index.extend(n * width / 8)
+		if err != nil {
+			return nil, err
+		}
+		codes := words32(buf.Bytes())[:n]
+		switch width {
+		case 8:
+			convert(dst, codes)
+		case 16:
+			convert(uint16s(dst), codes)
+		default:
+			convert(words64(dst), codes)
+		}
+		buf = index.finish()
+	}
+	defer buf.Release()
+	return array.NewDataWithDictionary(t, n, []*memory.Buffer{plain.Buffers()[0], buf}, plain.NullN(), 0, items), nil
+}
+
+// convert copies codes that the other type is known to hold.
+func convert[T uint8 | uint16 | uint64](dst []T, codes []uint32) {
+	dst = dst[:len(codes)]
+	for i, code := range codes {
+		dst[i] = T(code)
+	}
+}
+
+// encode makes a dictionary array of an array of codes: the values are those of what encodeDictionary would
+// make, which is also what its dictionary is like unless a page's own is shared.
 func (c *dictCodes) encode(plain arrow.ArrayData, s *shape, mem memory.Allocator) (arrow.ArrayData, error) {
 	t, n := s.dictionary, plain.Len()
 	width := t.IndexType.(arrow.FixedWidthDataType).BitWidth()
+	if data, err := c.share(plain, s, mem); data != nil || err != nil {
+		return data, err
+	}
 	limit := indexLimit(t)
 	if s.kind == kindFixed {
 		c.size = max(1, s.valueBits()/8) // of booleans a byte each

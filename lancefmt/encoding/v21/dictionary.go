@@ -3,6 +3,10 @@ package v21
 import (
 	"encoding/binary"
 	"math"
+	"sync"
+
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt/encoding/general"
@@ -17,6 +21,61 @@ type dictionary struct {
 	ends  []uint64 // kindVariable: n+1, the first 0
 	fixed []byte   // kindFixed: n values; of booleans a byte each; of lists rows of it
 	lists *listZip // fixed-size lists with NULL items; nil: there are none
+
+	whole wholeDictionary
+}
+
+// wholeDictionary is a page's dictionary as an Arrow array, made when first asked for.
+type wholeDictionary struct {
+	once sync.Once
+	data *array.Data // nil: the items are not distinct, or of a kind that is not shared
+}
+
+// array returns all items as an Arrow array that all reads of the page share, in memory of the Go heap; nil
+// where an item occurs twice. s is the shape of the page's column.
+func (d *dictionary) array(s *shape) *array.Data {
+	d.whole.once.Do(func() {
+		if d.lists != nil || s.itemBits == 1 || !d.distinct(s) {
+			return
+		}
+		v, err := newValues(s, memory.NewGoAllocator(), d.n, len(d.text))
+		if err != nil {
+			return
+		}
+		defer v.release()
+		index := make([]int32, d.n)
+		for i := range index {
+			index[i] = int32(i)
+		}
+		if d.append(index, v) != nil { // longer than offsets can say: each read chooses what it needs
+			return
+		}
+		if data, err := v.finish(nil, 0); err == nil {
+			d.whole.data = data.(*array.Data)
+		}
+	})
+	return d.whole.data
+}
+
+// item returns the bytes of item i, of size bytes unless its kind is variable.
+func (d *dictionary) item(i, size int) []byte {
+	if d.ends != nil {
+		return d.text[d.ends[i]:d.ends[i+1]]
+	}
+	return d.fixed[i*size : (i+1)*size]
+}
+
+// distinct reports whether no item occurs twice.
+func (d *dictionary) distinct(s *shape) bool {
+	size := 0
+	if s.kind == kindFixed {
+		size = s.valueBits() / 8
+	}
+	seen := make(map[string]struct{}, d.n)
+	for i := range d.n {
+		seen[string(d.item(i, size))] = struct{}{}
+	}
+	return len(seen) == d.n
 }
 
 // newDictionary decodes a dictionary of n items for values of shape s. src is not retained.

@@ -194,6 +194,47 @@ func (v *values) appendBytes(p []byte) error {
 	return v.end(1)
 }
 
+// appendCopies appends n times the same value of kindVariable.
+func (v *values) appendCopies(p []byte, n int) error {
+	size, at := int64(len(p)), int64(v.data.n)
+	if size > 0 && int64(n) > maxBufferBytes/size {
+		return v.data.reserve(maxBufferBytes+1, true)
+	}
+	if err := variable.CheckEnd(at+int64(n)*size, v.limit); err != nil {
+		return err
+	}
+	ends, err := v.ends.extend(n * v.endBytes())
+	if err != nil {
+		return err
+	}
+	if v.shape.wide {
+		for i := range int64s(ends) {
+			at += size
+			int64s(ends)[i] = at
+		}
+	} else {
+		for i := range int32s(ends) {
+			at += size
+			int32s(ends)[i] = int32(at)
+		}
+	}
+	v.n += n
+	if v.want == wantLengths {
+		v.data.n += n * len(p)
+		return nil
+	}
+	dst, err := v.data.extend(n * len(p))
+	if err != nil {
+		return err
+	}
+	if len(dst) > 0 {
+		for k := copy(dst, p); k < len(dst); k *= 2 {
+			copy(dst[k:], dst[:k])
+		}
+	}
+	return nil
+}
+
 // appendData appends bytes of values of kindVariable, or counts them.
 func (v *values) appendData(p []byte) error {
 	if v.want == wantLengths {
