@@ -13,6 +13,7 @@ import (
 	_ "google.golang.org/grpc/encoding/proto" // registers the codec that frameCodec extends
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 )
 
 // A FlightData message (Flight.proto) is
@@ -31,7 +32,7 @@ const (
 	fieldDataBody   = 1000
 )
 
-// frameCodec sends frames as they are, and all other messages as the stock protobuf codec does.
+// frameCodec sends frames as they are, and all other messages in the bytes that the stock protobuf codec gives.
 type frameCodec struct{ encoding.CodecV2 }
 
 func newFrameCodec() frameCodec { return frameCodec{encoding.GetCodecV2("proto")} }
@@ -40,8 +41,28 @@ func (c frameCodec) Marshal(v any) (mem.BufferSlice, error) {
 	if f, ok := v.(*frame); ok {
 		return f.data, nil
 	}
-	return c.CodecV2.Marshal(v)
+	m, ok := v.(proto.Message)
+	if !ok {
+		return c.CodecV2.Marshal(v)
+	}
+	// A FlightInfo has the statement's text in it twice, in its descriptor and in its ticket: beyond 32 KiB the stock codec
+	// clears a buffer of 1 MiB for each.
+	size := proto.Size(m)
+	if size < stockMessageBytes {
+		return c.CodecV2.Marshal(v)
+	}
+	buf := framePool.Get(size)
+	out, err := proto.MarshalOptions{UseCachedSize: true}.MarshalAppend((*buf)[:0], m)
+	if err != nil {
+		framePool.Put(buf)
+		return nil, err
+	}
+	*buf = out
+	return mem.BufferSlice{mem.NewBuffer(buf, framePool)}, nil
 }
+
+// stockMessageBytes is the size up to which the stock codec is left to itself.
+const stockMessageBytes = 4 << 10
 
 // framePool keeps bodies by power of two: batches are cut to a few MiB, so few classes are in use.
 var framePool = &sizedPool{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/scalar"
@@ -28,6 +29,8 @@ type IndexCache struct {
 	liveAge []liveKey // oldest first
 	warned  map[string]bool
 	guesses map[guessKey]logical.RowEstimate
+
+	searches atomic.Int32 // vector searches under way
 
 	// Log gets a warning for each index that cannot be read, once; nil = none. Set before the first use.
 	Log *slog.Logger

@@ -158,7 +158,7 @@ func (v *vectorSearchOp) wanted(s *segment) int {
 
 // searchSegment searches one segment; distances are brought to the metric's own scale.
 func (v *vectorSearchOp) searchSegment(ctx context.Context, s *segment) ([]vecindex.Hit, error) {
-	p := vecindex.Params{K: v.wanted(s), NProbes: v.node.Options.NProbes, MaxNProbes: v.node.Options.MaxNProbes, EF: v.node.Options.EF, Workers: v.env.workers()}
+	p := vecindex.Params{K: v.wanted(s), NProbes: v.node.Options.NProbes, MaxNProbes: v.node.Options.MaxNProbes, EF: v.node.Options.EF, Workers: v.workers()}
 	verify := false
 	switch {
 	case s.allowed != nil:
@@ -337,11 +337,14 @@ func (v *vectorSearchOp) compare(ctx context.Context, rows []row) ([]vecindex.Hi
 	}
 	kernel.SortKeyed(items)
 	width := max(1, bytesPerRow(v.node.Snap, []string{v.node.Column}))
-	size := max(1, min(int(compareBytes/width), (len(rows)+v.env.workers()-1)/v.env.workers()))
+	size := max(1, min(int(compareBytes/width), (len(rows)+v.workers()-1)/v.workers()))
+	if len(rows) <= size {
+		return v.comparePiece(ctx, rows, items)
+	}
 	pieces := slices.Collect(slices.Chunk(items, size))
 	found := make([][]vecindex.Hit, len(pieces))
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(v.env.workers())
+	g.SetLimit(v.workers())
 	for i, piece := range pieces {
 		g.Go(func() error {
 			return guard(func() (err error) {
@@ -357,18 +360,30 @@ func (v *vectorSearchOp) compare(ctx context.Context, rows []row) ([]vecindex.Hi
 }
 
 func (v *vectorSearchOp) comparePiece(ctx context.Context, rows []row, piece []kernel.Keyed) ([]vecindex.Hit, error) {
-	addrs, ids := make([]uint64, len(piece)), make([]uint64, len(piece))
-	for i, it := range piece {
-		addrs[i], ids[i] = it.Key, rows[it.Row].id
-	}
-	b, err := v.fetch.rows(ctx, addrs, []string{v.node.Column})
-	if err != nil {
-		return nil, err
-	}
-	defer b.Release()
 	e := v.newExact()
-	if err := e.Add(b.Column(0), ids); err != nil {
-		return nil, err
+	ids := make([]uint64, 0, len(piece))
+	for _, it := range piece {
+		ids = append(ids, rows[it.Row].id)
+	}
+	for len(piece) > 0 {
+		n := 1
+		for n < len(piece) && piece[n].Key>>32 == piece[0].Key>>32 {
+			n++
+		}
+		if err := v.compareRows(ctx, e, piece[:n], ids[:n]); err != nil {
+			return nil, err
+		}
+		piece, ids = piece[n:], ids[n:]
 	}
 	return e.Hits(), nil
+}
+
+// compareRows offers rows of one fragment, by ascending address, to e.
+func (v *vectorSearchOp) compareRows(ctx context.Context, e *vecindex.Exact, items []kernel.Keyed, ids []uint64) error {
+	b, err := v.fetch.ascending(ctx, items, []string{v.node.Column})
+	if err != nil {
+		return err
+	}
+	defer b.Release()
+	return e.Add(b.Column(0), ids)
 }

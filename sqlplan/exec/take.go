@@ -208,19 +208,55 @@ func (f *fetcher) rows(ctx context.Context, addrs []uint64, columns []string) (a
 	return kernel.InterleaveBatches(f.env.Mem, batches[0].Schema(), batches, refs)
 }
 
+// ascending returns the given columns for rows of one fragment, whose addresses ascend: as they lie, without the copy
+// that another order needs.
+func (f *fetcher) ascending(ctx context.Context, items []kernel.Keyed, columns []string) (arrow.RecordBatch, error) {
+	parts := splitByFragment(items, nil)
+	if len(parts) != 1 {
+		return nil, fault.New(fault.Internal, "rows of %d fragments where one was announced", len(parts))
+	}
+	if countRows(parts[0].ranges) == int64(len(items)) {
+		return f.readPart(ctx, parts[0], columns)
+	}
+	addrs := make([]uint64, len(items)) // some repeat
+	for i, it := range items {
+		addrs[i] = it.Key
+	}
+	return f.rows(ctx, addrs, columns)
+}
+
+func (f *fetcher) readPart(ctx context.Context, part fragmentRows, columns []string) (arrow.RecordBatch, error) {
+	frag := f.byID[part.id]
+	if frag == nil {
+		return nil, fault.New(fault.Internal, "row address in fragment %d, which version %d does not have", part.id, f.snap.Version())
+	}
+	return f.reader.read(ctx, frag, columns, part.ranges)
+}
+
+// sequentialBytes and sequentialParts bound a fetch that is not worth a goroutine for each fragment: waking one takes as long
+// as reading some ten rows.
+const (
+	sequentialBytes = 64 << 10
+	sequentialParts = 16
+)
+
 // readParts reads each fragment's rows, several fragments at a time.
 func (f *fetcher) readParts(ctx context.Context, parts []fragmentRows, columns []string, batches []arrow.RecordBatch) error {
-	read := func(ctx context.Context, i int) error {
-		frag := f.byID[parts[i].id]
-		if frag == nil {
-			return fault.New(fault.Internal, "row address in fragment %d, which version %d does not have", parts[i].id, f.snap.Version())
-		}
-		b, err := f.reader.read(ctx, frag, columns, parts[i].ranges)
-		batches[i] = b
+	read := func(ctx context.Context, i int) (err error) {
+		batches[i], err = f.readPart(ctx, parts[i], columns)
 		return err
 	}
-	if len(parts) == 1 {
-		return read(ctx, 0)
+	var rows int64
+	for _, p := range parts {
+		rows += countRows(p.ranges)
+	}
+	if len(parts) == 1 || len(parts) <= sequentialParts && float64(rows)*bytesPerRow(f.snap, columns) <= sequentialBytes {
+		for i := range parts {
+			if err := read(ctx, i); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(2, f.env.workers()))
@@ -236,7 +272,7 @@ type fragmentRows struct {
 	ranges []encoding.Range
 }
 
-// splitByFragment groups sorted addresses (fragment << 32 | offset) and writes into refs where each of the
+// splitByFragment groups sorted addresses (fragment << 32 | offset) and writes into refs, unless it is nil, where each of the
 // original rows will be found: the number of the group, and the row among the group's.
 func splitByFragment(items []kernel.Keyed, refs []kernel.Ref) []fragmentRows {
 	var parts []fragmentRows
@@ -256,7 +292,9 @@ func splitByFragment(items []kernel.Keyed, refs []kernel.Ref) []fragmentRows {
 				p.ranges = append(p.ranges, encoding.Range{Start: offset, End: offset + 1})
 			}
 		}
-		refs[it.Row] = kernel.Ref{Batch: int32(len(parts) - 1), Row: row}
+		if refs != nil {
+			refs[it.Row] = kernel.Ref{Batch: int32(len(parts) - 1), Row: row}
+		}
 	}
 	return parts
 }

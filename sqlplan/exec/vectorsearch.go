@@ -51,6 +51,8 @@ type vectorSearchOp struct {
 	byIndex    bool     // an index was searched, and not only rows compared one by one
 	few        int      // number of survivors of the filter that are compared one by one; 0 = exactLimit decides
 
+	crew int // goroutines of this search; 0 = not searching
+
 	hits  []vecindex.Hit
 	addrs []uint64
 	at    int
@@ -225,6 +227,7 @@ func (v *vectorSearchOp) search(ctx context.Context) error {
 	if v.k == 0 {
 		return nil
 	}
+	defer v.join()()
 	rest := v.node.Snap.Fragments()
 	var lists [][]vecindex.Hit
 	if len(v.node.Indexes) > 0 && v.node.Options.UseIndex {
@@ -267,6 +270,27 @@ func (v *vectorSearchOp) search(ctx context.Context) error {
 	}
 	v.hits = vecindex.MergeHits(v.k, lists...)
 	return v.address(ctx)
+}
+
+// join counts the search among those under way until its result is called, and shares the workers out: where every
+// processor has a search of its own, splitting one only adds work. Answers are the same for any number.
+func (v *vectorSearchOp) join() (leave func()) {
+	all := v.env.Indexes
+	if all == nil {
+		return func() {}
+	}
+	v.crew = max(1, v.env.workers()/int(all.searches.Add(1)))
+	return func() {
+		all.searches.Add(-1)
+		v.crew = 0
+	}
+}
+
+func (v *vectorSearchOp) workers() int {
+	if v.crew > 0 {
+		return v.crew
+	}
+	return v.env.workers()
 }
 
 // address finds the row addresses of the hits.
