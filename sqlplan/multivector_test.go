@@ -1,6 +1,7 @@
 package sqlplan_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -233,6 +235,40 @@ func TestMultivectorParams(t *testing.T) {
 	}
 }
 
+// An index of lists of vectors that is damaged costs time and a remark, never rows.
+func TestMultivectorIndexDamaged(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(filepath.Join(dir, "m.lance"), os.DirFS(fixtures.Path(t, "vector_multivector_cosine.lance"))))
+	files, err := filepath.Glob(filepath.Join(dir, "m.lance", "_indices", "*", "auxiliary.idx"))
+	require.NoError(t, err)
+	require.Len(t, files, 1)
+	raw, err := os.ReadFile(files[0])
+	require.NoError(t, err)
+	const sql = `SELECT key FROM m ORDER BY vecs <=> (SELECT vecs FROM m WHERE key = 3) LIMIT 9`
+	remarks := map[string]int{}
+	for first := 0; first < len(raw); first += 512 {
+		damaged := bytes.Clone(raw)
+		for i := first; i < min(first+512, len(raw)); i++ {
+			damaged[i] = 0xff
+		}
+		require.NoError(t, os.WriteFile(files[0], damaged, 0o644))
+		e := newEngineOver(t, dir, sqlplan.Options{})
+		plan, err := texts(e, "EXPLAIN ANALYZE "+sql, sqlplan.Session{})
+		require.NoError(t, err)
+		remark := regexp.MustCompile("vecs_idx (cannot be read|failed, its rows are searched exactly)").FindString(fmt.Sprint(plan))
+		if remark == "" {
+			continue // other codes are codes too
+		}
+		remarks[remark]++
+		want, err := texts(e, sql, sqlplan.Session{Settings: map[string]string{"lance.use_index": "false"}})
+		require.NoError(t, err)
+		got, err := texts(e, sql, sqlplan.Session{})
+		require.NoError(t, err)
+		require.Equal(t, want, got, "%s: %d", remark, first)
+	}
+	require.Len(t, remarks, 2, "%v", remarks)
+}
+
 // What is no distance between lists of vectors says so.
 func TestMultivectorErrors(t *testing.T) {
 	e := newEngine(t, map[string]string{"types": "types_v2_2", "m": "vector_multivector_cosine", "l2": "vector_ivf_pq_l2"})
@@ -305,5 +341,102 @@ func TestMultivectorSearchAgainstPylance(t *testing.T) {
 			}
 		}
 		c.check(t, hits, 2e-6)
+	}
+}
+
+// Indices over lists of vectors, as pylance builds them: without a refine factor the distances are pylance's estimates, with one they are exact, and
+// at least as near as those that pylance finds.
+func TestMultivectorIndexAgainstPylance(t *testing.T) {
+	dir := t.TempDir()
+	fixtures.Python(t, filepath.Join("testdata", "multivector_index.py"), dir)
+	e := newEngineOver(t, dir, sqlplan.Options{})
+	for _, c := range readMultivectorCases(t, dir) {
+		probes := fmt.Sprint(c.NProbes)
+		s := sqlplan.Session{Settings: map[string]string{"lance.nprobes": probes, "lance.max_nprobes": probes, "lance.refine_factor": fmt.Sprint(c.Refine)}}
+		sql, _ := c.sql(10)
+		plan, err := texts(e, "EXPLAIN ANALYZE "+sql, s)
+		require.NoError(t, err)
+		require.Contains(t, plan[len(plan)-1], "codes_scanned", sql)
+		hits := c.run(t, e, s, 10)
+		if c.Refine == 0 {
+			if c.Table != "flat" && c.Table != "mixed" { // Lance leaves a quantizer's estimates at twice the cosine distance
+				for i := range hits {
+					hits[i].distance *= 2
+				}
+			}
+			if c.Table == "rq" { // pylance's pruning loses some entries, so that its lists end farther away
+				require.Len(t, hits, len(c.IDs), sql)
+				for i, h := range hits {
+					d, err := strconv.ParseFloat(c.Distances[i], 64)
+					require.NoError(t, err)
+					require.LessOrEqual(t, h.distance, d+1e-3, sql)
+				}
+				continue
+			}
+			c.check(t, hits, 1e-5)
+			continue
+		}
+		if c.Table != "hnsw" && c.Table != "rq" {
+			c.check(t, hits, 1e-5)
+			continue
+		}
+		// Small partitions are scanned, which finds more than a walk.
+		require.Len(t, hits, 10)
+		checkExact(t, e, c, hits)
+	}
+	for _, where := range []string{"", "id % 7 <> 2"} {
+		for _, k := range []int{1, 24, 100, 2000} {
+			c := multivectorCase{Table: "crowded", Metric: "cosine", Where: where, Query: [][]float32{make([]float32, 16), make([]float32, 16)}}
+			c.Query[0][0], c.Query[1][1] = 1, -1
+			if k == 24 {
+				c.Query = c.Query[:1]
+			}
+			hits := c.run(t, e, sqlplan.Session{}, k)
+			want := min(k, len(c.run(t, e, sqlplan.Session{Settings: map[string]string{"lance.use_index": "false"}}, 2000)))
+			require.Len(t, hits, want, "%d rows where %q", k, where)
+			checkExact(t, e, c, hits)
+			sql, _ := c.sql(k)
+			plan, err := texts(e, "EXPLAIN ANALYZE "+sql, sqlplan.Session{})
+			require.NoError(t, err)
+			text := fmt.Sprint(plan)
+			switch {
+			case k == 24: // 240 entries can be of 20 rows
+				require.Contains(t, text, "more are asked for")
+			case where == "" || k == 1: // else the rows are so few that they are compared one by one
+				require.Contains(t, text, "the index is searched for each of 2 query vectors")
+			}
+		}
+	}
+	plan, err := texts(e, "EXPLAIN (ANALYZE, VERBOSE) SELECT id FROM pq ORDER BY mv <=> (SELECT mv FROM pq WHERE id = 1) LIMIT 3", sqlplan.Session{})
+	require.NoError(t, err)
+	require.Contains(t, fmt.Sprint(plan), "not measured: mv holds lists of vectors")
+	for setting, want := range map[string]string{
+		"":                "index mv_idx (IVF_PQ) is on mv with metric cosine",
+		"min_recall=0.9":  "exact search: min_recall is not calibrated for lists of vectors, which mv holds",
+		"use_index=false": "exact search: use_index is false",
+	} {
+		plan, err := texts(e, "EXPLAIN SELECT id FROM pq ORDER BY cosine_distance(mv, (SELECT mv FROM pq WHERE id = 1), '"+setting+"') LIMIT 3", sqlplan.Session{})
+		require.NoError(t, err)
+		require.Contains(t, fmt.Sprint(plan), want)
+	}
+	plan, err = texts(e, "EXPLAIN SELECT id FROM pq ORDER BY mv <-> (SELECT mv FROM pq WHERE id = 1) LIMIT 3", sqlplan.Session{})
+	require.NoError(t, err)
+	require.Contains(t, fmt.Sprint(plan), "exact search: no index on mv for l2: mv_idx is for cosine")
+}
+
+// checkExact checks that hits come in the order of their exact distances.
+func checkExact(t *testing.T, e *engine, c multivectorCase, hits []multivectorHit) {
+	t.Helper()
+	at := map[int64]float64{}
+	for _, h := range c.run(t, e, sqlplan.Session{Settings: map[string]string{"lance.use_index": "false"}}, 3000) {
+		at[h.id] = h.distance
+	}
+	for i, h := range hits {
+		d, ok := at[h.id]
+		require.True(t, ok, "row %d does not qualify", h.id)
+		require.InDelta(t, d, h.distance, 1e-6)
+		if i > 0 {
+			require.LessOrEqual(t, hits[i-1].distance, h.distance)
+		}
 	}
 }

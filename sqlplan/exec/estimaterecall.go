@@ -33,6 +33,9 @@ func (v *vectorSearchOp) EstimateRecall(ctx context.Context) (string, error) {
 	if !v.byIndex {
 		return "1 (exact)", nil
 	}
+	if v.multi {
+		return "not measured: " + v.node.Column + " holds lists of vectors", nil
+	}
 	src := &calibrationSource{v: v, frags: v.node.Snap.Fragments(), starts: []int64{0}}
 	for _, f := range src.frags {
 		src.starts = append(src.starts, src.NumPositions()+f.NumPhysicalRows())

@@ -97,6 +97,9 @@ func (v *vectorSearchOp) searchSegments(ctx context.Context, segments []*segment
 		passed.allow(segments)
 	}
 	v.byIndex = true
+	if v.multi {
+		return v.searchMulti(ctx, segments)
+	}
 	approximate := false
 	var candidates []vecindex.Hit
 	for _, s := range segments {
@@ -162,7 +165,7 @@ func (v *vectorSearchOp) searchSegment(ctx context.Context, s *segment) ([]vecin
 	verify := false
 	switch {
 	case s.allowed != nil:
-		p.Filter = s.allowed
+		p.Filter = v.filterOf(s.allowed)
 	case v.plain(s):
 		// Nothing was deleted. Rows of fragments that are gone are rare, so look afterwards.
 		verify = true
@@ -171,14 +174,18 @@ func (v *vectorSearchOp) searchSegment(ctx context.Context, s *segment) ([]vecin
 		if err != nil {
 			return nil, err
 		}
-		p.Filter = live
+		p.Filter = v.filterOf(live)
 	}
 	hits, err := v.probe(ctx, s, p)
 	if err == nil && verify && !v.allCovered(s, hits) {
-		if p.Filter, err = v.live(ctx, s); err != nil {
+		live, err := v.live(ctx, s)
+		if err != nil {
 			return nil, err
 		}
-		hits, err = v.probe(ctx, s, p)
+		p.Filter = v.filterOf(live)
+		if hits, err = v.probe(ctx, s, p); err != nil {
+			return nil, err
+		}
 	}
 	if scale := s.index.DistanceScale(); scale != 1 {
 		for i := range hits {
