@@ -20,6 +20,8 @@ type Allocator struct {
 
 	mu   sync.Mutex
 	free map[int][][]byte // by capacity, a power of two
+	lent int              // buffers that were not freed
+	held int64            // bytes in free
 }
 
 // clearBelow is the size from which buffers are handed out as they are. Smaller ones, validity bitmaps
@@ -37,10 +39,12 @@ func classOf(size int) int { return 1 << bits.Len(uint(max(size, 64)-1)) }
 func (r *Allocator) Allocate(size int) []byte {
 	class := classOf(size)
 	r.mu.Lock()
+	r.lent++
 	list := r.free[class]
 	if n := len(list); n > 0 {
 		b := list[n-1]
 		r.free[class] = list[:n-1]
+		r.held -= int64(class)
 		r.mu.Unlock()
 		if b = b[:size]; size < clearBelow {
 			clear(b)
@@ -70,6 +74,16 @@ func (r *Allocator) Free(b []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.free[cap(b)] = append(r.free[cap(b)], b)
+	r.lent--
+	r.held += int64(cap(b))
+}
+
+// Usage returns the number of buffers that were allocated and not yet freed, and the bytes of those that wait to be handed out
+// again.
+func (r *Allocator) Usage() (lent int, held int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lent, r.held
 }
 
 // Close gives the buffers back to the allocator behind.
@@ -81,5 +95,5 @@ func (r *Allocator) Close() {
 			r.mem.Free(b[:cap(b)])
 		}
 	}
-	r.free = map[int][][]byte{}
+	r.free, r.held = map[int][][]byte{}, 0
 }

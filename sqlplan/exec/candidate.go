@@ -5,6 +5,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/encoding"
@@ -114,15 +115,20 @@ const (
 
 // read returns the given columns of the given physical rows. The caller releases the batch.
 func (r *rowReader) read(ctx context.Context, f *lancefmt.Fragment, columns []string, rows rowRanges) (arrow.RecordBatch, error) {
+	return r.readInto(ctx, r.env.Mem, f, columns, rows)
+}
+
+// readInto is read with an allocator of its own.
+func (r *rowReader) readInto(ctx context.Context, mem memory.Allocator, f *lancefmt.Fragment, columns []string, rows rowRanges) (arrow.RecordBatch, error) {
 	r.stats.Requests.Add(1)
 	n := countRows(rows)
 	if len(rows) > denseRanges {
 		span := encoding.Range{Start: rows[0].Start, End: rows[len(rows)-1].End}
 		if span.Len() <= denseShare*n && f.BytesPerRow(columns) <= denseBytes {
-			return r.readDense(ctx, f, columns, rows, span)
+			return r.readDense(ctx, mem, f, columns, rows, span)
 		}
 	}
-	b, err := f.Read(ctx, columns, rows, r.env.Mem)
+	b, err := f.Read(ctx, columns, rows, mem)
 	if err != nil {
 		return nil, err
 	}
@@ -131,8 +137,8 @@ func (r *rowReader) read(ctx context.Context, f *lancefmt.Fragment, columns []st
 	return b, nil
 }
 
-func (r *rowReader) readDense(ctx context.Context, f *lancefmt.Fragment, columns []string, rows rowRanges, span encoding.Range) (arrow.RecordBatch, error) {
-	b, err := f.Read(ctx, columns, rowRanges{span}, r.env.Mem)
+func (r *rowReader) readDense(ctx context.Context, mem memory.Allocator, f *lancefmt.Fragment, columns []string, rows rowRanges, span encoding.Range) (arrow.RecordBatch, error) {
+	b, err := f.Read(ctx, columns, rowRanges{span}, mem)
 	if err != nil {
 		return nil, err
 	}
@@ -145,5 +151,5 @@ func (r *rowReader) readDense(ctx context.Context, f *lancefmt.Fragment, columns
 			sel = append(sel, int32(i-span.Start))
 		}
 	}
-	return kernel.TakeBatch(r.env.Mem, b, sel)
+	return kernel.TakeBatch(mem, b, sel)
 }

@@ -343,9 +343,10 @@ func (v *vectorSearchOp) compare(ctx context.Context, rows []row) ([]vecindex.Hi
 		items[i] = kernel.Keyed{Key: r.addr, Row: int32(i)}
 	}
 	kernel.SortKeyed(items)
+	items = slices.CompactFunc(items, func(a, b kernel.Keyed) bool { return a.Key == b.Key })
 	width := max(1, bytesPerRow(v.node.Snap, []string{v.node.Column}))
-	size := max(1, min(int(compareBytes/width), (len(rows)+v.workers()-1)/v.workers()))
-	if len(rows) <= size {
+	size := max(1, min(int(compareBytes/width), (len(items)+v.workers()-1)/v.workers()))
+	if len(items) <= size {
 		return v.comparePiece(ctx, rows, items)
 	}
 	pieces := slices.Collect(slices.Chunk(items, size))
@@ -383,14 +384,4 @@ func (v *vectorSearchOp) comparePiece(ctx context.Context, rows []row, piece []k
 		piece, ids = piece[n:], ids[n:]
 	}
 	return e.Hits(), nil
-}
-
-// compareRows offers rows of one fragment, by ascending address, to e.
-func (v *vectorSearchOp) compareRows(ctx context.Context, e *vecindex.Exact, items []kernel.Keyed, ids []uint64) error {
-	b, err := v.fetch.ascending(ctx, items, []string{v.node.Column})
-	if err != nil {
-		return err
-	}
-	defer b.Release()
-	return e.Add(b.Column(0), ids)
 }

@@ -208,31 +208,6 @@ func (f *fetcher) rows(ctx context.Context, addrs []uint64, columns []string) (a
 	return kernel.InterleaveBatches(f.env.Mem, batches[0].Schema(), batches, refs)
 }
 
-// ascending returns the given columns for rows of one fragment, whose addresses ascend: as they lie, without the copy
-// that another order needs.
-func (f *fetcher) ascending(ctx context.Context, items []kernel.Keyed, columns []string) (arrow.RecordBatch, error) {
-	parts := splitByFragment(items, nil)
-	if len(parts) != 1 {
-		return nil, fault.New(fault.Internal, "rows of %d fragments where one was announced", len(parts))
-	}
-	if countRows(parts[0].ranges) == int64(len(items)) {
-		return f.readPart(ctx, parts[0], columns)
-	}
-	addrs := make([]uint64, len(items)) // some repeat
-	for i, it := range items {
-		addrs[i] = it.Key
-	}
-	return f.rows(ctx, addrs, columns)
-}
-
-func (f *fetcher) readPart(ctx context.Context, part fragmentRows, columns []string) (arrow.RecordBatch, error) {
-	frag := f.byID[part.id]
-	if frag == nil {
-		return nil, fault.New(fault.Internal, "row address in fragment %d, which version %d does not have", part.id, f.snap.Version())
-	}
-	return f.reader.read(ctx, frag, columns, part.ranges)
-}
-
 // sequentialBytes and sequentialParts bound a fetch that is not worth a goroutine for each fragment: waking one takes as long
 // as reading some ten rows.
 const (
@@ -243,7 +218,11 @@ const (
 // readParts reads each fragment's rows, several fragments at a time.
 func (f *fetcher) readParts(ctx context.Context, parts []fragmentRows, columns []string, batches []arrow.RecordBatch) error {
 	read := func(ctx context.Context, i int) (err error) {
-		batches[i], err = f.readPart(ctx, parts[i], columns)
+		frag := f.byID[parts[i].id]
+		if frag == nil {
+			return fault.New(fault.Internal, "row address in fragment %d, which version %d does not have", parts[i].id, f.snap.Version())
+		}
+		batches[i], err = f.reader.read(ctx, frag, columns, parts[i].ranges)
 		return err
 	}
 	var rows int64

@@ -27,8 +27,9 @@ type worker struct {
 	top       *vecindex.TopK
 	stats     vecindex.Stats
 	survivors int64
-	pruner    quantize.Pruner // the scorer, if it is one
-	block     int             // size of the block before
+	pruner    quantize.Pruner    // the scorer, if it is one
+	announcer quantize.Announcer // the same
+	block     int                // size of the block before
 }
 
 func (s *search) newWorker() *worker {
@@ -39,6 +40,7 @@ func (s *search) newWorker() *worker {
 	}
 	w.scorer.Start(s.query)
 	w.pruner, _ = w.scorer.(quantize.Pruner)
+	w.announcer, _ = w.scorer.(quantize.Announcer)
 	return w
 }
 
@@ -98,6 +100,9 @@ func (w *worker) probe(ctx context.Context, p int) error {
 			w.survivors += int64(count)
 		}
 		if !entered {
+			if w.announcer != nil {
+				w.announcer.Announce(part.Codes)
+			}
 			w.scorer.Enter(m.centroid(p))
 			entered = true
 		}

@@ -2,6 +2,7 @@ package quantize
 
 import (
 	"lanceflight/internal/fault"
+	"lanceflight/internal/prefetch"
 	"lanceflight/vecindex/distance"
 )
 
@@ -119,6 +120,7 @@ type pqScorer struct {
 	offset  float32   // subtracted from each sum
 	ready   bool      // tables do not depend on the partition and are filled
 	prune   pruneTables
+	coming  []byte // codes to prefetch while tables are filled
 }
 
 // NewScorer implements Quantizer.
@@ -138,6 +140,17 @@ func (q *PQ) NewScorer() Scorer {
 
 // Start implements Scorer.
 func (s *pqScorer) Start(query []float32) { s.query, s.ready = query, false }
+
+// maxPrefetch bounds the codes that are fetched ahead: more would push each other, and the codebook, out of the second-level
+// cache. Those that follow are in a stream by then, which the processor sees itself.
+const maxPrefetch = 256 << 10
+
+// Announce implements Announcer.
+func (s *pqScorer) Announce(codes []byte) {
+	if s.q.residual() && !s.q.rowMajor {
+		s.coming = codes[:min(len(codes), maxPrefetch)]
+	}
+}
 
 // Enter implements Scorer.
 func (s *pqScorer) Enter(centroid []float32) {
@@ -168,7 +181,11 @@ func (s *pqScorer) fill(v []float32) {
 	if s.q.bits == 4 {
 		tables = s.nibbles
 	}
+	ahead, step := s.coming, len(s.coming)/s.q.subVectors+1
+	s.coming = nil
 	for m := range s.q.subVectors {
+		prefetch.Lines(ahead[:min(step, len(ahead))])
+		ahead = ahead[min(step, len(ahead)):]
 		table := tables[m*words:][:words]
 		columns := s.q.columns[m*words*sub:][:words*sub]
 		if s.q.residual() {

@@ -91,11 +91,17 @@ func (s *pqScorer) finite() bool {
 	if s.q.residual() {
 		v = s.rest
 	}
-	var zero float32
-	for _, x := range v {
-		zero += x * 0 // NaN once x is NaN or infinite
+	var a, b, c, d float32 // NaN once an x is NaN or infinite
+	for ; len(v) >= 4; v = v[4:] {
+		a += v[0] * 0
+		b += v[1] * 0
+		c += v[2] * 0
+		d += v[3] * 0
 	}
-	return zero == 0
+	for _, x := range v {
+		a += x * 0
+	}
+	return a+b+c+d == 0
 }
 
 // build fills the byte tables so that a row at the limit has unitsPerEntry units for each table.

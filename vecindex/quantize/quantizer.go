@@ -29,3 +29,11 @@ type Scorer interface {
 	// value for a row, to the bit.
 	DistancesAt(dst []float32, codes []byte, n int, rows []uint32)
 }
+
+// Announcer is a Scorer that has long sums to do when it enters a partition, and brings the codes that are scanned after that
+// from memory meanwhile. It changes no distance.
+type Announcer interface {
+	Scorer
+	// Announce names the codes of the partition that the next Enter is for.
+	Announce(codes []byte)
+}

@@ -1,0 +1,51 @@
+package exec
+
+import (
+	"context"
+	"sync"
+
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"lanceflight/internal/fault"
+	"lanceflight/internal/recycle"
+	"lanceflight/sqlplan/kernel"
+	"lanceflight/vecindex"
+)
+
+// compareMem are allocators for vectors that live as long as it takes to compare them: some hundred kilobytes for each search,
+// which would be cleared for it and be garbage right after.
+var compareMem = sync.Pool{New: func() any { return recycle.New(memory.NewGoAllocator()) }}
+
+// maxCompareHeld is what an allocator may hold to be kept; a search for many rows leaves more.
+const maxCompareHeld = 2 * compareBytes
+
+// compareRows offers rows of one fragment, by ascending address, to e. They are compared as they are read, without the copy that
+// another order would need.
+func (v *vectorSearchOp) compareRows(ctx context.Context, e *vecindex.Exact, items []kernel.Keyed, ids []uint64) error {
+	parts := splitByFragment(items, nil)
+	if len(parts) != 1 {
+		return fault.New(fault.Internal, "rows of %d fragments where one was announced", len(parts))
+	}
+	if countRows(parts[0].ranges) != int64(len(items)) {
+		return fault.New(fault.Internal, "%d rows to compare, of which some repeat", len(items))
+	}
+	frag := v.fetch.byID[parts[0].id]
+	if frag == nil {
+		return fault.New(fault.Internal, "row address in fragment %d, which version %d does not have", parts[0].id, v.node.Snap.Version())
+	}
+	mem := compareMem.Get().(*recycle.Allocator)
+	b, err := v.fetch.reader.readInto(ctx, mem, frag, []string{v.node.Column}, parts[0].ranges)
+	if err == nil {
+		err = e.Add(b.Column(0), ids)
+		b.Release()
+	}
+	switch lent, held := mem.Usage(); {
+	case lent != 0:
+		if err == nil {
+			err = fault.New(fault.Internal, "%d buffers of compared vectors were not released", lent)
+		}
+	case held <= maxCompareHeld:
+		compareMem.Put(mem)
+	}
+	return err
+}
