@@ -425,6 +425,7 @@ type morselRun struct {
 	emit    emitFunc
 	emitted int64
 	passed  *rowRanges // collects the rows that pass, instead of emit; nil = emit
+	bits    *rowBits   // the same
 }
 
 // process takes c, whose columns it releases, through the stages from the given one on. Where a
@@ -481,6 +482,10 @@ func (r *morselRun) filter(st *scanStage, c *candidate) error {
 	if err != nil {
 		return err
 	}
+	if r.bits != nil && st == &r.stages[len(r.stages)-1] {
+		r.bits.add(c.ranges, sel)
+		return c.keep(s.env, nil)
+	}
 	return c.keep(s.env, sel)
 }
 
@@ -488,6 +493,10 @@ func (r *morselRun) filter(st *scanStage, c *candidate) error {
 func (r *morselRun) finish(c *candidate) error {
 	s := r.scan
 	if c.rows == 0 {
+		return nil
+	}
+	if r.bits != nil {
+		r.bits.addAll(c.ranges)
 		return nil
 	}
 	if r.passed != nil {

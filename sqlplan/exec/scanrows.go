@@ -55,12 +55,12 @@ func (s *scanOp) passing(ctx context.Context) (rowsByFragment, error) {
 		if err != nil || len(rows) == 0 {
 			return err
 		}
-		var passed rowRanges
-		r := morselRun{scanPlan: s.planOf(m.frag), scan: s, ctx: ctx, frag: m.frag, passed: &passed}
+		bits := newRowBits(rows)
+		r := morselRun{scanPlan: s.planOf(m.frag), scan: s, ctx: ctx, frag: m.frag, bits: bits}
 		if err := r.start(rows); err != nil {
 			return err
 		}
-		part := bitmapOf(passed)
+		part := bits.bitmap()
 		mu.Lock()
 		defer mu.Unlock()
 		if b := out[m.frag]; b != nil {
@@ -73,21 +73,60 @@ func (s *scanOp) passing(ctx context.Context) (rowsByFragment, error) {
 	return out, err
 }
 
-// bitmapOf is the set of the rows of ranges that are in order.
-func bitmapOf(ranges rowRanges) *roaring.Bitmap {
-	b := roaring.New()
-	var run []uint32
+// rowBits are rows of a morsel, a bit each: what a filter that is all there is to a scan leaves. No column is cut down to the rows
+// that pass, and they are not written as ranges.
+type rowBits struct {
+	first int64 // row of the first bit, a multiple of 2^16
+	words []uint64
+}
+
+// newRowBits has room for rows of ranges, which are in order and not empty.
+func newRowBits(rows rowRanges) *rowBits {
+	first := rows[0].Start &^ (1<<16 - 1)
+	return &rowBits{first: first, words: make([]uint64, (rows[len(rows)-1].End-first+63)/64)}
+}
+
+// add puts rows in: those that ranges have at the positions in sel, which ascend.
+func (b *rowBits) add(ranges rowRanges, sel []int32) {
+	before := int64(0) // rows of the ranges so far
 	for _, r := range ranges {
-		if r.Len() > 8 {
-			b.AddMany(run)
-			run = run[:0]
-			b.AddRange(uint64(r.Start), uint64(r.End))
-			continue
+		n, end := 0, before+r.Len()
+		for n < len(sel) && int64(sel[n]) < end {
+			n++
 		}
-		for row := r.Start; row < r.End; row++ {
-			run = append(run, uint32(row))
+		shift := r.Start - before - b.first
+		for _, s := range sel[:n] {
+			row := int64(s) + shift
+			b.words[row>>6] |= 1 << (row & 63)
+		}
+		if sel = sel[n:]; len(sel) == 0 {
+			return
+		}
+		before = end
+	}
+}
+
+// addAll puts all rows of ranges in.
+func (b *rowBits) addAll(ranges rowRanges) {
+	for _, r := range ranges {
+		lo, hi := r.Start-b.first, r.End-b.first
+		for ; lo < hi && lo&63 != 0; lo++ {
+			b.words[lo>>6] |= 1 << (lo & 63)
+		}
+		for ; lo+64 <= hi; lo += 64 {
+			b.words[lo>>6] = ^uint64(0)
+		}
+		for ; lo < hi; lo++ {
+			b.words[lo>>6] |= 1 << (lo & 63)
 		}
 	}
-	b.AddMany(run)
-	return b
+}
+
+// bitmap takes the words over.
+func (b *rowBits) bitmap() *roaring.Bitmap {
+	m := roaring.FromDense(b.words, false)
+	if b.first > 0 {
+		m = roaring.AddOffset(m, uint32(b.first))
+	}
+	return m
 }
