@@ -1,5 +1,7 @@
 """Each stock Python client in its own idiom: ADBC, pandas, polars, raw pyarrow.flight."""
 
+import base64
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -7,6 +9,8 @@ import pyarrow as pa
 import pyarrow.flight as flight
 import pytest
 import lance
+
+from conftest import expected
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +62,30 @@ def test_vector_parameter(fixtures, oracle, bind):
     with fixtures.adbc() as conn, conn.cursor() as cur:
         cur.execute("SELECT key FROM laion_v2_2 ORDER BY img_emb <-> ? LIMIT 3", pa.record_batch([value], names=["0"]))
         assert cur.fetchone() == (454,)
+
+
+@pytest.mark.parametrize("bind", ["list of lists of doubles", "list of fixed_size_list", "text", "little-endian bytes", "literal"])
+def test_parameter_of_several_vectors(fixtures, bind):
+    section = expected("vector_multivector_cosine")["multivector"][0]
+    raw = b"".join(base64.b64decode(v) for v in section["query"])
+    q = np.frombuffer(raw, "<f4").reshape(-1, 16)
+    value = {
+        "list of lists of doubles": lambda: pa.array([q.astype("f8").tolist()]),
+        "list of fixed_size_list": lambda: pa.array([q.tolist()], pa.list_(pa.list_(pa.float32(), 16))),
+        "text": lambda: pa.array([str(q.tolist())]),
+        "little-endian bytes": lambda: pa.array([raw]),
+        "literal": lambda: None,
+    }[bind]()
+    sql = "SELECT key, vecs <=> {} AS d FROM vector_multivector_cosine ORDER BY d LIMIT 10"
+    with fixtures.adbc() as conn, conn.cursor() as cur:
+        if value is None:
+            cur.execute(sql.format(q.tolist()))
+        else:
+            assert cur.adbc_prepare(sql.format("?")).field(0).type == pa.list_(pa.list_(pa.float32(), 16))
+            cur.execute(sql.format("?"), pa.record_batch([value], names=["0"]))
+        got = cur.fetchall()
+    assert [key for key, _ in got] == section["ann"]["keys"]
+    assert np.allclose([d for _, d in got], section["ann"]["distances"], atol=1e-6)
 
 
 def test_prepared_schemas(fixtures):

@@ -34,7 +34,7 @@ func (v *vectorSearchOp) EstimateRecall(ctx context.Context) (string, error) {
 		return "1 (exact)", nil
 	}
 	if v.multi {
-		return "not measured: " + v.node.Column + " holds lists of vectors", nil
+		return v.estimateMulti(ctx)
 	}
 	src := &calibrationSource{v: v, frags: v.node.Snap.Fragments(), starts: []int64{0}}
 	for _, f := range src.frags {
@@ -102,8 +102,13 @@ func (v *vectorSearchOp) exactAnswers(ctx context.Context, queries [][]float32) 
 
 // like makes the same search for another vector, and one row more.
 func (v *vectorSearchOp) like(query []float32) (*vectorSearchOp, error) {
+	return v.likeQuery(expr.NewLiteral(query, arrow.FixedSizeListOf(int32(len(query)), arrow.PrimitiveTypes.Float32)))
+}
+
+// likeQuery is like for any constant.
+func (v *vectorSearchOp) likeQuery(query *expr.Literal) (*vectorSearchOp, error) {
 	n := *v.node
-	n.Query = expr.NewLiteral(query, arrow.FixedSizeListOf(int32(len(query)), arrow.PrimitiveTypes.Float32))
+	n.Query = query
 	n.K = expr.NewLiteral(int64(v.k+1), arrow.PrimitiveTypes.Int64)
 	n.Calibrated = &logical.Calibrated{} // its knobs are chosen already
 	op, err := newVectorSearch(&n, v.env)
@@ -119,13 +124,18 @@ func (v *vectorSearchOp) searchLike(ctx context.Context, query []float32) ([]vec
 	if err != nil {
 		return nil, err
 	}
-	defer o.Close()
-	if err := o.Open(ctx); err != nil {
+	return o.drain(ctx)
+}
+
+// drain runs a search, and closes it.
+func (v *vectorSearchOp) drain(ctx context.Context) ([]vecindex.Hit, error) {
+	defer v.Close()
+	if err := v.Open(ctx); err != nil {
 		return nil, err
 	}
 	var hits []vecindex.Hit
 	for {
-		b, err := o.Next(ctx)
+		b, err := v.Next(ctx)
 		if err == io.EOF {
 			return hits, nil
 		}

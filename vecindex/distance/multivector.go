@@ -134,6 +134,27 @@ func (m *Multivectors) span(row int) (start, end int) {
 	return int(s), int(e)
 }
 
+// Vectors returns the vectors of a row as float32, copied. NULL elements are zeros.
+func (m *Multivectors) Vectors(row int) [][]float32 {
+	start, end := m.span(row)
+	out := make([][]float32, end-start)
+	for k := range out {
+		out[k] = make([]float32, m.dim)
+		for j := range out[k] {
+			switch i := (start+k)*m.dim + j; {
+			case m.nulls && m.null(i):
+			case m.f16 != nil:
+				out[k][j] = m.f16[i].Float32()
+			case m.f32 != nil:
+				out[k][j] = m.f32[i]
+			default:
+				out[k][j] = float32(m.f64[i])
+			}
+		}
+	}
+	return out
+}
+
 // null says whether element i, counted over all vectors, is NULL or in a NULL vector.
 func (m *Multivectors) null(i int) bool {
 	return m.inner.IsNull(i/m.dim) || m.inner.ListValues().IsNull(m.inner.Data().Offset()*m.dim+i)
