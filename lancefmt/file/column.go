@@ -377,6 +377,11 @@ func (c *columnReader) decoder(ctx context.Context) (encoding.ColumnReader, erro
 		if err := c.r.loadColumn(ctx, i); err != nil {
 			return nil, err
 		}
+		if c.r.hidesItems(i) {
+			if err := c.r.loadColumn(ctx, i+1); err != nil {
+				return nil, err
+			}
+		}
 	}
 	inner, err := newDecoder(c.r, c.field)
 	if err != nil {

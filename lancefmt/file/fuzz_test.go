@@ -91,6 +91,28 @@ func smallFiles(t testing.TB, limit int) (out [][]byte) {
 	return out
 }
 
+// firstFiles returns data files of up to limit bytes by pylance 0.12.3, which kept strings of 2.0 as lists.
+func firstFiles(t testing.TB, limit int) (out [][]byte) {
+	paths, err := filepath.Glob(filepath.Join(fixtures.Unpack(t, "../testdata/writers/0.12.3-v2_0.tar.zst"), "v2_0.lance/data/*.lance"))
+	require.NoError(t, err)
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		require.NoError(t, err)
+		if len(b) <= limit && b[len(b)-6] == 3 { // 0.3, which is 2.0
+			out = append(out, b)
+		}
+	}
+	require.NotEmpty(t, out)
+	return out
+}
+
+// Without a manifest too the columns of such files are found: two for each string.
+func TestFirstFiles(t *testing.T) {
+	for _, b := range firstFiles(t, 1<<20) {
+		require.Empty(t, readAll(t, b))
+	}
+}
+
 func checkKinds(t testing.TB, errs []error) {
 	for _, err := range errs {
 		switch fault.KindOf(err) {
@@ -120,7 +142,7 @@ func TestMutatedFiles(t *testing.T) {
 }
 
 func FuzzFile(f *testing.F) {
-	for _, b := range smallFiles(f, 6<<10) {
+	for _, b := range append(smallFiles(f, 6<<10), firstFiles(f, 6<<10)...) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) { checkKinds(t, readAll(t, data)) })

@@ -310,8 +310,11 @@ func (r *Reader) Fields(ctx context.Context) ([]encoding.Field, error) {
 		if err != nil {
 			return nil, fault.Place(err, r.obj.Name(), -1, -1, r.schemaOffset())
 		}
-		if r.legacy != nil {
+		switch {
+		case r.legacy != nil:
 			r.legacy.assign(fields)
+		case r.foot.major == 0 && hasByteColumns(fields, len(r.columns)):
+			assignWithBytes(fields, new(int))
 		}
 		r.fields = fields
 	}

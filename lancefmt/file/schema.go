@@ -76,6 +76,39 @@ func AssignColumns(fields []encoding.Field, major, minor uint16, next *int) {
 	}
 }
 
+// hasByteColumns reports whether a file of 2.0 with so many columns has two for each string: its first writers
+// made a column of the bytes (v20.IsList).
+func hasByteColumns(fields []encoding.Field, columns int) bool {
+	want := 0
+	var walk func(fields []encoding.Field)
+	walk = func(fields []encoding.Field) {
+		for _, f := range fields {
+			if want++; isString(f) {
+				want++
+			}
+			walk(f.Children)
+		}
+	}
+	walk(fields)
+	next := 0
+	AssignColumns(fields, 0, 3, &next)
+	return columns != next && columns == want
+}
+
+func isString(f encoding.Field) bool { return arrow.IsBaseBinary(f.Type.ID()) }
+
+// assignWithBytes numbers the columns of fields in such a file.
+func assignWithBytes(fields []encoding.Field, next *int) {
+	for i := range fields {
+		f := &fields[i]
+		f.Column = *next
+		if *next++; isString(*f) {
+			*next++
+		}
+		assignWithBytes(f.Children, next)
+	}
+}
+
 func clearColumns(f *encoding.Field) {
 	f.Column = -1
 	for j := range f.Children {

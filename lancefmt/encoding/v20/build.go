@@ -152,10 +152,6 @@ func mismatch(enc *enc20pb.ArrayEncoding, dt arrow.DataType) error {
 	case *enc20pb.ArrayEncoding_Constant:
 		// The specification leaves open how the value is written, and no writer uses it.
 		return fault.New(fault.Unsupported, "the page encoding Constant in storage version 2.0")
-	case *enc20pb.ArrayEncoding_List:
-		if _, ok := offsetsOf(dt); ok { // the earliest writers kept strings as lists of bytes
-			return fault.New(fault.Unsupported, "strings as List pages in storage version 2.0")
-		}
 	}
 	return fault.Corruptf("the page encoding %s for values of type %s", name(enc), dt)
 }

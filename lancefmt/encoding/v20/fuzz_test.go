@@ -13,12 +13,14 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
 
 	"lanceflight/internal/fault"
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt/encoding"
 	"lanceflight/lancefmt/encoding/v20"
 	"lanceflight/lancefmt/file"
+	"lanceflight/lancefmt/pb/enc20pb"
 	"lanceflight/lancefmt/storage"
 )
 
@@ -104,6 +106,13 @@ func FuzzPage(f *testing.F) {
 			}
 		}
 	}
+	list := listMessage(f)
+	for kind, dt := range fuzzTypes {
+		if dt.ID() == arrow.STRING || dt.ID() == arrow.LARGE_BINARY { // strings as lists, their bytes in the column behind
+			data := append([]byte("abcde..."), 2, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0)
+			f.Add(uint8(kind), int64(3), list, []byte{8, 0, 24, 0}, data, uint8(4))
+		}
+	}
 	f.Fuzz(func(t *testing.T, kind uint8, rows int64, enc, sizes, data []byte, options uint8) {
 		if rows < 0 || len(data) > 1<<16 {
 			return
@@ -128,6 +137,11 @@ func FuzzPage(f *testing.F) {
 			field.Children = []encoding.Field{{Name: "item", Type: arrow.PrimitiveTypes.Int32, Column: 1}}
 			item := encoding.Page{NumRows: rows, Encoding: []byte{18, 2, 26, 0}, TypeURL: page.TypeURL} // all NULL
 			cols = append(cols, encoding.Column{Index: 1, Pages: []encoding.Page{item, item, item}})
+		}
+		if options&4 != 0 { // the first buffer as bytes
+			items := encoding.Page{NumRows: int64(len(data)), Encoding: []byte{18, 10, 10, 8, 10, 6, 10, 4, 8, 8, 18, 0}, TypeURL: page.TypeURL}
+			items.BufRanges = []storage.Range{{Length: int64(len(data))}}
+			cols = append(cols, encoding.Column{Index: len(cols), Pages: []encoding.Page{items}})
 		}
 		store := storage.NewMemory()
 		store.Put("f", data)
@@ -158,6 +172,16 @@ func FuzzPage(f *testing.F) {
 		checked.AssertSize(t, 0)
 		require.Equal(t, before, string(data), "the file was written to")
 	})
+}
+
+// listMessage is the encoding of a page of lists with 5 items, whose ends are in buffer 1.
+func listMessage(t testing.TB) []byte {
+	b, err := proto.Marshal(&enc20pb.ArrayEncoding{ArrayEncoding: &enc20pb.ArrayEncoding_List{List: &enc20pb.List{
+		NullOffsetAdjustment: 6, NumItems: 5,
+		Offsets: &enc20pb.ArrayEncoding{ArrayEncoding: &enc20pb.ArrayEncoding_Flat{Flat: &enc20pb.Flat{BitsPerValue: 64, Buffer: &enc20pb.Buffer{BufferIndex: 1}}}},
+	}}})
+	require.NoError(t, err)
+	return b
 }
 
 // walk touches every value of an array.

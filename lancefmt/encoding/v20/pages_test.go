@@ -9,6 +9,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -376,6 +377,34 @@ func TestLists(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []string{"NULL", "[]"}, got)
 	}
+}
+
+// Strings of the first writers: lists, whose items are in the column behind.
+func TestStringsAsLists(t *testing.T) {
+	items := []testPage{
+		{noNulls(flatOf(8, 0)), 5, [][]byte{[]byte("abcde")}},
+		{noNulls(flatOf(8, 0)), 3, [][]byte{[]byte("xyz")}},
+	}
+	lists := []testPage{
+		{listOf(noNulls(flatOf(64, 0)), 6, 5), 4, [][]byte{words(64, 2, 8, 2, 5)}},
+		{listOf(noNulls(flatOf(64, 0)), 4, 3), 3, [][]byte{words(64, 5, 2, 3)}}, // a byte below NULL
+	}
+	for _, dt := range []arrow.DataType{arrow.BinaryTypes.String, arrow.BinaryTypes.LargeString} {
+		got, err := decode(t, column0(dt), nil, lists, items)
+		require.NoError(t, err)
+		require.Equal(t, []string{"ab", "NULL", "", "cde", "NULL", "y", "z"}, got)
+		for want, rows := range map[string][]encoding.Range{"NULL cde y": ranges(1, 2, 3, 4, 5, 6), "NULL ": ranges(1, 3), "z": ranges(6, 7), "": ranges(2, 3)} {
+			got, err = decode(t, column0(dt), rows, lists, items)
+			require.NoError(t, err)
+			require.Equal(t, want, strings.Join(got, " "))
+		}
+	}
+	_, err := decode(t, column0(arrow.BinaryTypes.Binary), nil, lists, []testPage{{someNulls(flatOf(1, 0), flatOf(8, 1)), 8, [][]byte{{0b11011}, make([]byte, 8)}}})
+	require.ErrorContains(t, err, "NULLs among the bytes of strings")
+	_, err = decode(t, column0(arrow.BinaryTypes.Binary), nil, lists, items[:1])
+	require.ErrorContains(t, err, "lists of 3 items from item 5 on, but the items' column has 5")
+	_, err = decode(t, column0(arrow.BinaryTypes.Binary), nil, lists, []testPage{{noNulls(flatOf(32, 0)), 8, [][]byte{make([]byte, 32)}}})
+	require.ErrorContains(t, err, "Flat values of 32 bits where 8 bits are wanted")
 }
 
 func TestExtensionTypes(t *testing.T) {

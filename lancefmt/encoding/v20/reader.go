@@ -88,8 +88,10 @@ func open(src encoding.Source, cols []encoding.Column, f encoding.Field) (reader
 			return openStruct(src, cols, f, t)
 		}
 	}
-	if _, ok := offsetsOf(f.Type); ok && blob {
+	if wide, ok := offsetsOf(f.Type); ok && blob {
 		return openBlob(src, f.Column, col, f.Type)
+	} else if ok && IsList(col) {
+		return openByteList(src, cols, f, wide)
 	}
 	return openColumn(src, f.Column, col, f.Type)
 }

@@ -55,7 +55,7 @@ func TestRefusals(t *testing.T) {
 		{"buffer type", u8, testPage{noNulls(&enc20pb.ArrayEncoding{ArrayEncoding: &enc20pb.ArrayEncoding_Flat{Flat: &enc20pb.Flat{
 			BitsPerValue: 8, Buffer: &enc20pb.Buffer{BufferType: 9}}}}), 1, nil}, fault.Corrupt, "buffer type 9"},
 		{"constant", u8, testPage{noNulls(&enc20pb.ArrayEncoding{ArrayEncoding: &enc20pb.ArrayEncoding_Constant{Constant: &enc20pb.Constant{}}}), 1, nil}, fault.Unsupported, "Constant"},
-		{"list of bytes", str, testPage{listOf(noNulls(flatOf(64, 0)), 4, 3), 1, [][]byte{words(64, 3)}}, fault.Unsupported, "strings as List pages"},
+		{"list of bytes", str, testPage{listOf(noNulls(flatOf(64, 0)), 4, 3), 1, [][]byte{words(64, 3)}}, fault.Corrupt, "without a column of their bytes"},
 		{"struct page", u8, testPage{&enc20pb.ArrayEncoding{ArrayEncoding: &enc20pb.ArrayEncoding_Struct{}}, 1, nil}, fault.Unsupported, "Struct"},
 		{"zero packed bits", u8, testPage{&enc20pb.ArrayEncoding{ArrayEncoding: &enc20pb.ArrayEncoding_Bitpacked{Bitpacked: &enc20pb.Bitpacked{UncompressedBitsPerValue: 8, Buffer: pageBuffer(0)}}}, 1 << 40, [][]byte{{1}}}, fault.Corrupt, "packed to 0 bits"},
 		{"packed width", u8, testPage{&enc20pb.ArrayEncoding{ArrayEncoding: &enc20pb.ArrayEncoding_BitpackedForNonNeg{BitpackedForNonNeg: &enc20pb.BitpackedForNonNeg{CompressedBitsPerValue: 9, UncompressedBitsPerValue: 8, Buffer: pageBuffer(0)}}}, 1, [][]byte{{1}}}, fault.Corrupt, "packed to 9 bits"},
