@@ -196,7 +196,7 @@ func TestSampleOfTheRows(t *testing.T) {
 	for _, k := range []int{1, 10} {
 		cfg.K = k
 		for _, share := range []float64{0.5, 0.1} {
-			queries := min(256, max(64, 640/k))
+			queries := min(256, max(128, 640/k))
 			cfg.Products = int64(share * 6_000 * 16 * float64(queries))
 			cal, err := calibrate.New(context.Background(), s, cfg)
 			require.NoError(t, err)
@@ -278,10 +278,10 @@ func TestClass(t *testing.T) {
 }
 
 func TestEstimate(t *testing.T) {
-	e := calibrate.NewEstimate([]float64{1, 0.8, 0.9, 0.9}, 10)
+	e := calibrate.NewEstimate([]float64{1, 0.8, 0.9, 0.9}, 1000)
 	require.InDelta(t, 0.9, e.Recall, 1e-9)
-	require.InDelta(t, 1.645*0.0816/2, e.Margin, 1e-3)
+	require.InDelta(t, 2.326*0.0816/2, e.Margin, 1e-3)
 	sure := calibrate.NewEstimate([]float64{1, 1, 1, 1}, 10)
-	require.InDelta(t, 1.645/40, sure.Margin, 1e-9, "four queries do not prove that all is found")
+	require.InDelta(t, 2.326/(4*math.Sqrt(10)), sure.Margin, 1e-9, "four queries do not prove that all is found")
 	require.Zero(t, calibrate.NewEstimate(nil, 10))
 }

@@ -15,8 +15,8 @@
 // among them. Hence recall at a refine factor r is the share of the true neighbours among the first r·k candidates: one search
 // tells it for every r, and no vector is read for that.
 //
-// What is measured on so few queries may be luck: a level counts as reaching a recall if the mean less 1.645
-// standard errors does, which holds for nineteen samples in twenty.
+// What is measured on so few queries may be luck: a level counts as reaching a recall if the mean less 2.326
+// standard errors does, which holds for 99 samples in 100.
 //
 // The work is bounded, not the time, so that a table always gets the same answer: Config.Products bounds the
 // multiplications for exact answers. Where a table has more, the answers come from a sample of its rows, a share s of

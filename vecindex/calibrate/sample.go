@@ -16,7 +16,7 @@ import (
 // seed makes the choice of queries the same for ever.
 const seed = 0x6c616e6365
 
-// numQueries is the number of queries for k answers each: 640 answers tell a recall of 0.95 to a hundredth or so, and the
+// numQueries is the number of queries for k answers each: the recalls of 128 queries tell a mean of 0.95 to a hundredth or so, and the
 // answers of one query are too much alike to count for more than a few.
 func numQueries(k int) int {
 	switch {
@@ -25,7 +25,7 @@ func numQueries(k int) int {
 	case k > 100:
 		return 32
 	}
-	return min(256, max(64, 640/k))
+	return min(256, max(128, 640/k))
 }
 
 // Draw returns the vectors of up to n rows from all over a table, and their row ids; the same ones each time.
