@@ -6,8 +6,7 @@
 // The two forms of zstd are told apart as the reference does: a buffer of less than eight bytes, or one
 // that begins with the frame magic and a frame header whose reserved bit is clear, is a bare frame.
 //
-// Functions are safe for concurrent use. They share one zstd decoder per process, which decodes what
-// zstdframe declines.
+// Functions are safe for concurrent use. They share one zstd decoder per process.
 //
 // Source: lance-encoding 14.0.2, block.rs.
 package general
@@ -22,7 +21,6 @@ import (
 	"github.com/pierrec/lz4/v4"
 
 	"lanceflight/internal/fault"
-	"lanceflight/lancefmt/encoding/zstdframe"
 )
 
 // Scheme is a compression algorithm; the numbers are those of the CompressionScheme message.
@@ -41,8 +39,6 @@ const (
 	// frame turns out to be that long.
 	firstGuess = 4 << 20
 	zstdMagic  = 0xFD2FB528
-	// smallFrame is up to how many bytes a frame is decoded by zstdframe, if it is of that package's kind.
-	smallFrame = 64 << 10
 )
 
 // decoder writes at most cap(dst) bytes, so that a frame's own size field cannot make it allocate.
@@ -76,7 +72,7 @@ func Decompress(dst []byte, s Scheme, src []byte, limit int) ([]byte, error) {
 }
 
 // Slack is how many bytes more than it holds a zstd buffer decodes fastest into.
-const Slack = zstdframe.Slack
+const Slack = 16
 
 // Size returns the size field of a buffer, which nothing has checked yet, or -1 if it has none.
 func Size(s Scheme, src []byte) int64 {
@@ -125,12 +121,6 @@ func unZstd(dst, src []byte, limit int) ([]byte, error) {
 	}
 	at := len(dst)
 	room := min(limit, firstGuess+16*len(src))
-	if len(src) <= smallFrame {
-		dst = slices.Grow(dst, room+Slack)
-		if n, ok := zstdframe.Decode(dst[at:at+room+Slack], src); ok && (size < 0 || int64(n) == size) {
-			return dst[:at+n], nil
-		}
-	}
 	for {
 		// The decoder's limit is the capacity, so that must not be larger than meant either. Slack behind
 		// what is meant lets it copy in blocks.
