@@ -44,6 +44,10 @@ type Params struct {
 	// MaxNProbes bounds the probing that goes on behind NProbes while a filter has left fewer than
 	// K hits; 0 means every partition. Below NProbes it has no effect.
 	MaxNProbes int
+	// Widen is how many times NProbes partitions are searched at most, so that as many rows pass the filter as the first NProbes
+	// partitions have; 0 and 1 stop at K. What lies near a query lies in few partitions, but the nearest rows of those that
+	// pass lie in more of them, the fewer pass.
+	Widen int
 	// EF is how many candidates are kept while the graph of a partition is walked, at least K; 0 means one and a half times K, at least
 	// DefaultEF. It has no effect on partitions that are scanned.
 	EF int

@@ -166,6 +166,9 @@ func (v *vectorSearchOp) searchSegment(ctx context.Context, s *segment) ([]vecin
 	switch {
 	case s.allowed != nil:
 		p.Filter = v.filterOf(s.allowed)
+		if p.MaxNProbes == 0 {
+			p.Widen = widenProbes
+		}
 	case v.plain(s):
 		// Nothing was deleted. Rows of fragments that are gone are rare, so look afterwards.
 		verify = true
@@ -194,6 +197,9 @@ func (v *vectorSearchOp) searchSegment(ctx context.Context, s *segment) ([]vecin
 	}
 	return hits, err
 }
+
+// widenProbes bounds what a filter adds to a search: so many times nprobes, unless max_nprobes says otherwise.
+const widenProbes = 4
 
 // probe searches, and goes on with more partitions while those probed have too few rows. With a
 // filter the index does that itself.

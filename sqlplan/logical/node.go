@@ -100,7 +100,7 @@ type VectorSearch struct {
 // by the binder already, except where 0 is meaningful.
 type SearchOptions struct {
 	NProbes      int
-	MaxNProbes   int // 0 = all partitions when a filter leaves too few rows
+	MaxNProbes   int // 0 = four times NProbes where a filter leaves few rows, all where it leaves too few
 	RefineFactor int // 0 = none: distances are the quantizer's estimates
 	EF           int
 	MinRecall    float64 // 0 = none; else NProbes, RefineFactor and EF are chosen to reach it

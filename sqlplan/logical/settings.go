@@ -24,7 +24,7 @@ var settings = []Setting{
 	{"schema", catalog.SchemaName, "current schema", oneOf(catalog.SchemaName, catalog.InformationSchema)},
 	{"statement_timeout", "0", "longest run time of a statement: milliseconds, or a duration such as 30s; 0 is none", checkTimeout},
 	{"lance.nprobes", "20", "partitions of a vector index to search", checkInt(1, 1<<20)},
-	{"lance.max_nprobes", "0", "most partitions to search while a filter leaves too few rows; 0 is all", checkInt(0, 1<<20)},
+	{"lance.max_nprobes", "0", "most partitions to search where a filter leaves few rows; 0 is four times nprobes, and all while there are fewer rows than wanted", checkInt(0, 1<<20)},
 	{"lance.refine_factor", "10", "candidates per wanted row whose distance is recomputed from the vector; 0 is none: distances are then the index's estimates", checkInt(0, 1<<16)},
 	{"lance.ef", "0", "candidates kept while an HNSW graph is walked; 0 is one and a half times the wanted rows, at least 100", checkInt(0, 1<<20)},
 	{"lance.min_recall", "", "share of the true neighbours that a search by index finds, above 0 and up to 1, on average: nprobes, refine_factor and ef are then chosen by a calibration on the table's own vectors, and 1 is exact search; empty is what these settings say", checkRecall},

@@ -111,20 +111,44 @@ func (x *index) Search(ctx context.Context, query []float32, p vecindex.Params) 
 	}
 
 	s := &search{index: x, ctx: ctx, query: v, params: p}
+	var met int64 // rows of the partitions probed
+	widened := p.Filter == nil || p.Widen <= 1
 	for next := probes; len(order) > 0; {
+		for _, part := range order[:next] {
+			met += int64(x.model.Lengths[part])
+		}
 		if err := s.round(order[:next]); err != nil {
 			return res, err
 		}
 		order = order[next:]
 		if s.survivors >= enough {
-			break
+			if widened {
+				break
+			}
+			// Once: the share of rows that pass is about the same in the partitions that follow.
+			widened = true
+			if next = widen(s.stats.PartitionsProbed, probes*p.Widen, met, s.survivors); next == 0 {
+				break
+			}
+		} else {
+			next = s.stats.PartitionsProbed // doubles what was probed
 		}
-		next = min(s.stats.PartitionsProbed, len(order)) // doubles what was probed
+		next = min(next, len(order))
 	}
 	res.Hits = s.hits()
 	s.stats.PartitionsTotal = x.NumPartitions()
 	res.Stats = s.stats
 	return res, nil
+}
+
+// widen returns how many partitions to probe after the first probed ones, up to limit in all, so that as many rows pass the
+// filter as those had: passed of met have.
+func widen(probed, limit int, met, passed int64) int {
+	if passed <= 0 || met <= passed {
+		return 0
+	}
+	more := min(float64(probed)*float64(met-passed)/float64(passed), float64(limit-probed))
+	return max(0, int(more+0.5))
 }
 
 // search is one query under way. Between rounds it belongs to the searching goroutine alone.

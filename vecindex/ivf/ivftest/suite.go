@@ -173,6 +173,16 @@ func (s suite) filters(t *testing.T) {
 				require.EqualValues(t, len(all)-len(want), whole.Stats.RowsFiltered)
 				some := s.search(t, q, vecindex.Params{K: k, NProbes: 1, Filter: f})
 				require.Len(t, some.Hits, min(k, len(want)), "%s, one of %d: probing goes on until k are found", name, step)
+
+				wide := s.search(t, q, vecindex.Params{K: k, NProbes: 2, Widen: 3, Filter: f})
+				require.Len(t, wide.Hits, min(k, len(want)))
+				require.GreaterOrEqual(t, wide.Stats.PartitionsProbed, min(parts, 2))
+				narrow := s.search(t, q, vecindex.Params{K: k, NProbes: 2, Filter: f})
+				if narrow.Stats.PartitionsProbed <= 2 {
+					require.LessOrEqual(t, wide.Stats.PartitionsProbed, 6, "no further than that")
+				} else {
+					require.GreaterOrEqual(t, wide.Stats.PartitionsProbed, narrow.Stats.PartitionsProbed)
+				}
 				for _, h := range some.Hits {
 					require.True(t, set.Contains(h.RowID))
 				}
