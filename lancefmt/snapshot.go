@@ -68,7 +68,10 @@ func (t *Table) newSnapshot(ctx context.Context, l *line, f table.VersionFile) (
 	}
 	s := &Snapshot{table: t, line: l, manifest: m, fragments: make([]*Fragment, len(m.Fragments))}
 	all := make([]Fragment, len(m.Fragments))
-	if !slices.IsSortedFunc(m.Fragments, func(a, b table.Fragment) int { return cmp.Compare(a.ID, b.ID) }) {
+	for i := 1; i < len(m.Fragments) && s.byID == nil; i++ {
+		if m.Fragments[i].ID > m.Fragments[i-1].ID {
+			continue
+		}
 		s.byID = make(map[uint32]*Fragment, len(m.Fragments))
 	}
 	for i := range m.Fragments {

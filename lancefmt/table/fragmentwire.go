@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"io/fs"
 	"math"
+	"runtime"
+	"strings"
+	"sync"
 	"unicode/utf8"
 	"unsafe"
 
@@ -41,6 +44,9 @@ func splitFragments(message []byte) (rest []byte, fragments [][]byte, err error)
 		}
 		if number == fragmentsField && kind == protowire.BytesType {
 			b, _ := protowire.ConsumeBytes(message[i:])
+			if fragments == nil { // most are about as long as the first
+				fragments = make([][]byte, 0, (len(message)-start)/(i-start+n)+8)
+			}
 			fragments = append(fragments, b)
 			rest = append(rest, message[at:start]...)
 			at = i + n
@@ -85,22 +91,46 @@ func (s *shared) list(b []byte) (values []int32, ok bool) {
 	return s.values, true
 }
 
-// fragment decodes one fragment. ok is false if it has anything beside id, files and row count, or is
+// consumeTag, consumeVarint and consumeBytes are protowire's functions with a short way for what is nearly all of
+// a fragment: tags, lengths and numbers of one byte.
+
+func consumeTag(b []byte) (protowire.Number, protowire.Type, int) {
+	if b[0] >= 1<<3 && b[0] < 1<<7 {
+		return protowire.Number(b[0] >> 3), protowire.Type(b[0] & 7), 1
+	}
+	return protowire.ConsumeTag(b)
+}
+
+func consumeVarint(b []byte) (uint64, int) {
+	if len(b) > 0 && b[0] < 1<<7 {
+		return uint64(b[0]), 1
+	}
+	return protowire.ConsumeVarint(b)
+}
+
+func consumeBytes(b []byte) ([]byte, int) {
+	if len(b) > 0 && b[0] < 1<<7 && int(b[0]) < len(b) {
+		return b[1 : 1+b[0]], 1 + int(b[0])
+	}
+	return protowire.ConsumeBytes(b)
+}
+
+// fragment decodes one fragment into f, which is zero. ok is false if it has anything beside id, files and row count, or is
 // not well-formed: then the message decides.
-func (d *fragmentDecoder) fragment(b []byte) (f Fragment, ok bool, err error) {
+func (d *fragmentDecoder) fragment(b []byte, f *Fragment) (ok bool, err error) {
 	var id, rows uint64
 	first := len(d.files)
 	for len(b) > 0 {
-		number, kind, n := protowire.ConsumeTag(b)
+		number, kind, n := consumeTag(b)
 		if n < 0 {
-			return f, false, nil
+			return false, nil
 		}
 		b = b[n:]
 		switch {
 		case kind == protowire.VarintType && (number == 1 || number == 4):
-			v, n := protowire.ConsumeVarint(b)
+			v, n := consumeVarint(b)
 			if n < 0 {
-				return f, false, nil
+				return false, nil
 			}
 			if number == 1 {
 				id = v
@@ -109,68 +139,67 @@ func (d *fragmentDecoder) fragment(b []byte) (f Fragment, ok bool, err error) {
 			}
 			b = b[n:]
 		case kind == protowire.BytesType && number == 2:
-			v, n := protowire.ConsumeBytes(b)
+			v, n := consumeBytes(b)
 			if n < 0 {
-				return f, false, nil
+				return false, nil
 			}
-			file, ok := d.file(v)
-			if !ok {
-				return f, false, nil
+			d.files = append(d.files, DataFile{})
+			if !d.file(v, &d.files[len(d.files)-1]) {
+				return false, nil
 			}
-			d.files = append(d.files, file)
 			b = b[n:]
 		default:
-			return f, false, nil
+			return false, nil
 		}
 	}
-	f = Fragment{ID: uint32(id), PhysicalRows: int64(rows)}
+	f.ID, f.PhysicalRows = uint32(id), int64(rows)
 	if n := len(d.files); n > first {
 		f.Files = d.files[first:n:n]
 	}
-	return f, true, f.check(id, rows)
+	return true, f.check(id, rows)
 }
 
-// file decodes a data file.
-func (d *fragmentDecoder) file(b []byte) (f DataFile, ok bool) {
+// file decodes a data file into f, which is zero.
+func (d *fragmentDecoder) file(b []byte, f *DataFile) (ok bool) {
 	f.SizeBytes = -1
 	for len(b) > 0 {
-		number, kind, n := protowire.ConsumeTag(b)
+		number, kind, n := consumeTag(b)
 		if n < 0 {
-			return f, false
+			return false
 		}
 		b = b[n:]
 		switch {
 		case kind == protowire.BytesType && number >= 1 && number <= 3:
-			v, n := protowire.ConsumeBytes(b)
+			v, n := consumeBytes(b)
 			if n < 0 {
-				return f, false
+				return false
 			}
 			switch number {
 			case 1:
 				if !utf8.Valid(v) {
-					return f, false
+					return false
 				}
 				f.Path = unsafe.String(unsafe.SliceData(v), len(v)) // nobody writes to the manifest's bytes
 			case 2:
 				if f.Fields != nil {
-					return f, false // a list in parts
+					return false // a list in parts
 				}
 				if f.Fields, ok = d.fields.list(v); !ok {
-					return f, false
+					return false
 				}
 			case 3:
 				if f.ColumnIndices != nil {
-					return f, false
+					return false
 				}
 				if f.ColumnIndices, ok = d.columns.list(v); !ok {
-					return f, false
+					return false
 				}
 			}
 			b = b[n:]
 		case kind == protowire.VarintType && number >= 4 && number <= 7:
-			v, n := protowire.ConsumeVarint(b)
+			v, n := consumeVarint(b)
 			if n < 0 {
-				return f, false
+				return false
 			}
 			switch number {
 			case 4:
@@ -179,7 +208,7 @@ func (d *fragmentDecoder) file(b []byte) (f DataFile, ok bool) {
 				f.Minor = uint32(v)
 			case 6:
 				if v > math.MaxInt64 {
-					return f, false
+					return false
 				}
 				if f.SizeBytes = int64(v); v == 0 {
 					f.SizeBytes = -1
@@ -190,10 +219,10 @@ func (d *fragmentDecoder) file(b []byte) (f DataFile, ok bool) {
 			}
 			b = b[n:]
 		default:
-			return f, false
+			return false
 		}
 	}
-	return f, true
+	return true
 }
 
 // check tests what holds of every fragment, and replaces counts that mean unknown. id and rows are as
@@ -218,7 +247,8 @@ func (f *Fragment) check(id, rows uint64) error {
 }
 
 func (f *DataFile) check(fragment uint32) error {
-	if !fs.ValidPath(f.Path) || f.Path == "." {
+	// Nearly all are names without a folder; that they are UTF-8 is known.
+	if name := f.Path != "" && f.Path[0] != '.' && strings.IndexByte(f.Path, '/') < 0; !name && (!fs.ValidPath(f.Path) || f.Path == ".") {
 		return fault.Corruptf("fragment %d has a data file at %q, which is no path below a folder", fragment, f.Path)
 	}
 	// Legacy files have no column indices.
@@ -228,35 +258,64 @@ func (f *DataFile) check(fragment uint32) error {
 	return nil
 }
 
-// newFragments decodes the fragments of a manifest.
+// fewFragments is up to how many fragments one goroutine decodes.
+const fewFragments = 256
+
+// newFragments decodes the fragments of a manifest, many of them on all cores.
 func newFragments(list [][]byte) ([]Fragment, error) {
-	fragments := make([]Fragment, 0, len(list))
-	d := fragmentDecoder{files: make([]DataFile, 0, len(list))}
-	var seen map[uint32]struct{} // made when ids do not ascend
-	for _, b := range list {
-		f, ok, err := d.fragment(b)
-		if err == nil && !ok {
-			p := new(tablepb.DataFragment)
-			if err = unmarshal(b, p, "manifest"); err == nil {
-				f, err = fragmentOf(p)
-			}
-		}
+	fragments := make([]Fragment, len(list))
+	parts := max(1, min(runtime.GOMAXPROCS(0), len(list)/fewFragments))
+	errs := make([]error, parts)
+	var wg sync.WaitGroup
+	for i := 1; i < parts; i++ {
+		from, to := len(list)*i/parts, len(list)*(i+1)/parts
+		wg.Go(func() { errs[i] = decodeFragments(list[from:to], fragments[from:to]) })
+	}
+	errs[0] = decodeFragments(list[:len(list)/parts], fragments[:len(list)/parts])
+	wg.Wait()
+	for _, err := range errs {
 		if err != nil {
 			return nil, err
 		}
-		if n := len(fragments); seen == nil && n > 0 && f.ID <= fragments[n-1].ID {
-			seen = make(map[uint32]struct{}, len(list))
-			for i := range fragments {
-				seen[fragments[i].ID] = struct{}{}
-			}
-		}
-		if seen != nil {
-			if _, taken := seen[f.ID]; taken {
-				return nil, fault.Corruptf("two fragments have the id %d", f.ID)
-			}
-			seen[f.ID] = struct{}{}
-		}
-		fragments = append(fragments, f)
 	}
-	return fragments, nil
+	return fragments, checkIDs(fragments)
+}
+
+// decodeFragments decodes fragments into out, which is zero. It does not touch the mapped manifest, only the
+// copy that splitFragments made of it.
+func decodeFragments(list [][]byte, out []Fragment) error {
+	d := fragmentDecoder{files: make([]DataFile, 0, len(list))}
+	for i, b := range list {
+		ok, err := d.fragment(b, &out[i])
+		if err == nil && !ok {
+			p := new(tablepb.DataFragment)
+			if err = unmarshal(b, p, "manifest"); err == nil {
+				out[i], err = fragmentOf(p)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkIDs tests that no two fragments have the same id. Where ids ascend, that is seen at once.
+func checkIDs(fragments []Fragment) error {
+	ascend := true
+	for i := 1; i < len(fragments) && ascend; i++ {
+		ascend = fragments[i-1].ID < fragments[i].ID
+	}
+	if ascend {
+		return nil
+	}
+	seen := make(map[uint32]struct{}, len(fragments))
+	for i := range fragments {
+		id := fragments[i].ID
+		if _, taken := seen[id]; taken {
+			return fault.Corruptf("two fragments have the id %d", id)
+		}
+		seen[id] = struct{}{}
+	}
+	return nil
 }

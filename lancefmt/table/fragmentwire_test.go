@@ -43,7 +43,8 @@ func TestFragmentsFromBytes(t *testing.T) {
 		require.Len(t, list, len(m.Fragments))
 		var d fragmentDecoder
 		for i, b := range list {
-			got, ok, err := d.fragment(b)
+			var got Fragment
+			ok, err := d.fragment(b, &got)
 			want, wantErr := fragmentOf(m.Fragments[i])
 			if !ok {
 				continue // the message decides
