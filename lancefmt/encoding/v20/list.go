@@ -113,7 +113,7 @@ func (r *listReader) read(ctx context.Context, rows []encoding.Range, mem memory
 	if err := o.sumLengths("items"); err != nil {
 		return nil, err
 	}
-	child, err := r.child.read(ctx, items, mem)
+	child, err := readItems(ctx, r.child, items, mem)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +138,12 @@ func (l *listPage) lengths(ends []uint64, rows []encoding.Range, o *varOut, at i
 		}
 		start := end // of the range of items being grown
 		for i, e := range ends[:r.Len()] {
-			next, length := e%l.adjustment, int64(0)
+			next, length := e, int64(0)
+			if e >= l.adjustment {
+				if next -= l.adjustment; next >= l.adjustment { // once is enough but in a damaged file
+					next %= l.adjustment
+				}
+			}
 			if next < end || next > uint64(l.items) {
 				return nil, fault.Corruptf("list %d reaches from item %d to item %d of %d", r.Start+int64(i), end, next, l.items)
 			}
