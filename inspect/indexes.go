@@ -16,6 +16,7 @@ import (
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/file"
 	"lanceflight/lancefmt/storage"
+	"lanceflight/vecindex/lanceidx"
 	"lanceflight/vecindex/lanceidx/indexpb"
 )
 
@@ -139,6 +140,14 @@ func (y *IndexReport) file(ctx context.Context, store storage.Store, info storag
 	}
 	r, err := file.Open(ctx, o)
 	if err != nil {
+		o, again := store.Open(ctx, info.Name, -1)
+		if again == nil {
+			defer o.Close()
+			if path.Base(z.Path) == "index.idx" && y.oneFile(ctx, o) {
+				z.Rows = y.Partitions.Rows
+				return z
+			}
+		}
 		z.Unread = err.Error()
 		return z
 	}
@@ -161,7 +170,7 @@ func (y *IndexReport) file(ctx context.Context, store storage.Store, info storag
 		} else { // one of the two files has the centroids, the other the rows
 			y.Partitions.Partitions = max(y.Partitions.Partitions, p.Partitions)
 			y.Partitions.Dimension = max(y.Partitions.Dimension, p.Dimension)
-			if p.Rows > y.Partitions.Rows {
+			if y.Partitions.Rows == 0 { // else it has them from auxiliary.idx, and those of a graph count each of its levels
 				y.Partitions.Rows, y.Partitions.MinRows, y.Partitions.MaxRows = p.Rows, p.MinRows, p.MaxRows
 			}
 		}
@@ -170,6 +179,34 @@ func (y *IndexReport) file(ctx context.Context, store storage.Store, info storag
 		y.parameter(path.Base(z.Path), k, v)
 	}
 	return z
+}
+
+// oneFile looks into an index that is one file, as pylance wrote them up to 0.23; false if it is none.
+func (y *IndexReport) oneFile(ctx context.Context, o storage.Object) bool {
+	m, err := lanceidx.OneFileMessage(ctx, o)
+	if err != nil {
+		return false
+	}
+	y.Partitions = &PartitionsReport{Dimension: int(m.GetDimension())}
+	y.Parameters = map[string]string{"distance_type": strings.ToLower(m.GetMetricType().String())}
+	var kind []string
+	for _, s := range m.GetStages() {
+		switch s := s.GetStage().(type) {
+		case *indexpb.VectorIndexStage_Ivf:
+			kind = append(kind, "IVF")
+			dim := y.Partitions.Dimension
+			y.Partitions = partitionsOf(s.Ivf)
+			y.Partitions.Dimension = max(y.Partitions.Dimension, dim)
+		case *indexpb.VectorIndexStage_Pq:
+			kind = append(kind, "PQ")
+			y.Parameters["nbits"] = strconv.Itoa(int(s.Pq.GetNumBits()))
+			y.Parameters["num_sub_vectors"] = strconv.Itoa(int(s.Pq.GetNumSubVectors()))
+		case *indexpb.VectorIndexStage_Transform:
+			kind = append(kind, "OPQ")
+		}
+	}
+	y.Parameters["type"] = strings.Join(kind, "_")
+	return true
 }
 
 // parameter keeps what is worth showing of a file's metadata: short texts as they are, and the members of
@@ -227,6 +264,10 @@ func partitions(ctx context.Context, r *file.Reader, meta map[string]string) *Pa
 	if buf.Len() > maxIVFBytes || storage.Guard(func() error { return proto.Unmarshal(buf.Bytes(), m) }) != nil {
 		return nil
 	}
+	return partitionsOf(m)
+}
+
+func partitionsOf(m *indexpb.IVF) *PartitionsReport {
 	p := &PartitionsReport{Partitions: len(m.GetLengths())}
 	if shape := m.GetCentroidsTensor().GetShape(); len(shape) == 2 {
 		p.Partitions, p.Dimension = max(p.Partitions, int(shape[0])), int(shape[1])

@@ -90,9 +90,8 @@ func (r *Reader) Describe(ctx context.Context, maxLines int) (out []hexdump.Sect
 	err = r.use(func() error {
 		f := r.foot
 		if r.isV01() {
-			return read(storage.Range{Offset: size - footerLenV01, Length: footerLenV01}, func(b []byte) {
-				out = append(out, describeFooterV01(b, size))
-			})
+			out, err = r.describeV01(maxLines, read)
+			return err
 		}
 		if err := read(storage.Range{Offset: size - footerLen, Length: footerLen}, func(b []byte) {
 			out = append(out, DescribeFooter(b, size))
@@ -134,8 +133,8 @@ func (r *Reader) Describe(ctx context.Context, maxLines int) (out []hexdump.Sect
 	return out, err
 }
 
-// DescribePage explains the buffers of a page down to their bytes; see v20.Describe and v21.Describe.
-// A column or page that the file lacks is fault.NotFound.
+// DescribePage explains the buffers of a page down to their bytes; see v20.Describe and v21.Describe;
+// pages of storage version 0.1 with their entry in the page table, and the dictionary. A column or page that the file lacks is fault.NotFound.
 func (r *Reader) DescribePage(ctx context.Context, column, page, maxLines int) (out []hexdump.Section, err error) {
 	if column < 0 || column >= len(r.columns) {
 		return nil, fault.New(fault.NotFound, "file %s has %d columns, asked for number %d", r.Name(), len(r.columns), column)
@@ -163,13 +162,13 @@ func (r *Reader) DescribePage(ctx context.Context, column, page, maxLines int) (
 			parts[i] = b.Bytes()
 		}
 		if r.isV01() {
-			out = describePageV01(p, parts, maxLines)
+			out, err = r.describePageV01(ctx, c, page, parts, maxLines)
 		} else if r.foot.major == 2 && r.foot.minor >= 1 {
 			out = v21.Describe(p, parts, maxLines)
 		} else {
 			out = v20.Describe(p, parts, maxLines)
 		}
-		return nil
+		return err
 	})
 	return out, err
 }

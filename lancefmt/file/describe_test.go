@@ -12,7 +12,7 @@ import (
 
 // FuzzDescribe explains files of arbitrary bytes, and their first pages: bounded output or an error.
 func FuzzDescribe(f *testing.F) {
-	for _, data := range smallFiles(f, 64<<10) {
+	for _, data := range append(smallFiles(f, 64<<10), legacySeeds(f)...) {
 		f.Add(data)
 	}
 	ctx := context.Background()

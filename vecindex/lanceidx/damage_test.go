@@ -9,11 +9,13 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
 
 	"lanceflight/internal/fault"
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt/storage"
 	"lanceflight/vecindex"
+	"lanceflight/vecindex/lanceidx/indexpb"
 )
 
 // damaged are fixtures whose index files the tests spoil: both file layouts, and every quantizer.
@@ -92,14 +94,53 @@ func TestOneFileDamage(t *testing.T) {
 	require.True(t, fault.Is(use(t, newer, nil), fault.Unsupported))
 }
 
-// FuzzOneFile decodes bytes as an index in one file: patches as in FuzzIndexFiles, and the message spliced in.
+// smallOneFile returns an index in one file as small as the layout allows, cut out of a real one: two partitions
+// of 16 rows, the first 16 codewords of each of 2 sub-vectors, and vectors of 4 dimensions.
+func smallOneFile(t testing.TB) []byte {
+	const rows, dim, parts, words = 16, 4, 2, 16
+	file := oneFileIndex(t)
+	at := binary.LittleEndian.Uint64(file[len(file)-16:])
+	index := new(indexpb.Index)
+	require.NoError(t, proto.Unmarshal(file[at+4:len(file)-16], index))
+	v := index.GetVectorIndex()
+	v.Dimension = dim
+	var out []byte
+	for _, s := range v.GetStages() {
+		if pq := s.GetPq(); pq != nil {
+			pq.Dimension, pq.NumSubVectors, pq.NumBits = dim, parts, 4
+			book := pq.GetCodebookTensor()
+			book.Shape, book.Data = []uint32{words * parts, dim / parts}, book.GetData()[:4*words*dim]
+		}
+		if m := s.GetIvf(); m != nil {
+			m.CentroidsTensor.Shape, m.CentroidsTensor.Data = []uint32{2, dim}, m.GetCentroidsTensor().GetData()[:4*2*dim]
+			for i, offset := range m.GetOffsets()[:2] {
+				ids := offset + 8*uint64(m.GetLengths()[i])
+				m.Offsets[i], m.Lengths[i] = uint64(len(out)), rows
+				out = append(append(out, file[offset:offset+rows*parts/2]...), file[ids:ids+8*rows]...)
+			}
+			m.Offsets, m.Lengths = m.Offsets[:2], m.Lengths[:2]
+		}
+	}
+	message, err := proto.Marshal(index)
+	require.NoError(t, err)
+	position := uint64(len(out))
+	out = append(binary.LittleEndian.AppendUint32(out, uint32(len(message))), message...)
+	return append(binary.LittleEndian.AppendUint64(out, position), 0, 0, 1, 0, 'L', 'A', 'N', 'C')
+}
+
+// FuzzOneFile decodes bytes as an index in one file: patches as in FuzzIndexFiles, and the message spliced in. The
+// file is small, so that an execution takes microseconds and changes hit what is structure.
 func FuzzOneFile(f *testing.F) {
-	file := oneFileIndex(f)
+	file := smallOneFile(f)
+	require.NoError(f, use(f, file, nil))
 	at := binary.LittleEndian.Uint64(file[len(file)-16:])
 	message := file[at+4 : len(file)-16]
 	f.Add(message, []byte(nil), uint32(0))
 	f.Add(message[:len(message)/2], []byte{1, 0, 0, 0, 7}, uint32(9))
 	f.Fuzz(func(t *testing.T, message, patch []byte, cut uint32) {
+		if len(message) > 1<<16 {
+			return
+		}
 		out := append([]byte(nil), file[:at]...)
 		out = append(binary.LittleEndian.AppendUint32(out, uint32(len(message))), message...)
 		out = append(binary.LittleEndian.AppendUint64(out, at), 0, 0, 1, 0, 'L', 'A', 'N', 'C')

@@ -132,6 +132,13 @@ func (f *oneFile) message(ctx context.Context) (*indexpb.VectorIndex, error) {
 	return p.GetVectorIndex(), err
 }
 
+// OneFileMessage returns the description of an index that is one file, without its partitions. A file that is
+// not of that layout is fault.Unsupported or corrupt. The caller keeps obj.
+func OneFileMessage(ctx context.Context, obj storage.Object) (*indexpb.VectorIndex, error) {
+	m, err := (&oneFile{obj: obj}).message(ctx)
+	return m, fault.Place(err, obj.Name(), -1, -1, -1)
+}
+
 // model reads all but the partitions.
 func (f *oneFile) model(ctx context.Context) (m ivf.Model, err error) {
 	p, err := f.message(ctx)
