@@ -19,7 +19,7 @@ const maxShortDigits = 18
 // The second term is below an ulp of the first, and wrong by some 2^-52 of itself: if twice that and more in either direction
 // leads to the same sum, it is the one that the true value rounds to.
 func shortDecimal(s string, i int) (f float64, whole bool, end int, ok bool) {
-	negative := false
+	from, negative := i, false
 	if i < len(s) && (s[i] == '-' || s[i] == '+') {
 		negative = s[i] == '-'
 		i++
@@ -66,12 +66,12 @@ func shortDecimal(s string, i int) (f float64, whole bool, end int, ok bool) {
 			up = s[i] == '+'
 			i++
 		}
-		from, x := i, 0
-		for i < len(s) && i-from < 3 && isDigit(s[i]) {
+		power, x := i, 0
+		for i < len(s) && i-power < 3 && isDigit(s[i]) {
 			x = x*10 + int(s[i]-'0')
 			i++
 		}
-		if i == from {
+		if i == power {
 			return 0, false, 0, false
 		}
 		if up {
@@ -82,7 +82,7 @@ func shortDecimal(s string, i int) (f float64, whole bool, end int, ok bool) {
 	if i < len(s) && (isDigit(s[i]) || s[i] == '.' || s[i]|0x20 == 'e' || s[i] == '-' || s[i] == '+') {
 		return 0, false, 0, false // it goes on in a way that is not looked at here
 	}
-	if e < 0 || e >= len(pow10) {
+	if e < 0 || e >= len(pow10) || i-from > maxNumberBytes {
 		return 0, false, 0, false
 	}
 	f = float64(int64(m))
