@@ -215,6 +215,15 @@ func TestMultivectorParams(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, c.want, rows, "%s %s", c.typ, c.value)
 	}
+	// Clients that know no lists cast.
+	for _, cast := range []string{"CAST($1 AS VARCHAR)", "$1::VARCHAR::FLOAT[2][]", "CAST(CAST($1 AS VARCHAR) AS DOUBLE[][])"} {
+		_, rows, err := e.rows(t, `SELECT list_fsl <-> `+cast+` AS d FROM types ORDER BY d LIMIT 3`, sqlplan.Session{}, expr.Literal{Value: both, T: arrow.BinaryTypes.String})
+		require.NoError(t, err, cast)
+		require.Equal(t, want[0], rows, cast)
+		plan, err := texts(e, `EXPLAIN SELECT list_fsl <#> `+cast+` AS d FROM types ORDER BY d LIMIT 3`, sqlplan.Session{}, expr.Literal{Value: both, T: arrow.BinaryTypes.String})
+		require.NoError(t, err, cast)
+		require.Contains(t, fmt.Sprint(plan), "KNNVectorDistance", cast)
+	}
 	for _, c := range []struct {
 		typ         arrow.DataType
 		value, want string

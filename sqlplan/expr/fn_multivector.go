@@ -105,7 +105,7 @@ func multivectorPair(args []Expr) (conv []Expr, t arrow.DataType, ok bool, err e
 		if fixed && d != dim {
 			return nil, nil, true, fault.New(fault.InvalidArgument, "%s has vectors of %d dimensions, but %s has %d", shortText(args[rows]), dim, shortText(q), d)
 		}
-		if !undecided(q) && !listOfLists(q) {
+		if !undecided(q) && !listOfLists(q) && kindOf(t) != kText { // a text whose value is not known yet is of lists
 			want = arrow.FixedSizeListOf(int32(dim), tFloat32)
 		}
 		if !sameItems(t, want) {

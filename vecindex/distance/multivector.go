@@ -164,9 +164,12 @@ func (m *Multivectors) null(i int) bool {
 type MaxSim struct {
 	query *MultiQuery
 	least []float32 // distances of a block of vectors
+	// rowLeast is the least distance of a row that is larger than a block, for each vector of the query.
+	rowLeast []float32
 	// A block of vectors that cannot be compared where they lie: halves are widened, and NULL becomes zeros.
 	buf32 []float32
 	buf64 []float64
+	norms []float32 // of a block, under cosine
 }
 
 // NewMaxSim makes a comparer.
@@ -224,24 +227,7 @@ func (s *MaxSim) rows(dst []float32, m *Multivectors, first, start, end, block i
 		}
 	}
 	if end-start > block {
-		// Only one of the rows has vectors.
-		large := 0
-		for dst[large] != dst[large] {
-			large++
-		}
-		for _, q := range s.query.queries {
-			least, undefined := nan, false
-			for from := start; from < end; from += block {
-				d, odd := s.nearest(q, m, from, min(end, from+block))
-				undefined = undefined || odd
-				if !(least <= d) && d == d {
-					least = d
-				}
-			}
-			if dst[large] += least; undefined {
-				dst[large] = nan
-			}
-		}
+		s.large(dst, m, start, end, block)
 		return
 	}
 	values := s.values(m, start, end)
@@ -259,11 +245,35 @@ func (s *MaxSim) rows(dst []float32, m *Multivectors, first, start, end, block i
 	}
 }
 
-// nearest is the smallest distance of vectors start … end-1, at most a block; see smallest.
-func (s *MaxSim) nearest(q *Query, m *Multivectors, start, end int) (least float32, undefined bool) {
-	distances := s.least[:end-start]
-	s.values(m, start, end).distances(q, distances)
-	return m.smallest(distances, start)
+// large is rows where one of the rows has all the vectors, and the others none: block after block, each of them compared with every vector of the query.
+func (s *MaxSim) large(dst []float32, m *Multivectors, start, end, block int) {
+	nan := float32(math.NaN())
+	s.rowLeast = slices.Grow(s.rowLeast[:0], len(s.query.queries))[:len(s.query.queries)]
+	for i := range s.rowLeast {
+		s.rowLeast[i] = nan
+	}
+	undefined := false
+	for ; start < end && !undefined; start += block {
+		to := min(end, start+block)
+		values, distances := s.values(m, start, to), s.least[:to-start]
+		for i, q := range s.query.queries {
+			values.distances(q, distances)
+			d, odd := m.smallest(distances, start)
+			if undefined = undefined || odd; !(s.rowLeast[i] <= d) && d == d {
+				s.rowLeast[i] = d
+			}
+		}
+	}
+	row := 0
+	for dst[row] != dst[row] {
+		row++
+	}
+	for _, d := range s.rowLeast {
+		dst[row] += d
+	}
+	if undefined {
+		dst[row] = nan
+	}
 }
 
 // smallest is the least of the distances of vectors first, first+1, …; NaN if all of them hold NaN. undefined: one of them is
@@ -307,15 +317,22 @@ func (m *Multivectors) holdsNaN(vector int) bool {
 
 // block is the elements of some vectors.
 type block struct {
-	dim int
-	f32 []float32
-	f64 []float64 // if f32 is nil
+	dim   int
+	f32   []float32
+	norms []float32 // of f32, under cosine: each vector of the query needs them
+	f64   []float64 // if f32 is nil
 }
 
 func (b block) distances(q *Query, dst []float32) {
-	if b.f32 != nil {
+	switch {
+	case b.norms != nil:
+		dotRows(dst, q.v, b.f32, b.dim)
+		for i, xy := range dst {
+			dst[i] = 1 - xy/(q.norm*b.norms[i]) // as cosineOf
+		}
+	case b.f32 != nil:
 		q.Float32(dst, b.f32, b.dim)
-	} else if b.f64 != nil {
+	case b.f64 != nil:
 		q.Float64(dst, b.f64, b.dim)
 	}
 }
@@ -350,6 +367,14 @@ func (s *MaxSim) values(m *Multivectors, start, end int) block {
 				b.f64[i] = 0
 			}
 		}
+	}
+	if s.query.Metric() == Cosine && b.f32 != nil {
+		s.norms = slices.Grow(s.norms[:0], end-start)[:end-start]
+		for i := range s.norms {
+			v := b.f32[i*m.dim:][:m.dim]
+			s.norms[i] = float32(math.Sqrt(float64(InnerProduct(v, v))))
+		}
+		b.norms = s.norms
 	}
 	return b
 }
