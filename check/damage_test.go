@@ -28,10 +28,12 @@ import (
 // tableFiles is a table in memory, to be damaged.
 type tableFiles map[string][]byte
 
-// loadTable reads a table of ../lancefmt/testdata/damage or of the fixtures, all of pylance 14.0.2.
+// loadTable reads a table of testdata, ../lancefmt/testdata/damage or of the fixtures, all of pylance 14.0.2.
 func loadTable(t testing.TB, name string) tableFiles {
 	dir := filepath.Join("..", "lancefmt", "testdata", "damage", name+".lance")
-	if _, err := os.Stat(dir); err != nil {
+	if own := filepath.Join("testdata", name+".lance"); exists(own) {
+		dir = own
+	} else if !exists(dir) {
 		dir = fixtures.Path(t, name+".lance")
 	}
 	stripped := strings.HasPrefix(dir, "..")
@@ -58,6 +60,11 @@ func loadTable(t testing.TB, name string) tableFiles {
 		}
 	}
 	return files
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func (x tableFiles) store() *storage.Memory {

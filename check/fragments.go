@@ -53,8 +53,12 @@ func (c *checker) fragment(ctx context.Context, s *lancefmt.Snapshot, f *lancefm
 	if err := c.deletionFile(ctx, f); err != nil {
 		return err
 	}
+	lost, err := c.overlaysOf(ctx, s, f)
+	if err != nil {
+		return err
+	}
 	for _, field := range s.Fields() {
-		c.column(f, field, facts)
+		c.column(f, field, facts, lost)
 	}
 	return nil
 }
@@ -68,26 +72,9 @@ func (c *checker) dataFile(ctx context.Context, f *lancefmt.Fragment, i int, d *
 		return nil, c.fail(ctx, p, err)
 	}
 	p.File = c.fileName(store, name)
-	key := fileKey{store, name}
-	x := c.data[key]
-	if x == nil {
-		x = &dataFacts{name: p.File, rows: -1}
-		c.data[key] = x
-		c.report.Checked.DataFiles++
-		if x.size, err = c.stat(ctx, store, name, d.SizeBytes, p); err != nil {
-			return nil, err
-		}
-		if x.size >= 0 {
-			if err := c.openData(ctx, store, name, d, x, p); err != nil {
-				return nil, err
-			}
-		}
-	} else if x.size >= 0 && d.SizeBytes >= 0 && x.size != d.SizeBytes {
-		c.addf(p, FileSize, "the file has %d bytes, the manifest says %d", x.size, d.SizeBytes)
-	}
-	// A file of another size is not read at all.
-	if x.size < 0 || !x.readable || d.SizeBytes >= 0 && x.size != d.SizeBytes {
-		return nil, nil
+	x, err := c.fileFacts(ctx, store, name, d, p, false)
+	if err != nil || x == nil {
+		return nil, err
 	}
 	if x.rows != f.NumPhysicalRows() {
 		c.addf(p, RowCount, "the file has %d rows, the fragment %d", x.rows, f.NumPhysicalRows())
@@ -102,8 +89,40 @@ func (c *checker) dataFile(ctx context.Context, f *lancefmt.Fragment, i int, d *
 	return x, nil
 }
 
-// openData reads footer and column metadata of a data file.
-func (c *checker) openData(ctx context.Context, store storage.Store, name string, d *table.DataFile, x *dataFacts, p Problem) error {
+// fileFacts looks into a file, unless a newer version had it; nil if it is out of reach. Columns of an overlay have
+// numbers of rows of their own.
+func (c *checker) fileFacts(ctx context.Context, store storage.Store, name string, d *table.DataFile, p Problem, overlay bool) (*dataFacts, error) {
+	key := fileKey{store, name}
+	x := c.data[key]
+	if x == nil {
+		var err error
+		x = &dataFacts{name: p.File, rows: -1}
+		c.data[key] = x
+		if overlay {
+			c.report.Checked.Overlays++
+		} else {
+			c.report.Checked.DataFiles++
+		}
+		if x.size, err = c.stat(ctx, store, name, d.SizeBytes, p); err != nil {
+			return nil, err
+		}
+		if x.size >= 0 {
+			if err := c.openData(ctx, store, name, d, x, p, overlay); err != nil {
+				return nil, err
+			}
+		}
+	} else if x.size >= 0 && d.SizeBytes >= 0 && x.size != d.SizeBytes {
+		c.addf(p, FileSize, "the file has %d bytes, the manifest says %d", x.size, d.SizeBytes)
+	}
+	// A file of another size is not read at all.
+	if x.size < 0 || !x.readable || d.SizeBytes >= 0 && x.size != d.SizeBytes {
+		return nil, nil
+	}
+	return x, nil
+}
+
+// openData reads footer and column metadata of a data file or an overlay.
+func (c *checker) openData(ctx context.Context, store storage.Store, name string, d *table.DataFile, x *dataFacts, p Problem, overlay bool) error {
 	o, err := store.Open(ctx, name, -1)
 	if err != nil {
 		return c.fail(ctx, p, err)
@@ -150,7 +169,7 @@ func (c *checker) openData(ctx context.Context, store storage.Store, name string
 		}
 		// In 2.0 and in drafts of 2.1 pages below lists count items.
 		stable := !slices.ContainsFunc(column.Pages, func(p encoding.Page) bool { return !slices.Contains(rowLayouts, p.TypeURL) })
-		if x.countsRows() && stable && y.rows != x.rows {
+		if x.countsRows() && stable && !overlay && y.rows != x.rows {
 			q := p
 			q.ColumnIndex = &i
 			c.addf(q, RowCount, "the column's pages have %d rows, the file %d", y.rows, x.rows)
@@ -223,7 +242,7 @@ func (c *checker) deletionFile(ctx context.Context, f *lancefmt.Fragment) error 
 }
 
 // column puts the pages of a column of the table into jobs, unless a newer version had them.
-func (c *checker) column(f *lancefmt.Fragment, field *table.Field, facts []*dataFacts) {
+func (c *checker) column(f *lancefmt.Fragment, field *table.Field, facts []*dataFacts, lost map[int32]bool) {
 	hash := sha256.New()
 	found := false
 	var file string
@@ -231,6 +250,9 @@ func (c *checker) column(f *lancefmt.Fragment, field *table.Field, facts []*data
 	starts := []int64{0}
 	var walk func(x *table.Field, depth int) bool
 	walk = func(x *table.Field, depth int) bool {
+		if lost[x.ID] {
+			return false // told already
+		}
 		fmt.Fprintf(hash, "%q %s %t(", x.Name, x.LogicalType, x.Nullable)
 		for i, d := range f.Files() {
 			j := slices.Index(d.Fields, x.ID)
@@ -278,10 +300,8 @@ func (c *checker) column(f *lancefmt.Fragment, field *table.Field, facts []*data
 	c.columns[key] = true
 	c.report.Checked.Columns++
 	c.pages.Add(pages)
-	slices.Sort(starts)
-	starts = slices.Compact(starts)
 	rows := f.NumPhysicalRows()
-	starts = starts[:firstFrom(starts, rows)]
+	starts = sortedStarts(starts, rows)
 	if rows == 0 {
 		return
 	}
@@ -328,6 +348,13 @@ const jobBytes = 64 << 20
 func firstFrom(sorted []int64, v int64) int {
 	i, _ := slices.BinarySearch(sorted, v)
 	return i
+}
+
+// sortedStarts sorts rows that pages start with, and leaves out those behind the last row.
+func sortedStarts(starts []int64, rows int64) []int64 {
+	slices.Sort(starts)
+	starts = slices.Compact(starts)
+	return starts[:firstFrom(starts, rows)]
 }
 
 // blobFolder returns the folder with the blobs of a data file, "data/STEM/" for data/STEM.lance.

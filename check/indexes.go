@@ -25,7 +25,9 @@ type segment struct {
 	mu     sync.Mutex
 	rows   *scalar.RowSet // row ids that it has
 	rowIDs bool           // its files say which rows it has
-	broken bool           // some of that could not be read
+	// addresses is whether it names rows by address where the table has stable row ids.
+	addresses bool
+	broken    bool // some of that could not be read
 }
 
 // coverKey is a comparison of a segment with a fragment, which versions share.
@@ -304,6 +306,9 @@ func (c *checker) openScalar(ctx context.Context, s *lancefmt.Snapshot, x *lance
 		return err
 	}
 	defer index.Close()
+	seg.mu.Lock()
+	seg.addresses = index.Addresses()
+	seg.mu.Unlock()
 	if x.Kind != "BITMAP" {
 		return nil
 	}
@@ -349,11 +354,14 @@ func (c *checker) indexRows(ctx context.Context, s *lancefmt.Snapshot) error {
 		if seg == nil || !seg.rowIDs {
 			continue
 		}
-		for _, f := range s.Fragments() {
+		if s.HasStableRowIDs() && !seg.addresses {
+			c.unknownIDs(s, x, seg)
+		}
+		for i, f := range s.Fragments() {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := c.segmentRows(ctx, s, x, seg, f, reused); err != nil {
+			if err := c.segmentRows(ctx, s, x, seg, f, i, reused); err != nil {
 				return err
 			}
 		}
@@ -361,9 +369,25 @@ func (c *checker) indexRows(ctx context.Context, s *lancefmt.Snapshot) error {
 	return nil
 }
 
-// segmentRows compares a segment with a fragment. With stable row ids only ids are compared, of rows that
-// are there.
-func (c *checker) segmentRows(ctx context.Context, s *lancefmt.Snapshot, x *lancefmt.Index, seg *segment, f *lancefmt.Fragment, reused bool) error {
+// unknownIDs tells of row ids in a segment that were not given away yet.
+func (c *checker) unknownIDs(s *lancefmt.Snapshot, x *lancefmt.Index, seg *segment) {
+	key := coverKey{segment: seg, deleted: "ids"}
+	if c.covered[key] {
+		return
+	}
+	c.covered[key] = true
+	uppers := seg.rows.Uppers()
+	if len(uppers) == 0 {
+		return
+	}
+	upper := uppers[len(uppers)-1]
+	if last, next := uint64(upper)<<32|uint64(seg.rows.Part(upper).Maximum()), s.Manifest().NextRowID; last >= next {
+		c.addf(c.ofSegment(s, x), IndexRow, "the index has the row id %d, the next one to be given away is %d", last, next)
+	}
+}
+
+// segmentRows compares a segment with fragment i of a version.
+func (c *checker) segmentRows(ctx context.Context, s *lancefmt.Snapshot, x *lancefmt.Index, seg *segment, f *lancefmt.Fragment, i int, reused bool) error {
 	covers := x.Fragments != nil && x.Fragments.Contains(f.ID())
 	key := coverKey{segment: seg, fragment: f.ID(), rows: f.NumPhysicalRows()}
 	if store, name, err := f.LocateDeletions(); err == nil && store != nil {
@@ -379,38 +403,28 @@ func (c *checker) segmentRows(ctx context.Context, s *lancefmt.Snapshot, x *lanc
 	p := c.ofSegment(s, x)
 	id := f.ID()
 	p.Fragment = &id
-	if !s.HasStableRowIDs() {
+	byID := s.HasStableRowIDs() && !seg.addresses
+	if !byID {
 		part := seg.rows.Part(f.ID())
 		if part != nil && int64(part.Maximum()) >= f.NumPhysicalRows() {
 			c.addf(p, IndexRow, "the index has row %d of a fragment with %s", part.Maximum(), count(f.NumPhysicalRows(), "row"))
 			return nil
 		}
 	}
-	// Only these kinds have rows whose value is NULL; ids of fragments that were compacted are mapped to
+	// Only these kinds have rows whose value is NULL; addresses in fragments that were compacted are mapped to
 	// new ones when the index is read.
-	if !covers || seg.broken || reused || (x.Kind != "BTREE" && x.Kind != "BITMAP") || s.HasStableRowIDs() {
+	if !covers || seg.broken || reused && !byID || (x.Kind != "BTREE" && x.Kind != "BITMAP") {
 		return nil
 	}
-	live := roaring.New()
-	live.AddRange(0, uint64(f.NumPhysicalRows()))
-	deleted, err := f.Deleted(ctx)
-	if err != nil {
-		return c.told(ctx, err)
+	missing, err := c.missing(ctx, s, seg, f, i, byID)
+	if err != nil || missing.IsEmpty() {
+		return err
 	}
-	if deleted != nil {
-		live.AndNot(deleted)
-	}
-	if part := seg.rows.Part(f.ID()); part != nil {
-		live.AndNot(part)
-	}
-	if live.IsEmpty() {
-		return nil
-	}
-	null, complete, err := c.allNull(ctx, x, f, live)
+	null, complete, err := c.allNull(ctx, x, f, missing)
 	if err != nil {
 		return c.told(ctx, err) // the column's pages are in jobs
 	}
-	n := count(int64(live.GetCardinality()), "row")
+	n := count(int64(missing.GetCardinality()), "row")
 	if null {
 		// Writers up to pylance 0.23 dropped them where indices were brought up to date.
 		p.Severity = Warning
@@ -419,8 +433,47 @@ func (c *checker) segmentRows(ctx context.Context, s *lancefmt.Snapshot, x *lanc
 			n += ", as far as was looked,"
 		}
 	}
-	c.addf(p, IndexRows, "the index lacks %s of a fragment that it covers, the first is row %d", n, live.Minimum())
+	c.addf(p, IndexRows, "the index lacks %s of a fragment that it covers, the first is row %d", n, missing.Minimum())
 	return nil
+}
+
+// missing returns the offsets of the rows of fragment i that are not deleted, and that a segment lacks; none where that
+// cannot be told.
+func (c *checker) missing(ctx context.Context, s *lancefmt.Snapshot, seg *segment, f *lancefmt.Fragment, i int, byID bool) (*roaring.Bitmap, error) {
+	none := roaring.New()
+	deleted, err := f.Deleted(ctx)
+	if err != nil {
+		return none, c.told(ctx, err)
+	}
+	if !byID {
+		live := roaring.New()
+		live.AddRange(0, uint64(f.NumPhysicalRows()))
+		if deleted != nil {
+			live.AndNot(deleted)
+		}
+		if part := seg.rows.Part(f.ID()); part != nil {
+			live.AndNot(part)
+		}
+		return live, nil
+	}
+	x, err := c.rowSet(ctx, s, f, i)
+	if err != nil || x.live == nil {
+		return none, err
+	}
+	lacks := x.live.AndNot(seg.rows)
+	if lacks.Len() == 0 {
+		return none, nil
+	}
+	offsets := roaring.New()
+	err = c.sequence(ctx, f, lancefmt.RowIDColumn, func(offset int64, id uint64) {
+		if lacks.Contains(id) && (deleted == nil || !deleted.Contains(uint32(offset))) {
+			offsets.Add(uint32(offset))
+		}
+	})
+	if err != nil {
+		return none, c.told(ctx, err)
+	}
+	return offsets, nil
 }
 
 // maxMissingRead bounds the rows whose values allNull reads.

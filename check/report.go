@@ -36,6 +36,7 @@ const (
 	BadPage        Code = "page"             // a page does not decode
 	BadValue       Code = "value"            // a page decodes into what is no value of its type
 	RowCount       Code = "row-count"        // file, column and fragment have different numbers of rows
+	BadOverlay     Code = "overlay"          // an overlay's file is damaged, or it has rows that there are not
 	BadDeletions   Code = "deletion-file"    // a deletion file is damaged, or deletes rows that there are not
 	DeletionCount  Code = "deletion-count"   // a deletion file has another number of rows than the manifest says
 	BadRowIDs      Code = "row-ids"          // row ids, or versions of rows, are damaged, or out of their range
@@ -95,6 +96,7 @@ type Counts struct {
 	Fragments     int   `json:"fragments"` // of the newest version checked
 	Rows          int64 `json:"rows"`      // of the newest version checked, without deleted ones
 	DataFiles     int   `json:"data_files"`
+	Overlays      int   `json:"overlay_files"`
 	DeletionFiles int   `json:"deletion_files"`
 	Segments      int   `json:"index_segments"`
 	IndexFiles    int   `json:"index_files"`
@@ -179,7 +181,11 @@ func (r *Report) WriteText(w io.Writer) error {
 		}
 	}
 	c := r.Checked
-	fmt.Fprintf(w, "checked %s: %s, %s, %s, %s with %s in %s", r.Table, count(int64(c.Versions), "version"), count(int64(c.DataFiles), "data file"),
+	files := count(int64(c.DataFiles), "data file")
+	if c.Overlays > 0 {
+		files += ", " + count(int64(c.Overlays), "overlay")
+	}
+	fmt.Fprintf(w, "checked %s: %s, %s, %s, %s with %s in %s", r.Table, count(int64(c.Versions), "version"), files,
 		count(int64(c.DeletionFiles), "deletion file"), count(int64(c.Columns), "column"), size(c.Bytes), count(c.Pages, "page"))
 	if c.Segments > 0 {
 		fmt.Fprintf(w, ", %s in %s", count(int64(c.Segments), "index segment"), count(int64(c.IndexFiles), "file"))

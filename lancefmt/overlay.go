@@ -170,23 +170,26 @@ func (f *Fragment) readOverlay(ctx context.Context, o *table.Overlay, structs []
 		return nil, err
 	}
 	defer r.release()
-	// Columns may have different lengths. The first one of a field has its values, others can have items of lists.
-	for _, i := range (&part{field: e}).columns()[:1] {
-		c, err := r.value.Column(ctx, i)
-		if err != nil {
-			return nil, err
-		}
-		n := int64(0)
-		for _, p := range c.Pages {
-			n += p.NumRows
-		}
-		if last := values[len(values)-1].End; n < last {
-			return nil, fault.Corruptf("overlay %s has %d values of the field, but at least %d rows", o.File.Path, n, last)
-		}
-	}
 	c, err := r.value.ColumnReader(e)
 	if err != nil {
 		return nil, err
+	}
+	// Columns may have different lengths. The first one of a field has its values, others can have items of lists.
+	columns := (&part{field: e}).columns()
+	if len(columns) == 0 {
+		return nil, fault.Place(fault.Corruptf("the overlay is said to have the field, but in no column"), r.value.Name(), -1, -1, -1)
+	}
+	column, err := r.value.Column(ctx, columns[0])
+	if err != nil {
+		return nil, err
+	}
+	n := int64(0)
+	for _, p := range column.Pages {
+		n += p.NumRows
+	}
+	n = min(n, r.value.NumRows())
+	if last := values[len(values)-1].End; n < last {
+		return nil, fault.Place(fault.Corruptf("the overlay has %d values of the field, but at least %d rows", n, last), r.value.Name(), columns[0], -1, -1)
 	}
 	a, err := c.Read(ctx, values, mem)
 	if err != nil {

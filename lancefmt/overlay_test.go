@@ -5,8 +5,10 @@ import (
 	"testing"
 
 	"github.com/RoaringBitmap/roaring/v2"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
 
+	"lanceflight/internal/fault"
 	"lanceflight/lancefmt/encoding"
 )
 
@@ -53,5 +55,21 @@ func TestRouted(t *testing.T) {
 				i++
 			}
 		}
+	}
+}
+
+// A manifest can say that an overlay has a field in no column, or in one that the file lacks.
+func TestOverlayWithoutColumn(t *testing.T) {
+	for _, column := range []int32{-1, -2, 7} {
+		tab, err := Open(ctx, "testdata/damage/overlaid_v2_1.lance", Options{})
+		require.NoError(t, err)
+		s, err := tab.Snapshot(ctx, Ref{})
+		require.NoError(t, err)
+		f := s.Fragments()[0]
+		f.meta.Overlays[0].File.ColumnIndices = []int32{column}
+		_, err = f.Read(ctx, []string{"text"}, []encoding.Range{{Start: 0, End: f.NumPhysicalRows()}}, memory.DefaultAllocator)
+		require.True(t, fault.Is(err, fault.Corrupt), "%v", err)
+		require.ErrorContains(t, err, "first.lance")
+		require.NoError(t, tab.Close())
 	}
 }

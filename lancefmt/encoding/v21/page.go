@@ -123,6 +123,9 @@ func (o *sink) addLevels(s *levels.Schema, rep, def []uint16, n int) error {
 	if !o.nested {
 		return o.addValidity(s, def, n)
 	}
+	if err := s.Check(rep, def); err != nil { // here, where the page is known
+		return err
+	}
 	last := len(o.segs) - 1
 	if last < 0 || o.segs[last].Schema != s {
 		o.segs = append(o.segs, levels.Segment{Schema: s})
