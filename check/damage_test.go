@@ -36,7 +36,7 @@ func loadTable(t testing.TB, name string) tableFiles {
 	} else if !exists(dir) {
 		dir = fixtures.Path(t, name+".lance")
 	}
-	stripped := strings.HasPrefix(dir, "..")
+	stripped := !exists(filepath.Join(dir, "_transactions"))
 	files := tableFiles{}
 	require.NoError(t, filepath.WalkDir(dir, func(p string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -49,7 +49,7 @@ func loadTable(t testing.TB, name string) tableFiles {
 		files[filepath.ToSlash(name)], err = os.ReadFile(p)
 		return err
 	}))
-	for name, data := range maps.Clone(files) { // the tables of lancefmt were stored without transactions
+	for name, data := range maps.Clone(files) { // some tables were stored without transactions
 		if !strings.HasSuffix(name, ".manifest") || !stripped {
 			continue
 		}
