@@ -96,6 +96,7 @@ func (f *Fragment) placed(err error) error {
 	if err == nil {
 		return nil
 	}
+	err = fault.Place(err, f.snapshot.file, -1, -1, -1)
 	return fmt.Errorf("version %d, fragment %d: %w", f.snapshot.Version(), f.meta.ID, err)
 }
 

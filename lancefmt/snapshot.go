@@ -22,6 +22,7 @@ type Snapshot struct {
 	table     *Table
 	line      *line
 	manifest  *table.Manifest
+	file      string // of the manifest
 	fragments []*Fragment
 	byID      map[uint32]*Fragment // nil if ids ascend in scan order
 	indexes   []*Index
@@ -66,7 +67,7 @@ func (t *Table) newSnapshot(ctx context.Context, l *line, f table.VersionFile) (
 	if err := m.Readable(); err != nil {
 		return nil, fmt.Errorf("table %s: %w", t.Name(), err)
 	}
-	s := &Snapshot{table: t, line: l, manifest: m, fragments: make([]*Fragment, len(m.Fragments))}
+	s := &Snapshot{table: t, line: l, manifest: m, file: f.Name, fragments: make([]*Fragment, len(m.Fragments))}
 	all := make([]Fragment, len(m.Fragments))
 	for i := 1; i < len(m.Fragments) && s.byID == nil; i++ {
 		if m.Fragments[i].ID > m.Fragments[i-1].ID {

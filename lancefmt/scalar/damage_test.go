@@ -29,7 +29,11 @@ type sample struct {
 
 // loadSamples reads each segment of the fixture with the smallest indices of all kinds.
 func loadSamples(t testing.TB) []sample {
-	path := fixtures.Path(t, "scalar_indices.lance")
+	return samplesOf(t, fixtures.Path(t, "scalar_indices.lance"))
+}
+
+// samplesOf reads each segment of a table.
+func samplesOf(t testing.TB, path string) []sample {
 	x := openTable(t, path, lancefmt.Ref{})
 	var out []sample
 	for _, segment := range x.snapshot.Indexes() {
@@ -142,6 +146,29 @@ func TestFlippedBytesNeverCrash(t *testing.T) {
 				s.use(t, which, spoiled)
 			}
 		}
+	}
+}
+
+// TestEveryByteFlipped changes each byte of small files of each kind of index, which testdata/flips/make.py wrote.
+func TestEveryByteFlipped(t *testing.T) {
+	samples := samplesOf(t, filepath.Join("..", "testdata", "flips", "indexed.lance"))
+	require.Len(t, samples, 6)
+	for _, s := range samples {
+		flips, errs := 0, 0
+		for which, file := range s.files {
+			require.NoError(t, s.use(t, which, file))
+			for at := range file {
+				if testing.Short() && at%23 != 0 {
+					continue
+				}
+				spoiled := slices.Clone(file)
+				spoiled[at] ^= [2]byte{0xff, 1 << (at / 2 % 8)}[at%2]
+				if flips++; s.use(t, which, spoiled) != nil {
+					errs++
+				}
+			}
+		}
+		t.Logf("%s: %d flips, %d errors", s.desc.Kind, flips, errs)
 	}
 }
 

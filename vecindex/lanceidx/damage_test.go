@@ -49,6 +49,9 @@ func use(t testing.TB, main, aux []byte) error {
 		if err != nil {
 			k := fault.KindOf(err)
 			require.True(t, k == fault.Corrupt || k == fault.Unsupported || k == fault.NotFound || k == fault.ResourceExhausted, "%v: %v", k, err)
+			if k == fault.Corrupt {
+				require.ErrorContains(t, err, "i/", "no file is named")
+			}
 		}
 		return err
 	}
@@ -198,6 +201,41 @@ func TestFlippedBytesNeverCrash(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestEveryByteFlipped changes each byte of small files of each kind of index, which lancefmt/testdata/flips/make.py
+// wrote, and of an index in one file.
+func TestEveryByteFlipped(t *testing.T) {
+	dirs, err := filepath.Glob("../../lancefmt/testdata/flips/indexed.lance/_indices/*/" + auxiliaryFile)
+	require.NoError(t, err)
+	require.Len(t, dirs, 5)
+	indices := [][2][]byte{{smallOneFile(t), nil}}
+	for _, aux := range dirs {
+		var files [2][]byte
+		for i, name := range []string{indexFile, auxiliaryFile} {
+			files[i], err = os.ReadFile(filepath.Join(filepath.Dir(aux), name))
+			require.NoError(t, err)
+		}
+		indices = append(indices, files)
+	}
+	for i, files := range indices {
+		require.NoError(t, use(t, files[0], files[1]))
+		flips, errs := 0, 0
+		for which, file := range files {
+			for at := range file {
+				if testing.Short() && at%23 != 0 {
+					continue
+				}
+				spoiled := files
+				spoiled[which] = append([]byte(nil), file...)
+				spoiled[which][at] ^= [2]byte{0xff, 1 << (at / 2 % 8)}[at%2]
+				if flips++; use(t, spoiled[0], spoiled[1]) != nil {
+					errs++
+				}
+			}
+		}
+		t.Logf("index %d: %d flips, %d errors", i, flips, errs)
 	}
 }
 
