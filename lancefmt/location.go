@@ -21,8 +21,8 @@ type location struct {
 // may not lead to where the administrator did not allow it.
 //
 // Bases are absolute paths (table.proto, BasePath). Those inside of the table's root, as branches of
-// a table have them, are followed. A branch's base that names another place, as it does once the
-// table was moved, is taken for the root of the table that the branch lies in: names of data and
+// a table have them, are followed. A branch's base that names another place, which is not allowed or not there, as it does
+// once the table was moved, is taken for the root of the table that the branch lies in: names of data and
 // deletion files are random, so the file is either the right one or missing.
 func (s *Snapshot) folder(base *uint32, kind string) (location, error) {
 	if base == nil {
@@ -42,13 +42,17 @@ func (s *Snapshot) folder(base *uint32, kind string) (location, error) {
 	if rest, ok := below(at, basePath(s.table.store.URI())); ok {
 		return location{s.table.store, joinDir(rest, kind)}, nil
 	}
+	ofBranch := s.line.branch != "" && b.IsDatasetRoot
 	for _, allowed := range s.table.opts.AllowBases {
 		if _, ok := below(at, basePath(allowed)); ok {
 			store, err := s.table.base(at)
+			if ofBranch && fault.Is(err, fault.NotFound) {
+				break // moved from one allowed place to another
+			}
 			return location{store, kind}, err
 		}
 	}
-	if s.line.branch != "" && b.IsDatasetRoot {
+	if ofBranch {
 		if i := strings.LastIndex(at, "/"+table.TreeDir); i >= 0 {
 			return location{s.table.store, joinDir(at[i+1:], kind)}, nil
 		}

@@ -177,6 +177,7 @@ func TestNearest(t *testing.T) {
 	} {
 		require.Equal(t, got, Nearest(want, columns), want)
 	}
+	require.Equal(t, []string{"evolve"}, Nearest("evolv", []string{"evolve", "Ünï"}))
 	require.Equal(t, `; did you mean "width"?`, Hint("widht", columns, "columns"))
 	require.Equal(t, "; there are no tables", Hint("x", nil, "tables"))
 }

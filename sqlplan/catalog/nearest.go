@@ -74,13 +74,13 @@ func editDistance(a, b string) int {
 	const most = 128
 	a, b = a[:min(len(a), most)], b[:min(len(b), most)]
 	var rows [3][most + 1]int
-	for j := range b {
+	for j := range len(b) {
 		rows[1][j+1] = j + 1
 	}
-	for i := range a {
+	for i := range len(a) {
 		older, old, now := &rows[i%3], &rows[(i+1)%3], &rows[(i+2)%3]
 		now[0] = i + 1
-		for j := range b {
+		for j := range len(b) {
 			cost := 1
 			if a[i] == b[j] {
 				cost = 0

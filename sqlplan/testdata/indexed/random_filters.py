@@ -203,4 +203,5 @@ def main():
         print(kind, len(data), "rows", len(out), "filters,", failed, "not DuckDB's;", ", ".join(f"{i['name']} {i['type']}" for i in ds.list_indices()))
 
 
-main()
+if __name__ == "__main__":
+    main()
