@@ -139,14 +139,25 @@ def test_damaged_file(start, table, what):
         target.write_bytes(raw[: len(raw) // 2])  # truncated
     server = start(table.parent)
     sql = {
-        "index": "SELECT key FROM t ORDER BY l2_distance(v, [" + ",".join(["0.5"] * 16) + "], 'use_index=true') LIMIT 3",
+        "index": "SELECT key FROM t ORDER BY l2_distance(v, [" + ",".join(["0.5"] * 16) + "], '') LIMIT 3",
     }.get(what, "SELECT * FROM t")
     with server.adbc() as conn, conn.cursor() as cur:
         if what == "index":
             # A damaged index must not hide rows: the search answers exactly, from the vectors.
             cur.execute(sql)
             got = [r[0] for r in cur.fetchall()]
-            assert got == [r["key"] for r in server.query(sql.replace("FROM t ", "FROM good ").replace("use_index=true", "use_index=false")).to_pylist()]
+            assert got == [r["key"] for r in server.query(sql.replace("FROM t ", "FROM good ").replace("'')", "'use_index=false')")).to_pylist()]
+            # Who asks for the index is told that it is damaged, and where.
+            for asked in (sql.replace("'')", "'use_index=true')"), sql):
+                if asked == sql:
+                    cur.execute("SET lance.use_index = true")
+                with pytest.raises(adbc_driver_manager.Error, match="use_index=true was asked for, but index v_idx cannot be used") as caught:
+                    cur.execute(asked)
+                    cur.fetchall()
+                assert target.name in str(caught.value)
+            cur.execute("RESET lance.use_index")
+            cur.execute(sql)
+            assert [r[0] for r in cur.fetchall()] == got
         else:
             with pytest.raises(adbc_driver_manager.Error) as caught:
                 cur.execute(sql)
@@ -177,3 +188,48 @@ def test_unknown_storage_versions_say_so(start, table):
         f.write(struct.pack("<H", 9))
     e = refused(start(table), "SELECT * FROM t")
     assert e.status_code == STATUS.NOT_IMPLEMENTED and "2.9" in str(e) and "not supported: " in str(e)
+
+
+# ---- query vectors --------------------------------------------------------------------------------
+
+
+def test_bad_query_vectors(start, table):
+    server = start(table)
+    rng = np.random.default_rng(3)
+    good = rng.random(16).tolist()
+    sql = "SELECT key FROM t ORDER BY v <-> ? LIMIT ?"
+    with server.adbc() as conn, conn.cursor() as cur:
+
+        def search(vector, k, type=pa.list_(pa.float32())):
+            batch = pa.record_batch([pa.array([vector], type), pa.array([k], pa.int64())], ["0", "1"])
+            cur.execute(sql, batch)
+            return [r[0] for r in cur.fetchall()]
+
+        want = search(good, 5)
+        assert len(want) == 5
+        assert search(good, 5, pa.list_(pa.float64())) == want
+        assert search(good, 5, pa.list_(pa.float32(), 16)) == want
+        assert len(search([i % 3 for i in range(16)], 5, pa.list_(pa.int64()))) == 5
+        for k in (10_000, 2**31, 2**63 - 1):
+            assert len(search(good, k)) == 514
+        assert search(good, 0) == []
+        for vector, k, type in [
+            (good[1:], 5, pa.list_(pa.float32())),
+            (good + [1.0], 5, pa.list_(pa.float64())),
+            ([], 5, pa.list_(pa.float64())),
+            (None, 5, pa.list_(pa.float64())),
+            ([float("nan")] + good[1:], 5, pa.list_(pa.float32())),
+            ([float("inf")] + good[1:], 5, pa.list_(pa.float64())),
+            ([1e300] + good[1:], 5, pa.list_(pa.float64())),
+            ([None] + good[1:], 5, pa.list_(pa.float64())),
+            (["cat"] * 16, 5, pa.list_(pa.string())),
+            (7, 5, pa.int64()),
+            (good, -1, pa.list_(pa.float32())),
+        ]:
+            with pytest.raises(adbc_driver_manager.Error) as caught:
+                search(vector, k, type)
+            assert caught.value.status_code == STATUS.INVALID_ARGUMENT, (vector, k, str(caught.value))
+        zeros = "[" + ",".join(["0"] * 16) + "]"
+        cur.execute(f"SELECT key FROM t ORDER BY v <=> {zeros} LIMIT 5")
+        assert cur.fetchall() == []  # no row is at any angle to it
+        assert search(good, 5) == want

@@ -27,11 +27,11 @@ func (c *IndexCache) Calibrate(ctx context.Context, n *logical.VectorSearch, k i
 	defer op.Close()
 	v := op.(*vectorSearchOp)
 	v.k = k
-	segments, _ := v.openSegments(ctx)
-	defer releaseSegments(segments)
-	if err := ctx.Err(); err != nil {
-		return logical.Calibrated{}, context.Cause(ctx)
+	segments, _, err := v.openSegments(ctx)
+	if err != nil {
+		return logical.Calibrated{}, err
 	}
+	defer releaseSegments(segments)
 	return v.calibrated(ctx, segments)
 }
 
@@ -239,6 +239,9 @@ func (v *vectorSearchOp) calibrate(ctx context.Context, segments []*segment) (us
 	if err != nil {
 		if !recoverable(ctx, err) {
 			return false, err
+		}
+		if v.node.Options.MustUse {
+			return false, logical.UnusableIndex(v.node.Indexes[0], err)
 		}
 		v.stats.Note(v.env.Indexes.warn(fmt.Sprintf("index %s cannot be calibrated, the search is exact: %v", v.node.Indexes[0].Name, err)))
 		return false, nil

@@ -2,6 +2,7 @@ package exec
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -69,10 +70,13 @@ func NewIndexCache(bytes int64) *IndexCache {
 func (c *IndexCache) Partitions() *lanceidx.Cache { return c.partitions }
 
 // Metric is the metric that an index segment was built for. Its files are opened, and stay open. Errors are
-// as for Open.
+// as for Open, and are logged.
 func (c *IndexCache) Metric(ctx context.Context, snap *lancefmt.Snapshot, idx *lancefmt.Index) (vecindex.Metric, error) {
 	x, release, err := c.Open(ctx, snap, idx)
 	if err != nil {
+		if ctx.Err() == nil {
+			c.warn(fmt.Sprintf("index segment %s of %s cannot be used: %v", idx.UUID, idx.Name, err))
+		}
 		return 0, err
 	}
 	defer release()

@@ -29,8 +29,8 @@ type segment struct {
 }
 
 // openSegments opens the segments of the index and says which fragments none of them covers. A
-// segment that cannot be used covers nothing.
-func (v *vectorSearchOp) openSegments(ctx context.Context) (segments []*segment, uncovered []*lancefmt.Fragment) {
+// segment that cannot be used covers nothing, unless it must be used: then that is the error.
+func (v *vectorSearchOp) openSegments(ctx context.Context) (segments []*segment, uncovered []*lancefmt.Fragment, err error) {
 	covered := map[uint32]bool{}
 	for _, meta := range v.node.Indexes {
 		s := &segment{meta: meta}
@@ -43,7 +43,15 @@ func (v *vectorSearchOp) openSegments(ctx context.Context) (segments []*segment,
 			continue
 		}
 		if err := v.open(ctx, s); err != nil {
-			v.stats.Note(v.env.Indexes.warn(fmt.Sprintf("index segment %s of %s cannot be used, its rows are searched exactly: %v", meta.UUID, meta.Name, err)))
+			if ctx.Err() != nil {
+				err = context.Cause(ctx)
+			} else {
+				err = v.unusable(s, "cannot be used", err)
+			}
+			if err != nil {
+				releaseSegments(segments)
+				return nil, nil, err
+			}
 			continue
 		}
 		for _, f := range s.frags {
@@ -56,7 +64,16 @@ func (v *vectorSearchOp) openSegments(ctx context.Context) (segments []*segment,
 			uncovered = append(uncovered, f)
 		}
 	}
-	return segments, uncovered
+	return segments, uncovered, nil
+}
+
+// unusable notes that a segment is left out because of err, which it returns if the search cannot do without.
+func (v *vectorSearchOp) unusable(s *segment, what string, err error) error {
+	if v.node.Options.MustUse {
+		return logical.UnusableIndex(s.meta, err)
+	}
+	v.stats.Note(v.env.Indexes.warn(fmt.Sprintf("index segment %s of %s %s, its rows are searched exactly: %v", s.meta.UUID, s.meta.Name, what, err)))
+	return nil
 }
 
 func (v *vectorSearchOp) open(ctx context.Context, s *segment) (err error) {
@@ -105,10 +122,12 @@ func (v *vectorSearchOp) searchSegments(ctx context.Context, segments []*segment
 	for _, s := range segments {
 		found, err := v.searchSegment(ctx, s)
 		if err != nil {
-			if !recoverable(ctx, err) {
+			if recoverable(ctx, err) {
+				err = v.unusable(s, "failed", err)
+			}
+			if err != nil {
 				return nil, nil, err
 			}
-			v.stats.Note(v.env.Indexes.warn(fmt.Sprintf("index segment %s of %s failed, its rows are searched exactly: %v", s.meta.UUID, s.meta.Name, err)))
 			failed = append(failed, s.frags...)
 			continue
 		}
@@ -213,6 +232,9 @@ func (v *vectorSearchOp) probe(ctx context.Context, s *segment, p vecindex.Param
 		}
 		probed, total := r.Stats.PartitionsProbed, r.Stats.PartitionsTotal
 		more := p.Filter == nil && len(r.Hits) < p.K && int64(len(r.Hits)) < s.index.NumRows() && probed < total
+		if probed == 0 {
+			more = false // nothing is at any distance from the query: a zero vector under cosine
+		}
 		if p.MaxNProbes > 0 && probed >= p.MaxNProbes {
 			more = false
 		}
@@ -221,7 +243,7 @@ func (v *vectorSearchOp) probe(ctx context.Context, s *segment, p vecindex.Param
 			v.stats.PartitionsN.Add(int64(total))
 			return r.Hits, nil
 		}
-		if p.NProbes = max(4*probed, 1); p.MaxNProbes > 0 {
+		if p.NProbes = 4 * probed; p.MaxNProbes > 0 {
 			p.NProbes = min(p.NProbes, p.MaxNProbes)
 		}
 	}

@@ -34,10 +34,12 @@ func (v *vectorSearchOp) searchMulti(ctx context.Context, segments []*segment) (
 		for _, s := range segments {
 			found, err := v.searchEach(ctx, s, entries)
 			if err != nil {
-				if !recoverable(ctx, err) {
+				if recoverable(ctx, err) {
+					err = v.unusable(s, "failed", err)
+				}
+				if err != nil {
 					return nil, nil, err
 				}
-				v.stats.Note(v.env.Indexes.warn(fmt.Sprintf("index segment %s of %s failed, its rows are searched exactly: %v", s.meta.UUID, s.meta.Name, err)))
 				failed = append(failed, s.frags...)
 				continue
 			}

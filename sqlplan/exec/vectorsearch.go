@@ -231,11 +231,11 @@ func (v *vectorSearchOp) search(ctx context.Context) error {
 	rest := v.node.Snap.Fragments()
 	var lists [][]vecindex.Hit
 	if len(v.node.Indexes) > 0 && v.node.Options.UseIndex {
-		segments, uncovered := v.openSegments(ctx)
-		defer releaseSegments(segments)
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
+		segments, uncovered, err := v.openSegments(ctx)
+		if err != nil {
+			return err
 		}
+		defer releaseSegments(segments)
 		useful, err := v.calibrate(ctx, segments)
 		if err != nil {
 			return err

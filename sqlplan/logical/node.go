@@ -105,6 +105,7 @@ type SearchOptions struct {
 	EF           int
 	MinRecall    float64 // 0 = none; else NProbes, RefineFactor and EF are chosen to reach it
 	UseIndex     bool
+	MustUse      bool // use_index=true was asked for: an index that cannot be read is an error
 	FastSearch   bool // skip rows no index covers
 }
 

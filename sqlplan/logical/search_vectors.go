@@ -489,19 +489,16 @@ func (b *binder) chooseIndex(m nearest, opts SearchOptions) (segments []*lancefm
 		byName[x.Name] = append(byName[x.Name], x)
 	}
 	slices.Sort(names)
+	var unread error
 	for _, name := range names {
-		x := byName[name][0]
-		if x.Err != nil {
-			others = append(others, fmt.Sprintf("%s cannot be read (%v)", name, x.Err))
-			continue
-		}
-		metric, err := b.env.Indexes.Metric(b.ctx, m.scan.Snap, x)
+		x, metric, err := b.firstReadable(m.scan.Snap, byName[name])
 		if err != nil {
 			if b.ctx.Err() != nil {
 				return nil, "", err
 			}
 			// An index that cannot be read costs speed, not the answer.
 			others = append(others, fmt.Sprintf("%s cannot be read (%v)", name, err))
+			unread = UnusableIndex(x, err)
 			continue
 		}
 		if metric != m.fn.metric {
@@ -510,12 +507,38 @@ func (b *binder) chooseIndex(m nearest, opts SearchOptions) (segments []*lancefm
 		}
 		return byName[name], fmt.Sprintf("index %s (%s) is on %s with metric %s", name, x.Kind, m.column.Source, metric), nil
 	}
+	if unread != nil && opts.MustUse {
+		return nil, "", unread
+	}
 	if len(others) == 0 {
 		return nil, fmt.Sprintf("exact search: no vector index on %s", m.column.Source), nil
 	}
 	return nil, fmt.Sprintf("exact search: no index on %s for %s: %s", m.column.Source, m.fn.metric, strings.Join(others, ", ")), nil
 }
 
+// firstReadable is the first of an index's segments that can be opened, and its metric; the execution does without the others. If there is none,
+// it is the first segment, and the error is why that cannot be read.
+func (b *binder) firstReadable(snap *lancefmt.Snapshot, segments []*lancefmt.Index) (*lancefmt.Index, vecindex.Metric, error) {
+	var first error
+	for _, x := range segments {
+		metric, err := b.env.Indexes.Metric(b.ctx, snap, x)
+		if err == nil || b.ctx.Err() != nil {
+			return x, metric, err
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return segments[0], 0, first
+}
+
+// UnusableIndex is the error of a search that was told to use an index of which a segment cannot be read. Its kind is that of err.
+func UnusableIndex(x *lancefmt.Index, err error) error {
+	return fmt.Errorf("use_index=true was asked for, but index %s cannot be used (segment %s): %w", x.Name, x.UUID, err)
+}
+
+// isVectorIndex reports whether an index on a column of vectors is one to search. Kinds that are not known are: when they are opened, that is
+// found out and said.
 func isVectorIndex(x *lancefmt.Index) bool {
 	return x.Kind == "VECTOR" || strings.HasPrefix(x.Kind, "IVF") || strings.HasPrefix(x.Kind, "HNSW")
 }

@@ -28,7 +28,7 @@ var settings = []Setting{
 	{"lance.refine_factor", "10", "candidates per wanted row whose distance is recomputed from the vector; 0 is none: distances are then the index's estimates", checkInt(0, 1<<16)},
 	{"lance.ef", "0", "candidates kept while an HNSW graph is walked; 0 is one and a half times the wanted rows, at least 100", checkInt(0, 1<<20)},
 	{"lance.min_recall", "", "share of the true neighbours that a search by index finds, above 0 and up to 1, on average: nprobes, refine_factor and ef are then chosen by a calibration on the table's own vectors, and 1 is exact search; empty is what these settings say", checkRecall},
-	{"lance.use_index", "true", "whether vector searches may use an index", checkBool},
+	{"lance.use_index", "true", "whether vector searches may use an index; where it is set to true, one that cannot be read is an error, otherwise the search is exact", checkBool},
 	{"lance.use_scalar_index", "true", "whether filters may use scalar indices", checkBool},
 	{"lance.learn_statistics", "true", "whether scans remember the bounds of the values they filter, and skip rows by what was remembered", checkBool},
 	{"lance.fast_search", "false", "whether vector searches skip rows that no index covers", checkBool},
@@ -226,6 +226,7 @@ func (s Session) searchOptions() SearchOptions {
 		RefineFactor: s.getInt("lance.refine_factor"),
 		EF:           s.getInt("lance.ef"),
 		UseIndex:     s.Get("lance.use_index") != "false",
+		MustUse:      s.Values["lance.use_index"] == "true",
 		FastSearch:   s.Get("lance.fast_search") == "true",
 	}
 }
@@ -256,6 +257,7 @@ func (o *SearchOptions) set(name, value string) error {
 		o.MinRecall, _ = strconv.ParseFloat(v, 64) // checked above; empty is 0
 	case "use_index":
 		o.UseIndex = v == "true"
+		o.MustUse = o.UseIndex
 	case "fast_search":
 		o.FastSearch = v == "true"
 	}

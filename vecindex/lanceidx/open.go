@@ -3,6 +3,7 @@ package lanceidx
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path"
 	"strings"
 
@@ -184,7 +185,7 @@ func (f *files) model(ctx context.Context) (m ivf.Model, err error) {
 	}
 	k, metric, err := parseIndexMeta(mainMeta)
 	if err != nil {
-		return m, fault.Place(err, f.main.Name(), -1, -1, -1)
+		return m, placeIn(f.main, err)
 	}
 	f.kind, f.graphs = k, strings.HasPrefix(k.name, "IVF_HNSW_")
 	centroidsIVF := new(indexpb.IVF)
@@ -203,7 +204,7 @@ func (f *files) model(ctx context.Context) (m ivf.Model, err error) {
 	if err != nil {
 		return m, err
 	}
-	place := func(err error) error { return fault.Place(err, f.aux.Name(), -1, -1, -1) }
+	place := func(err error) error { return placeIn(f.aux, err) }
 	storageMeta, err := parseStorageMeta(auxMeta)
 	if err != nil {
 		return m, place(err)
@@ -231,6 +232,14 @@ func (f *files) model(ctx context.Context) (m ivf.Model, err error) {
 		Half: centroids.half(), Bytes: centroids.element == indexpb.Tensor_UINT8,
 		Kind: f.kind.name,
 	}, nil
+}
+
+// placeIn names the file in an error about what is in it.
+func placeIn(r *file.Reader, err error) error {
+	if fault.Is(err, fault.Unsupported) {
+		return fmt.Errorf("%s: %w", r.Name(), err)
+	}
+	return fault.Place(err, r.Name(), -1, -1, -1)
 }
 
 // message reads the global buffer whose number is in the metadata and parses it.
