@@ -55,13 +55,18 @@ func Summarize(file []byte) (Summary, error) {
 		return s, err
 	}
 	var transactions []uint64
-	err = walk(message, func(number protowire.Number, v uint64, data []byte) error {
+	err = walk(message, func(number protowire.Number, v uint64) {
+		switch number {
+		case 3:
+			s.Version = v
+		case 21, 23:
+			transactions = append(transactions, v)
+		}
+	}, func(number protowire.Number, data []byte) error {
 		switch number {
 		case 2:
 			s.Fragments++
 			return s.addFragment(data)
-		case 3:
-			s.Version = v
 		case 7:
 			t := new(timestamppb.Timestamp)
 			if err := unmarshal(data, t, "timestamp"); err != nil {
@@ -74,8 +79,6 @@ func Summarize(file []byte) (Summary, error) {
 				return err
 			}
 			s.Writer = strings.TrimSpace(w.GetLibrary() + " " + w.GetVersion())
-		case 21, 23:
-			transactions = append(transactions, v)
 		}
 		return nil
 	})
@@ -94,20 +97,21 @@ func (s *Summary) addFragment(data []byte) error {
 	var physical, deleted uint64
 	hasDeletions := false
 	files := 0
-	err := walk(data, func(number protowire.Number, v uint64, data []byte) error {
+	err := walk(data, func(number protowire.Number, v uint64) {
+		if number == 4 {
+			physical = v
+		}
+	}, func(number protowire.Number, data []byte) error {
 		switch number {
 		case 2:
 			files++
 		case 3:
 			hasDeletions = true
-			return walk(data, func(number protowire.Number, v uint64, _ []byte) error {
+			return walk(data, func(number protowire.Number, v uint64) {
 				if number == 4 {
 					deleted = v
 				}
-				return nil
-			})
-		case 4:
-			physical = v
+			}, nil)
 		}
 		return nil
 	})
@@ -133,8 +137,9 @@ func (s *Summary) addFragment(data []byte) error {
 	return nil
 }
 
-// walk calls yield for each field of a message: v for numbers, data for what has a length.
-func walk(message []byte, yield func(number protowire.Number, v uint64, data []byte) error) error {
+// walk calls value for each number of a message, and bytes, unless it is nil, for each field that has a length. Fields of
+// other types than a message defines are none of its fields, so that callers need both.
+func walk(message []byte, value func(number protowire.Number, v uint64), bytes func(number protowire.Number, data []byte) error) error {
 	for len(message) > 0 {
 		number, kind, n := protowire.ConsumeTag(message)
 		if n < 0 {
@@ -154,8 +159,13 @@ func walk(message []byte, yield func(number protowire.Number, v uint64, data []b
 		if n < 0 {
 			return fault.Corruptf("the manifest is not a protobuf message: %v", protowire.ParseError(n))
 		}
-		if err := yield(number, v, data); err != nil {
-			return err
+		switch {
+		case kind == protowire.VarintType:
+			value(number, v)
+		case kind == protowire.BytesType && bytes != nil:
+			if err := bytes(number, data); err != nil {
+				return err
+			}
 		}
 		message = message[n:]
 	}
