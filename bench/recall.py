@@ -24,7 +24,6 @@ os.environ.setdefault("LANCE_INCLUDE_VECTOR_CENTROIDS", "false")
 
 import faiss
 import lance
-import matplotlib
 import numpy as np
 
 import inproc
@@ -153,6 +152,7 @@ def measure(table, rounds):
 
 
 def draw(result, path):
+    import matplotlib
     matplotlib.use("svg")
     matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "recall", "font.family": "sans-serif", "font.size": 10})
     import matplotlib.pyplot as plt

@@ -15,7 +15,9 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 )
 
 func main() {
@@ -84,7 +86,7 @@ func run(ctx context.Context, addr string, queries []string, offset int) ([]time
 	for i := offset; ctx.Err() == nil; i++ {
 		start := time.Now()
 		err := one(ctx, client, queries[i%len(queries)])
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || status.Code(err) == codes.DeadlineExceeded {
 			break
 		}
 		if err != nil {
