@@ -447,6 +447,20 @@ type levelWalk struct {
 
 // seek goes on to the start of row number row, or to the end.
 func (w *levelWalk) seek(row int64) {
+	// As long as the row does not start among the next ones, they are counted rather than looked at.
+	const stride = 64
+	for w.schema.MaxRep > 0 && w.level+stride <= len(w.rep) {
+		starts := levels.CountAbove(w.rep[w.level:w.level+stride], w.schema.MaxRep-1) // none is above the highest
+		if w.row+int64(starts) > row {
+			break
+		}
+		w.row += int64(starts)
+		w.value += stride
+		if w.def != nil {
+			w.value -= levels.CountAbove(w.def[w.level:w.level+stride], w.schema.MaxVisible)
+		}
+		w.level += stride
+	}
 	for w.level < len(w.rep) {
 		if w.rep[w.level] == w.schema.MaxRep {
 			if w.row == row {
