@@ -3,6 +3,7 @@ package v23
 import (
 	"encoding/binary"
 	"sort"
+	"sync"
 
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt/encoding/bitpack"
@@ -263,12 +264,38 @@ func (c outOfLineCodec) decode(src []byte, n int64) (Values, error) {
 	if n > 8*int64(len(src)) {
 		return Values{}, fault.Corruptf("%d values packed to %d bits in %d bytes", n, c.packed, len(src))
 	}
-	out := make([]byte, n*int64(c.width)/8)
-	if err := bitpack.DecodeOutOfLine(out, src, c.width, c.packed, int(n), make([]byte, bitpack.BlockLen*c.width/8)); err != nil {
+	r := rooms.Get().(*room)
+	defer rooms.Put(r)
+	b, err := c.unpack(src, n, r)
+	if err != nil {
 		return Values{}, err
 	}
-	return words(out, n, c.width), nil
+	return words(b, n, c.width), nil
 }
+
+// unpack decodes n values to memory of r.
+func (c outOfLineCodec) unpack(src []byte, n int64, r *room) ([]byte, error) {
+	if size := n * int64(c.width) / 8; int64(cap(r.values)) < size {
+		r.values = make([]byte, size)
+	}
+	out := r.values[:n*int64(c.width)/8]
+	err := bitpack.DecodeOutOfLine(out, src, c.width, c.packed, int(n), r.block[:bitpack.BlockLen*c.width/8])
+	if cap(r.values) > maxRoom {
+		r.values = nil // out is in use, but not kept for others
+	}
+	return out, err
+}
+
+// room is memory for values that are on their way to others.
+type room struct {
+	values []byte
+	block  [bitpack.BlockLen * 8]byte
+}
+
+// maxRoom is more than the values of a chunk take.
+const maxRoom = 1 << 20
+
+var rooms = sync.Pool{New: func() any { return new(room) }}
 
 // deltaCodec is a base and differences, one less than values.
 type deltaCodec struct {
@@ -282,6 +309,23 @@ func (c deltaCodec) payload() bool { return c.inner.payload() }
 func (c deltaCodec) decode(src []byte, n int64) (Values, error) {
 	if n < 2 {
 		return Values{}, fault.Corruptf("delta encoding of %d values", n)
+	}
+	// The usual offsets of strings, without a list of differences.
+	switch inner := c.inner.(type) {
+	case flatCodec:
+		if inner == 32 && int64(len(src)) == 4*(n-1) {
+			return c.sum32(src, n)
+		}
+	case outOfLineCodec:
+		if inner.width == 32 && n-1 <= 8*int64(len(src)) {
+			r := rooms.Get().(*room)
+			defer rooms.Put(r)
+			b, err := inner.unpack(src, n-1, r)
+			if err != nil {
+				return Values{}, err
+			}
+			return c.sum32(b, n)
+		}
 	}
 	d, err := c.inner.decode(src, n-1)
 	if err != nil {
@@ -301,6 +345,23 @@ func (c deltaCodec) decode(src []byte, n int64) (Values, error) {
 			return Values{}, fault.Corruptf("delta encoding exceeds %d bits at value %d", c.width, i+1)
 		}
 		out[i+1] = next
+	}
+	return listed(out), nil
+}
+
+// sum32 adds up plain 32-bit differences.
+func (c deltaCodec) sum32(src []byte, n int64) (Values, error) {
+	out := make([]uint64, n)
+	at := c.base
+	out[0] = at
+	rest := out[1:]
+	for i := range rest {
+		next := at + uint64(binary.LittleEndian.Uint32(src[4*i:]))
+		if next < at || c.width == 32 && next>>32 != 0 {
+			return Values{}, fault.Corruptf("delta encoding exceeds %d bits at value %d", c.width, i+1)
+		}
+		at = next
+		rest[i] = at
 	}
 	return listed(out), nil
 }
