@@ -32,6 +32,7 @@ const (
 	kindArray  = 0x80000000
 
 	typeMask      = 0x70000000
+	sizeMask      = 0x0FFFFFFF
 	typeNull      = 0x00000000
 	typeString    = 0x10000000
 	typeNumber    = 0x20000000
@@ -70,18 +71,43 @@ type reader struct {
 
 // next returns the type and payload of the next item.
 func (r *reader) next() (kind uint32, payload []byte, err error) {
+	if r.entry+4 <= len(r.b) {
+		e := binary.BigEndian.Uint32(r.b[r.entry:])
+		if end := r.data + int(e&sizeMask); end <= len(r.b) {
+			payload = r.b[r.data:end]
+			r.entry, r.data = r.entry+4, end
+			return e & typeMask, payload, nil
+		}
+	}
+	return 0, nil, r.beyond()
+}
+
+// beyond is the error of an item that is not there.
+func (r *reader) beyond() error {
 	if r.entry+4 > len(r.b) {
-		return 0, nil, errText
+		return errText
 	}
-	e := binary.BigEndian.Uint32(r.b[r.entry:])
-	r.entry += 4
-	size := int(e & 0x0FFFFFFF)
-	if r.data > len(r.b) || size > len(r.b)-r.data {
-		return 0, nil, fault.Corruptf("JSONB item of %d bytes at %d of %d", size, r.data, len(r.b))
+	size := binary.BigEndian.Uint32(r.b[r.entry:]) & sizeMask
+	return fault.Corruptf("JSONB item of %d bytes at %d of %d", size, r.data, len(r.b))
+}
+
+// skip passes over n strings, and reports whether that is what they are.
+func (r *reader) skip(n int) error {
+	for range n {
+		if r.entry+4 > len(r.b) {
+			return errText
+		}
+		e := binary.BigEndian.Uint32(r.b[r.entry:])
+		end := r.data + int(e&sizeMask)
+		if end > len(r.b) {
+			return r.beyond()
+		}
+		if e&typeMask != typeString {
+			return errText
+		}
+		r.entry, r.data = r.entry+4, end
 	}
-	payload = r.b[r.data : r.data+size]
-	r.data += size
-	return e & typeMask, payload, nil
+	return nil
 }
 
 func container(dst, b []byte, depth int) ([]byte, error) {
@@ -130,14 +156,8 @@ func container(dst, b []byte, depth int) ([]byte, error) {
 func object(dst []byte, r reader, n, depth int) ([]byte, error) {
 	r.data = 4 + 8*n
 	keys := r
-	for range n {
-		kind, _, err := r.next()
-		if err == nil && kind != typeString {
-			err = errText
-		}
-		if err != nil {
-			return dst, err
-		}
+	if err := r.skip(n); err != nil {
+		return dst, err
 	}
 	dst = append(dst, '{')
 	for i := range n {
@@ -211,17 +231,20 @@ func appendString(dst, s []byte) []byte {
 func plain(s []byte) bool {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	var odd uint64 // the highest bit of a byte is set where one was not plain
-	for ; len(s) >= 8; s = s[8:] {
-		w := binary.LittleEndian.Uint64(s)
+	if len(s) < 8 {
+		for _, c := range s {
+			if c < 0x20 || c == '"' || c == '\\' || c >= 0x80 {
+				return false
+			}
+		}
+		return true
+	}
+	for at := 0; at < len(s); at += 8 {
+		w := binary.LittleEndian.Uint64(s[min(at, len(s)-8):]) // the last eight may overlap with those before
 		quote, backslash := w^(ones*'"'), w^(ones*'\\')
 		// x − 1 borrows into the highest bit where x is 0, x − 0x20 where x is below; bytes from 0x80 on are odd
 		// themselves, and what a borrow does to the bytes above an odd one does not matter any more.
 		odd |= w | (w - ones*0x20) | (quote - ones) | (backslash - ones)
-	}
-	for _, c := range s {
-		if c < 0x20 || c == '"' || c == '\\' || c >= 0x80 {
-			return false
-		}
 	}
 	return odd&highs == 0
 }
