@@ -118,7 +118,8 @@ func (s *Summary) addFragment(data []byte) error {
 	if err != nil {
 		return err
 	}
-	if physical > math.MaxUint32+1 || deleted > physical {
+	unknown := physical == 0 && files > 0 // only the files know
+	if physical > math.MaxUint32+1 || deleted > physical && !unknown {
 		return fault.Corruptf("a fragment has %d rows, of which %d are deleted", physical, deleted)
 	}
 	s.DataFiles += files
@@ -128,7 +129,7 @@ func (s *Summary) addFragment(data []byte) error {
 	if s.DeletedRows >= 0 {
 		s.DeletedRows += int64(deleted)
 	}
-	if physical == 0 && files > 0 || s.DeletedRows < 0 {
+	if unknown || s.DeletedRows < 0 {
 		s.NumRows = -1
 	}
 	if s.NumRows >= 0 {
