@@ -26,7 +26,7 @@ import (
 
 // oneOfEachKind are tables with an index of each kind and metric that is read, on column vec.
 var oneOfEachKind = []string{
-	"vector_ivf_flat_cosine", "vector_ivf_flat_dot", "vector_ivf_flat_l2", "vector_ivf_hnsw_flat_l2", "vector_ivf_hnsw_pq_l2", "vector_ivf_hnsw_sq_cosine",
+	"vector_ivf_flat_cosine", "vector_ivf_flat_dot", "vector_ivf_flat_l2", "vector_ivf_flat_uint8_hamming", "vector_ivf_hnsw_flat_l2", "vector_ivf_hnsw_pq_l2", "vector_ivf_hnsw_sq_cosine",
 	"vector_ivf_hnsw_sq_l2", "vector_ivf_pq_4bit_l2", "vector_ivf_pq_cosine", "vector_ivf_pq_dot", "vector_ivf_pq_file_version_legacy", "vector_ivf_pq_float16", "vector_ivf_pq_float64",
 	"vector_ivf_rq_cosine_4bit", "vector_ivf_rq_l2", "vector_ivf_sq_cosine", "vector_ivf_sq_l2",
 }
@@ -37,7 +37,7 @@ func distanceOf(t *testing.T, name string) (call string, dim int, v vectorAnswer
 	var x expected
 	fixtures.Expected(t, name, &x)
 	v = x.Vector[0]
-	call = map[string]string{"l2": "l2_distance", "cosine": "cosine_distance", "dot": "inner_product"}[v.Ann[0].IndexMetric]
+	call = map[string]string{"l2": "l2_distance", "cosine": "cosine_distance", "dot": "inner_product", "hamming": "hamming_distance"}[v.Ann[0].IndexMetric]
 	require.NotEmpty(t, call)
 	return call, len(queryText(t, v, 0)), v
 }
@@ -233,6 +233,15 @@ func TestVectorParameters(t *testing.T) {
 				_, _, err = run(t, p, params...)
 			}
 			require.True(t, fault.Is(err, fault.InvalidArgument), "%s %s %.40s %v: %v", name, c.of, c.value, c.k, err)
+		}
+		if call == "hamming_distance" { // bytes have no sign and are at most 255
+			for _, bad := range []string{"-1", "256"} {
+				params, err := bind(arrow.ListOf(arrow.PrimitiveTypes.Int64), strings.Replace(jsonOf(t, whole), "[0", "["+bad, 1), 7)
+				if err == nil {
+					_, _, err = run(t, p, params...)
+				}
+				require.True(t, fault.Is(err, fault.InvalidArgument), "%s: %v", bad, err)
+			}
 		}
 	}
 }

@@ -25,6 +25,7 @@ var (
 	cosineSimilar  = distanceFn{name: "cosine_similarity", metric: vecindex.Cosine, negated: true}
 	negativeDot    = distanceFn{name: "negative_inner_product", metric: vecindex.Dot}
 	innerProduct   = distanceFn{name: "inner_product", metric: vecindex.Dot, negated: true}
+	hamming        = distanceFn{name: "hamming_distance", metric: vecindex.Hamming}
 )
 
 // distanceOps are the operators, as pgvector has them.
@@ -39,6 +40,7 @@ var distanceFunctions = map[string]distanceFn{
 	"array_negative_dot_product": negativeDot, "list_negative_dot_product": negativeDot,
 	"inner_product": innerProduct, "array_inner_product": innerProduct, "list_inner_product": innerProduct,
 	"array_dot_product": innerProduct, "list_dot_product": innerProduct,
+	"hamming_distance": hamming,
 }
 
 // vectorDim returns the dimension of a vector type: a fixed-size list of floats.
@@ -52,6 +54,14 @@ func vectorDim(t arrow.DataType) (int, bool) {
 		return int(f.Len()), true
 	}
 	return 0, false
+}
+
+// rowsDim returns the dimension of a type of vectors that a distance compares: of bytes for hamming, of floats for the others.
+func (d distanceFn) rowsDim(t arrow.DataType) (int, bool) {
+	if d.metric == vecindex.Hamming {
+		return expr.BytesDim(t)
+	}
+	return vectorDim(t)
 }
 
 // vectorType is the type of query vectors.
@@ -81,7 +91,7 @@ func (b *binder) distance(d distanceFn, args []parse.Expr, c exprCtx, pos parse.
 			return nil, err
 		}
 		xs[i] = x
-		n, ok := vectorDim(x.Type())
+		n, ok := d.rowsDim(x.Type())
 		if many, isList := expr.IsMultivector(x.Type()); isList {
 			n, ok, lists = many, true, true
 		}
@@ -115,6 +125,9 @@ func (b *binder) distance(d distanceFn, args []parse.Expr, c exprCtx, pos parse.
 			return nil, invalid(pos, "%s cannot tell the dimension of its vectors: cast one of them, such as %s::FLOAT[768]", d.name, outputName(args[i]))
 		}
 		x, err := b.queryVectors(args[i], dim, lists, c)
+		if p, isParam := x.(*expr.Param); isParam && err == nil && d.metric == vecindex.Hamming {
+			x = expr.WithParamType(p, arrow.FixedSizeListOf(int32(dim), arrow.PrimitiveTypes.Uint8))
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -132,7 +132,7 @@ func (m *nearest) operands(call *expr.Call) (ScanCol, expr.Expr, bool) {
 		if !ok || len(expr.Columns(other)) > 0 || volatile(other) {
 			continue
 		}
-		if _, isVector := vectorDim(col.T); !isVector {
+		if _, isVector := m.fn.rowsDim(col.T); !isVector {
 			// Of two lists of vectors the first one holds the rows.
 			if _, lists := expr.IsMultivector(col.T); !lists || i == 1 && !isSingle(other) {
 				continue
@@ -155,7 +155,7 @@ func isSingle(query expr.Expr) bool {
 
 // numVectors is the number of vectors of the query, a constant DOUBLE.
 func (m *nearest) numVectors() (expr.Expr, error) {
-	if isSingle(m.query) {
+	if m.fn.metric == vecindex.Hamming || isSingle(m.query) {
 		return double(1), nil
 	}
 	n, err := expr.NewCall("cardinality", []expr.Expr{m.query})
