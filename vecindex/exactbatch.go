@@ -195,6 +195,36 @@ func (e *ExactBatch) Add(vectors arrow.Array, rowIDs []uint64, allowed func(quer
 	return nil
 }
 
+// Pair is a row of an array of vectors and a query that it is compared with.
+type Pair struct{ Query, Row int32 }
+
+// AddPairs feeds some pairs of a row and a query instead of all. A row is fed to a query once.
+func (e *ExactBatch) AddPairs(vectors arrow.Array, rowIDs []uint64, pairs []Pair) error {
+	if vectors.Len() != len(rowIDs) {
+		return fault.New(fault.Internal, "%d vectors with %d row ids", vectors.Len(), len(rowIDs))
+	}
+	each := make([]column, e.q.Len())
+	for _, p := range pairs {
+		c := &each[p.Query]
+		if c.distances == nil {
+			var err error
+			if *c, err = columnOf(e.q.all[p.Query], vectors); err != nil {
+				return err
+			}
+		}
+		if c.null != nil && c.null(int(p.Row)) {
+			continue
+		}
+		c.distances(e.one[:], int(p.Row))
+		if d := e.one[0]; e.upper[p.Query] == nil || d < *e.upper[p.Query] {
+			e.tops[p.Query].Push(rowIDs[p.Row], d)
+		}
+	}
+	e.rows += int64(len(rowIDs))
+	e.pairs += int64(len(pairs))
+	return nil
+}
+
 // oneByOne compares the queries one after the other, a block of rows at a time.
 func (e *ExactBatch) oneByOne(vectors arrow.Array, rowIDs []uint64, allowed func(query, row int) bool) error {
 	each := make([]column, e.q.Len())

@@ -30,6 +30,9 @@ type Index interface {
 	// Search returns the nearest rows, see Params and Result. A query of another dimension, or one
 	// that holds NaN or an infinity, is fault.InvalidArgument. The index keeps no reference to query.
 	Search(ctx context.Context, query []float32, p Params) (Result, error)
+	// SearchBatch is Search for several queries, each with a Result of its own, by fewer passes over the index. An error of one query is
+	// the error of all.
+	SearchBatch(ctx context.Context, queries [][]float32, p Params) ([]Result, error)
 	// Close releases the index's files. It is idempotent; searches that still run may fail.
 	Close() error
 }

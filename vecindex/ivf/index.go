@@ -81,64 +81,49 @@ func (x *index) prepare(query []float32) ([]float32, error) {
 
 // Search implements vecindex.Index.
 func (x *index) Search(ctx context.Context, query []float32, p vecindex.Params) (vecindex.Result, error) {
-	res := vecindex.Result{Stats: vecindex.Stats{PartitionsTotal: x.NumPartitions()}}
+	s, err := x.start(ctx, query, p)
+	if err != nil {
+		return s.result(), err
+	}
+	for len(s.order) > 0 {
+		if err := s.round(s.order[:s.next]); err != nil {
+			return vecindex.Result{Stats: vecindex.Stats{PartitionsTotal: x.NumPartitions()}}, err
+		}
+		s.advance()
+	}
+	return s.result(), nil
+}
+
+// start ranks the partitions for a query. The search has none where nothing can be found.
+func (x *index) start(ctx context.Context, query []float32, p vecindex.Params) (*search, error) {
+	s := &search{index: x, ctx: ctx, params: p, enough: int64(p.K)}
 	v, err := x.prepare(query)
 	if err != nil {
-		return res, err
+		return s, err
 	}
+	s.query = v
 	if p.K <= 0 || v[0] != v[0] { // normalising made a zero vector NaN: at no distance from anything
-		return res, nil
+		return s, nil
 	}
 	probes := p.NProbes
 	if probes <= 0 {
 		probes = vecindex.DefaultNProbes
 	}
-	probes = min(probes, x.NumPartitions())
-	limit := probes
+	s.probes = min(probes, x.NumPartitions())
+	s.next = s.probes
+	s.widened = p.Filter == nil || p.Widen <= 1
+	limit := s.next
 	if p.Filter != nil {
 		limit = x.NumPartitions()
 		if p.MaxNProbes > 0 {
-			limit = max(probes, min(p.MaxNProbes, limit))
+			limit = max(s.next, min(p.MaxNProbes, limit))
 		}
 	}
-	order, err := x.model.rank(v, limit)
-	if err != nil {
-		return res, err
-	}
-	enough := int64(p.K)
 	if c, ok := p.Filter.(interface{ Len() int }); ok {
-		enough = min(enough, int64(c.Len()))
+		s.enough = min(s.enough, int64(c.Len()))
 	}
-
-	s := &search{index: x, ctx: ctx, query: v, params: p}
-	var met int64 // rows of the partitions probed
-	widened := p.Filter == nil || p.Widen <= 1
-	for next := probes; len(order) > 0; {
-		for _, part := range order[:next] {
-			met += int64(x.model.Lengths[part])
-		}
-		if err := s.round(order[:next]); err != nil {
-			return res, err
-		}
-		order = order[next:]
-		if s.survivors >= enough {
-			if widened {
-				break
-			}
-			// Once: the share of rows that pass is about the same in the partitions that follow.
-			widened = true
-			if next = widen(s.stats.PartitionsProbed, probes*p.Widen, met, s.survivors); next == 0 {
-				break
-			}
-		} else {
-			next = s.stats.PartitionsProbed // doubles what was probed
-		}
-		next = min(next, len(order))
-	}
-	res.Hits = s.hits()
-	s.stats.PartitionsTotal = x.NumPartitions()
-	res.Stats = s.stats
-	return res, nil
+	s.order, err = x.model.rank(v, limit)
+	return s, err
 }
 
 // widen returns how many partitions to probe after the first probed ones, up to limit in all, so that as many rows pass the
@@ -158,9 +143,42 @@ type search struct {
 	query  []float32
 	params vecindex.Params
 
+	order   []int // partitions still to be probed, nearest first
+	next    int   // of which so many in the next round
+	probes  int   // of the first round
+	enough  int64 // rows to find; probing goes on below them
+	met     int64 // rows of the partitions probed
+	widened bool  // Params.Widen is not to be looked at again
+
 	top       *vecindex.TopK
 	stats     vecindex.Stats
 	survivors int64 // rows that passed the filter
+}
+
+// advance decides, after a round, about the next one.
+func (s *search) advance() {
+	for _, part := range s.order[:s.next] {
+		s.met += int64(s.index.model.Lengths[part])
+	}
+	s.order = s.order[s.next:]
+	switch {
+	case s.survivors < s.enough:
+		s.next = s.stats.PartitionsProbed // doubles what was probed
+	case s.widened:
+		s.next = 0
+	default:
+		// Once: the share of rows that pass is about the same in the partitions that follow.
+		s.widened = true
+		s.next = widen(s.stats.PartitionsProbed, s.probes*s.params.Widen, s.met, s.survivors)
+	}
+	if s.next = min(s.next, len(s.order)); s.next == 0 {
+		s.order = nil
+	}
+}
+
+func (s *search) result() vecindex.Result {
+	s.stats.PartitionsTotal = s.index.NumPartitions()
+	return vecindex.Result{Hits: s.hits(), Stats: s.stats}
 }
 
 func (s *search) hits() []vecindex.Hit {

@@ -29,6 +29,7 @@ func run(t *testing.T, s suite) {
 	t.Run("probes", s.probes)
 	t.Run("filters", s.filters)
 	t.Run("bounds", s.bounds)
+	t.Run("batches", s.batches)
 	t.Run("refusals", s.refusals)
 	t.Run("concurrent searches", s.concurrent)
 }
@@ -210,6 +211,54 @@ func (s suite) bounds(t *testing.T) {
 			require.Equal(t, want[:min(3, len(want))], hits(s.search(t, q, p)), name+", k=3")
 		}
 	}
+}
+
+// batches: each query of a batch gets what it gets alone.
+func (s suite) batches(t *testing.T) {
+	upper := s.everything(t, s.queries[0])[s.x.NumRows()/3].Distance
+	few := vecindex.NewRowSet()
+	for i, h := range s.everything(t, s.queries[0]) {
+		if i%29 == 3 {
+			few.Add(h.RowID)
+		}
+	}
+	queries := slices.Clone(s.queries)
+	for len(queries) < 70 { // more than go together
+		queries = append(queries, s.queries[len(queries)*len(queries)%len(s.queries)])
+	}
+	for name, p := range map[string]vecindex.Params{
+		"one probe":   {K: 10, NProbes: 1},
+		"standard":    {K: 10},
+		"everything":  {K: int(s.x.NumRows()), NProbes: s.x.NumPartitions()},
+		"none wanted": {K: 0},
+		"filtered":    {K: 10, NProbes: 1, Filter: few},
+		"widened":     {K: 3, NProbes: 1, Widen: 3, Filter: few},
+		"bounded":     {K: 10, NProbes: 3, UpperBound: &upper, Filter: vecindex.FilterFunc(func(id uint64) bool { return id%2 == 0 })},
+	} {
+		for _, workers := range []int{0, 1, 3, 100} {
+			p.Workers = workers
+			got, err := s.x.SearchBatch(context.Background(), queries, p)
+			require.NoError(t, err)
+			require.Len(t, got, len(queries))
+			if p.K > 10 {
+				got = got[:len(s.queries)]
+			}
+			for i, r := range got {
+				want := s.search(t, queries[i], p)
+				require.Equal(t, want.Hits, r.Hits, "%s, query %d, %d workers", name, i, workers)
+				require.Equal(t, withoutIO(want.Stats), withoutIO(r.Stats), "%s, query %d, %d workers", name, i, workers)
+			}
+		}
+	}
+	none, err := s.x.SearchBatch(context.Background(), nil, vecindex.Params{K: 1})
+	require.NoError(t, err)
+	require.Empty(t, none)
+	_, err = s.x.SearchBatch(context.Background(), [][]float32{queries[0], queries[0][1:]}, vecindex.Params{K: 1})
+	require.True(t, fault.Is(err, fault.InvalidArgument))
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err = s.x.SearchBatch(gone, queries, vecindex.Params{K: 1})
+	require.ErrorIs(t, err, context.Canceled)
 }
 
 func (s suite) refusals(t *testing.T) {
