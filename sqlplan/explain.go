@@ -139,6 +139,9 @@ func counters(st *exec.OpStats, said map[string]bool) []logical.Prop {
 	if n := st.ZonesPruned.Load(); n != 0 {
 		add("zones_pruned", fmt.Sprintf("%d of %d", n, st.Zones.Load()))
 	}
+	if n := st.Queries.Load(); n != 0 {
+		add("queries", fmt.Sprintf("%d in %d batches", n, st.QueryBatches.Load()))
+	}
 	count("codes_scanned", &st.Codes)
 	count("rows_refined", &st.Refined)
 	count("peak_bytes", &st.PeakBytes)

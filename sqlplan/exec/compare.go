@@ -4,12 +4,12 @@ import (
 	"context"
 	"sync"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"lanceflight/internal/fault"
 	"lanceflight/internal/recycle"
 	"lanceflight/sqlplan/kernel"
-	"lanceflight/vecindex"
 )
 
 // compareMem are allocators for vectors that live as long as it takes to compare them: some hundred kilobytes for each search,
@@ -19,9 +19,9 @@ var compareMem = sync.Pool{New: func() any { return recycle.New(memory.NewGoAllo
 // maxCompareHeld is what an allocator may hold to be kept; a search for many rows leaves more.
 const maxCompareHeld = 2 * compareBytes
 
-// compareRows offers rows of one fragment, by ascending address, to e. They are compared as they are read, without the copy that
-// another order would need.
-func (v *vectorSearchOp) compareRows(ctx context.Context, e *vecindex.Exact, items []kernel.Keyed, ids []uint64) error {
+// compareRows reads rows of one fragment, by ascending address, and gives their vectors to add. They are compared as they are read,
+// without the copy that another order would need.
+func (v *vectorSearchOp) compareRows(ctx context.Context, items []kernel.Keyed, add func(vectors arrow.Array) error) error {
 	parts := splitByFragment(items, nil)
 	if len(parts) != 1 {
 		return fault.New(fault.Internal, "rows of %d fragments where one was announced", len(parts))
@@ -36,7 +36,7 @@ func (v *vectorSearchOp) compareRows(ctx context.Context, e *vecindex.Exact, ite
 	mem := compareMem.Get().(*recycle.Allocator)
 	b, err := v.fetch.reader.readInto(ctx, mem, frag, []string{v.node.Column}, parts[0].ranges)
 	if err == nil {
-		err = e.Add(b.Column(0), ids)
+		err = add(b.Column(0))
 		b.Release()
 	}
 	switch lent, held := mem.Usage(); {

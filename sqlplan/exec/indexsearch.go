@@ -180,23 +180,9 @@ func (v *vectorSearchOp) wanted(s *segment) int {
 
 // searchSegment searches one segment; distances are brought to the metric's own scale.
 func (v *vectorSearchOp) searchSegment(ctx context.Context, s *segment) ([]vecindex.Hit, error) {
-	p := vecindex.Params{K: v.wanted(s), NProbes: v.node.Options.NProbes, MaxNProbes: v.node.Options.MaxNProbes, EF: v.node.Options.EF, Workers: v.workers()}
-	verify := false
-	switch {
-	case s.allowed != nil:
-		p.Filter = v.filterOf(s.allowed)
-		if p.MaxNProbes == 0 {
-			p.Widen = widenProbes
-		}
-	case v.plain(s):
-		// Nothing was deleted. Rows of fragments that are gone are rare, so look afterwards.
-		verify = true
-	default:
-		live, err := v.live(ctx, s)
-		if err != nil {
-			return nil, err
-		}
-		p.Filter = v.filterOf(live)
+	p, verify, err := v.params(ctx, s)
+	if err != nil {
+		return nil, err
 	}
 	hits, err := v.probe(ctx, s, p)
 	if err == nil && verify && !v.allCovered(s, hits) {
@@ -209,16 +195,51 @@ func (v *vectorSearchOp) searchSegment(ctx context.Context, s *segment) ([]vecin
 			return nil, err
 		}
 	}
+	rescale(s, hits)
+	return hits, err
+}
+
+// params are what a segment is asked. With verify, rows that do not exist any more may be among the hits, see allCovered.
+func (v *vectorSearchOp) params(ctx context.Context, s *segment) (p vecindex.Params, verify bool, err error) {
+	p = vecindex.Params{K: v.wanted(s), NProbes: v.node.Options.NProbes, MaxNProbes: v.node.Options.MaxNProbes, EF: v.node.Options.EF, Workers: v.workers()}
+	switch {
+	case s.allowed != nil:
+		p.Filter = v.filterOf(s.allowed)
+		if p.MaxNProbes == 0 {
+			p.Widen = widenProbes
+		}
+	case v.plain(s):
+		// Nothing was deleted. Rows of fragments that are gone are rare, so look afterwards.
+		verify = true
+	default:
+		live, err := v.live(ctx, s)
+		if err != nil {
+			return p, false, err
+		}
+		p.Filter = v.filterOf(live)
+	}
+	return p, verify, nil
+}
+
+// rescale brings the distances of a segment to the metric's own scale.
+func rescale(s *segment, hits []vecindex.Hit) {
 	if scale := s.index.DistanceScale(); scale != 1 {
 		for i := range hits {
 			hits[i].Distance /= scale
 		}
 	}
-	return hits, err
 }
 
 // widenProbes bounds what a filter adds to a search: so many times nprobes, unless max_nprobes says otherwise.
 const widenProbes = 4
+
+// wantsMore reports whether a search without a filter found too few rows where more partitions may have some. One that probed none never
+// will: a zero vector under cosine is at no distance from anything.
+func wantsMore(s *segment, p vecindex.Params, r vecindex.Result) bool {
+	probed := r.Stats.PartitionsProbed
+	return p.Filter == nil && len(r.Hits) < p.K && int64(len(r.Hits)) < s.index.NumRows() && 0 < probed && probed < r.Stats.PartitionsTotal &&
+		!(p.MaxNProbes > 0 && probed >= p.MaxNProbes)
+}
 
 // probe searches, and goes on with more partitions while those probed have too few rows. With a
 // filter the index does that itself.
@@ -231,14 +252,7 @@ func (v *vectorSearchOp) probe(ctx context.Context, s *segment, p vecindex.Param
 			return nil, err
 		}
 		probed, total := r.Stats.PartitionsProbed, r.Stats.PartitionsTotal
-		more := p.Filter == nil && len(r.Hits) < p.K && int64(len(r.Hits)) < s.index.NumRows() && probed < total
-		if probed == 0 {
-			more = false // nothing is at any distance from the query: a zero vector under cosine
-		}
-		if p.MaxNProbes > 0 && probed >= p.MaxNProbes {
-			more = false
-		}
-		if !more {
+		if !wantsMore(s, p, r) {
 			v.stats.Partitions.Add(int64(probed))
 			v.stats.PartitionsN.Add(int64(total))
 			return r.Hits, nil
@@ -406,7 +420,8 @@ func (v *vectorSearchOp) comparePiece(ctx context.Context, rows []row, piece []k
 		for n < len(piece) && piece[n].Key>>32 == piece[0].Key>>32 {
 			n++
 		}
-		if err := v.compareRows(ctx, e, piece[:n], ids[:n]); err != nil {
+		err := v.compareRows(ctx, piece[:n], func(vectors arrow.Array) error { return e.Add(vectors, ids[:n]) })
+		if err != nil {
 			return nil, err
 		}
 		piece, ids = piece[n:], ids[n:]

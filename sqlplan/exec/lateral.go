@@ -28,6 +28,8 @@ type lateralOp struct {
 	share *share
 	// shape is the right side as it was built first. It never runs: it carries the counters of those that do.
 	shape Operator
+	// searches of the right side that are made for a batch of rows at a time.
+	searches []*lateralSearch
 
 	left  arrow.RecordBatch
 	cols  []arrow.Array // args over left
@@ -72,6 +74,7 @@ func newLateralJoin(n *logical.LateralJoin, env *Env) (Operator, error) {
 		}
 	}
 	l.stats.Detail = fmt.Sprintf("type=%s reads=%v", n.Kind, args)
+	l.searches = newLateralSearches(l)
 	return l, nil
 }
 
@@ -113,6 +116,9 @@ func (l *lateralOp) nextLeft(ctx context.Context) (err error) {
 }
 
 func (l *lateralOp) dropLeft() {
+	for _, s := range l.searches {
+		s.drop()
+	}
 	if l.left != nil {
 		l.share.release(kernel.BatchBytes(l.left))
 		l.left.Release()
@@ -174,20 +180,14 @@ func (l *lateralOp) missing() (err error) {
 
 // start runs the right side for the current row.
 func (l *lateralOp) start(ctx context.Context) error {
-	env := *l.env
-	env.Params = slices.Clone(l.env.Params)
-	for i, a := range l.node.Args {
-		for len(env.Params) <= a.Slot {
-			env.Params = append(env.Params, expr.Literal{T: arrow.Null})
-		}
-		v, err := expr.LiteralAt(l.cols[i], l.row)
-		if err != nil {
-			return err
-		}
-		v.T = a.Expr.Type()
-		env.Params[a.Slot] = v
+	env, err := l.rowEnv(l.row)
+	if err != nil {
+		return err
 	}
 	if err := RunSubplans(ctx, &logical.Plan{Subplans: l.node.Subplans}, &env); err != nil {
+		return err
+	}
+	if env.answers, err = l.answers(ctx); err != nil {
 		return err
 	}
 	right, err := Build(l.node.Right, &env)
@@ -196,6 +196,25 @@ func (l *lateralOp) start(ctx context.Context) error {
 	}
 	l.right, l.any = right, false
 	return right.Open(ctx)
+}
+
+// rowEnv is the environment in which the right side runs for a row.
+func (l *lateralOp) rowEnv(row int) (Env, error) {
+	env := *l.env
+	env.answers = nil
+	env.Params = slices.Clone(l.env.Params)
+	for i, a := range l.node.Args {
+		for len(env.Params) <= a.Slot {
+			env.Params = append(env.Params, expr.Literal{T: arrow.Null})
+		}
+		v, err := expr.LiteralAt(l.cols[i], row)
+		if err != nil {
+			return env, err
+		}
+		v.T = a.Expr.Type()
+		env.Params[a.Slot] = v
+	}
+	return env, nil
 }
 
 // stop ends the right side of a row, and keeps its counters.

@@ -77,6 +77,9 @@ type Env struct {
 	BatchBytes int64
 	// SpillDir is where sorts put runs that exceed the budget; "" = the system's temporary directory.
 	SpillDir string
+
+	// answers are those of vector searches that were made for a batch of rows, see lateralBatch.
+	answers map[*logical.VectorSearch]*searchAnswer
 }
 
 func (e *Env) workers() int {

@@ -42,6 +42,7 @@ type OpStats struct {
 	IndexedFragments, FragmentsN Counter // fragments that scalar indices narrowed down, of so many
 	ZonesPruned, Zones           Counter // zones of rows that statistics learnt by earlier scans rule out, of so many
 	Refined                      Counter // candidates whose distance was recomputed from the vector
+	Queries, QueryBatches        Counter // vectors that were searched for together with others, and in how many batches
 
 	mu    sync.Mutex
 	notes []string
@@ -72,6 +73,7 @@ func (s *OpStats) add(o *OpStats) {
 		{&s.IndexRows, &o.IndexRows}, {&s.Rechecked, &o.Rechecked}, {&s.IndexReads, &o.IndexReads}, {&s.IndexBytes, &o.IndexBytes},
 		{&s.IndexNanos, &o.IndexNanos}, {&s.IndexedFragments, &o.IndexedFragments}, {&s.FragmentsN, &o.FragmentsN},
 		{&s.ZonesPruned, &o.ZonesPruned}, {&s.Zones, &o.Zones}, {&s.Refined, &o.Refined},
+		{&s.Queries, &o.Queries}, {&s.QueryBatches, &o.QueryBatches},
 	} {
 		c[0].Add(c[1].Load())
 	}

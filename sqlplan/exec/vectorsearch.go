@@ -227,6 +227,10 @@ func (v *vectorSearchOp) search(ctx context.Context) error {
 	if v.k == 0 {
 		return nil
 	}
+	if a := v.env.answers[v.node]; a != nil {
+		v.hits, v.addrs = a.hits, a.addrs
+		return nil
+	}
 	defer v.join()()
 	rest := v.node.Snap.Fragments()
 	var lists [][]vecindex.Hit
@@ -269,7 +273,9 @@ func (v *vectorSearchOp) search(ctx context.Context) error {
 		lists = append(lists, hits)
 	}
 	v.hits = vecindex.MergeHits(v.k, lists...)
-	return v.address(ctx)
+	var err error
+	v.addrs, err = v.address(ctx, v.hits)
+	return err
 }
 
 // join counts the search among those under way until its result is called, and shares the workers out: where every
@@ -293,27 +299,25 @@ func (v *vectorSearchOp) workers() int {
 	return v.env.workers()
 }
 
-// address finds the row addresses of the hits.
-func (v *vectorSearchOp) address(ctx context.Context) error {
-	ids := make([]uint64, len(v.hits))
-	for i, h := range v.hits {
+// address finds the row addresses of hits.
+func (v *vectorSearchOp) address(ctx context.Context, hits []vecindex.Hit) ([]uint64, error) {
+	ids := make([]uint64, len(hits))
+	for i, h := range hits {
 		ids[i] = h.RowID
 	}
 	if !v.node.Snap.HasStableRowIDs() {
-		v.addrs = ids
-		return nil
+		return ids, nil
 	}
 	addrs, ok, err := v.node.Snap.Addresses(ctx, ids)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for i, found := range ok {
 		if !found {
-			return fault.New(fault.Internal, "vector search found row id %d, which version %d does not have", ids[i], v.node.Snap.Version())
+			return nil, fault.New(fault.Internal, "vector search found row id %d, which version %d does not have", ids[i], v.node.Snap.Version())
 		}
 	}
-	v.addrs = addrs
-	return nil
+	return addrs, nil
 }
 
 // vectorCols are what exact search reads: vector and row id. The vector's column id is that of the

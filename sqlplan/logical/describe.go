@@ -142,6 +142,11 @@ func describe(n Node, verbose bool) Description {
 		d.Op = "LateralJoin"
 		add("", "%s", n.Kind)
 		add("reads", "[%s]", join(n.Args, func(a LateralArg) string { return a.Expr.String() }))
+		if searches, why := n.BatchSearches(); len(searches) > 0 {
+			add("vector_search", "batched")
+		} else if why != "" {
+			add("vector_search", "row by row: %s", why)
+		}
 		if len(n.Subplans) > 0 {
 			add("subqueries", "[%s]", join(n.Subplans, func(s Subplan) string { return fmt.Sprintf("$%d", s.Slot+1) }))
 		}
