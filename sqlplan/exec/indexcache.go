@@ -32,6 +32,7 @@ type IndexCache struct {
 	guesses map[guessKey]logical.RowEstimate
 
 	searches atomic.Int32 // vector searches under way
+	filters  filterCache
 
 	// Log gets a warning for each index that cannot be read, once; nil = none. Set before the first use.
 	Log *slog.Logger

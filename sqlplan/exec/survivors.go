@@ -25,11 +25,17 @@ func (v *vectorSearchOp) survivors(ctx context.Context, segments []*segment) (su
 		ids, err := v.rowsOf(ctx, frags, v.node.Filter)
 		return survivors{count: int64(len(ids)), bytes: 16 * int64(len(ids)), ids: ids}, err
 	}
+	var out survivors
+	key := v.filterKey(frags)
+	if rows, ok := v.keptRows(key); ok {
+		out.rows = rows
+		v.stats.Note("the rows that pass are known from a search before")
+		return v.counted(out)
+	}
 	s, err := v.scan(frags, v.node.Filter, nil)
 	if err != nil {
 		return survivors{}, err
 	}
-	var out survivors
 	err = v.driveScan(ctx, s, func() (err error) {
 		out.rows, err = s.passing(ctx)
 		return err
@@ -37,6 +43,21 @@ func (v *vectorSearchOp) survivors(ctx context.Context, segments []*segment) (su
 	if err != nil {
 		return survivors{}, err
 	}
+	if key != nil {
+		v.env.Indexes.filters.put(key, out.rows)
+	}
+	return v.counted(out)
+}
+
+func (v *vectorSearchOp) keptRows(key *filterKey) (rowsByFragment, bool) {
+	if key == nil {
+		return nil, false
+	}
+	return v.env.Indexes.filters.get(key)
+}
+
+// counted counts the rows, and reserves their memory.
+func (v *vectorSearchOp) counted(out survivors) (survivors, error) {
 	out.count, out.bytes = out.rows.count(), out.rows.bytes()
 	if err := v.share.reserve(out.bytes); err != nil {
 		return survivors{}, err

@@ -88,6 +88,9 @@ func conjoin(xs []expr.Expr) expr.Expr {
 	return &expr.Logic{Op: "AND", Args: xs}
 }
 
+// Volatile reports whether an expression may differ from one evaluation to the next.
+func Volatile(e expr.Expr) bool { return volatile(e) }
+
 // volatile reports whether an expression may differ from one evaluation to the next.
 func volatile(e expr.Expr) bool {
 	found := false
