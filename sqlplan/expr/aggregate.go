@@ -100,6 +100,9 @@ func ResolveAggregate(name string, args []Expr, star, distinct bool) (arrow.Data
 		}
 	}
 	out, conv, err := a.resolve(conv)
+	if fault.Is(err, fault.Unsupported) {
+		return nil, nil, err
+	}
 	if err != nil {
 		return nil, nil, fault.New(fault.InvalidArgument, "%s: %w", name, err)
 	}
@@ -107,6 +110,9 @@ func ResolveAggregate(name string, args []Expr, star, distinct bool) (arrow.Data
 }
 
 func needs(what string, x Expr) error {
+	if err := beyond(x.Type()); err != nil {
+		return err
+	}
 	return fault.New(fault.InvalidArgument, "%s is %s, but %s is needed", shortText(x), TypeName(x.Type()), what)
 }
 

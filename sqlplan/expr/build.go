@@ -547,6 +547,9 @@ func NewArith(op string, x, y Expr) (Expr, error) {
 		if kx.numeric() {
 			bad = y
 		}
+		if err := beyond(bad.Type()); err != nil {
+			return nil, err
+		}
 		return nil, fault.New(fault.InvalidArgument, "%s needs numbers, but %s is %s%s", op, shortText(bad), TypeName(bad.Type()), castAdvice(bad, tFloat64))
 	case op == "^":
 		return &Arith{Op: op, X: implicitCast(x, tFloat64), Y: implicitCast(y, tFloat64), T: tFloat64}, nil

@@ -129,6 +129,19 @@ func TestAggregatesResolve(t *testing.T) {
 	}
 }
 
+// What may be legal one day is not called a mistake.
+func TestComputingWithLargeDecimals(t *testing.T) {
+	col := func(t arrow.DataType) Expr { return &Column{Name: "x", T: t} }
+	big := col(&arrow.Decimal256Type{Precision: 60, Scale: 2})
+	_, _, aggregate := ResolveAggregate("max", []Expr{big}, false, false)
+	_, call := NewCall("abs", []Expr{big})
+	for what, err := range map[string]error{
+		"max": aggregate, "abs": call, "cast": noCast(big.Type(), tFloat64), "comparison": mismatch(">", big, col(tInt32)),
+	} {
+		require.True(t, fault.Is(err, fault.Unsupported), "%s: %v", what, err)
+	}
+}
+
 func TestFunctionNamesAreSortedAndKnown(t *testing.T) {
 	names := FunctionNames()
 	require.True(t, sort.SliceIsSorted(names, func(i, j int) bool { return names[i].Name < names[j].Name }))

@@ -48,6 +48,9 @@ func (c *compiler) cast(e *Cast, x node) (node, error) {
 }
 
 func noCast(from, to arrow.DataType) error {
+	if err := beyond(from, to); err != nil {
+		return err
+	}
 	return fault.New(fault.InvalidArgument, "%s cannot be cast to %s", TypeName(from), TypeName(to))
 }
 

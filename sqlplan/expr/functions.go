@@ -103,6 +103,9 @@ func NewCall(name string, args []Expr) (Expr, error) {
 		if IsAggregate(name) {
 			return nil, fault.New(fault.InvalidArgument, "%s is an aggregate function and cannot be used here", name)
 		}
+		if name == "unnest" {
+			return nil, fault.New(fault.Unsupported, "unnest: lists are not taken apart into rows")
+		}
 		var names []string
 		for n := range functionTable {
 			if !inner(n) {
@@ -167,6 +170,9 @@ func (f *function) check(name string, args []Expr) ([]Expr, error) {
 			return nil, err
 		}
 		if c == nil {
+			if err := beyond(a.Type()); err != nil {
+				return nil, err
+			}
 			return nil, fault.New(fault.InvalidArgument, "argument %d of %s has to be %s, but %s is %s", i+1, name, classNames[class], shortText(a), TypeName(a.Type()))
 		}
 		out[i] = c

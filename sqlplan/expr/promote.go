@@ -406,6 +406,9 @@ func intLiteral(x Expr) bool {
 }
 
 func mismatch(what string, x, y Expr) error {
+	if err := beyond(x.Type(), y.Type()); err != nil {
+		return err
+	}
 	advice := ""
 	if _, ok := castKernel(y.Type(), x.Type()); ok {
 		advice = "; CAST(" + shortText(y) + " AS " + TypeName(x.Type()) + ") converts one"

@@ -168,6 +168,9 @@ func instead(what string) string {
 	case "BEGIN", "COMMIT", "ROLLBACK", "START TRANSACTION", "START", "END", "SAVEPOINT", "RELEASE", "ABORT":
 		return "there are no transactions; each statement reads one snapshot of each table"
 	}
+	if what == "SUMMARIZE" {
+		return "DESCRIBE lists the columns of a table, and count, min, max, avg tell of their values"
+	}
 	return "tables are read-only here; write them with Lance itself, and the next statement sees the new version"
 }
 

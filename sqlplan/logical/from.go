@@ -79,7 +79,10 @@ func (b *binder) tableRef(ref parse.TableRef, outer, lateral *scope) (source, er
 		}
 		return sourceOf(q.node, b.aliased(q, r.Alias, r.Columns, "")), aliasCount(q, r.Columns)
 	case *parse.TableFunc:
-		return source{}, unsupported(r.Pos, "table function %s: write ORDER BY <distance> LIMIT k for a vector search", r.Call.Name)
+		if strings.Contains(strings.ToLower(r.Call.Name), "search") {
+			return source{}, unsupported(r.Pos, "table function %s: write ORDER BY <distance> LIMIT k for a vector search", r.Call.Name)
+		}
+		return source{}, unsupported(r.Pos, "table functions: %s", r.Call.Name)
 	case *parse.Join:
 		left, err := b.tableRef(r.Left, outer, lateral)
 		if err != nil {

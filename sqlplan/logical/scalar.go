@@ -628,6 +628,11 @@ func (b *binder) index(e *parse.Index, c exprCtx) (expr.Expr, error) {
 	}
 	if s, ok := e.I.(*parse.String); ok && !e.Slice && x.Type().ID() == arrow.STRUCT {
 		return field(x, parse.Ident{Name: s.Value, Quoted: true, Pos: s.Pos})
+	} else if ok && x.Type().ID() == arrow.STRING {
+		return nil, invalid(s.Pos, "a subscript of text is a position; ->> '%s' reads a field of JSON", s.Value)
+	}
+	if x.Type().ID() == arrow.MAP {
+		return nil, unsupported(e.Pos, "subscripts of maps; map_keys and map_values return lists")
 	}
 	args := []expr.Expr{x}
 	for _, side := range []parse.Expr{e.I, e.Hi} {
