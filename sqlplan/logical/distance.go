@@ -124,9 +124,14 @@ func (b *binder) distance(d distanceFn, args []parse.Expr, c exprCtx, pos parse.
 			}
 			return nil, invalid(pos, "%s cannot tell the dimension of its vectors: cast one of them, such as %s::FLOAT[768]", d.name, outputName(args[i]))
 		}
-		x, err := b.queryVectors(args[i], dim, lists, c)
-		if p, isParam := x.(*expr.Param); isParam && err == nil && d.metric == vecindex.Hamming {
-			x = expr.WithParamType(p, arrow.FixedSizeListOf(int32(dim), arrow.PrimitiveTypes.Uint8))
+		var x expr.Expr
+		var err error
+		if p, ok := args[i].(*parse.Param); ok && d.metric == vecindex.Hamming {
+			if x, err = b.param(p); err == nil {
+				x = expr.WithParamType(x, arrow.FixedSizeListOf(int32(dim), arrow.PrimitiveTypes.Uint8))
+			}
+		} else {
+			x, err = b.queryVectors(args[i], dim, lists, c)
 		}
 		if err != nil {
 			return nil, err
