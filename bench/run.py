@@ -43,8 +43,8 @@ CARD_LANCE = CARD.replace('"', "`")
 
 
 class Ours:
-    def __init__(self, table):
-        self.process = subprocess.Popen([os.environ.get("LANCEFLIGHT_BIN", ROOT / "bin" / "lanceflight"), "serve", "--addr", "127.0.0.1:0", table],
+    def __init__(self, *tables):
+        self.process = subprocess.Popen([os.environ.get("LANCEFLIGHT_BIN", ROOT / "bin" / "lanceflight"), "serve", "--addr", "127.0.0.1:0", *tables],
                                         stdout=subprocess.PIPE, text=True)
         self.url = re.search(r"ready on (\S+)", self.process.stdout.readline()).group(1)
         self.conn = flightsql.connect(self.url)
