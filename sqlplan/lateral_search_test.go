@@ -152,3 +152,35 @@ func TestLateralSearchBounds(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	require.NoError(t, stream.Close())
 }
+
+// EXPLAIN (ANALYZE, VERBOSE) measures the recall of searches under LATERAL as it does that of one search: with the same knobs, filter and range, in
+// a batch or row by row.
+func TestLateralSearchRecall(t *testing.T) {
+	e := newEngine(t, map[string]string{"t": "vector_ivf_pq_l2"})
+	_, vector, err := e.rows(t, "SELECT vec FROM t WHERE key = 5", sqlplan.Session{})
+	require.NoError(t, err)
+	one := "'" + jsonOf(t, vector[0][0]) + "'"
+	for _, c := range []struct{ where, tail, options string }{
+		{"", "LIMIT 10", "nprobes=1"},
+		{"", "LIMIT 10", "nprobes=1, refine_factor=0"},
+		{"WHERE key <> 7", "LIMIT 10", "nprobes=1, max_nprobes=1, refine_factor=1"},
+		{"WHERE vec <-> $ < 0.9", "LIMIT 20 OFFSET 1", "nprobes=1, refine_factor=1"},
+		{"", "LIMIT 10", "min_recall=0.8"},
+		{"", "LIMIT 10", "use_index=false"},
+	} {
+		search := func(vector string) string {
+			return fmt.Sprintf("SELECT key FROM t %s ORDER BY l2_distance(vec, %s, '%s') %s", strings.ReplaceAll(c.where, "$", vector), vector, c.options, c.tail)
+		}
+		want, _ := recallEstimate(t, e, search(one), sqlplan.Session{})
+		for _, outer := range []string{"key < 6", "key = 5"} { // several rows, then one
+			sql := fmt.Sprintf("SELECT u.key FROM (SELECT key, vec FROM t WHERE %s) q CROSS JOIN LATERAL (%s) u", outer, search("q.vec"))
+			got, _ := recallEstimate(t, e, sql, sqlplan.Session{})
+			require.Equal(t, want, got, sql)
+		}
+		if c.where == "" && !strings.Contains(c.options, "use_index") {
+			require.Less(t, want, 1.0, c)
+		}
+	}
+	text := explainText(t, e, sqlplan.Session{}, "(ANALYZE, VERBOSE) SELECT u.key FROM (SELECT key, vec FROM t WHERE key < 0) q CROSS JOIN LATERAL ("+"SELECT key FROM t ORDER BY vec <-> q.vec LIMIT 3) u")
+	require.Contains(t, text, "recall_estimate=not measured: nothing was asked")
+}

@@ -101,7 +101,7 @@ func (b *batchSearch) run(ctx context.Context) ([]*searchAnswer, error) {
 		if err != nil {
 			return nil, err
 		}
-		out[i] = &searchAnswer{hits: hits, addrs: addrs}
+		out[i] = &searchAnswer{hits: hits, addrs: addrs, node: v.node, byIndex: v.byIndex}
 	}
 	return out, nil
 }
@@ -131,6 +131,7 @@ func (b *batchSearch) searchSegments(ctx context.Context, segments []*segment) (
 		v.stats.Note(fmt.Sprintf("index with a row filter of %d rows", passed.count))
 		passed.allow(segments)
 	}
+	v.byIndex = true
 	approximate := false
 	candidates := make([][]vecindex.Hit, len(b.each))
 	for _, s := range segments {

@@ -25,10 +25,14 @@ type RecallEstimator interface {
 const recallQueries = 32
 
 // EstimateRecall implements RecallEstimator: the same search, filter, range and knobs included, for other vectors. A vector of the table is left
-// out of its own answers. Rows that fast_search skips are missing, as they are for the statement.
+// out of its own answers. Rows that fast_search skips are missing, as they are for the statement. Under LATERAL, filter, range and knobs are those of the
+// last row.
 func (v *vectorSearchOp) EstimateRecall(ctx context.Context) (string, error) {
-	if !v.ready {
-		return "not measured: nothing was asked, or, inside of LATERAL, by copies of this operator", nil
+	if v.last != nil {
+		return v.last.EstimateRecall(ctx)
+	}
+	if !v.ready || v.k == 0 {
+		return "not measured: nothing was asked", nil
 	}
 	if !v.byIndex {
 		return "1 (exact)", nil

@@ -228,8 +228,18 @@ func (l *lateralOp) stop() error {
 	return err
 }
 
+// addStats adds what the operators of a row's right side counted to those that stand for all rows.
 func addStats(to, from Operator) {
 	to.Stats().add(from.Stats())
+	if from, ok := from.(*vectorSearchOp); ok {
+		last := from.last // of a join inside of this one
+		if from.ready {
+			last, from.env.answers = from, nil
+		}
+		if last != nil {
+			to.(*vectorSearchOp).last = last
+		}
+	}
 	for i, in := range from.Inputs() {
 		if i < len(to.Inputs()) {
 			addStats(to.Inputs()[i], in)

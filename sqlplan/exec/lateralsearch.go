@@ -12,6 +12,9 @@ import (
 type searchAnswer struct {
 	hits  []vecindex.Hit
 	addrs []uint64
+
+	node    *logical.VectorSearch // with the knobs that were chosen for min_recall
+	byIndex bool
 }
 
 // lateralSearch answers a vector search on the right side of a lateral join for a window of rows of its left side at a time, before

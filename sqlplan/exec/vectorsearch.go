@@ -57,6 +57,7 @@ type vectorSearchOp struct {
 	addrs []uint64
 	at    int
 	ready bool
+	last  *vectorSearchOp // on the right side of a lateral join, in the operator that only counts: the search of the last row, closed
 }
 
 func newVectorSearch(n *logical.VectorSearch, env *Env) (Operator, error) {
@@ -228,7 +229,7 @@ func (v *vectorSearchOp) search(ctx context.Context) error {
 		return nil
 	}
 	if a := v.env.answers[v.node]; a != nil {
-		v.hits, v.addrs = a.hits, a.addrs
+		v.hits, v.addrs, v.node, v.byIndex = a.hits, a.addrs, a.node, a.byIndex
 		return nil
 	}
 	defer v.join()()
