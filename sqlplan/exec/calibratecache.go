@@ -16,6 +16,7 @@ type calibrationKey struct {
 	segments string // their indexKeys
 	column   string
 	k        int
+	vectors  int // of a query over lists of vectors, or 0
 }
 
 // Bounds of the calibrations kept. One takes some hundred kilobytes: queries, and the row ids of their answers.

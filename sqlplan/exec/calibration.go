@@ -3,6 +3,8 @@ package exec
 import (
 	"context"
 	"fmt"
+	"math"
+	"math/bits"
 	"strings"
 	"sync/atomic"
 
@@ -11,8 +13,10 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"golang.org/x/sync/errgroup"
 
+	"lanceflight/internal/fault"
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/encoding"
+	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/logical"
 	"lanceflight/vecindex"
 	"lanceflight/vecindex/calibrate"
@@ -27,6 +31,14 @@ func (c *IndexCache) Calibrate(ctx context.Context, n *logical.VectorSearch, k i
 	defer op.Close()
 	v := op.(*vectorSearchOp)
 	v.k = k
+	if v.multi { // whose calibration depends on the number of the query's vectors
+		if _, ok := n.Query.(*expr.Literal); !ok {
+			return logical.Calibrated{}, fault.New(fault.InvalidArgument, "the query is known when the statement runs")
+		}
+		if err := v.openQuery(); err != nil {
+			return logical.Calibrated{}, err
+		}
+	}
 	segments, _, err := v.openSegments(ctx)
 	if err != nil {
 		return logical.Calibrated{}, err
@@ -101,11 +113,33 @@ func (s *calibrationSource) key() calibrationKey {
 		names = append(names, fmt.Sprint(keyOf(seg.meta)))
 	}
 	return calibrationKey{table: n.Snap.Store().URI(), version: n.Snap.Version(), branch: n.Snap.Branch(), segments: strings.Join(names, " "),
-		column: n.Column, k: calibrate.Class(s.v.k)}
+		column: n.Column, k: s.class(), vectors: s.queryVectors()}
+}
+
+// class is the number of rows that is calibrated for. Over lists of vectors it decides how many entries are looked at, so that it is no other.
+func (s *calibrationSource) class() int {
+	if s.v.multi {
+		return s.v.k
+	}
+	return calibrate.Class(s.v.k)
+}
+
+// queryVectors is the number of vectors of the queries that are calibrated with: as many as the statement's query has, or of many a power of two that is
+// no less. More are the harder case: a row may be near to all of them together without being among the nearest of any. It is 0 where rows have one vector.
+func (s *calibrationSource) queryVectors() int {
+	n := len(s.v.vectors)
+	if n > 8 {
+		n = 1 << bits.Len(uint(n-1))
+	}
+	return n
 }
 
 func (s *calibrationSource) config() calibrate.Config {
-	c := calibrate.Config{K: calibrate.Class(s.v.k), Dim: s.v.dim, Workers: s.v.env.workers(), Products: calibrationProducts}
+	c := calibrate.Config{K: s.class(), Dim: s.v.dim, Workers: s.v.env.workers(), Products: calibrationProducts, Vectors: s.queryVectors()}
+	if s.v.multi {
+		c.RowVectors = 1 + int(bytesPerRow(s.v.node.Snap, []string{s.v.node.Column}))/(4*s.v.dim)
+		c.Approximate = true // a row's distance is the sum of those of the entries found
+	}
 	for _, seg := range s.segments {
 		c.Partitions = max(c.Partitions, seg.index.NumPartitions())
 		c.Rows += seg.index.NumRows()
@@ -201,16 +235,22 @@ func (s *calibrationSource) pieces(ctx context.Context, ranges []calibrate.Range
 }
 
 // Search implements calibrate.Source. It finds the candidates that the search itself would find.
-func (s *calibrationSource) Search(ctx context.Context, query []float32, l calibrate.Level, count int, within *vecindex.RowSet) ([]vecindex.Hit, int64, error) {
+func (s *calibrationSource) Search(ctx context.Context, query calibrate.Query, l calibrate.Level, count int, within *vecindex.RowSet) ([]vecindex.Hit, int64, error) {
 	n := *s.v.node
 	n.Filter, n.Within = nil, nil
 	n.Options.NProbes, n.Options.EF, n.Options.RefineFactor = l.NProbes, l.EF, 0
 	n.Options.MaxNProbes = l.NProbes // more candidates are asked for than a search wants: probing must not go on for them
 	env := *s.v.env
 	env.Workers = 1 // queries run side by side
-	o := &vectorSearchOp{base: base{env: &env}, node: &n, k: count, vector: query, dim: s.v.dim, field: s.v.field}
+	o := &vectorSearchOp{base: base{env: &env}, node: &n, k: count, dim: s.v.dim, field: s.v.field, multi: s.v.multi}
 	o.share = newShare(&env, &o.stats, "calibration")
 	defer o.share.releaseAll()
+	if o.multi {
+		o.vectors = query.Vectors
+		hits, err := s.searchLists(ctx, o, count, within)
+		return hits, o.stats.Codes.Load(), err
+	}
+	o.vector = query.Vectors[0]
 	lists := make([][]vecindex.Hit, len(s.segments))
 	for i, seg := range s.segments {
 		one := *seg
@@ -221,6 +261,35 @@ func (s *calibrationSource) Search(ctx context.Context, query []float32, l calib
 		}
 	}
 	return vecindex.MergeHits(count, lists...), o.stats.Codes.Load(), nil
+}
+
+// searchLists is Search where rows are lists of vectors. How many entries are looked at depends on the rows that the statement wants, of which a sample has its share.
+func (s *calibrationSource) searchLists(ctx context.Context, o *vectorSearchOp, count int, within *vecindex.RowSet) ([]vecindex.Hit, error) {
+	wanted := s.v.k + 1 // but for the query itself
+	segments := s.segments
+	if within != nil {
+		share := float64(within.Len()) / float64(max(1, s.NumPositions()))
+		wanted = int(math.Ceil(share * float64(wanted)))
+		segments = make([]*segment, len(s.segments))
+		for i, seg := range s.segments {
+			one := *seg
+			one.allowed = within
+			segments[i] = &one
+		}
+	}
+	for entries := wanted * multiOverfetch; ; entries *= 4 {
+		found, err := o.candidates(ctx, segments, entries)
+		if err != nil {
+			return nil, err
+		}
+		o.share.release(found.bytes)
+		if len(found.segments) < len(segments) {
+			return nil, fault.New(fault.Corrupt, "index %s cannot be searched", s.segments[0].meta.Name)
+		}
+		if found.complete || len(found.hits) >= wanted {
+			return vecindex.MergeHits(count, found.hits), nil
+		}
+	}
 }
 
 func releaseSegments(segments []*segment) {

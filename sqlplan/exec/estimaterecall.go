@@ -24,6 +24,9 @@ type RecallEstimator interface {
 // costs, or two.
 const recallQueries = 32
 
+// recallLists is the same for lists of vectors, each of which costs as much as it has vectors.
+const recallLists = 8
+
 // EstimateRecall implements RecallEstimator: the same search, filter, range and knobs included, for other vectors. A vector of the table is left
 // out of its own answers. Rows that fast_search skips are missing, as they are for the statement. Under LATERAL, filter, range and knobs are those of the
 // last row.
@@ -37,14 +40,15 @@ func (v *vectorSearchOp) EstimateRecall(ctx context.Context) (string, error) {
 	if !v.byIndex {
 		return "1 (exact)", nil
 	}
-	if v.multi {
-		return v.estimateMulti(ctx)
-	}
 	src := &calibrationSource{v: v, frags: v.node.Snap.Fragments(), starts: []int64{0}}
 	for _, f := range src.frags {
 		src.starts = append(src.starts, src.NumPositions()+f.NumPhysicalRows())
 	}
-	queries, rowIDs, err := calibrate.Draw(ctx, src, recallQueries, v.env.workers())
+	n := recallQueries
+	if v.multi {
+		n = recallLists
+	}
+	queries, err := calibrate.Draw(ctx, src, n, len(v.vectors), v.env.workers())
 	if err != nil {
 		return "", err
 	}
@@ -57,15 +61,19 @@ func (v *vectorSearchOp) EstimateRecall(ctx context.Context) (string, error) {
 	}
 	var recalls []float64
 	for i, q := range queries {
-		want := without(exact.Hits(i), rowIDs[i], v.k)
+		want := without(exact.Hits(i), q.RowID, v.k)
 		if len(want) == 0 {
 			continue // nothing is within the range
 		}
-		hits, err := v.searchLike(ctx, q)
+		o, err := v.like(q)
 		if err != nil {
 			return "", err
 		}
-		recalls = append(recalls, recallOf(want, without(hits, rowIDs[i], v.k), v.node.Options.RefineFactor > 0))
+		hits, err := o.drain(ctx)
+		if err != nil {
+			return "", err
+		}
+		recalls = append(recalls, recallOf(want, without(hits, q.RowID, v.k), v.node.Options.RefineFactor > 0))
 	}
 	if len(recalls) == 0 {
 		return "unknown: the sample has no answers", nil
@@ -74,7 +82,11 @@ func (v *vectorSearchOp) EstimateRecall(ctx context.Context) (string, error) {
 }
 
 // exactAnswers compares every row that passes the filter with all queries.
-func (v *vectorSearchOp) exactAnswers(ctx context.Context, queries [][]float32) (*calibrate.Answers, error) {
+func (v *vectorSearchOp) exactAnswers(ctx context.Context, queries []calibrate.Query) (*calibrate.Answers, error) {
+	answers := calibrate.NewAnswers
+	if v.multi {
+		answers = calibrate.NewListAnswers
+	}
 	o, err := v.like(queries[0])
 	if err != nil {
 		return nil, err
@@ -87,7 +99,7 @@ func (v *vectorSearchOp) exactAnswers(ctx context.Context, queries [][]float32) 
 	s.resize(exactBatchBytes)
 	found := make([]*calibrate.Answers, v.env.workers())
 	for i := range found {
-		if found[i], err = calibrate.NewAnswers(v.node.Metric, queries, v.k+1); err != nil {
+		if found[i], err = answers(v.node.Metric, queries, v.k+1); err != nil {
 			return nil, err
 		}
 		found[i].Bound(v.upper)
@@ -104,15 +116,14 @@ func (v *vectorSearchOp) exactAnswers(ctx context.Context, queries [][]float32) 
 	return found[0], nil
 }
 
-// like makes the same search for another vector, and one row more.
-func (v *vectorSearchOp) like(query []float32) (*vectorSearchOp, error) {
-	return v.likeQuery(expr.NewLiteral(query, arrow.FixedSizeListOf(int32(len(query)), arrow.PrimitiveTypes.Float32)))
-}
-
-// likeQuery is like for any constant.
-func (v *vectorSearchOp) likeQuery(query *expr.Literal) (*vectorSearchOp, error) {
+// like makes the same search for another vector, or other ones, and one row more.
+func (v *vectorSearchOp) like(query calibrate.Query) (*vectorSearchOp, error) {
 	n := *v.node
-	n.Query = query
+	if v.multi {
+		n.Query = expr.MultivectorLiteral(query.Vectors)
+	} else {
+		n.Query = expr.NewLiteral(query.Vectors[0], arrow.FixedSizeListOf(int32(v.dim), arrow.PrimitiveTypes.Float32))
+	}
 	n.K = expr.NewLiteral(int64(v.k+1), arrow.PrimitiveTypes.Int64)
 	n.Calibrated = &logical.Calibrated{} // its knobs are chosen already
 	op, err := newVectorSearch(&n, v.env)
@@ -120,15 +131,6 @@ func (v *vectorSearchOp) likeQuery(query *expr.Literal) (*vectorSearchOp, error)
 		return nil, err
 	}
 	return op.(*vectorSearchOp), nil
-}
-
-// searchLike returns what the same search finds for another vector.
-func (v *vectorSearchOp) searchLike(ctx context.Context, query []float32) ([]vecindex.Hit, error) {
-	o, err := v.like(query)
-	if err != nil {
-		return nil, err
-	}
-	return o.drain(ctx)
 }
 
 // drain runs a search, and closes it.

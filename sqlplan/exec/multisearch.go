@@ -29,41 +29,22 @@ func (v *vectorSearchOp) searchMulti(ctx context.Context, segments []*segment) (
 		return nil, nil, nil // no row is at any distance from it
 	}
 	for entries := v.k * multiOverfetch; ; entries *= 4 {
-		lists := make([][]vecindex.Hit, len(v.vectors))
-		alive := segments[:0:0]
-		for _, s := range segments {
-			found, err := v.searchEach(ctx, s, entries)
-			if err != nil {
-				if recoverable(ctx, err) {
-					err = v.unusable(s, "failed", err)
-				}
-				if err != nil {
-					return nil, nil, err
-				}
-				failed = append(failed, s.frags...)
-				continue
-			}
-			alive = append(alive, s)
-			for i := range found {
-				lists[i] = append(lists[i], found[i]...)
-			}
-		}
-		if segments = alive; len(segments) == 0 {
-			return nil, failed, nil
-		}
-		complete := !slices.ContainsFunc(lists, func(l []vecindex.Hit) bool { return len(l) >= entries })
-		candidates, bytes, err := v.sumOfNearest(lists, entries)
+		found, err := v.candidates(ctx, segments, entries)
 		if err != nil {
 			return nil, nil, err
 		}
-		rows := len(candidates)
-		if v.mixed || len(failed) > 0 || v.node.Options.RefineFactor > 0 {
-			hits, err = v.refine(ctx, candidates)
-		} else {
-			hits = v.within(vecindex.MergeHits(v.k, candidates))
+		failed = append(failed, found.failed...)
+		if segments = found.segments; len(segments) == 0 {
+			return nil, failed, nil
 		}
-		v.share.release(bytes)
-		if err != nil || complete || len(hits) >= v.k || v.upper != nil && rows >= v.k {
+		rows := len(found.hits)
+		if v.mixed || len(failed) > 0 || v.node.Options.RefineFactor > 0 {
+			hits, err = v.refine(ctx, found.hits)
+		} else {
+			hits = v.within(vecindex.MergeHits(v.k, found.hits))
+		}
+		v.share.release(found.bytes)
+		if err != nil || found.complete || len(hits) >= v.k || v.upper != nil && rows >= v.k {
 			v.stats.Note("approximate")
 			if len(v.vectors) > 1 {
 				v.stats.Note(fmt.Sprintf("the index is searched for each of %d query vectors", len(v.vectors)))
@@ -72,6 +53,41 @@ func (v *vectorSearchOp) searchMulti(ctx context.Context, segments []*segment) (
 		}
 		v.stats.Note(fmt.Sprintf("%d index entries for each query vector are of %d rows: more are asked for", entries, rows))
 	}
+}
+
+// multiCandidates are rows with what the nearest entries tell of their distances.
+type multiCandidates struct {
+	hits     []vecindex.Hit
+	bytes    int64 // of memory, reserved in the search's share and the caller's to release
+	complete bool  // there are no more entries in the partitions probed
+
+	segments []*segment // that could be searched
+	failed   []*lancefmt.Fragment
+}
+
+// candidates finds the rows of the nearest entries to each query vector.
+func (v *vectorSearchOp) candidates(ctx context.Context, segments []*segment, entries int) (out multiCandidates, err error) {
+	lists := make([][]vecindex.Hit, len(v.vectors))
+	for _, s := range segments {
+		found, err := v.searchEach(ctx, s, entries)
+		if err != nil {
+			if recoverable(ctx, err) {
+				err = v.unusable(s, "failed", err)
+			}
+			if err != nil {
+				return out, err
+			}
+			out.failed = append(out.failed, s.frags...)
+			continue
+		}
+		out.segments = append(out.segments, s)
+		for i := range found {
+			lists[i] = append(lists[i], found[i]...)
+		}
+	}
+	out.complete = !slices.ContainsFunc(lists, func(l []vecindex.Hit) bool { return len(l) >= entries })
+	out.hits, out.bytes, err = v.sumOfNearest(lists, entries)
+	return out, err
 }
 
 // searchEach searches one segment for each query vector.

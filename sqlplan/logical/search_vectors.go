@@ -470,9 +470,6 @@ func (b *binder) chooseIndex(m nearest, opts SearchOptions) (segments []*lancefm
 	if opts.MinRecall == 1 {
 		return nil, "exact search: min_recall is 1", nil
 	}
-	if _, lists := expr.IsMultivector(m.column.Type); lists && opts.MinRecall > 0 {
-		return nil, fmt.Sprintf("exact search: min_recall is not calibrated for lists of vectors, which %s holds", m.column.Source), nil
-	}
 	if b.env.Indexes == nil {
 		return nil, "exact search: indices are not opened here", nil
 	}

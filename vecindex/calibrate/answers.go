@@ -20,7 +20,7 @@ func (c *Calibration) answer(ctx context.Context, src Source, ranges []Range) er
 	finders := make([]*Answers, c.cfg.Workers)
 	sampled := make([][]uint64, c.cfg.Workers)
 	for i := range finders {
-		f, err := NewAnswers(src.Metric(), vectorsOf(c.queries), c.k+1) // the query itself may be among them
+		f, err := c.newAnswers(src.Metric())
 		if err != nil {
 			return err
 		}
@@ -44,7 +44,7 @@ func (c *Calibration) answer(ctx context.Context, src Source, ranges []Range) er
 	for i := range c.queries {
 		q := &c.queries[i]
 		for _, h := range finders[0].Hits(i) {
-			if h.RowID != q.rowID && len(q.answers) < c.k {
+			if h.RowID != q.RowID && len(q.answers) < c.k {
 				q.answers = append(q.answers, h.RowID)
 			}
 		}
@@ -52,11 +52,15 @@ func (c *Calibration) answer(ctx context.Context, src Source, ranges []Range) er
 	return nil
 }
 
-func vectorsOf(queries []query) (out [][]float32) {
-	for _, q := range queries {
-		out = append(out, q.vector)
+func (c *Calibration) newAnswers(m vecindex.Metric) (*Answers, error) {
+	var queries []Query
+	for _, q := range c.queries {
+		queries = append(queries, q.Query)
 	}
-	return out
+	if c.cfg.Vectors > 0 {
+		return NewListAnswers(m, queries, c.k+1) // the query itself may be among them
+	}
+	return NewAnswers(m, queries, c.k+1)
 }
 
 // Answers keeps the rows nearest to each of many queries, by exact distance. It belongs to one goroutine.
@@ -74,11 +78,12 @@ type Answers struct {
 }
 
 // NewAnswers makes room for k rows for each query, of which there is at least one. Errors are those of vecindex.NewQuery.
-func NewAnswers(m vecindex.Metric, queries [][]float32, k int) (*Answers, error) {
-	dim := len(queries[0])
+func NewAnswers(m vecindex.Metric, queries []Query, k int) (*Answers, error) {
+	dim := len(queries[0].Vectors[0])
 	width := (len(queries) + 7) &^ 7 // whole lanes
 	f := &Answers{metric: m, columns: make([]float32, dim*width), sums: make([]float32, width)}
-	for i, q := range queries {
+	for i, query := range queries {
+		q := query.Vectors[0]
 		prepared, err := vecindex.NewQuery(m, q)
 		if err != nil {
 			return nil, err
@@ -88,6 +93,19 @@ func NewAnswers(m vecindex.Metric, queries [][]float32, k int) (*Answers, error)
 		for j, x := range q {
 			f.columns[j*width+i] = x
 		}
+	}
+	return f, nil
+}
+
+// NewListAnswers is NewAnswers for rows that are lists of vectors; each query is compared on its own.
+func NewListAnswers(m vecindex.Metric, queries []Query, k int) (*Answers, error) {
+	f := &Answers{metric: m}
+	for _, q := range queries {
+		prepared, err := distance.NewMultiQuery(m, q.Vectors)
+		if err != nil {
+			return nil, err
+		}
+		f.best = append(f.best, vecindex.NewExactMulti(prepared, k))
 	}
 	return f, nil
 }
@@ -114,7 +132,7 @@ func norm(v []float32) float32 { return float32(math.Sqrt(float64(distance.Inner
 // Add offers rows, as vecindex.Exact.Add takes them.
 func (f *Answers) Add(vectors arrow.Array, rowIDs []uint64) error {
 	read, ok := floatsOf(vectors)
-	if !ok || f.metric == vecindex.Hamming {
+	if !ok || f.metric == vecindex.Hamming { // as for lists of vectors
 		for _, b := range f.best {
 			if err := b.Add(vectors, rowIDs); err != nil {
 				return err

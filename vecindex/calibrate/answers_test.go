@@ -66,17 +66,17 @@ func TestAnswersAreThoseOfExactSearch(t *testing.T) {
 					}
 					list := b.NewListArray()
 					defer list.Release()
-					var queries []query
+					var queries []Query
 					for i := range 13 {
 						v := make([]float32, dim)
 						for j, x := range vectors[i*50] {
 							v[j] = float32(math.Floor(x))
 						}
-						queries = append(queries, query{vector: v})
+						queries = append(queries, Query{Vectors: [][]float32{v}})
 					}
-					whole, err := NewAnswers(metric, vectorsOf(queries), k)
+					whole, err := NewAnswers(metric, queries, k)
 					require.NoError(t, err)
-					parts, err := NewAnswers(metric, vectorsOf(queries), k)
+					parts, err := NewAnswers(metric, queries, k)
 					require.NoError(t, err)
 					require.NoError(t, whole.Add(list, rowIDs))
 					for first := 0; first < rows; first += 37 {
@@ -86,7 +86,7 @@ func TestAnswersAreThoseOfExactSearch(t *testing.T) {
 						piece.Release()
 					}
 					for i, q := range queries {
-						prepared, err := vecindex.NewQuery(metric, q.vector)
+						prepared, err := vecindex.NewQuery(metric, q.Vectors[0])
 						require.NoError(t, err)
 						want := vecindex.NewExact(prepared, k)
 						require.NoError(t, want.Add(list, rowIDs))

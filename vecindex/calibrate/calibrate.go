@@ -29,7 +29,13 @@ type Source interface {
 	Read(ctx context.Context, ranges []Range, workers int, f func(worker int, vectors arrow.Array, rowIDs []uint64) error) error
 	// Search returns the count nearest rows by the index's own distances, ascending, and the number of distances
 	// computed. within, if not nil, are the rows that may be found; then no more partitions are probed than the level has.
-	Search(ctx context.Context, query []float32, l Level, count int, within *vecindex.RowSet) ([]vecindex.Hit, int64, error)
+	Search(ctx context.Context, query Query, l Level, count int, within *vecindex.RowSet) ([]vecindex.Hit, int64, error)
+}
+
+// Query is a row that is asked for its neighbours: with its vector, or with some of them where rows are lists of vectors.
+type Query struct {
+	RowID   uint64
+	Vectors [][]float32
 }
 
 // Config says what is calibrated.
@@ -37,7 +43,9 @@ type Config struct {
 	K           int   // number of rows wanted: what Class returned
 	Dim         int   // of the vectors
 	Partitions  int   // of the segment that has most
-	Rows        int64 // in the index
+	Rows        int64 // in the index; vectors where rows are lists of them
+	Vectors     int   // of a query, at most, where rows are lists of vectors; 0 where they are not
+	RowVectors  int   // of a row, about, where rows are lists of vectors
 	Approximate bool  // the index's distances are estimates, which refining corrects
 	Walks       bool  // the index has graphs
 	Workers     int   // goroutines; the outcome does not depend on it
@@ -73,10 +81,9 @@ type Calibration struct {
 	levels  map[Level]*measured
 }
 
-// query is a row that is asked for its neighbours.
+// query is a Query with what is true.
 type query struct {
-	rowID   uint64
-	vector  []float32
+	Query
 	answers []uint64 // row ids of its k nearest rows, itself left out; fewer where there are no more
 }
 
@@ -91,13 +98,21 @@ func New(ctx context.Context, src Source, cfg Config) (*Calibration, error) {
 	cfg.Workers = max(1, cfg.Workers)
 	c := &Calibration{cfg: cfg, turn: make(chan struct{}, 1), levels: map[Level]*measured{}}
 	c.turn <- struct{}{}
-	var err error
-	if c.queries, err = drawQueries(ctx, src, numQueries(cfg.K), cfg.Workers); err != nil {
+	n := numQueries(cfg.K)
+	if cfg.Vectors > 0 {
+		n = min(n, mostListQueries)
+	}
+	queries, err := Draw(ctx, src, n, cfg.Vectors, cfg.Workers)
+	if err != nil {
 		return nil, err
+	}
+	for _, q := range queries {
+		c.queries = append(c.queries, query{Query: q})
 	}
 	ranges := []Range{{0, src.NumPositions()}}
 	c.share = 1
-	if rows := cfg.Products / int64(cfg.Dim*max(1, len(c.queries))); rows < src.NumPositions() {
+	perRow := int64(cfg.Dim) * int64(max(1, len(c.queries))) * int64(max(1, cfg.Vectors)) * int64(max(1, cfg.RowVectors))
+	if rows := cfg.Products / perRow; rows < src.NumPositions() {
 		ranges, c.share = sampleBlocks(src.NumPositions(), rows)
 		c.within = vecindex.NewRowSet()
 	}
@@ -115,7 +130,7 @@ func (c *Calibration) Share() float64 { return c.share }
 func (c *Calibration) SizeBytes() int64 {
 	n := int64(1 << 10)
 	for _, q := range c.queries {
-		n += int64(4*len(q.vector) + 8*len(q.answers))
+		n += int64(4*c.cfg.Dim*len(q.Vectors) + 8*len(q.answers))
 	}
 	if c.within != nil {
 		n += int64(float64(c.cfg.Rows) / 8)

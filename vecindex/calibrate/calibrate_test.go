@@ -69,12 +69,12 @@ func (s *source) Read(ctx context.Context, ranges []calibrate.Range, workers int
 	return g.Wait()
 }
 
-func (s *source) Search(ctx context.Context, q []float32, l calibrate.Level, count int, within *vecindex.RowSet) ([]vecindex.Hit, int64, error) {
+func (s *source) Search(ctx context.Context, q calibrate.Query, l calibrate.Level, count int, within *vecindex.RowSet) ([]vecindex.Hit, int64, error) {
 	p := vecindex.Params{K: count, NProbes: l.NProbes, MaxNProbes: l.NProbes, EF: l.EF, Workers: 1}
 	if within != nil {
 		p.Filter = within
 	}
-	r, err := s.x.Search(ctx, q, p)
+	r, err := s.x.Search(ctx, q.Vectors[0], p)
 	return r.Hits, r.Stats.CodesScanned, err
 }
 

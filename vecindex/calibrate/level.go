@@ -27,7 +27,7 @@ func (c *Calibration) measure(ctx context.Context, src Source, l Level) (*measur
 	if m := c.levels[l]; m != nil {
 		return m, nil
 	}
-	scan := max(1, float64(c.cfg.Rows)*float64(l.NProbes)/float64(max(1, c.cfg.Partitions)))
+	scan := max(1, float64(c.cfg.Rows)*float64(l.NProbes)/float64(max(1, c.cfg.Partitions))*float64(max(1, c.cfg.Vectors)))
 	n := min(len(c.queries), max(levelQueries, int(levelCodes/scan)))
 	count := c.cfg.K * c.mostRefine()
 	if l.EF > 0 {
@@ -40,7 +40,7 @@ func (c *Calibration) measure(ctx context.Context, src Source, l Level) (*measur
 	g.SetLimit(c.cfg.Workers)
 	for i, q := range c.queries[:n] {
 		g.Go(func() error {
-			hits, scanned, err := src.Search(ctx, q.vector, l, count+1, c.within)
+			hits, scanned, err := src.Search(ctx, q.Query, l, count+1, c.within)
 			if err != nil {
 				return err
 			}
@@ -51,7 +51,7 @@ func (c *Calibration) measure(ctx context.Context, src Source, l Level) (*measur
 			}
 			place := int32(0)
 			for _, h := range hits {
-				if h.RowID == q.rowID {
+				if h.RowID == q.RowID {
 					continue // left out of the answers
 				}
 				place++

@@ -1,6 +1,7 @@
 package calibrate
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"math/rand/v2"
@@ -11,6 +12,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"lanceflight/vecindex"
+	"lanceflight/vecindex/distance"
 )
 
 // seed makes the choice of queries the same for ever.
@@ -28,22 +30,20 @@ func numQueries(k int) int {
 	return min(256, max(128, 640/k))
 }
 
-// Draw returns the vectors of up to n rows from all over a table, and their row ids; the same ones each time.
-func Draw(ctx context.Context, src Source, n, workers int) (vectors [][]float32, rowIDs []uint64, err error) {
-	queries, err := drawQueries(ctx, src, n, workers)
-	for _, q := range queries {
-		rowIDs = append(rowIDs, q.rowID)
-	}
-	return vectorsOf(queries), rowIDs, err
-}
+// mostListQueries is the number of queries over lists of vectors: the answers of one cost as many times as much as the query has vectors.
+const mostListQueries = 64
 
-// drawQueries takes rows from all over the table, one from each of n stretches of equal length. Some more are drawn, for those that were deleted,
-// or are NULL or at a distance from nothing.
-func drawQueries(ctx context.Context, src Source, n, workers int) ([]query, error) {
+// Draw takes up to n rows from all over a table as queries, one from each of n stretches of equal length; the same ones each time. Some
+// more are drawn, for those that were deleted, or are NULL or at a distance from nothing. Where rows are lists of vectors, a query has
+// perQuery of them, evenly from the row, or fewer if there are not n rows with so many; else perQuery is 0.
+func Draw(ctx context.Context, src Source, n, perQuery, workers int) ([]Query, error) {
 	rng := rand.New(rand.NewPCG(seed, uint64(n)))
 	total := src.NumPositions()
 	var ranges []Range
 	drawn := int64(n + n/4)
+	if perQuery > 0 {
+		drawn = int64(4 * n)
+	}
 	for i := range drawn {
 		from, to := i*(total/drawn)+min(i, total%drawn), (i+1)*(total/drawn)+min(i+1, total%drawn)
 		if to > from {
@@ -52,21 +52,24 @@ func drawQueries(ctx context.Context, src Source, n, workers int) ([]query, erro
 		}
 	}
 	var mu sync.Mutex
-	found := map[uint64][]float32{}
+	var queries []Query
 	err := src.Read(ctx, ranges, workers, func(_ int, vectors arrow.Array, rowIDs []uint64) error {
-		read, ok := floatsOf(vectors)
-		if !ok {
-			return nil
+		read, err := queryVectors(vectors, perQuery)
+		if err != nil {
+			return err
 		}
-		mu.Lock()
-		defer mu.Unlock()
 		for i, id := range rowIDs {
-			if vectors.IsNull(i) || elementNull(vectors, i) {
-				continue
+			of := slices.DeleteFunc(read(i), func(v []float32) bool { return !usable(src.Metric(), v) })
+			if n := min(perQuery, len(of)); n > 0 {
+				for k := range n {
+					of[k] = of[k*len(of)/n]
+				}
+				of = of[:n]
 			}
-			v := append([]float32(nil), read(i, nil)...)
-			if usable(src.Metric(), v) {
-				found[id] = v
+			if len(of) > 0 {
+				mu.Lock()
+				queries = append(queries, Query{id, of})
+				mu.Unlock()
 			}
 		}
 		return nil
@@ -74,19 +77,32 @@ func drawQueries(ctx context.Context, src Source, n, workers int) ([]query, erro
 	if err != nil {
 		return nil, err
 	}
-	queries := make([]query, 0, len(found))
-	for id, v := range found {
-		queries = append(queries, query{rowID: id, vector: v})
-	}
-	slices.SortFunc(queries, func(a, b query) int {
-		if a.rowID < b.rowID {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(queries, func(a, b Query) int { return cmp.Compare(a.RowID, b.RowID) })
 	// Levels that cost much are measured with the first queries alone, which must not be the first rows.
 	rng.Shuffle(len(queries), func(i, j int) { queries[i], queries[j] = queries[j], queries[i] })
+	slices.SortStableFunc(queries, func(a, b Query) int { return len(b.Vectors) - len(a.Vectors) })
 	return queries[:min(n, len(queries))], nil
+}
+
+// queryVectors reads the vectors of rows that may be asked with, copied.
+func queryVectors(vectors arrow.Array, perQuery int) (read func(i int) [][]float32, err error) {
+	if perQuery > 0 {
+		lists, err := distance.NewMultivectors(vectors)
+		if err != nil {
+			return nil, err
+		}
+		return lists.Vectors, nil
+	}
+	floats, ok := floatsOf(vectors)
+	if !ok {
+		return func(int) [][]float32 { return nil }, nil
+	}
+	return func(i int) [][]float32 {
+		if vectors.IsNull(i) || elementNull(vectors, i) {
+			return nil
+		}
+		return [][]float32{slices.Clone(floats(i, nil))}
+	}, nil
 }
 
 // elementNull reports whether a vector lacks an element.
