@@ -71,7 +71,8 @@ func checkRandomTables(t *testing.T, env string, more ...string) {
 		require.NoError(t, json.Unmarshal(b, &note))
 		n, msg := checkRandomTable(t, strings.TrimSuffix(path, ".json"))
 		columns += n
-		if note.Cannot != "" && strings.Contains(msg, "not supported: ") {
+		// What pylance has written and cannot read is refused here too, or lacks what it says it has: there are dictionaries of lists that are too short.
+		if note.Cannot != "" && (strings.Contains(msg, "not supported: ") || strings.Contains(msg, "corrupt file ")) {
 			continue
 		}
 		if msg != "" {

@@ -81,7 +81,7 @@ func (o *dictOut) unify() (arrow.Array, error) {
 			maps[i] = u.add(p.dict)
 		}
 	}
-	if uint64(u.n) > maxIndex(o.typ.IndexType)+1 {
+	if u.n > 0 && uint64(u.n-1) > maxIndex(o.typ.IndexType) {
 		return nil, fault.New(fault.ResourceExhausted,
 			"the dictionaries of the rows read at once have more entries together than %s indices reach; read fewer rows at a time", o.typ.IndexType)
 	}

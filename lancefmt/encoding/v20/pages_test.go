@@ -354,6 +354,23 @@ func TestDictionaryColumns(t *testing.T) {
 	require.True(t, fault.Is(err, fault.ResourceExhausted), "%v", err)
 }
 
+// Dictionaries of several pages become one, whatever the type of the indices.
+func TestDictionariesUnderEveryIndexType(t *testing.T) {
+	for _, index := range []arrow.DataType{
+		arrow.PrimitiveTypes.Int8, arrow.PrimitiveTypes.Uint8, arrow.PrimitiveTypes.Int16, arrow.PrimitiveTypes.Uint16,
+		arrow.PrimitiveTypes.Int32, arrow.PrimitiveTypes.Uint32, arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Uint64,
+	} {
+		page := func(values ...any) testPage {
+			items := stringPage(values...)
+			width := index.(arrow.FixedWidthDataType).BitWidth()
+			return testPage{dictionaryOf(noNulls(flatOf(uint64(width), 2)), items.enc, uint32(len(values))), 2, [][]byte{items.bufs[0], items.bufs[1], words(width, 1, 0)}}
+		}
+		got, err := decode(t, column0(&arrow.DictionaryType{IndexType: index, ValueType: arrow.BinaryTypes.String}), nil, []testPage{page("a", "b"), page("b", "c")})
+		require.NoError(t, err, "%s", index)
+		require.Equal(t, []string{"b", "a", "c", "b"}, got, "%s", index)
+	}
+}
+
 func TestLists(t *testing.T) {
 	items := []testPage{
 		{noNulls(flatOf(8, 0)), 3, [][]byte{{1, 2, 3}}},
