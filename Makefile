@@ -61,7 +61,8 @@ lint:
 	$(TOOLS) staticcheck ./...
 
 # Side by side with pylance in process: the format alone, per type and encoding, then queries over the wire,
-# with DuckDB too; then recall against latency, with faiss too, as docs/recall.svg; then searches beside what the machine gives, and many at once. Writes bench/out/*.json.
+# with DuckDB too; then recall against latency, with faiss too, as docs/recall.svg; then searches beside what the machine gives, and many at once; then
+# indices built. Writes bench/out/*.json.
 # BENCH_ARGS='--rows 1000000' for the big table, RECALL_ARGS='--laion-rows 1000000' without --docs for its picture.
 RECALL_ARGS ?= --docs
 bench: build $(VENV)/.bench-ready
@@ -70,6 +71,7 @@ bench: build $(VENV)/.bench-ready
 	$(VENV)/bin/python bench/recall.py $(RECALL_ARGS)
 	$(VENV)/bin/python bench/speed.py $(SPEED_ARGS)
 	$(VENV)/bin/python bench/batch.py $(BATCH_ARGS)
+	$(VENV)/bin/python bench/build.py $(BUILD_ARGS)
 
 $(VENV)/.bench-ready: $(VENV)/.ready bench/requirements.txt
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r bench/requirements.txt
