@@ -3,6 +3,7 @@ package lancefmt
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -133,7 +134,7 @@ func checkRandomTable(t *testing.T, base string) (columns int, msg string) {
 					all = append(all, fmt.Sprintf("column %s %s rows %v of fragment %d: %v", f.Name, f.Type, clip(rows), frag.ID(), err))
 					break
 				}
-				d := ""
+				d := checkMatch(frag, f.Name, rows, batch.Column(0), rng, mem)
 				var k int64
 				for _, r := range rows {
 					if want[i] == nil {
@@ -164,6 +165,61 @@ func checkRandomTable(t *testing.T, base string) (columns int, msg string) {
 		all = append(all, "memory is not given back")
 	}
 	return len(want), strings.Join(all, "; ")
+}
+
+// checkMatch compares tests of a column's values with the values of rows, which were read. It returns what differs.
+func checkMatch(frag *Fragment, column string, rows []encoding.Range, values arrow.Array, rng *rand.Rand, mem memory.Allocator) string {
+	fixed, ok := values.DataType().(arrow.FixedWidthDataType)
+	switch values.DataType().ID() {
+	case arrow.DICTIONARY, arrow.FIXED_SIZE_LIST, arrow.EXTENSION:
+		return ""
+	}
+	if !ok || fixed.BitWidth() > 64 || fixed.BitWidth()%8 != 0 || values.Len() == 0 {
+		return ""
+	}
+	size := fixed.Bytes()
+	pattern := func(i int) uint64 {
+		var word [8]byte
+		copy(word[:], values.Data().Buffers()[1].Bytes()[(values.Data().Offset()+i)*size:][:size])
+		return binary.LittleEndian.Uint64(word[:])
+	}
+	mask := ^uint64(0) >> (64 - fixed.BitWidth())
+	x, y := pattern(rng.IntN(values.Len())), pattern(rng.IntN(values.Len()))
+	for _, arcs := range [][]encoding.Arc{nil, {{Low: x}}, {{Low: x, Size: (y - x) & mask}}, {{Low: (y + 1) & mask, Size: mask - 1}}, {{Low: y, Size: mask}}, {{Low: x}, {Low: y, Size: mask / 5}}} {
+		first, last := rows[0].Start, rows[len(rows)-1].End
+		first = max(0, first-rng.Int64N(70))
+		bits := make([]uint64, (last-first+63)/64)
+		for _, r := range rows {
+			for i := r.Start - first; i < r.End-first; i++ {
+				bits[i>>6] |= 1 << (i & 63)
+			}
+		}
+		test := encoding.Test{Bits: fixed.BitWidth(), Arcs: arcs}
+		ok, err := frag.Match(ctx, column, first, last-first, &test, bits, mem)
+		if err != nil {
+			return err.Error()
+		}
+		if !ok {
+			return ""
+		}
+		k := 0
+		for _, r := range rows {
+			for i := r.Start - first; i < r.End-first; i++ {
+				want := values.IsValid(k) && test.Pass(pattern(k))
+				if got := bits[i>>6]>>(i&63)&1 == 1; got != want {
+					return fmt.Sprintf("row %d tested for %x: %t", first+i, arcs, got)
+				}
+				bits[i>>6] &^= 1 << (i & 63)
+				k++
+			}
+		}
+		for _, w := range bits {
+			if w != 0 {
+				return "bits that were not set are set"
+			}
+		}
+	}
+	return ""
 }
 
 func clip(rows []encoding.Range) string {

@@ -126,33 +126,53 @@ func (t *Table) HasZones() bool {
 // Learn learns the zones of which values has all rows that are not deleted. values are those of rows:
 // ranges of physical offsets, ascending and apart.
 func (z *Zones) Learn(rows []encoding.Range, values arrow.Array) error {
-	if len(rows) == 0 {
-		return nil
-	}
 	return storage.Guard(func() error {
-		at, next := 0, 0 // index in values of range next's first row
-		first, last := int(rows[0].Start/z.size), int((rows[len(rows)-1].End-1)/z.size)
-		for i := first; i <= last; i++ {
-			start, end := int64(i)*z.size, min(int64(i+1)*z.size, z.rows)
-			for next < len(rows) && rows[next].End <= start {
-				at += int(rows[next].Len())
-				next++
-			}
-			if next == len(rows) {
-				break
-			}
-			from := at + int(max(0, start-rows[next].Start))
-			n := 0
-			for j := next; j < len(rows) && rows[j].Start < end; j++ {
-				n += int(min(rows[j].End, end) - max(rows[j].Start, start))
-			}
-			if n == 0 || n != z.live(start, end) || z.has(i) {
-				continue
-			}
+		z.news(rows, func(i, from, n int) bool {
 			z.set(i, z.summaries.Of(values, from, from+n))
-		}
+			return true
+		})
 		return nil
 	})
+}
+
+// Wants reports whether Learn would learn something from these rows.
+func (z *Zones) Wants(rows []encoding.Range) (wants bool) {
+	z.news(rows, func(int, int, int) bool {
+		wants = true
+		return false
+	})
+	return wants
+}
+
+// news calls fn for each zone that is not known yet and of which rows has all that are not deleted: the n rows of rows from from on.
+// It goes on while fn returns true.
+func (z *Zones) news(rows []encoding.Range, fn func(i, from, n int) bool) {
+	if len(rows) == 0 {
+		return
+	}
+	at, next := 0, 0 // rows before range next
+	first, last := int(rows[0].Start/z.size), int((rows[len(rows)-1].End-1)/z.size)
+	for i := first; i <= last; i++ {
+		start, end := int64(i)*z.size, min(int64(i+1)*z.size, z.rows)
+		for next < len(rows) && rows[next].End <= start {
+			at += int(rows[next].Len())
+			next++
+		}
+		if next == len(rows) {
+			return
+		}
+		if z.has(i) {
+			continue
+		}
+		from := at + int(max(0, start-rows[next].Start))
+		n := 0
+		for j := next; j < len(rows) && rows[j].Start < end; j++ {
+			n += int(min(rows[j].End, end) - max(rows[j].Start, start))
+		}
+		if n > 0 && n == z.live(start, end) && !fn(i, from, n) {
+			return
+		}
+	}
 }
 
 // live is the number of rows from start to end that are not deleted.

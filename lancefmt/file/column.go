@@ -314,6 +314,23 @@ func (c *columnReader) ReadValidity(ctx context.Context, rows []encoding.Range, 
 	})
 }
 
+// Match implements encoding.Matcher: not for every field, and not in files before 2.1.
+func (c *columnReader) Match(ctx context.Context, first, n int64, t *encoding.Test, bits []uint64, mem memory.Allocator) (ok bool, err error) {
+	if n < 0 || int64(len(bits)) < (n+63)/64 {
+		return false, fault.New(fault.Internal, "%d words of bits for %d rows", len(bits), n)
+	}
+	_, err = c.read(ctx, []encoding.Range{{Start: first, End: first + n}}, func(inner encoding.ColumnReader) (arrow.Array, error) {
+		m, is := inner.(encoding.Matcher)
+		if !is {
+			return nil, nil
+		}
+		var err error
+		ok, err = m.Match(ctx, first, n, t, bits, mem)
+		return nil, err
+	})
+	return ok, err
+}
+
 // lengthsOf returns the octet lengths of an array of strings or bytes.
 func lengthsOf(a arrow.Array, mem memory.Allocator) (arrow.Array, error) {
 	b := array.NewInt64Builder(mem)

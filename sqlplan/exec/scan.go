@@ -49,6 +49,7 @@ type scanOp struct {
 // scanPlan is how rows are filtered and read. Fragments of which an index has said more than of others have
 // plans of their own.
 type scanPlan struct {
+	filter expr.Expr // nil = none
 	stages []scanStage
 	out    []outColumn
 	late   []string // columns of Out that no stage reads, each once
@@ -108,7 +109,7 @@ func scanDetail(n *logical.Scan) string {
 
 // newScanPlan splits a filter into stages and finds out where each output column of a scan comes from.
 func newScanPlan(n *logical.Scan, filter expr.Expr) (*scanPlan, error) {
-	s := &scanPlan{}
+	s := &scanPlan{filter: filter}
 	source := map[expr.ColID]string{}
 	for _, c := range n.Read {
 		source[c.ID] = c.Source

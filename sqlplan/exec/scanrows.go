@@ -2,12 +2,14 @@ package exec
 
 import (
 	"context"
+	"math/bits"
 	"sync"
 	"time"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
 	"lanceflight/lancefmt"
+	"lanceflight/lancefmt/encoding"
 )
 
 // rowsByFragment are rows by fragment and offset.
@@ -46,6 +48,16 @@ func (s *scanOp) passing(ctx context.Context) (rowsByFragment, error) {
 		}
 	}
 	s.zones = newScanZones(s.node, s.env, &s.stats)
+	tested := map[*scanPlan]*testedPlan{}
+	for _, f := range rest {
+		p := s.planOf(f)
+		if _, ok := tested[p]; !ok {
+			var err error
+			if tested[p], err = s.newTestedPlan(p); err != nil {
+				return nil, err
+			}
+		}
+	}
 	var mu sync.Mutex
 	err := s.drive(ctx, rest, func(ctx context.Context, _, _ int, m morsel) error {
 		start := time.Now()
@@ -55,9 +67,9 @@ func (s *scanOp) passing(ctx context.Context) (rowsByFragment, error) {
 		if err != nil || len(rows) == 0 {
 			return err
 		}
-		bits := newRowBits(rows)
-		r := morselRun{scanPlan: s.planOf(m.frag), scan: s, ctx: ctx, frag: m.frag, bits: bits}
-		if err := r.start(rows); err != nil {
+		p := s.planOf(m.frag)
+		bits, err := s.passingOf(ctx, m.frag, p, tested[p], rows)
+		if err != nil {
 			return err
 		}
 		part := bits.bitmap()
@@ -71,6 +83,30 @@ func (s *scanOp) passing(ctx context.Context) (rowsByFragment, error) {
 		return nil
 	})
 	return out, err
+}
+
+// passingOf finds which of some rows pass a plan: with tests of bits as far as those decide, with its stages for the rest.
+func (s *scanOp) passingOf(ctx context.Context, f *lancefmt.Fragment, p *scanPlan, tested *testedPlan, rows rowRanges) (*rowBits, error) {
+	bits := newRowBits(rows)
+	if tested != nil {
+		bits.addAll(rows)
+		ok, err := s.test(ctx, f, tested.tests, rows, bits)
+		if err != nil {
+			return nil, err
+		}
+		if ok && len(tested.rest.stages) == 0 {
+			return bits, nil
+		}
+		if ok {
+			p, rows = tested.rest, bits.ranges()
+		}
+		clear(bits.words)
+	}
+	if len(rows) == 0 {
+		return bits, nil
+	}
+	r := morselRun{scanPlan: p, scan: s, ctx: ctx, frag: f, bits: bits}
+	return bits, r.start(rows)
 }
 
 // rowBits are rows of a morsel, a bit each: what a filter that is all there is to a scan leaves. No column is cut down to the rows
@@ -120,6 +156,32 @@ func (b *rowBits) addAll(ranges rowRanges) {
 			b.words[lo>>6] |= 1 << (lo & 63)
 		}
 	}
+}
+
+// ranges are the rows that are in.
+func (b *rowBits) ranges() (out rowRanges) {
+	end := b.first + 64*int64(len(b.words))
+	for row := b.next(b.first, 0); row < end; {
+		r := encoding.Range{Start: row, End: b.next(row, ^uint64(0))}
+		out = append(out, r)
+		row = b.next(r.End, 0)
+	}
+	return out
+}
+
+// next is the first row from the given one on whose bit is not that of all of flip, or the end.
+func (b *rowBits) next(row int64, flip uint64) int64 {
+	at := row - b.first
+	for i := at >> 6; i < int64(len(b.words)); i++ {
+		w := b.words[i] ^ flip
+		if i == at>>6 {
+			w &= ^uint64(0) << (at & 63)
+		}
+		if w != 0 {
+			return b.first + i<<6 + int64(bits.TrailingZeros64(w))
+		}
+	}
+	return b.first + 64*int64(len(b.words))
 }
 
 // bitmap takes the words over.

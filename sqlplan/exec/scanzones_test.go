@@ -2,6 +2,7 @@ package exec
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -54,6 +55,7 @@ func TestScanZones(t *testing.T) {
 							want = rows
 						}
 						require.Equal(t, want, rows, "%s: %s", name, where)
+						require.Equal(t, addresses(rows, 1), p.passing(n, workers), "%s: %s", name, where)
 						if round == 2 {
 							pruned += op.Stats().ZonesPruned.Load()
 						}
@@ -63,6 +65,33 @@ func TestScanZones(t *testing.T) {
 		}
 	}
 	require.Greater(t, pruned, int64(1000))
+}
+
+// addresses are the values of a column of row addresses, in order.
+func addresses(rows [][]any, column int) (out []uint64) {
+	for _, r := range rows {
+		out = append(out, uint64(r[column].(int64)))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// passing are the addresses of the rows that a scan's filter leaves, where nothing else is asked of it.
+func (p planner) passing(n *logical.Scan, workers int) (out []uint64) {
+	op, err := newScan(n, &Env{Mem: newChecked(p.t), Workers: workers})
+	require.NoError(p.t, err)
+	s := op.(*scanOp)
+	require.NoError(p.t, s.Open(context.Background()))
+	rows, err := s.passing(context.Background())
+	require.NoError(p.t, err)
+	require.NoError(p.t, s.Close())
+	for f, b := range rows {
+		for _, row := range b.ToArray() {
+			out = append(out, uint64(f.ID())<<32|uint64(row))
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // Once a scan has seen a column, others read only the zones that matter, and count them.

@@ -109,6 +109,24 @@ func unpackSplit(out, in, next *[rowBytes]byte, shift, have uint, low, high uint
 	}
 }
 
+// Bits16 is Unpack for values of 16 bits packed to one bit each, into a bit each: bit i of dst is value i.
+func Bits16(dst *[BlockLen / 64]uint64, src *[BlockLen / 8]byte) {
+	// Lane l is 16 bits of src, and row r of it is value order[r/8]·16 + r%8·128 + l: bit l of word r%8·2 + r/8. What is to be done
+	// is to turn a matrix of 64 lanes of 16 bits round, four lanes at a time.
+	const first = 0x0001000100010001 // the first bit of each lane
+	*dst = [BlockLen / 64]uint64{}
+	for four := range 16 {
+		x := binary.LittleEndian.Uint64(src[8*four:])
+		if x == 0 {
+			continue
+		}
+		for r := range 16 {
+			// The product moves bits 0, 16, 32 and 48 to 48, 49, 50 and 51.
+			dst[r%8*2+r/8] |= (x >> r & first) * (1<<48 | 1<<33 | 1<<18 | 1<<3) >> 48 & 15 << (4 * four)
+		}
+	}
+}
+
 // Value returns value i of a packed block without unpacking the others.
 func Value(src []byte, wordBits, width, i int) uint64 {
 	if width == 0 {

@@ -64,6 +64,18 @@ func TestUnpackEveryWidth(t *testing.T) {
 	}
 }
 
+func TestBits16(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for range 50 {
+		want := values(rng, 1)
+		var got [BlockLen / 64]uint64
+		Bits16(&got, (*[BlockLen / 8]byte)(pack(want, 16, 1)))
+		for i, v := range want {
+			require.Equal(t, v, got[i/64]>>(i%64)&1, "value %d", i)
+		}
+	}
+}
+
 func TestInline(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	scratch := make([]byte, 8*BlockLen)

@@ -109,6 +109,52 @@ func (r Runs) Expand(dst []byte, n int, clamp bool) error {
 	return nil
 }
 
+// Zeros sets dst, which holds n bits, to 1 for each value that is 0, and to 0 for each other. Other numbers of values than n are corrupt.
+func (r Runs) Zeros(dst []uint64, n int) error {
+	dst = dst[:(n+63)/64]
+	clear(dst)
+	at := 0
+	for i := range r.n {
+		l := r.length(i)
+		switch {
+		case l == 0:
+			return fault.Corruptf("run %d has length 0", i)
+		case l > n-at:
+			return fault.Corruptf("runs expand to more than %d values", n)
+		case isZero(r.values[i*r.valueLen : (i+1)*r.valueLen]):
+			setBits(dst, at, at+l)
+		}
+		at += l
+	}
+	if at != n {
+		return fault.Corruptf("runs expand to %d values instead of %d", at, n)
+	}
+	return nil
+}
+
+func isZero(value []byte) bool {
+	var any byte
+	for _, b := range value {
+		any |= b
+	}
+	return any == 0
+}
+
+// setBits sets the bits from <= i < to, which are some.
+func setBits(dst []uint64, from, to int) {
+	first, last := from>>6, (to-1)>>6
+	head, tail := ^uint64(0)<<(from&63), ^uint64(0)>>(63-(to-1)&63)
+	if first == last {
+		dst[first] |= head & tail
+		return
+	}
+	dst[first] |= head
+	for i := first + 1; i < last; i++ {
+		dst[i] = ^uint64(0)
+	}
+	dst[last] |= tail
+}
+
 // fill repeats value over dst, doubling what is copied.
 func fill(dst, value []byte) {
 	switch {

@@ -31,3 +31,13 @@ func DecodeLeaf(ctx context.Context, src encoding.Source, col encoding.Column, t
 	}
 	return c.data, err
 }
+
+// MatchLeaf tests n rows of a column of a leaf type, from row first on.
+func MatchLeaf(ctx context.Context, src encoding.Source, col encoding.Column, t arrow.DataType, first, n int64, test *encoding.Test, bits []uint64, mem memory.Allocator) (bool, error) {
+	l, err := newLeaf(src, []encoding.Column{col}, encoding.Field{Name: "x", Type: t}, false)
+	if err != nil {
+		return false, err
+	}
+	defer l.close()
+	return (&Reader{src: src, root: l, typ: t}).Match(ctx, first, n, test, bits, mem)
+}

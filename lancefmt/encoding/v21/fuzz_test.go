@@ -2,6 +2,7 @@ package v21_test
 
 import (
 	"context"
+	"encoding/binary"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -180,10 +181,77 @@ func decodePage(t testing.TB, url string, enc, buffers []byte, typ arrow.DataTyp
 		}
 		a := array.MakeFromData(data)
 		touch(a)
+		if !nested && len(rows) == 1 {
+			matchPage(t, src, col, rows[0], a, mem)
+		}
 		a.Release()
 		data.Release()
 	}
 	return whole
+}
+
+// matchPage compares tests of values with what the values are, unless they say that the page is corrupt.
+func matchPage(t testing.TB, src bytesSource, col encoding.Column, rows encoding.Range, a arrow.Array, mem memory.Allocator) {
+	fixed, ok := a.DataType().(arrow.FixedWidthDataType)
+	if !ok || fixed.BitWidth() > 64 || fixed.BitWidth()%8 != 0 || rows.Len() == 0 || a.DataType().ID() == arrow.DICTIONARY || a.DataType().ID() == arrow.FIXED_SIZE_LIST {
+		return
+	}
+	values := make([]uint64, a.Len())
+	for i := range values {
+		var word [8]byte
+		copy(word[:], a.Data().Buffers()[1].Bytes()[i*fixed.Bytes():][:fixed.Bytes()])
+		values[i] = binary.LittleEndian.Uint64(word[:])
+	}
+	mask := ^uint64(0) >> (64 - fixed.BitWidth())
+	x, y := values[0], values[len(values)/2]
+	for k, arcs := range [][]encoding.Arc{nil, {{Low: x}}, {{Low: x, Size: mask / 3}}, {{Low: (y + 1) & mask, Size: mask - 1}}, {{Low: y, Size: mask}}, {{Low: x}, {Low: (y - 1) & mask, Size: 1}}} {
+		test := encoding.Test{Bits: fixed.BitWidth(), Arcs: arcs}
+		bits := make([]uint64, (rows.Len()+63)/64)
+		for i := range bits {
+			bits[i] = ^uint64(0)
+			if k%2 == 1 {
+				bits[i] = 0x00ff_f0f0_cccc_aaaa >> (i % 7) // some are not set
+			}
+		}
+		before := append([]uint64(nil), bits...)
+		ok, err := v21.MatchLeaf(context.Background(), src, col, a.DataType(), rows.Start, rows.Len(), &test, bits, mem)
+		if err != nil {
+			require.NotEqual(t, fault.Internal, fault.KindOf(err), "%v", err)
+			continue
+		}
+		if !ok {
+			return
+		}
+		for i, v := range values {
+			want := before[i>>6]>>(i&63)&1 == 1 && a.IsValid(i) && test.Pass(v)
+			if got := bits[i>>6]>>(i&63)&1 == 1; got != want {
+				t.Fatalf("%s: row %d of %v: value %#x, valid %t, arcs %#x: %t", a.DataType(), i, rows, v, a.IsValid(i), arcs, got)
+			}
+		}
+	}
+}
+
+// TestSeedsMatch tests values of every seed, which must all be possible.
+func TestSeedsMatch(t *testing.T) {
+	n := 0
+	for _, s := range seeds(t) {
+		fixed, ok := s.typ.(arrow.FixedWidthDataType)
+		if s.nested || !ok || fixed.BitWidth() > 64 || fixed.BitWidth()%8 != 0 {
+			continue
+		}
+		src, col := column(s.url, s.encoding, s.buffers, s.rows)
+		bits := make([]uint64, (s.rows+63)/64)
+		for i := range bits {
+			bits[i] = ^uint64(0)
+		}
+		test := encoding.Test{Bits: fixed.BitWidth(), Arcs: []encoding.Arc{{Low: 1, Size: 20}}}
+		ok, err := v21.MatchLeaf(context.Background(), src, col, s.typ, 0, s.rows, &test, bits, memory.DefaultAllocator)
+		require.NoError(t, err, "%s", s.typ)
+		if ok {
+			n++
+		}
+	}
+	require.Greater(t, n, 30)
 }
 
 func TestSeedsDecode(t *testing.T) {

@@ -279,57 +279,9 @@ func (d *miniDecoder) want(s span) {
 // split reads the header of a chunk of n values and decodes its levels; d.bufs are the value buffers.
 func (d *miniDecoder) split(b []byte, n int) (rep, def []uint16, err error) {
 	m := d.m
-	header := 2
-	if m.rep != nil {
-		header += 2
-	}
-	if m.def != nil {
-		header += 2
-	}
-	word := 2
-	if m.large {
-		word = 4
-	}
-	if len(b) < header+word*m.buffers {
-		return nil, nil, fault.Corruptf("%d bytes are too few for the header", len(b))
-	}
-	numLevels := int(binary.LittleEndian.Uint16(b))
-	at := align8(header + word*m.buffers)
-	take := func(size int) ([]byte, error) {
-		if at > len(b) || size > len(b)-at {
-			return nil, fault.Corruptf("buffer of %d bytes at %d of %d", size, at, len(b))
-		}
-		part := b[at : at+size]
-		at = align8(at + size)
-		return part, nil
-	}
-	var repBytes, defBytes []byte
-	sizes := 2
-	if m.rep != nil {
-		if repBytes, err = take(int(binary.LittleEndian.Uint16(b[sizes:]))); err != nil {
-			return nil, nil, err
-		}
-		sizes += 2
-	}
-	if m.def != nil {
-		if defBytes, err = take(int(binary.LittleEndian.Uint16(b[sizes:]))); err != nil {
-			return nil, nil, err
-		}
-		sizes += 2
-	}
-	d.bufs = d.bufs[:0]
-	for i := range m.buffers {
-		var size int
-		if m.large {
-			size = int(binary.LittleEndian.Uint32(b[sizes+4*i:]))
-		} else {
-			size = int(binary.LittleEndian.Uint16(b[sizes+2*i:]))
-		}
-		part, err := take(size)
-		if err != nil {
-			return nil, nil, err
-		}
-		d.bufs = append(d.bufs, part)
+	numLevels, repBytes, defBytes, err := d.cut(b)
+	if err != nil {
+		return nil, nil, err
 	}
 	if numLevels, err = m.countLevels(numLevels, repBytes, defBytes, d.out.a); err != nil {
 		return nil, nil, err
@@ -343,6 +295,62 @@ func (d *miniDecoder) split(b []byte, n int) (rep, def []uint16, err error) {
 		def, err = decodeLevels(m.def, defBytes, numLevels, d.out.a)
 	}
 	return rep, def, err
+}
+
+// cut reads the header of a chunk: the number of levels that it declares, and where they lie, encoded; d.bufs are the value buffers.
+func (d *miniDecoder) cut(b []byte) (numLevels int, rep, def []byte, err error) {
+	m := d.m
+	header := 2
+	if m.rep != nil {
+		header += 2
+	}
+	if m.def != nil {
+		header += 2
+	}
+	word := 2
+	if m.large {
+		word = 4
+	}
+	if len(b) < header+word*m.buffers {
+		return 0, nil, nil, fault.Corruptf("%d bytes are too few for the header", len(b))
+	}
+	at := align8(header + word*m.buffers)
+	take := func(size int) ([]byte, error) {
+		if at > len(b) || size > len(b)-at {
+			return nil, fault.Corruptf("buffer of %d bytes at %d of %d", size, at, len(b))
+		}
+		part := b[at : at+size]
+		at = align8(at + size)
+		return part, nil
+	}
+	sizes := 2
+	if m.rep != nil {
+		if rep, err = take(int(binary.LittleEndian.Uint16(b[sizes:]))); err != nil {
+			return 0, nil, nil, err
+		}
+		sizes += 2
+	}
+	if m.def != nil {
+		if def, err = take(int(binary.LittleEndian.Uint16(b[sizes:]))); err != nil {
+			return 0, nil, nil, err
+		}
+		sizes += 2
+	}
+	d.bufs = d.bufs[:0]
+	for i := range m.buffers {
+		var size int
+		if m.large {
+			size = int(binary.LittleEndian.Uint32(b[sizes+4*i:]))
+		} else {
+			size = int(binary.LittleEndian.Uint16(b[sizes+2*i:]))
+		}
+		part, err := take(size)
+		if err != nil {
+			return 0, nil, nil, err
+		}
+		d.bufs = append(d.bufs, part)
+	}
+	return int(binary.LittleEndian.Uint16(b)), rep, def, nil
 }
 
 func align8(n int) int { return (n + 7) &^ 7 }
