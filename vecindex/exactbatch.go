@@ -49,7 +49,10 @@ func NewQueries(all []*distance.Query) (*Queries, error) {
 		q.longest = max(q.longest, math.Sqrt(square))
 		if metric == Cosine && square > 0 { // a zero vector is at no distance from anything
 			v = append([]float32(nil), v...)
-			distance.Normalize(v, v)
+			norm := float32(math.Sqrt(square))
+			for i := range v {
+				v[i] /= norm
+			}
 		}
 		values = append(values, v...)
 	}

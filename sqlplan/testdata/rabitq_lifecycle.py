@@ -1,6 +1,6 @@
 """Tables with an IVF_RQ index at each stage of their life, for TestRaBitQLifecycleAgainstPylance: python rabitq_lifecycle.py DIR
 
-Prints the queries as JSON. Rows of the tables have a key, a number n = key % 10, and a vector of 48 dimensions.
+Prints the queries, and by table the keys pylance finds for each of them with eight probes and fifty candidates, as JSON. Rows of the tables have a key, a number n = key % 10, and a vector of 48 dimensions.
 """
 
 import json
@@ -28,7 +28,13 @@ def rows(first, n):
     })
 
 
+def nearest(path, query):
+    found = lance.dataset(path).to_table(columns=["key"], nearest={"column": "vec", "q": query, "k": 10, "nprobes": 8, "refine_factor": 5})
+    return found["key"].to_pylist()
+
+
 def main():
+    tables = {}
     for bits in (1, 4):
         def path(stage):
             return f"{sys.argv[1]}/{stage}_{bits}.lance"
@@ -50,7 +56,10 @@ def main():
         ds.optimize.compact_files(target_rows_per_fragment=2000)
         ds = stage("deleted", "deferred")
         ds.optimize.compact_files(target_rows_per_fragment=2000, defer_index_remap=True)
-    print(json.dumps(vectors(12).astype(float).tolist()))
+        for name in ("built", "appended", "segments", "deleted", "compacted", "deferred"):
+            tables[f"{name}_{bits}"] = path(name)
+    queries = vectors(12)
+    print(json.dumps({"queries": queries.astype(float).tolist(), "found": {t: [nearest(p, q) for q in queries] for t, p in tables.items()}}))
 
 
 main()

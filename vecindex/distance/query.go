@@ -207,10 +207,27 @@ func Between(m Metric, a, b []float32) float32 {
 	return float32(math.NaN())
 }
 
-// Normalize writes v / |v| to dst, which may be v. A zero vector becomes NaN, as in Lance.
+// Normalize writes v / |v| to dst, which may be v. A zero vector becomes NaN, as in Lance. Squares are added one after another, as Lance does: what
+// quantizers make of a query may hang on its last bit.
 func Normalize(dst, v []float32) {
-	norm := float32(math.Sqrt(float64(InnerProduct(v, v))))
+	var square float32
+	for _, x := range v {
+		square += float32(x * x)
+	}
+	norm := float32(math.Sqrt(float64(square)))
 	for i, x := range v {
 		dst[i] = x / norm
+	}
+}
+
+// NormalizeDouble is Normalize as Lance does it for columns of float64: in that precision.
+func NormalizeDouble(dst, v []float32) {
+	var square float64
+	for _, x := range v {
+		square += float64(x) * float64(x)
+	}
+	norm := math.Sqrt(square)
+	for i, x := range v {
+		dst[i] = float32(float64(x) / norm)
 	}
 }

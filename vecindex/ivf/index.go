@@ -73,7 +73,11 @@ func (x *index) prepare(query []float32) ([]float32, error) {
 		return nil, err
 	}
 	if x.model.Metric == vecindex.Cosine {
-		distance.Normalize(v, v)
+		if x.model.Double {
+			distance.NormalizeDouble(v, v)
+		} else {
+			distance.Normalize(v, v)
+		}
 		round()
 	}
 	return v, nil

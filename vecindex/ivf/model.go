@@ -15,6 +15,8 @@ type Model struct {
 	Quantizer quantize.Quantizer
 	// Half says that the vectors are float16: the query is rounded to that, as Lance does.
 	Half bool
+	// Double says that they are float64: the query is normalised in that precision, as Lance does.
+	Double bool
 	// Bytes says that the vectors are uint8, compared by Hamming; centroids then are bytes too.
 	Bytes bool
 	// Kind is the name of the index type; empty means IVF_ and the quantizer's.

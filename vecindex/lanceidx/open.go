@@ -229,7 +229,7 @@ func (f *files) model(ctx context.Context) (m ivf.Model, err error) {
 	}
 	return ivf.Model{
 		Metric: metric, Centroids: centroids.values, Lengths: f.lengths, Quantizer: q,
-		Half: centroids.half(), Bytes: centroids.element == indexpb.Tensor_UINT8,
+		Half: centroids.half(), Double: centroids.element == indexpb.Tensor_FLOAT64, Bytes: centroids.element == indexpb.Tensor_UINT8,
 		Kind: f.kind.name,
 	}, nil
 }

@@ -2,6 +2,7 @@ package quantize
 
 import (
 	"math"
+	"math/bits"
 
 	"lanceflight/vecindex/distance"
 )
@@ -64,11 +65,10 @@ func (s *rqScorer) prepare(v []float32) {
 		s.sum += x
 	}
 	for t := range len(r) / 4 {
-		table := (*[16]float32)(s.tables[16*t:])
-		for bit, x := range r[4*t:][:4] {
-			for j, y := range table[:1<<bit] {
-				table[1<<bit+j] = y + x
-			}
+		table, v := (*[16]float32)(s.tables[16*t:]), r[4*t:][:4]
+		// As in Lance, the element of the lowest bit is added last: in another order an entry may round to the byte beside.
+		for j := 1; j < 16; j++ {
+			table[j] = table[j&(j-1)] + v[bits.TrailingZeros(uint(j))]
 		}
 	}
 	s.roundTables()

@@ -20,7 +20,7 @@ def table(rows, dim, kind):
 def answers(ds, vectors, name, metric, **note):
     out = []
     for probes in [1, 2, 4]:
-        q = (vectors[rng.integers(len(vectors))] + 0.1 * rng.standard_normal(vectors.shape[1])).astype(vectors.dtype)
+        q = (vectors[rng.integers(len(vectors))] + 0.1 * rng.standard_normal(vectors.shape[1])).astype(np.float32).astype(vectors.dtype)
         row = {"query": q.astype(float).tolist(), "probes": probes}
         # What lies behind the bound that pylance leaves rows out by is found with a k of all rows.
         for key, k in [("few", K), ("all", len(vectors))]:
