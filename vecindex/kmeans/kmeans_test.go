@@ -272,6 +272,29 @@ func TestTrainBytes(t *testing.T) {
 	require.Equal(t, fault.InvalidArgument, fault.KindOf(err))
 }
 
+func TestTrainBytesRepairsEmptyClusters(t *testing.T) {
+	// All centroids in one place: nothing is nearest to those after the first, until they move onto what is farthest.
+	const n, k, dim = 400, 8, 4
+	rng := rand.New(rand.NewPCG(8, 1))
+	data := make([]byte, n*dim)
+	for i := range data {
+		data[i] = byte(rng.Uint32())
+	}
+	m := &modes{Config: Config{K: k}, data: data, dim: dim, n: n, labels: make([]uint32, n), best: make([]uint32, n), centroids: make([]byte, k*dim)}
+	m.defaults()
+	before, err := m.assign(context.Background())
+	require.NoError(t, err)
+	require.True(t, m.update())
+	after, err := m.assign(context.Background())
+	require.NoError(t, err)
+	require.Less(t, after, before)
+	used := map[uint32]bool{}
+	for _, l := range m.labels {
+		used[l] = true
+	}
+	require.Len(t, used, k)
+}
+
 func BenchmarkTrain(b *testing.B) {
 	rng := rand.New(rand.NewPCG(8, 1))
 	data, _ := blobs(rng, 25_600, 100, 768, 1)

@@ -341,6 +341,52 @@ func TestBuildErrors(t *testing.T) {
 	require.Empty(t, names)
 }
 
+// A context that ends in any stage ends the build, with nothing left of it. The sources ignore the context: the build looks at it itself.
+func TestBuildEndsWithItsContext(t *testing.T) {
+	const n, dim = 4000, 8
+	v := clustered(n, dim)
+	for _, c := range []struct {
+		element arrow.DataType
+		spec    build.Spec
+		stages  []string
+	}{
+		{arrow.PrimitiveTypes.Float32, build.Spec{Kind: build.IVFPQ, SubVectors: 4}, []string{"sample", "partitions", "codebook", "rows", "write"}},
+		{arrow.PrimitiveTypes.Float32, build.Spec{Kind: build.IVFSQ}, []string{"sample", "partitions", "rows", "write"}},
+		{arrow.PrimitiveTypes.Uint8, build.Spec{Kind: build.IVFFlat, Metric: vecindex.Hamming}, []string{"partitions", "rows", "write"}},
+	} {
+		h := hold(v, dim, c.element, nil)
+		h.batch = 500
+		for _, stage := range c.stages {
+			ctx, cancel := context.WithCancel(context.Background())
+			dir, temp := t.TempDir(), t.TempDir()
+			store, err := storage.OpenLocal(dir)
+			require.NoError(t, err)
+			spec := c.spec
+			spec.Partitions, spec.TempDir, spec.MemoryLimit = 10, temp, 40<<10 // rows spill
+			calls := 0                                                         // once it was cancelled
+			spec.Progress = func(p build.Progress) {
+				if ctx.Err() != nil {
+					calls++
+				}
+				if p.Stage == stage {
+					cancel()
+				}
+			}
+			_, err = build.Build(ctx, h, store, "_indices/x", spec)
+			require.ErrorIs(t, err, context.Canceled, "%s, %s", c.spec.Kind, stage)
+			require.LessOrEqual(t, calls, 1, "%s goes on after it was cancelled in %s", c.spec.Kind, stage)
+			names, err := storage.ListNames(context.Background(), store, "_indices/x/")
+			require.NoError(t, err)
+			require.Empty(t, names)
+			left, err := os.ReadDir(temp)
+			require.NoError(t, err)
+			require.Empty(t, left)
+			cancel()
+		}
+		h.all.Release()
+	}
+}
+
 // A column of a table: deleted rows and NULLs are left out, row ids are those of the table, and the sample is drawn evenly.
 func TestColumn(t *testing.T) {
 	ctx := context.Background()

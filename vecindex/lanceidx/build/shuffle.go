@@ -22,7 +22,9 @@ type shuffle struct {
 
 	labels []uint32
 	ids    []uint64
-	codes  []byte
+	// Codes lie in blocks of blockRows rows: vectors themselves may be codes, and a slice that grows has them twice while it does.
+	blocks    [][]byte
+	blockRows int
 
 	runs    []run
 	order   []uint32 // rows in memory by partition, once sealed
@@ -36,8 +38,28 @@ type run struct {
 	offsets []int64
 }
 
+// shuffleBlockBytes is large enough that blocks are few; the last one is partly empty.
+const shuffleBlockBytes = 1 << 20
+
 func newShuffle(dir string, partitions, codeBytes int, limit int64) *shuffle {
-	return &shuffle{dir: dir, partitions: partitions, codeBytes: codeBytes, limit: limit}
+	block := min(shuffleBlockBytes, limit/16)
+	return &shuffle{dir: dir, partitions: partitions, codeBytes: codeBytes, limit: limit, blockRows: int(max(1, block/int64(codeBytes)))}
+}
+
+// code is that of a row in memory, by its place in ids.
+func (s *shuffle) code(i int) []byte {
+	return s.blocks[i/s.blockRows][i%s.blockRows*s.codeBytes:][:s.codeBytes]
+}
+
+// addCodes copies the codes of rows that follow the first at rows in memory.
+func (s *shuffle) addCodes(at int, codes []byte) {
+	for len(codes) > 0 {
+		if at/s.blockRows == len(s.blocks) {
+			s.blocks = append(s.blocks, make([]byte, s.blockRows*s.codeBytes))
+		}
+		n := copy(s.blocks[at/s.blockRows][at%s.blockRows*s.codeBytes:], codes)
+		at, codes = at+n/s.codeBytes, codes[n:]
+	}
 }
 
 // add copies rows.
@@ -49,9 +71,9 @@ func (s *shuffle) add(labels []uint32, ids []uint64, codes []byte) error {
 			return err
 		}
 	}
+	s.addCodes(len(s.ids), codes)
 	s.labels = append(s.labels, labels...)
 	s.ids = append(s.ids, ids...)
-	s.codes = append(s.codes, codes...)
 	return nil
 }
 
@@ -111,7 +133,7 @@ func (s *shuffle) spill() error {
 					return err
 				}
 			}
-			buf = append(buf, s.codes[int(i)*s.codeBytes:][:s.codeBytes]...)
+			buf = append(buf, s.code(int(i))...)
 		}
 	}
 	if err := flush(); err != nil {
@@ -120,7 +142,7 @@ func (s *shuffle) spill() error {
 	r.offsets = append(r.offsets, at)
 	s.runs[len(s.runs)-1] = r
 	s.spilled += at
-	s.labels, s.ids, s.codes, s.order, s.starts = s.labels[:0], s.ids[:0], s.codes[:0], nil, nil
+	s.labels, s.ids, s.order, s.starts = s.labels[:0], s.ids[:0], nil, nil // blocks are written anew
 	return nil
 }
 
@@ -159,7 +181,7 @@ func (s *shuffle) partition(p int, ids []uint64, codes []byte) ([]uint64, []byte
 	}
 	for _, i := range s.order[s.starts[p]:s.starts[p+1]] {
 		ids = append(ids, s.ids[i])
-		codes = append(codes, s.codes[int(i)*s.codeBytes:][:s.codeBytes]...)
+		codes = append(codes, s.code(int(i))...)
 	}
 	return ids, codes, nil
 }
