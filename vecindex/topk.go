@@ -10,7 +10,7 @@ import (
 //
 //	distances, row ids ──> below threshold? ──> max-heap of k ──> Hits (sorted)
 //
-// It belongs to one goroutine; workers keep their own and Merge.
+// It belongs to one goroutine at a time: workers keep their own and Merge, or share one under a lock.
 type TopK struct {
 	k    int
 	heap []Hit // max-heap by Less: heap[0] is the worst hit kept

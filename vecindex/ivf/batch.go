@@ -86,7 +86,7 @@ func (x *index) searchTogether(ctx context.Context, queries [][]float32, p vecin
 		}
 		for i, s := range all {
 			if w := workers[i]; w != nil && len(s.order) > 0 {
-				s.top, s.stats, s.survivors = w.top, w.stats, w.survivors
+				s.stats, s.survivors = w.stats, w.survivors
 				s.advance()
 			}
 		}

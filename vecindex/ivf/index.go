@@ -126,6 +126,7 @@ func (x *index) start(ctx context.Context, query []float32, p vecindex.Params) (
 	if c, ok := p.Filter.(interface{ Len() int }); ok {
 		s.enough = min(s.enough, int64(c.Len()))
 	}
+	s.best = newBest(p.K)
 	s.order, err = x.model.rank(v, limit)
 	return s, err
 }
@@ -154,7 +155,7 @@ type search struct {
 	met     int64 // rows of the partitions probed
 	widened bool  // Params.Widen is not to be looked at again
 
-	top       *vecindex.TopK
+	best      *best
 	stats     vecindex.Stats
 	survivors int64 // rows that passed the filter
 }
@@ -182,21 +183,14 @@ func (s *search) advance() {
 
 func (s *search) result() vecindex.Result {
 	s.stats.PartitionsTotal = s.index.NumPartitions()
-	return vecindex.Result{Hits: s.hits(), Stats: s.stats}
-}
-
-func (s *search) hits() []vecindex.Hit {
-	if s.top == nil {
-		return nil
-	}
-	return s.top.Hits()
+	return vecindex.Result{Hits: s.best.hits(), Stats: s.stats}
 }
 
 // parallelBytes is the amount of codes below which a second goroutine costs more than it saves: about
 // 0.2 ms of scanning.
 const parallelBytes = 512 << 10
 
-// round probes partitions and merges what it finds.
+// round probes partitions.
 func (s *search) round(partitions []int) error {
 	var work int64
 	for _, p := range partitions {
@@ -215,7 +209,7 @@ func (s *search) round(partitions []int) error {
 				return err
 			}
 		}
-		s.merge(w)
+		s.collect(w)
 		return nil
 	}
 
@@ -241,17 +235,13 @@ func (s *search) round(partitions []int) error {
 		return err
 	}
 	for _, w := range all {
-		s.merge(w)
+		s.collect(w)
 	}
 	return nil
 }
 
-func (s *search) merge(w *worker) {
-	if s.top == nil {
-		s.top = w.top
-	} else {
-		s.top.Merge(w.top)
-	}
+// collect adds what a worker counted, and takes its memory back.
+func (s *search) collect(w *worker) {
 	s.stats.Add(w.stats)
 	s.survivors += w.survivors
 	s.index.scratch.Put(w.scratch)

@@ -57,9 +57,11 @@ func (w *worker) walkGraph(ctx context.Context, p int, part Partition) (walked b
 	}
 	w.survivors += int64(passed)
 	w.stats.RowsFiltered += int64(n - passed)
+	w.limit, w.found = w.best.threshold(), w.found[:0]
 	for _, x := range found {
-		w.top.Push(part.RowIDs[x.ID], x.Distance)
+		w.find(part.RowIDs[x.ID], x.Distance)
 	}
+	w.best.push(w.found)
 	return true, nil
 }
 
@@ -92,9 +94,11 @@ func (w *worker) scoreRows(ctx context.Context, p int, part Partition, rows []ui
 		some := rows[:min(scanRows, len(rows))]
 		w.distances = grow(w.distances, len(some))
 		w.scorer.DistancesAt(w.distances, part.Codes, n, some)
+		w.limit, w.found = w.best.threshold(), w.found[:0]
 		for i, row := range some {
-			w.push(part.RowIDs[row], w.distances[i])
+			w.find(part.RowIDs[row], w.distances[i])
 		}
+		w.best.push(w.found)
 		rows = rows[len(some):]
 	}
 	return nil

@@ -2,6 +2,7 @@ package ivf
 
 import (
 	"context"
+	"math"
 	"math/bits"
 
 	"lanceflight/internal/fault"
@@ -16,6 +17,7 @@ type scratch struct {
 	distances []float32
 	rows      []uint32
 	mask      [scanRows / 64]uint64
+	found     []vecindex.Hit
 	walk      hnsw.Scratch
 	allowed   []uint64 // bitmap of rows that a walk may end at
 }
@@ -24,7 +26,10 @@ type scratch struct {
 type worker struct {
 	*scratch
 	search    *search
-	top       *vecindex.TopK
+	best      *best
+	limit     float32 // best's threshold before the rows that are being scored
+	lo, hi    float32 // distances wanted, if bounded
+	bounded   bool
 	stats     vecindex.Stats
 	survivors int64
 	pruner    quantize.Pruner    // the scorer, if it is one
@@ -36,8 +41,9 @@ func (s *search) newWorker() *worker {
 	w := &worker{
 		scratch: s.index.scratch.Get().(*scratch),
 		search:  s,
-		top:     vecindex.NewTopK(s.params.K),
+		best:    s.best,
 	}
+	w.lo, w.hi, w.bounded = bounds(s.params)
 	w.scorer.Start(s.query)
 	w.pruner, _ = w.scorer.(quantize.Pruner)
 	w.announcer, _ = w.scorer.(quantize.Announcer)
@@ -53,7 +59,7 @@ const scanRows = 4096
 // of its code.
 const sparse = 4
 
-// probe scans one partition into the worker's heap.
+// probe scans one partition into the search's heap.
 func (w *worker) probe(ctx context.Context, p int) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -121,7 +127,7 @@ func (w *worker) blockRows() int {
 	if w.pruner == nil {
 		return scanRows
 	}
-	if !w.top.Full() {
+	if math.IsInf(float64(w.best.threshold()), 1) {
 		return min(scanRows, max(firstRows, w.search.params.K))
 	}
 	w.block = min(scanRows, max(firstRows, 2*w.block))
@@ -133,13 +139,15 @@ func (w *worker) blockRows() int {
 func (w *worker) score(part Partition, first, count int, selected bool) {
 	n := len(part.RowIDs)
 	few := selected && len(w.rows)*sparse <= count
-	if !few && w.pruner != nil && w.top.Full() {
+	w.limit = w.best.threshold()
+	if !few && w.pruner != nil && !math.IsInf(float64(w.limit), 1) {
 		mask := w.mask[:(count+63)/64]
-		if w.pruner.Prune(mask, part.Codes, n, first, count, w.top.Threshold()) {
+		if w.pruner.Prune(mask, part.Codes, n, first, count, w.limit) {
 			w.maskRows(mask, selected)
 			selected, few = true, len(w.rows)*sparse <= count
 		}
 	}
+	w.found = w.found[:0]
 	switch {
 	case few:
 		for i := range w.rows {
@@ -148,19 +156,31 @@ func (w *worker) score(part Partition, first, count int, selected bool) {
 		w.distances = grow(w.distances, len(w.rows))
 		w.scorer.DistancesAt(w.distances, part.Codes, n, w.rows)
 		for i, row := range w.rows {
-			w.push(part.RowIDs[row], w.distances[i])
+			w.find(part.RowIDs[row], w.distances[i])
 		}
 	case selected:
 		w.distances = grow(w.distances, count)
 		w.scorer.Distances(w.distances, part.Codes, n, first)
 		for _, i := range w.rows {
-			w.push(part.RowIDs[first+int(i)], w.distances[i])
+			w.find(part.RowIDs[first+int(i)], w.distances[i])
 		}
 	default:
 		w.distances = grow(w.distances, count)
 		w.scorer.Distances(w.distances, part.Codes, n, first)
-		w.pushAll(w.distances, part.RowIDs[first:first+count])
+		ids := part.RowIDs[first:][:count]
+		for i, d := range w.distances {
+			w.find(ids[i], d)
+		}
 	}
+	w.best.push(w.found)
+}
+
+// find notes a row for best, unless it is too far.
+func (w *worker) find(rowID uint64, d float32) {
+	if !(d <= w.limit) || w.bounded && !(w.lo <= d && d < w.hi) { // also NaN
+		return
+	}
+	w.found = append(w.found, vecindex.Hit{RowID: rowID, Distance: d})
 }
 
 // maskRows keeps of w.rows, or if nothing was selected of all rows, those whose bit is set.
@@ -181,23 +201,6 @@ func (w *worker) maskRows(mask []uint64, selected bool) {
 			w.rows = append(w.rows, uint32(g*64+bits.TrailingZeros64(word)))
 		}
 	}
-}
-
-func (w *worker) pushAll(distances []float32, rowIDs []uint64) {
-	if _, _, ok := bounds(w.search.params); !ok {
-		w.top.PushBatch(distances, rowIDs)
-		return
-	}
-	for i, d := range distances {
-		w.push(rowIDs[i], d)
-	}
-}
-
-func (w *worker) push(rowID uint64, d float32) {
-	if lo, hi, ok := bounds(w.search.params); ok && !(lo <= d && d < hi) {
-		return
-	}
-	w.top.Push(rowID, d)
 }
 
 func grow(s []float32, n int) []float32 {
