@@ -304,7 +304,7 @@ func TestMetricNames(t *testing.T) {
 
 func TestColumnKernels(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
-	for _, n := range []int{1, 7, 8, 16, 24, 32, 40, 100, 256} {
+	for _, n := range []int{1, 7, 8, 16, 24, 32, 40, 100, 128, 256, 384} {
 		for _, dim := range []int{1, 2, 7, 8, 32} {
 			columns, v := randomVector(rng, n*dim), randomVector(rng, dim)
 			l2, ip := make([]float32, n+1), make([]float32, n+1)
@@ -313,6 +313,13 @@ func TestColumnKernels(t *testing.T) {
 			DotColumns(ip[:n], columns, v)
 			require.Equal(t, float32(42), l2[n], "written behind the end")
 			require.Equal(t, float32(42), ip[n], "written behind the end")
+			v2 := randomVector(rng, dim)
+			alone, one, two := make([]float32, n), make([]float32, n+1), make([]float32, n+1)
+			SquaredL2Columns(alone, columns, v2)
+			one[n], two[n] = 42, 42
+			SquaredL2ColumnsOfTwo(one[:n], two[:n], columns, v, v2)
+			require.Equal(t, l2, one)
+			require.Equal(t, append(alone, 42), two)
 			column := make([]float32, dim)
 			for c := range n {
 				for j := range column {
@@ -470,6 +477,14 @@ func FuzzOtherKernels(f *testing.F) {
 		for c := range got {
 			l2, _ := sizes(c)
 			same(got[c], def[c], l2, "l2 of columns")
+		}
+		got2, def2 := make([]float32, columns), make([]float32, columns)
+		squaredL2Columns(def2, rest[:d*columns], rest[:d])
+		squaredL2Columns(def, rest[:d*columns], v)
+		squaredL2ColumnsOfTwo(got, got2, rest[:d*columns], v, rest[:d])
+		for c := range got {
+			same := func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) || a != a && b != b }
+			require.True(t, same(got[c], def[c]) && same(got2[c], def2[c]), "columns of two")
 		}
 		dotColumns(got, rest[:d*columns], v)
 		dotColumnsPortable(def, rest[:d*columns], v)

@@ -7,6 +7,9 @@ import "golang.org/x/sys/cpu"
 // accelerated says whether the processor runs the AVX2 kernels.
 var accelerated = cpu.X86.HasAVX2 && cpu.X86.HasFMA
 
+// wide says whether it runs those of AVX-512, too.
+var wide = accelerated && cpu.X86.HasAVX512F
+
 // widensHalves adds F16C, bit 29 of CPUID leaf 1, which x/sys/cpu does not know.
 var widensHalves = accelerated && cpuidLeaf1ECX()>>29&1 != 0
 
@@ -28,6 +31,12 @@ func dotNormRowsAVX2(dots, norms *float32, rows int, query, values *float32, dim
 
 //go:noescape
 func l2ColumnsAVX2(dst *float32, n int, columns, v *float32, dim int)
+
+//go:noescape
+func l2ColumnsAVX512(dst *float32, n int, columns, v *float32, dim int)
+
+//go:noescape
+func l2ColumnsOfTwoAVX512(dst, dst2 *float32, n int, columns, v, v2 *float32, dim int)
 
 //go:noescape
 func dotColumnsAVX2(dst *float32, n int, columns, v *float32, dim int)
@@ -128,7 +137,21 @@ func squaredL2Columns(dst, columns, v []float32) {
 		return
 	}
 	columns = columns[:len(dst)*len(v)]
+	if wide && len(dst)%128 == 0 {
+		l2ColumnsAVX512(&dst[0], len(dst), &columns[0], &v[0], len(v))
+		return
+	}
 	l2ColumnsAVX2(&dst[0], len(dst), &columns[0], &v[0], len(v))
+}
+
+func squaredL2ColumnsOfTwo(dst, dst2, columns, v, v2 []float32) {
+	if !wide || len(dst)%128 != 0 || len(dst) == 0 || len(v) == 0 {
+		squaredL2Columns(dst, columns, v)
+		squaredL2Columns(dst2, columns, v2)
+		return
+	}
+	dst2, v2, columns = dst2[:len(dst)], v2[:len(v)], columns[:len(dst)*len(v)]
+	l2ColumnsOfTwoAVX512(&dst[0], &dst2[0], len(dst), &columns[0], &v[0], &v2[0], len(v))
 }
 
 func dotColumns(dst, columns, v []float32) {

@@ -19,6 +19,11 @@ func dotNormRows(dots, norms, query, values []float32, stride int) {
 
 func squaredL2Columns(dst, columns, v []float32) { squaredL2ColumnsPortable(dst, columns, v) }
 
+func squaredL2ColumnsOfTwo(dst, dst2, columns, v, v2 []float32) {
+	squaredL2ColumnsPortable(dst, columns, v)
+	squaredL2ColumnsPortable(dst2, columns, v2)
+}
+
 func dotColumns(dst, columns, v []float32) { dotColumnsPortable(dst, columns, v) }
 
 func widenHalves(dst []float32, src []uint16) { widenHalvesPortable(dst, src) }

@@ -27,6 +27,11 @@ func sameLength(a, b []float32) {
 // one code has one lane and short sub-vectors fill all lanes. Sums run in the order of v.
 func SquaredL2Columns(dst, columns, v []float32) { squaredL2Columns(dst, columns, v) }
 
+// SquaredL2ColumnsOfTwo is SquaredL2Columns for two vectors, to the bit, and reads the columns once.
+func SquaredL2ColumnsOfTwo(dst, dst2, columns, v, v2 []float32) {
+	squaredL2ColumnsOfTwo(dst, dst2, columns, v, v2)
+}
+
 // DotColumns is SquaredL2Columns for Σvⱼ·columnⱼ.
 func DotColumns(dst, columns, v []float32) { dotColumns(dst, columns, v) }
 

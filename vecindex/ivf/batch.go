@@ -79,7 +79,7 @@ func (x *index) searchTogether(ctx context.Context, queries [][]float32, p vecin
 		for _, visits := range [][]visit{nearest, rest} {
 			slices.SortFunc(visits, visit.compare)
 			for _, v := range visits {
-				if err := workers[v.query].probe(ctx, v.partition); err != nil {
+				if err := workers[v.query].probeAll(ctx, []int{v.partition}); err != nil {
 					return err
 				}
 			}

@@ -204,16 +204,23 @@ func (s *search) round(partitions []int) error {
 
 	if workers == 1 {
 		w := s.newWorker()
-		for _, p := range partitions {
-			if err := w.probe(s.ctx, p); err != nil {
+		for len(partitions) > 0 {
+			n := min(2, len(partitions))
+			if err := w.probeAll(s.ctx, partitions[:n]); err != nil {
 				return err
 			}
+			partitions = partitions[n:]
 		}
 		s.collect(w)
 		return nil
 	}
 
 	group, ctx := errgroup.WithContext(s.ctx)
+	// Two at a time, unless that would leave some workers with nothing while others have two.
+	take := 1
+	if len(partitions) >= 4*workers {
+		take = 2
+	}
 	var next atomic.Int64
 	all := make([]*worker, workers)
 	for i := range all {
@@ -221,11 +228,11 @@ func (s *search) round(partitions []int) error {
 		all[i] = w
 		group.Go(func() error {
 			for {
-				i := next.Add(1) - 1
-				if i >= int64(len(partitions)) {
+				i := int(next.Add(int64(take))) - take
+				if i >= len(partitions) {
 					return nil
 				}
-				if err := w.probe(ctx, partitions[i]); err != nil {
+				if err := w.probeAll(ctx, partitions[i:min(i+take, len(partitions))]); err != nil {
 					return err
 				}
 			}

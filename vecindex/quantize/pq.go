@@ -121,6 +121,14 @@ type pqScorer struct {
 	ready   bool      // tables do not depend on the partition and are filled
 	prune   pruneTables
 	coming  []byte // codes to prefetch while tables are filled
+
+	// What was announced besides, until Enter.
+	after       []float32
+	comingAfter []byte
+	// Tables and residual for the centroid at aheadOf, if that is not nil.
+	aheadOf     *float32
+	tablesAhead []float32
+	restAhead   []float32
 }
 
 // NewScorer implements Quantizer.
@@ -139,16 +147,21 @@ func (q *PQ) NewScorer() Scorer {
 }
 
 // Start implements Scorer.
-func (s *pqScorer) Start(query []float32) { s.query, s.ready = query, false }
+func (s *pqScorer) Start(query []float32) { s.query, s.ready, s.aheadOf = query, false, nil }
 
 // maxPrefetch bounds the codes that are fetched ahead: more would push each other, and the codebook, out of the second-level
 // cache. Those that follow are in a stream by then, which the processor sees itself.
 const maxPrefetch = 256 << 10
 
 // Announce implements Announcer.
-func (s *pqScorer) Announce(codes []byte) {
-	if s.q.residual() && !s.q.rowMajor {
-		s.coming = codes[:min(len(codes), maxPrefetch)]
+func (s *pqScorer) Announce(codes []byte, after []float32, codesAfter []byte) {
+	if !s.q.residual() || s.q.rowMajor {
+		return
+	}
+	s.coming = codes[:min(len(codes), maxPrefetch)]
+	s.after, s.comingAfter = nil, nil
+	if s.q.bits == 8 {
+		s.after, s.comingAfter = after, codesAfter[:min(len(codesAfter), maxPrefetch-len(s.coming))]
 	}
 }
 
@@ -161,15 +174,52 @@ func (s *pqScorer) Enter(centroid []float32) {
 		}
 		return
 	}
-	for i, c := range centroid[:len(s.rest)] {
-		s.rest[i] = s.query[i] - c
+	after := s.after
+	s.after = nil
+	if s.aheadOf == &centroid[0] {
+		s.tables, s.tablesAhead = s.tablesAhead, s.tables
+		s.rest, s.restAhead = s.restAhead, s.rest
+		s.aheadOf, s.coming, s.prune.state = nil, nil, pruneUnknown
+		return
+	}
+	s.subtract(s.rest, centroid)
+	if after == nil {
+		s.fill(s.rest)
+		return
+	}
+	if s.tablesAhead == nil {
+		s.tablesAhead, s.restAhead = make([]float32, len(s.tables)), make([]float32, len(s.rest))
+	}
+	s.subtract(s.restAhead, after)
+	s.fillTwo()
+	s.aheadOf = &after[0]
+}
+
+// subtract makes the residual of the query to a centroid.
+func (s *pqScorer) subtract(rest, centroid []float32) {
+	for i, c := range centroid[:len(rest)] {
+		rest[i] = s.query[i] - c
 	}
 	if s.q.half {
-		for i, x := range s.rest {
-			s.rest[i] = distance.RoundToHalf(x)
+		for i, x := range rest {
+			rest[i] = distance.RoundToHalf(x)
 		}
 	}
-	s.fill(s.rest)
+}
+
+// fillTwo is fill for both residuals, with 8 bits. The codebook is most of a second-level cache: reading it takes as long as the sums do.
+func (s *pqScorer) fillTwo() {
+	s.prune.state = pruneUnknown
+	sub := s.q.dim / s.q.subVectors
+	ahead, behind := s.coming, s.comingAfter
+	s.coming, s.comingAfter = nil, nil
+	step, stepBehind := len(ahead)/s.q.subVectors+1, len(behind)/s.q.subVectors+1
+	for m := range s.q.subVectors {
+		prefetch.Lines(ahead[:min(step, len(ahead))])
+		prefetch.Lines(behind[:min(stepBehind, len(behind))])
+		ahead, behind = ahead[min(step, len(ahead)):], behind[min(stepBehind, len(behind)):]
+		distance.SquaredL2ColumnsOfTwo(s.tables[m*256:][:256], s.tablesAhead[m*256:][:256], s.q.columns[m*256*sub:][:256*sub], s.rest[m*sub:][:sub], s.restAhead[m*sub:][:sub])
+	}
 }
 
 // fill computes the tables for a vector: the distance of each sub-vector to each codeword.

@@ -265,3 +265,54 @@ func BenchmarkPQTables(b *testing.B) {
 		})
 	}
 }
+
+// A partition that was announced has the distances, and what Prune says of it, that it has on its own, whether it is entered next or not.
+func TestPQAnnouncedPartitions(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	const n = 300
+	for _, metric := range []distance.Metric{distance.L2, distance.Cosine, distance.Dot} {
+		for _, bits := range []int{4, 8} {
+			for _, half := range []bool{false, true} {
+				q, _, codes := randomPQ(t, rng, metric, 36, 4, bits, n)
+				q.half = half
+				queries := [][]float32{randomVector(rng, 36), randomVector(rng, 36)}
+				centroids := [][]float32{randomVector(rng, 36), randomVector(rng, 36), randomVector(rng, 36)}
+				look := func(s Scorer) (all []float32, mask []uint64) {
+					all, mask = make([]float32, n), make([]uint64, (n+63)/64)
+					s.Distances(all, codes, n, 0)
+					if !s.(Pruner).Prune(mask, codes, n, 0, n, all[17]) {
+						clear(mask)
+					}
+					return all, mask
+				}
+				s := start(q, queries[0])
+				check := func(query, centroid int) {
+					alone := start(q, queries[query])
+					alone.Enter(centroids[centroid])
+					want, wantMask := look(alone)
+					s.Enter(centroids[centroid])
+					got, gotMask := look(s)
+					require.Equal(t, want, got)
+					require.Equal(t, wantMask, gotMask)
+				}
+				announce := func(after int) { s.(Announcer).Announce(codes, centroids[after], codes) }
+				announce(1)
+				check(0, 0)
+				check(0, 1)
+				check(0, 1) // the tables ahead are used up
+				announce(2)
+				check(0, 0)
+				check(0, 1) // another than was announced
+				check(0, 2)
+				announce(2)
+				check(0, 1)
+				s.Start(queries[1]) // what was done ahead was for the query before
+				check(1, 2)
+				announce(0)
+				s.(Announcer).Announce(codes, nil, nil)
+				check(1, 1)
+				check(1, 0)
+			}
+		}
+	}
+}
