@@ -125,6 +125,9 @@ func TestFixtureFilters(t *testing.T) {
 					return
 				}
 				require.Len(t, got, f.Count)
+				_, count, err := e.rows(t, fmt.Sprintf("SELECT count(*) FROM %q WHERE %s", x.Name, f.Where), sqlplan.Session{}) // no column is wanted
+				require.NoError(t, err)
+				require.EqualValues(t, f.Count, asFloat(t, count[0][0]))
 				for i, k := range append(f.First, f.Keys...) {
 					require.Equal(t, k, got[i], "row %d", i)
 				}

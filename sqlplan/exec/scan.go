@@ -44,6 +44,7 @@ type scanOp struct {
 	buffers *recycle.Allocator
 	indexed map[*lancefmt.Fragment]*indexedFragment // what scalar indices know
 	zones   *scanZones                              // what scans learn of the filter's columns; nil = nothing
+	tested  map[*scanPlan]*testedPlan               // filters that decoders can test; nil = not the plan's
 }
 
 // scanPlan is how rows are filtered and read. Fragments of which an index has said more than of others have
@@ -198,6 +199,9 @@ func (s *scanOp) next(ctx context.Context) (arrow.RecordBatch, error) {
 			return nil, err
 		}
 		s.zones = newScanZones(s.node, s.env, &s.stats)
+		if err := s.takeApart(s.frags, s.node.Out); err != nil {
+			return nil, err
+		}
 		s.start(ctx)
 	}
 	b, err := s.queue.pop(ctx)
@@ -325,6 +329,9 @@ func (s *scanOp) each(ctx context.Context, fn eachFunc) error {
 		return err
 	}
 	s.zones = newScanZones(s.node, s.env, &s.stats)
+	if err := s.takeApart(s.frags, s.node.Out); err != nil {
+		return err
+	}
 	return s.drive(ctx, s.frags, func(ctx context.Context, worker, n int, m morsel) error {
 		return s.run(ctx, m, func(row int64, b arrow.RecordBatch) error {
 			defer b.Release()
@@ -382,7 +389,13 @@ func (s *scanOp) run(ctx context.Context, m morsel, emit emitFunc) error {
 	if err != nil || len(rows) == 0 {
 		return err
 	}
-	r := morselRun{scanPlan: s.planOf(m.frag), scan: s, ctx: ctx, frag: m.frag, emit: emit}
+	p := s.planOf(m.frag)
+	if t := s.tested[p]; t != nil {
+		if ok, err := s.runTested(ctx, m.frag, t, rows, emit); ok || err != nil {
+			return err
+		}
+	}
+	r := morselRun{scanPlan: p, scan: s, ctx: ctx, frag: m.frag, emit: emit}
 	return r.start(rows)
 }
 

@@ -7,9 +7,10 @@ import (
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/encoding"
 	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/logical"
 )
 
-// Where nothing but the rows that pass is wanted, comparisons of numbers with constants are left to the decoders, as tests of bits:
+// Where the values themselves are not wanted, comparisons of numbers with constants are left to the decoders, as tests of bits:
 //
 //	filter:  "NSFW" = 0 AND similarity > 0.3 AND caption LIKE '%cat%'
 //	tests:   two, which clear bits where the values are decoded (lancefmt.Fragment.Match)
@@ -26,19 +27,38 @@ type columnTest struct {
 	test   encoding.Test
 }
 
-// newTestedPlan takes the filter of a plan apart; nil if there is nothing to test.
-func (s *scanOp) newTestedPlan(p *scanPlan) (*testedPlan, error) {
-	if p.filter == nil {
-		return nil, nil
+// takeApart takes the filters of fragments' plans apart, before workers start. Columns that are wanted besides are not tested: they would be
+// decoded twice.
+func (s *scanOp) takeApart(frags []*lancefmt.Fragment, wanted []logical.Col) error {
+	s.tested = map[*scanPlan]*testedPlan{}
+	for _, f := range frags {
+		p := s.planOf(f)
+		if _, ok := s.tested[p]; ok || p.filter == nil {
+			continue
+		}
+		t, err := s.newTestedPlan(p, wanted)
+		if err != nil {
+			return err
+		}
+		s.tested[p] = t
 	}
+	return nil
+}
+
+// newTestedPlan takes the filter of a plan apart; nil if there is nothing to test.
+func (s *scanOp) newTestedPlan(p *scanPlan, wanted []logical.Col) (*testedPlan, error) {
 	source := map[expr.ColID]string{}
 	for _, c := range s.node.Read {
 		source[c.ID] = c.Source
 	}
+	values := map[string]bool{}
+	for _, c := range wanted {
+		values[source[c.ID]] = true
+	}
 	t := &testedPlan{}
 	var rest []expr.Expr
 	for _, c := range conjuncts(p.filter) {
-		if test, ok := s.testOf(c, source); ok {
+		if test, ok := s.testOf(c, source); ok && !values[test.column] {
 			t.tests = append(t.tests, test)
 		} else {
 			rest = append(rest, c)
@@ -54,6 +74,31 @@ func (s *scanOp) newTestedPlan(p *scanPlan) (*testedPlan, error) {
 	var err error
 	t.rest, err = newScanPlan(s.node, left)
 	return t, err
+}
+
+// runTested is run for rows of a morsel whose filter can be tested. ok is false, and nothing was emitted, if it cannot after all.
+func (s *scanOp) runTested(ctx context.Context, f *lancefmt.Fragment, t *testedPlan, rows rowRanges, emit emitFunc) (ok bool, err error) {
+	bits := newRowBits(rows)
+	bits.addAll(rows)
+	if ok, err := s.test(ctx, f, t.tests, rows, bits); err != nil || !ok {
+		return false, err
+	}
+	if len(t.rest.stages) == 0 && len(t.rest.out) == 0 {
+		n := bits.count()
+		if n == 0 {
+			return true, nil
+		}
+		b, err := makeBatch(s.schema, nil, n)
+		if err != nil {
+			return true, err
+		}
+		return true, emit(0, b)
+	}
+	if rows = bits.ranges(); len(rows) == 0 {
+		return true, nil
+	}
+	r := morselRun{scanPlan: t.rest, scan: s, ctx: ctx, frag: f, emit: emit}
+	return true, r.start(rows)
 }
 
 func (s *scanOp) testOf(cond expr.Expr, source map[expr.ColID]string) (columnTest, bool) {
@@ -80,8 +125,11 @@ func (s *scanOp) testOf(cond expr.Expr, source map[expr.ColID]string) (columnTes
 	return columnTest{column: name, test: t}, true
 }
 
+// denseRows is the number of rows for each candidate from which on candidates are read one by one.
+const denseRows = 4
+
 // test clears the bits of those of rows that do not pass all tests. ok is false, and the bits mean nothing, where values have to be
-// looked at: because a decoder does not test, or because zones are to be learnt from them.
+// looked at: because a decoder does not test, because candidates are few, or because zones are to be learnt from them.
 func (s *scanOp) test(ctx context.Context, f *lancefmt.Fragment, tests []columnTest, rows rowRanges, bits *rowBits) (ok bool, err error) {
 	if s.zones != nil {
 		known, err := s.zones.of(ctx, f)
@@ -97,6 +145,9 @@ func (s *scanOp) test(ctx context.Context, f *lancefmt.Fragment, tests []columnT
 	}
 	first := rows[0].Start &^ 63
 	n := rows[len(rows)-1].End - first
+	if countRows(rows) < n/denseRows {
+		return false, nil // decoders test all there are in between
+	}
 	words := bits.words[(first-bits.first)/64:]
 	for i := range tests {
 		t := &tests[i]

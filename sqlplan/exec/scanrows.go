@@ -48,15 +48,8 @@ func (s *scanOp) passing(ctx context.Context) (rowsByFragment, error) {
 		}
 	}
 	s.zones = newScanZones(s.node, s.env, &s.stats)
-	tested := map[*scanPlan]*testedPlan{}
-	for _, f := range rest {
-		p := s.planOf(f)
-		if _, ok := tested[p]; !ok {
-			var err error
-			if tested[p], err = s.newTestedPlan(p); err != nil {
-				return nil, err
-			}
-		}
+	if err := s.takeApart(rest, nil); err != nil {
+		return nil, err
 	}
 	var mu sync.Mutex
 	err := s.drive(ctx, rest, func(ctx context.Context, _, _ int, m morsel) error {
@@ -68,7 +61,7 @@ func (s *scanOp) passing(ctx context.Context) (rowsByFragment, error) {
 			return err
 		}
 		p := s.planOf(m.frag)
-		bits, err := s.passingOf(ctx, m.frag, p, tested[p], rows)
+		bits, err := s.passingOf(ctx, m.frag, p, s.tested[p], rows)
 		if err != nil {
 			return err
 		}
@@ -167,6 +160,14 @@ func (b *rowBits) ranges() (out rowRanges) {
 		row = b.next(r.End, 0)
 	}
 	return out
+}
+
+// count is the number of rows.
+func (b *rowBits) count() (n int64) {
+	for _, w := range b.words {
+		n += int64(bits.OnesCount64(w))
+	}
+	return n
 }
 
 // next is the first row from the given one on whose bit is not that of all of flip, or the end.
