@@ -88,8 +88,11 @@ func (e *Engine) prepare(ctx context.Context, s Session, sql string, pins map[st
 	}
 	session := logical.Session{Values: s.Settings, Version: e.opts.Version, User: s.User}
 	plan, err := logical.Bind(ctx, stmt, logical.BindEnv{
-		Catalog: e.cat, Session: session, Pins: pins, Indexes: e.indexes, Mem: e.opts.Mem,
+		Catalog: e.cat, Session: session, Pins: pins, Mem: e.opts.Mem,
 	})
+	if err == nil {
+		plan, err = logical.Rewrite(ctx, plan, logical.RewriteEnv{Session: session, Indexes: e.indexes})
+	}
 	if err != nil {
 		return nil, fault.WithSQL(err, sql)
 	}

@@ -115,7 +115,7 @@ func (p planner) column(name string) logical.ScanCol {
 
 // scan reads columns of the rows that satisfy a WHERE text; "" = all rows.
 func (p planner) scan(where string, columns ...string) *logical.Scan {
-	n := &logical.Scan{Snap: p.snap, Name: "t", Limit: -1, EstimatedRows: -1}
+	n := &logical.Scan{Selection: logical.Selection{Snap: p.snap, Name: "t", Selectivity: -1}, Limit: -1, EstimatedRows: -1}
 	n.Filter, n.Read = p.filter(where)
 	for _, name := range columns {
 		c := p.column(name)

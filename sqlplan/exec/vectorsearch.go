@@ -338,7 +338,7 @@ func (v *vectorSearchOp) rowAddrCol() logical.ScanCol {
 
 // scan makes a scan of some fragments that returns cols for the rows that pass filter.
 func (v *vectorSearchOp) scan(frags []*lancefmt.Fragment, filter expr.Expr, cols []logical.ScanCol) (*scanOp, error) {
-	n := &logical.Scan{Snap: v.node.Snap, Name: v.node.Name, Filter: filter, Limit: -1, Unordered: true, EstimatedRows: -1}
+	n := &logical.Scan{Selection: logical.Selection{Snap: v.node.Snap, Name: v.node.Name, Filter: filter, Selectivity: -1}, Limit: -1, Unordered: true, EstimatedRows: -1}
 	if filter != nil {
 		n.Index, n.Zones = v.node.Index, v.node.Zones
 	}

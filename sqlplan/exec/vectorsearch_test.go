@@ -23,12 +23,12 @@ import (
 
 // search plans a vector search without index.
 func (p planner) search(column string, metric vecindex.Metric, query []float32, k int, where string) *logical.VectorSearch {
-	n := &logical.VectorSearch{Snap: p.snap, Name: "t", Column: column, Metric: metric, K: intLiteral(int64(k)),
+	n := &logical.VectorSearch{Selection: logical.Selection{Snap: p.snap, Name: "t", Selectivity: -1}, Column: column, Metric: metric, K: intLiteral(int64(k)),
 		Query:    vectorLiteral(query),
 		Distance: outCol(2000, "_distance", arrow.PrimitiveTypes.Float32),
 		RowID:    outCol(2001, "_rowid", arrow.PrimitiveTypes.Uint64),
 		RowAddr:  outCol(2002, "_rowaddr", arrow.PrimitiveTypes.Uint64),
-		Options:  logical.SearchOptions{UseIndex: true}, EstimatedSelectivity: -1}
+		Options:  logical.SearchOptions{UseIndex: true}}
 	n.Filter, n.Read = p.filter(where)
 	return n
 }

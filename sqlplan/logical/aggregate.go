@@ -78,28 +78,6 @@ func sameCall(a, b AggCall) bool {
 	return a.Filter == nil || expr.Equal(a.Filter, b.Filter)
 }
 
-// callText writes an aggregate call as SQL, for EXPLAIN.
-func callText(c AggCall) string {
-	s := c.Name + "("
-	if c.Distinct {
-		s += "DISTINCT "
-	}
-	if len(c.Args) == 0 {
-		s += "*"
-	}
-	for i, a := range c.Args {
-		if i > 0 {
-			s += ", "
-		}
-		s += a.String()
-	}
-	s += ")"
-	if c.Filter != nil {
-		s += " FILTER (WHERE " + c.Filter.String() + ")"
-	}
-	return s
-}
-
 // hasAggregate reports whether an expression calls an aggregate function outside of subqueries.
 func hasAggregate(e parse.Expr) bool {
 	found := false

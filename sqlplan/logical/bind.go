@@ -21,15 +21,11 @@ type BindEnv struct {
 	// Pins are versions to read instead of the current ones, by the names of Plan.Pins; nil for a
 	// statement that is planned for the first time.
 	Pins map[string]uint64
-	// Indexes tells what is in indices. nil = vector searches are exact, and estimates are guesses.
-	Indexes Indexes
 	// Mem holds the batches of Records nodes; nil = memory.DefaultAllocator.
 	Mem memory.Allocator
-	// Unoptimized leaves the rewrites out, for tests.
-	Unoptimized bool
 }
 
-// Bind resolves names and types of a statement and returns its plan, rewritten. Snapshots are pinned
+// Bind resolves names and types of a statement and returns its plan, which Rewrite then makes cheaper. Snapshots are pinned
 // here: whatever is committed later, the plan reads the same rows. Errors point into the statement
 // (fault.At) and wait for its text (fault.WithSQL).
 //
@@ -68,13 +64,8 @@ func Bind(ctx context.Context, stmt parse.Statement, env BindEnv) (*Plan, error)
 		for _, t := range next {
 			plan.Params = append(plan.Params, ParamInfo{Type: t})
 		}
-		plan = placeSubplans(plan)
-		if !env.Unoptimized {
-			if plan, err = b.rewrite(plan); err != nil {
-				return nil, err
-			}
-		}
-		return plan, nil
+		plan.LastCol, plan.Knobs = b.nextCol, b.search
+		return placeSubplans(plan), nil
 	}
 }
 
@@ -100,9 +91,8 @@ type binder struct {
 	paramTypes []arrow.DataType
 	paramPos   map[int]parse.Pos // where a parameter stands last, by slot
 
-	cols    map[expr.ColID]Col       // every column made
-	colPos  map[expr.ColID]parse.Pos // where a column was last named, for messages
-	explain bool                     // the statement is EXPLAIN
+	cols   map[expr.ColID]Col       // every column made
+	colPos map[expr.ColID]parse.Pos // where a column was last named, for messages
 	// search are knobs given in the options string of a distance function, by the vector column.
 	search map[expr.ColID]SearchOptions
 	// hints are the knobs of the query block being bound: session settings, then its hints.

@@ -6,30 +6,14 @@ import (
 	"lanceflight/sqlplan/expr"
 )
 
-// Calibrated is what a wanted recall comes to for one index.
-type Calibrated struct {
-	Exact                     bool // the index does not reach it: exact search
-	NProbes, RefineFactor, EF int
-	Recall                    string // measured at these knobs, in words
-}
-
-// Apply puts the knobs into a search.
-func (c Calibrated) Apply(o *SearchOptions) {
-	o.NProbes = c.NProbes
-	if c.RefineFactor > 0 {
-		o.RefineFactor = c.RefineFactor
-	}
-	o.EF = c.EF
-}
-
 // calibrateSearches shows in EXPLAIN what min_recall comes to:
 //
 //	VectorSearch k = 10, min_recall 0.95   ->   VectorSearch k = 10, nprobes = 24, refine_factor = 5
 //
 // Other statements find it when they run, since they are planned several times before. Where k is a
 // parameter, EXPLAIN cannot know; EXPLAIN ANALYZE remarks it.
-func (b *binder) calibrateSearches(n Node) (_ Node, failed error) {
-	if !b.explain || b.env.Indexes == nil {
+func (r *rewriter) calibrateSearches(n Node) (_ Node, failed error) {
+	if !r.explain || r.env.Indexes == nil {
 		return n, nil
 	}
 	n = mapNodes(n, func(n Node) Node {
@@ -45,9 +29,9 @@ func (b *binder) calibrateSearches(n Node) (_ Node, failed error) {
 		if !ok || k <= 0 {
 			return n
 		}
-		found, err := b.env.Indexes.Calibrate(b.ctx, vs, int(min(k, vs.Snap.NumRows())))
+		found, err := r.env.Indexes.Calibrate(r.ctx, vs, int(min(k, vs.Snap.NumRows())))
 		if err != nil {
-			failed = b.ctx.Err() // the execution says what is wrong with an index
+			failed = r.ctx.Err() // the execution says what is wrong with an index
 			return n
 		}
 		c := *vs

@@ -252,7 +252,7 @@ func describeSearch(n *VectorSearch) Description {
 	if n.Filter != nil {
 		add(inner, "prefilter", "%s", n.Filter)
 		describeIndex(n.Index, n.Aside, n.Snap, func(key, format string, args ...any) { add(inner, key, format, args...) })
-		add(inner, "estimated_selectivity", "%.3g", n.EstimatedSelectivity)
+		add(inner, "estimated_selectivity", "%.3g", n.Selectivity)
 		if n.EstimateBy != "" {
 			add(inner, "estimate_by", "%s", n.EstimateBy)
 		}
@@ -335,4 +335,41 @@ func (d Description) write(b *strings.Builder, depth int) {
 	for _, in := range d.Inputs {
 		in.write(b, depth+1)
 	}
+}
+
+// callText writes an aggregate call as SQL, for EXPLAIN.
+func callText(c AggCall) string {
+	s := c.Name + "("
+	if c.Distinct {
+		s += "DISTINCT "
+	}
+	if len(c.Args) == 0 {
+		s += "*"
+	}
+	for i, a := range c.Args {
+		if i > 0 {
+			s += ", "
+		}
+		s += a.String()
+	}
+	s += ")"
+	if c.Filter != nil {
+		s += " FILTER (WHERE " + c.Filter.String() + ")"
+	}
+	return s
+}
+
+// quoteIdent writes a name as it must stand in SQL.
+func quoteIdent(s string) string {
+	for i, r := range s {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r == '_', i > 0 && r >= '0' && r <= '9':
+		default:
+			return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
+		}
+	}
+	if s == "" {
+		return `""`
+	}
+	return s
 }

@@ -55,7 +55,7 @@ func flattenLateral(n *LateralJoin) Node {
 	}
 	j := &Join{Kind: "CROSS", Left: n.Left, Right: base, Out: slices.Concat(n.Left.Columns(), base.Columns())}
 	if n.Kind == "LEFT" {
-		if reads || slices.ContainsFunc(exprs, func(e NamedExpr) bool { return volatile(e.Expr) }) {
+		if reads || slices.ContainsFunc(exprs, func(e NamedExpr) bool { return Volatile(e.Expr) }) {
 			return n
 		}
 		// The columns of conditions come along.
@@ -85,28 +85,6 @@ func flattenLateral(n *LateralJoin) Node {
 	return top
 }
 
-// argued puts what parameters of the join stand for in their places.
-func (n *LateralJoin) argued(e expr.Expr) expr.Expr {
-	return expr.Rewrite(e, func(x expr.Expr) expr.Expr {
-		if p, ok := x.(*expr.Param); ok {
-			for _, a := range n.Args {
-				if a.Slot == p.Slot {
-					return a.Expr
-				}
-			}
-		}
-		return x
-	})
-}
-
-func (n *LateralJoin) onLeft(conds []expr.Expr) []expr.Expr {
-	out := make([]expr.Expr, len(conds))
-	for i, c := range conds {
-		out[i] = n.argued(c)
-	}
-	return out
-}
-
 // plainBlock takes projections and filters off a node: what they compute and which rows they keep, over the columns of base.
 func plainBlock(n Node) (exprs []NamedExpr, conds []expr.Expr, base Node, ok bool) {
 	switch n := n.(type) {
@@ -121,7 +99,7 @@ func plainBlock(n Node) (exprs []NamedExpr, conds []expr.Expr, base Node, ok boo
 		}
 		for _, e := range n.Exprs {
 			x := substitute(e.Expr, by)
-			if volatile(x) {
+			if Volatile(x) {
 				return nil, nil, nil, false // it may stand in two places now
 			}
 			exprs = append(exprs, NamedExpr{Expr: x, Col: e.Col})
@@ -129,7 +107,7 @@ func plainBlock(n Node) (exprs []NamedExpr, conds []expr.Expr, base Node, ok boo
 		return exprs, conds, base, true
 	case *Filter:
 		exprs, conds, base, ok := plainBlock(n.Input)
-		if !ok || volatile(n.Cond) {
+		if !ok || Volatile(n.Cond) {
 			return nil, nil, nil, false
 		}
 		by := map[expr.ColID]expr.Expr{}

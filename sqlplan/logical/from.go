@@ -14,14 +14,6 @@ import (
 	"lanceflight/sqlplan/parse"
 )
 
-// The system columns of a table: reachable by name, not by star.
-const (
-	rowIDColumn     = "_rowid"
-	rowAddrColumn   = "_rowaddr"
-	createdAtColumn = "_row_created_at_version"
-	updatedAtColumn = "_row_last_updated_at_version"
-)
-
 // from binds a FROM clause. Without one, the block reads a single row without columns. A comma is a
 // cross join.
 func (b *binder) from(refs []parse.TableRef, outer *scope) (Node, *scope, error) {
@@ -393,7 +385,7 @@ func settingRef(s string) lancefmt.Ref {
 
 // scan reads every column of a snapshot; the rewrites take out what is not needed.
 func (b *binder) scan(snap *lancefmt.Snapshot, name string) (*Scan, *relation) {
-	n := &Scan{Snap: snap, Name: name, Limit: -1, EstimatedRows: -1, Search: *b.hints}
+	n := &Scan{Selection: Selection{Snap: snap, Name: name, Selectivity: -1}, Limit: -1, EstimatedRows: -1, Search: *b.hints}
 	rel := &relation{}
 	add := func(source string, t arrow.DataType, nullable bool) Col {
 		c := b.newCol(source, t, nullable)

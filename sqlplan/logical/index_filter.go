@@ -21,61 +21,6 @@ type IndexFilter struct {
 	estimates map[*IndexLeaf]RowEstimate // of the questions whose constants the planner knows
 }
 
-// useScalarIndexes finds the conditions of scans and vector searches that scalar indices answer.
-//
-//	LanceScan filter: key = 5 AND width > 512  ->  … index=[key_idx BTREE key = 5], recheck=width > 512
-//
-// The filter stays as it is: it holds for rows that no index covers, and for all rows if an index cannot be read.
-//
-// With them come estimates of the rows that pass. The error is that of the planner's context.
-func (b *binder) useScalarIndexes(n Node) (_ Node, failed error) {
-	off := b.env.Session.Get("lance.use_scalar_index") == "false"
-	ask := func(snap *lancefmt.Snapshot, filter expr.Expr, read []ScanCol) (x *IndexFilter, aside []string) {
-		if !off {
-			if x = NewIndexFilter(snap, filter, read); x != nil && b.env.Indexes != nil && failed == nil {
-				failed = b.estimates(x, snap)
-			}
-		}
-		return x, leftAside(snap, filter, read, x, off)
-	}
-	n = mapNodes(n, func(n Node) Node {
-		switch n := n.(type) {
-		case *Scan:
-			if n.Filter == nil {
-				return n
-			}
-			c := *n
-			c.Index, c.Aside = ask(n.Snap, n.Filter, n.Read)
-			var share float64
-			var err error
-			if share, c.EstimateBy, err = b.selectivityOf(n.Snap, n.Filter, n.Read, c.Index); err != nil {
-				failed = err
-			}
-			c.EstimatedRows = int64(float64(n.Snap.NumRows())*share + 0.5)
-			if n.Limit >= 0 {
-				c.EstimatedRows = min(c.EstimatedRows, n.Limit)
-			}
-			return &c
-		case *VectorSearch:
-			if n.Filter == nil {
-				return n
-			}
-			c := *n
-			c.Index, c.Aside = ask(n.Snap, n.Filter, n.Read)
-			var err error
-			if c.EstimatedSelectivity, c.EstimateBy, err = b.selectivityOf(n.Snap, n.Filter, n.Read, c.Index); err != nil {
-				failed = err
-			}
-			if b.env.Indexes != nil && failed == nil {
-				c.Expectation, failed = b.expectation(&c)
-			}
-			return &c
-		}
-		return n
-	})
-	return n, failed
-}
-
 // NewIndexFilter analyses a filter over columns of a snapshot; nil if no index says anything about it.
 func NewIndexFilter(snap *lancefmt.Snapshot, filter expr.Expr, read []ScanCol) *IndexFilter {
 	if filter == nil {
@@ -414,7 +359,7 @@ func sameItems(from, to arrow.DataType) bool {
 // constant is the value of an expression without columns. known is false for parameters before the execution.
 func (m *indexMatcher) constant(e expr.Expr) (l expr.Literal, known, ok bool) {
 	hasParam := false
-	ok = !volatile(e)
+	ok = !Volatile(e)
 	expr.Walk(e, func(x expr.Expr) bool {
 		switch x.(type) {
 		case *expr.Column:

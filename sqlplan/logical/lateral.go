@@ -123,36 +123,3 @@ func (b *binder) claimSubplans(f *lateralFrame) (claimed []Subplan) {
 	b.subplans = rest
 	return claimed
 }
-
-// readsSlots reports whether a plan reads one of some parameters.
-func readsSlots(n Node, slots map[int]bool) bool {
-	found := false
-	walkNodes(n, func(n Node) {
-		visitExprs(n, func(e expr.Expr) { found = found || exprReadsSlots(e, slots) })
-	})
-	return found
-}
-
-func exprReadsSlots(e expr.Expr, slots map[int]bool) bool {
-	found := false
-	expr.Walk(e, func(x expr.Expr) bool {
-		if p, ok := x.(*expr.Param); ok && slots[p.Slot] {
-			found = true
-		}
-		return !found
-	})
-	return found
-}
-
-// placed gives a node's slots, and those of its subplans, their final numbers.
-func (n *LateralJoin) placed(place func(int) int) Node {
-	c := *n
-	c.Args, c.Subplans = slices.Clone(n.Args), slices.Clone(n.Subplans)
-	for i := range c.Args {
-		c.Args[i].Slot = place(c.Args[i].Slot)
-	}
-	for i := range c.Subplans {
-		c.Subplans[i].Slot = place(c.Subplans[i].Slot)
-	}
-	return &c
-}

@@ -16,7 +16,7 @@ import (
 //	                                              LanceScan similarity, _rowaddr, filter: width > 512
 //
 // The second part is done where a column is wide enough for reading rows one by one to pay off.
-func (b *binder) limitToTopK(n Node) Node {
+func (r *rewriter) limitToTopK(n Node) Node {
 	return mapNodes(n, func(n Node) Node {
 		l, ok := n.(*Limit)
 		if !ok || l.Count == nil {
@@ -31,7 +31,7 @@ func (b *binder) limitToTopK(n Node) Node {
 			return n
 		}
 		top := &Sort{Input: s.Input, Keys: s.Keys, Limit: rows}
-		out := &Limit{Input: b.lateTake(top, rows), Count: l.Count, Offset: l.Offset}
+		out := &Limit{Input: r.lateTake(top, rows), Count: l.Count, Offset: l.Offset}
 		if l.Offset == nil {
 			return out.Input // the sort returns no more rows than that
 		}
@@ -43,7 +43,7 @@ func (b *binder) limitToTopK(n Node) Node {
 const lateRows = 10_000
 
 // lateTake rewrites a top-k over a scan to fetch wide columns behind it.
-func (b *binder) lateTake(s *Sort, rows expr.Expr) Node {
+func (r *rewriter) lateTake(s *Sort, rows expr.Expr) Node {
 	if k, ok := int64Literal(rows); ok && k > lateRows {
 		return s
 	}
@@ -56,7 +56,7 @@ func (b *binder) lateTake(s *Sort, rows expr.Expr) Node {
 	var keyExprs []expr.Expr
 	for i, k := range s.Keys {
 		k.Expr = substitute(k.Expr, by)
-		if volatile(k.Expr) {
+		if Volatile(k.Expr) {
 			return s
 		}
 		keys[i] = k
@@ -120,7 +120,7 @@ func overScan(n Node) (*Project, *Scan, bool) {
 		p := &Project{Input: scan, Exprs: make([]NamedExpr, len(n.Exprs))}
 		for i, e := range n.Exprs {
 			x := substitute(e.Expr, by)
-			if volatile(x) {
+			if Volatile(x) {
 				return nil, nil, false
 			}
 			p.Exprs[i] = NamedExpr{Expr: x, Col: e.Col}
@@ -145,8 +145,6 @@ func idSet(ids []expr.ColID) map[expr.ColID]bool {
 	}
 	return m
 }
-
-func isSystem(source string) bool { return source == rowIDColumn || source == rowAddrColumn }
 
 func findSource(s *Scan, source string) (ScanCol, bool) {
 	// The system column comes last, behind a column of the table that may have its name.

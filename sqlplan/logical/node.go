@@ -37,22 +37,12 @@ type Node interface {
 // Scan reads a snapshot, filters, and returns the surviving rows in row-address order unless
 // Unordered. Columns that only Filter needs are in Read and not in Out.
 type Scan struct {
-	Snap      *lancefmt.Snapshot
-	Name      string    // table name, for EXPLAIN
-	Read      []ScanCol // every column the scan touches
-	Out       []Col     // what it returns: a subset of Read
-	Filter    expr.Expr // nil = none; boolean, NULL counts as false
-	Limit     int64     // stop after that many survivors; -1 = none
-	Unordered bool      // the parent does not care about row order
+	Selection
+	Out       []Col // what it returns: a subset of Read
+	Limit     int64 // stop after that many survivors; -1 = none
+	Unordered bool  // the parent does not care about row order
 	// EstimatedRows is the planner's guess of survivors; -1 = unknown.
 	EstimatedRows int64
-	EstimateBy    string // "index", "guess" or both; "" without Filter
-	// Index is what scalar indices say about Filter; nil = nothing. Aside says which indices on its columns are not
-	// asked, and why.
-	Index *IndexFilter
-	Aside []string
-	// Zones is what statistics learnt by earlier scans can be asked about Filter; nil = nothing.
-	Zones *IndexFilter
 	// Search are the knobs for a vector search that this scan may become; the executor ignores them.
 	Search SearchOptions
 }
@@ -67,46 +57,25 @@ type ScanCol struct {
 // VectorSearch returns the K rows of a snapshot nearest to Query, nearest first, ties by row id. It is
 // what ORDER BY distance LIMIT k over a scan becomes. NULL vectors never qualify.
 type VectorSearch struct {
-	Snap            *lancefmt.Snapshot
-	Name            string
+	Selection              // the prefilter; Read has the columns that it needs
 	Column          string // vector column
 	Metric          vecindex.Metric
 	Query           expr.Expr // constant for the execution: Literal or Param, type fixed_size_list<float32, dim>
 	K               expr.Expr // constant int64: LIMIT + OFFSET rows are searched; the Limit node above skips
 	Within          expr.Expr // nil, or the inclusive bound of a range search, in Lance's distance
 	WithinExclusive bool
-	Read            []ScanCol    // columns Filter needs
-	Filter          expr.Expr    // prefilter; nil = none
-	Index           *IndexFilter // what scalar indices say about Filter; nil = nothing
-	Aside           []string     // indices that are not asked, and why
-	Zones           *IndexFilter // what statistics learnt by earlier scans can be asked about Filter; nil = nothing
-	Distance        Col          // float32 `_distance` as Lance reports it (squared L2, 1-cos, 1-dot)
-	RowID, RowAddr  Col          // uint64 output columns
+	Distance        Col // float32 `_distance` as Lance reports it (squared L2, 1-cos, 1-dot)
+	RowID, RowAddr  Col // uint64 output columns
 	Options         SearchOptions
 	// Indexes are the segments of the chosen index; empty = exact search. Why says in words why
 	// this strategy was chosen (EXPLAIN).
-	Indexes              []*lancefmt.Index
-	Why                  string
-	EstimatedSelectivity float64 // of Filter; -1 = unknown
-	EstimateBy           string  // as of Scan
+	Indexes []*lancefmt.Index
+	Why     string
 	// Calibrated is what MinRecall has been turned into; nil if that is left to the execution, as it is but in EXPLAIN.
 	Calibrated *Calibrated
 	// Expectation says whether the search is expected to compare the rows that pass Filter one by one or to use the index
 	// under them; "" if that is not known.
 	Expectation string
-}
-
-// SearchOptions are the knobs of one search; zero values mean the session's defaults were applied
-// by the binder already, except where 0 is meaningful.
-type SearchOptions struct {
-	NProbes      int
-	MaxNProbes   int // 0 = four times NProbes where a filter leaves few rows, all where it leaves too few
-	RefineFactor int // 0 = none: distances are the quantizer's estimates
-	EF           int
-	MinRecall    float64 // 0 = none; else NProbes, RefineFactor and EF are chosen to reach it
-	UseIndex     bool
-	MustUse      bool // use_index=true was asked for: an index that cannot be read is an error
-	FastSearch   bool // skip rows no index covers
 }
 
 // Take fetches further columns for the rows of its input by row address, keeping order.
@@ -243,6 +212,10 @@ type Plan struct {
 	// Reusable says that the plan depends on the statement, the session and Sources alone, so that the statement need not
 	// be planned again as long as they stay: a query that does not look at the clock, the settings' or the catalog's tables.
 	Reusable bool
+	// LastCol is the highest id of a column in the plan; rewrites that make columns count on from it.
+	LastCol expr.ColID
+	// Knobs are those in the options string of a distance function, by the vector column that it reads.
+	Knobs map[expr.ColID]SearchOptions
 	// Explain is set for EXPLAIN: Root and Subplans are those of the statement it explains.
 	Explain *Explain
 	// Changes is not nil for SET, RESET and USE, which return no rows (Root is nil): the new value

@@ -16,23 +16,7 @@ import (
 // Comparisons of numbers come first, then those of strings, patterns, and distances. What can fail
 // comes last, so that a guard in the same WHERE (width <> 0) is tried before it.
 func orderConjuncts(n Node) Node {
-	return mapNodes(n, func(n Node) Node {
-		switch n := n.(type) {
-		case *Scan:
-			c := *n
-			c.Filter = ordered(n.Filter)
-			c.EstimatedRows = n.Snap.NumRows()
-			if n.Limit >= 0 {
-				c.EstimatedRows = min(c.EstimatedRows, n.Limit)
-			}
-			return &c
-		case *VectorSearch:
-			c := *n
-			c.Filter = ordered(n.Filter)
-			return &c
-		}
-		return n
-	})
+	return MapSelections(n, func(s *Selection, _ Node) { s.Filter = ordered(s.Filter) })
 }
 
 func ordered(filter expr.Expr) expr.Expr {
@@ -94,61 +78,4 @@ func canFail(x *expr.Arith) bool {
 		return !ok || l.Value == int64(0) || l.Value == uint64(0)
 	}
 	return true
-}
-
-// selectivity guesses the share of rows for which a condition is true where no index tells: the numbers are the customary
-// ones (System R's, and PostgreSQL's defaults).
-func selectivity(e expr.Expr) float64 {
-	const (
-		equal  = 0.01
-		ranges = 0.33
-		both   = 0.1
-		like   = 0.1
-		null   = 0.05
-		other  = 0.33
-	)
-	neg := func(s float64, not bool) float64 {
-		if not {
-			return 1 - s
-		}
-		return s
-	}
-	switch e := e.(type) {
-	case *expr.Logic:
-		s := 1.0
-		for _, a := range e.Args {
-			if e.Op == "AND" {
-				s *= selectivity(a)
-			} else {
-				s *= 1 - selectivity(a)
-			}
-		}
-		return neg(s, e.Op == "OR")
-	case *expr.Not:
-		return 1 - selectivity(e.X)
-	case *expr.Compare:
-		switch e.Op {
-		case "=", "IS NOT DISTINCT FROM":
-			return equal
-		case "!=", "IS DISTINCT FROM":
-			return 1 - equal
-		}
-		return ranges
-	case *expr.Between:
-		return neg(both, e.Negated)
-	case *expr.In:
-		return neg(min(0.5, equal*float64(len(e.List))), e.Negated)
-	case *expr.Like:
-		return neg(like, e.Negated)
-	case *expr.RegexMatch:
-		return neg(like, e.Op[0] == '!')
-	case *expr.IsNull:
-		return neg(null, e.Negated)
-	case *expr.Literal:
-		if v, _ := e.Value.(bool); v {
-			return 1
-		}
-		return 0
-	}
-	return other
 }

@@ -16,21 +16,21 @@ import (
 //	  LanceScan columns=[image]                             LanceScan columns=[octet_length(image), is_valid(image)]
 //
 // Conditions on columns that a scalar index answers stay as they are.
-func (b *binder) readPartsOfColumns(n Node) Node {
+func (r *rewriter) readPartsOfColumns(n Node) Node {
 	return mapNodes(n, func(n Node) Node {
 		switch n := n.(type) {
 		case *Project, *Aggregate:
 			switch in := n.Inputs()[0].(type) {
 			case *Scan:
 				c := *in
-				p := b.newPartialReads(in.Snap, in.Read, in.Out)
+				p := r.newPartialReads(in.Snap, in.Read, in.Out)
 				if out, ok := p.replace(n); ok {
 					c.Read, c.Out = p.columns(in.Read, in.Out, expr.Columns(in.Filter))
 					return out.WithInputs([]Node{&c})
 				}
 			case *Take:
 				c := *in
-				p := b.newPartialReads(in.Snap, in.Fetch, in.Out)
+				p := r.newPartialReads(in.Snap, in.Fetch, in.Out)
 				if out, ok := p.replace(n); ok {
 					c.Fetch, c.Out = p.columns(in.Fetch, in.Out, nil)
 					return out.WithInputs([]Node{&c})
@@ -43,31 +43,21 @@ func (b *binder) readPartsOfColumns(n Node) Node {
 
 // filterPartsOfColumns is the same for the filters of scans and searches, once what they return is settled. A column
 // that is returned too is read anyway.
-func (b *binder) filterPartsOfColumns(n Node) Node {
-	return mapNodes(n, func(n Node) Node {
-		switch n := n.(type) {
-		case *Scan:
-			var out []expr.ColID
-			for _, c := range n.Out {
+func (r *rewriter) filterPartsOfColumns(n Node) Node {
+	return MapSelections(n, func(s *Selection, of Node) {
+		var out []expr.ColID
+		if scan, ok := of.(*Scan); ok {
+			for _, c := range scan.Out {
 				out = append(out, c.ID)
 			}
-			if filter, read, ok := b.filterParts(n.Snap, n.Filter, n.Read, out); ok {
-				c := *n
-				c.Filter, c.Read = filter, read
-				return &c
-			}
-		case *VectorSearch:
-			if filter, read, ok := b.filterParts(n.Snap, n.Filter, n.Read, nil); ok {
-				c := *n
-				c.Filter, c.Read = filter, read
-				return &c
-			}
 		}
-		return n
+		if filter, read, ok := r.filterParts(s.Snap, s.Filter, s.Read, out); ok {
+			s.Filter, s.Read = filter, read
+		}
 	})
 }
 
-func (b *binder) filterParts(snap *lancefmt.Snapshot, filter expr.Expr, read []ScanCol, out []expr.ColID) (expr.Expr, []ScanCol, bool) {
+func (r *rewriter) filterParts(snap *lancefmt.Snapshot, filter expr.Expr, read []ScanCol, out []expr.ColID) (expr.Expr, []ScanCol, bool) {
 	if filter == nil {
 		return nil, nil, false
 	}
@@ -78,7 +68,7 @@ func (b *binder) filterParts(snap *lancefmt.Snapshot, filter expr.Expr, read []S
 			candidates = append(candidates, c.Col)
 		}
 	}
-	p := b.newPartialReads(snap, read, candidates)
+	p := r.newPartialReads(snap, read, candidates)
 	p.look(filter)
 	if !p.any() {
 		return nil, nil, false
@@ -90,7 +80,7 @@ func (b *binder) filterParts(snap *lancefmt.Snapshot, filter expr.Expr, read []S
 
 // partialReads finds the columns of which an expression wants parts alone, and replaces them.
 type partialReads struct {
-	b     *binder
+	r     *rewriter
 	snap  *lancefmt.Snapshot
 	cols  map[expr.ColID]*partialColumn
 	order []*partialColumn
@@ -105,8 +95,8 @@ type partialColumn struct {
 }
 
 // newPartialReads considers those of the scanned columns that are among the candidates.
-func (b *binder) newPartialReads(snap *lancefmt.Snapshot, scanned []ScanCol, candidates []Col) *partialReads {
-	p := &partialReads{b: b, snap: snap, cols: map[expr.ColID]*partialColumn{}}
+func (r *rewriter) newPartialReads(snap *lancefmt.Snapshot, scanned []ScanCol, candidates []Col) *partialReads {
+	p := &partialReads{r: r, snap: snap, cols: map[expr.ColID]*partialColumn{}}
 	for _, c := range scanned {
 		if isSystem(c.Source) || !slices.ContainsFunc(candidates, func(x Col) bool { return x.ID == c.ID }) {
 			continue
@@ -228,7 +218,7 @@ func (p *partialReads) replace(n Node) (Node, bool) {
 func (p *partialReads) valid(c *partialColumn) expr.Expr {
 	if c.isValid == nil {
 		name := lancefmt.ValidityColumn(c.source)
-		c.isValid = &ScanCol{Col: p.b.newCol(name, arrow.FixedWidthTypes.Boolean, true), Source: name}
+		c.isValid = &ScanCol{Col: p.r.newCol(name, arrow.FixedWidthTypes.Boolean, true), Source: name}
 	}
 	return &expr.Column{ID: c.isValid.ID, Name: c.source, T: c.isValid.Type}
 }
@@ -245,7 +235,7 @@ func (p *partialReads) rewrite(e expr.Expr) expr.Expr {
 		}
 		if col.length == nil {
 			name := lancefmt.LengthColumn(col.source)
-			col.length = &ScanCol{Col: p.b.newCol(name, e.Type(), true), Source: name}
+			col.length = &ScanCol{Col: p.r.newCol(name, e.Type(), true), Source: name}
 		}
 		return &expr.Column{ID: col.length.ID, Name: e.String(), T: col.length.Type}
 	})

@@ -50,10 +50,11 @@ func (p *planner) bind(sql string, pins map[string]uint64) (*logical.Plan, error
 	if err != nil {
 		return nil, fault.WithSQL(err, sql)
 	}
-	plan, err := logical.Bind(context.Background(), stmt, logical.BindEnv{
-		Catalog: p.cat, Pins: pins, Indexes: p.indexes,
-		Session: logical.Session{Values: p.session, Version: "test", User: "ann"},
-	})
+	session := logical.Session{Values: p.session, Version: "test", User: "ann"}
+	plan, err := logical.Bind(context.Background(), stmt, logical.BindEnv{Catalog: p.cat, Pins: pins, Session: session})
+	if err == nil {
+		plan, err = logical.Rewrite(context.Background(), plan, logical.RewriteEnv{Session: session, Indexes: p.indexes})
+	}
 	return plan, fault.WithSQL(err, sql)
 }
 

@@ -43,7 +43,7 @@ func pushInto(n Node, conds []expr.Expr) Node {
 		defs := definitions(n)
 		for _, c := range conds {
 			moved := substitute(c, defs)
-			if volatile(moved) {
+			if Volatile(moved) {
 				here = append(here, c)
 			} else {
 				down = append(down, foldExpr(moved))
@@ -92,7 +92,7 @@ func pushInto(n Node, conds []expr.Expr) Node {
 			groups[g.Col.ID] = g.Expr
 		}
 		for _, c := range conds {
-			onGroups := !volatile(c)
+			onGroups := !Volatile(c)
 			for _, id := range expr.Columns(c) {
 				onGroups = onGroups && groups[id] != nil
 			}
@@ -122,7 +122,7 @@ func pushIntoJoin(n *Join, conds []expr.Expr) Node {
 	for _, c := range conds {
 		ids := expr.Columns(c)
 		switch {
-		case len(ids) == 0 || volatile(c):
+		case len(ids) == 0 || Volatile(c):
 			here = append(here, c)
 		case within(ids, left) && (n.Kind == "LEFT" || n.Kind == "SEMI" || n.Kind == "ANTI"):
 			toLeft = append(toLeft, c)
@@ -144,7 +144,7 @@ func pushIntoLateral(n *LateralJoin, conds []expr.Expr) Node {
 	for _, c := range conds {
 		ids := expr.Columns(c)
 		switch {
-		case len(ids) == 0 || volatile(c):
+		case len(ids) == 0 || Volatile(c):
 			here = append(here, c)
 		case within(ids, left):
 			toLeft = append(toLeft, c)
@@ -165,11 +165,4 @@ func repush(n Node) Node {
 		return pushInto(f.Input, conjuncts(f.Cond))
 	}
 	return n
-}
-
-func filtered(n Node, conds []expr.Expr) Node {
-	if len(conds) == 0 {
-		return n
-	}
-	return &Filter{Input: n, Cond: conjoin(conds)}
 }

@@ -1,104 +1,105 @@
 package logical
 
 import (
+	"context"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
 	"lanceflight/sqlplan/expr"
 )
 
-// rewrite runs the rewrites over every root of a plan, each in its own file:
-//
-//	fold_constants      WHERE 1 = 0 reads nothing
-//	flatten_lateral     LATERAL becomes a projection or a plain join
-//	push_limit          LIMIT below projections, into scans
-//	push_filter         WHERE into the scan, through projections, sorts, unions, groups
-//	vector_search       ORDER BY distance LIMIT k becomes a search
-//	limit_to_topk       ORDER BY … LIMIT k keeps k rows, and reads wide columns for those only
-//	count_metadata      count(*) of a table is known without reading
-//	prune_columns       nothing is read that nothing uses
-//	partial_columns     lengths and NULLs are read without the values
-//	order_conjuncts     cheap conditions before dear ones
-//	calibrate_search    EXPLAIN shows what min_recall comes to
-//	index_filter        what scalar indices know of a filter, they are asked
-//	zone_filter         what earlier scans learnt of a filter's columns, it asks
-//	choose_build_side   the smaller input of a join is kept in memory
-func (b *binder) rewrite(p *Plan) (*Plan, error) {
+// RewriteEnv is what the rewrites need besides the plan.
+type RewriteEnv struct {
+	Session Session
+	// Indexes tells what is in indices. nil = vector searches are exact, and estimates are guesses.
+	Indexes Indexes
+}
+
+// A rewriter is the state of the rewrites of one plan.
+type rewriter struct {
+	ctx     context.Context
+	env     RewriteEnv
+	explain bool                         // the statement is EXPLAIN, which may ask indices more than a statement that will run
+	knobs   map[expr.ColID]SearchOptions // as of Plan
+	nextCol expr.ColID
+}
+
+// A pass turns the plan below one root into an equivalent one that is cheaper to run.
+type pass struct {
+	name  string // of the file that has it
+	what  string // what it does, in words
+	apply func(*rewriter, Node) (Node, error)
+}
+
+// passes run in this order over every root of a plan. Each is in a file of its name.
+var passes = []pass{
+	{"fold_constants", "WHERE 1 = 0 reads nothing", always(foldConstants)},
+	{"flatten_lateral", "LATERAL becomes a projection or a plain join", always(flattenLaterals)},
+	{"push_filter", "WHERE moves into the scan, through projections, sorts, unions, groups", always(pushFilters)},
+	{"push_limit", "LIMIT moves below projections, into scans", always(pushLimits)},
+	{"search_vectors", "ORDER BY distance LIMIT k becomes a vector search", (*rewriter).searchVectors},
+	{"limit_to_topk", "ORDER BY … LIMIT k keeps k rows, and reads wide columns for those only", planned((*rewriter).limitToTopK)},
+	{"prune_columns", "nothing is read that nothing uses", always(pruneColumns)},
+	{"partial_columns", "lengths and NULLs are read without the values", planned((*rewriter).readPartsOfColumns)},
+	{"partial_filters", "the same for columns that only a filter reads", planned((*rewriter).filterPartsOfColumns)},
+	{"count_metadata", "count(*) of a table is known without reading", always(countFromMetadata)},
+	{"order_conjuncts", "cheap conditions are tried before dear ones", always(orderConjuncts)},
+	{"calibrate_search", "EXPLAIN shows what min_recall comes to", (*rewriter).calibrateSearches},
+	{"use_indexes", "scalar indices are asked what they know of a filter", (*rewriter).useScalarIndexes},
+	{"use_zones", "what earlier scans learnt of a filter's columns is asked", planned((*rewriter).useZones)},
+	{"choose_build_side", "the smaller input of a join is kept in memory", always(chooseBuildSides)},
+}
+
+// always and planned give rewrites that cannot fail the shape of a pass.
+func always(f func(Node) Node) func(*rewriter, Node) (Node, error) {
+	return func(_ *rewriter, n Node) (Node, error) { return f(n), nil }
+}
+
+func planned(f func(*rewriter, Node) Node) func(*rewriter, Node) (Node, error) {
+	return func(r *rewriter, n Node) (Node, error) { return f(r, n), nil }
+}
+
+// Passes lists the rewrites in the order in which they run, each with what it does.
+func Passes() (list [][2]string) {
+	for _, p := range passes {
+		list = append(list, [2]string{p.name, p.what})
+	}
+	return list
+}
+
+// Rewrite runs the passes over every root of a bound plan, and returns a plan of the same rows. p is not changed. Errors are those
+// of ctx, or of indices that the statement insists on.
+func Rewrite(ctx context.Context, p *Plan, env RewriteEnv) (*Plan, error) {
+	if p.Root == nil {
+		return p, nil
+	}
+	r := &rewriter{ctx: ctx, env: env, explain: p.Explain != nil, knobs: p.Knobs, nextCol: p.LastCol}
 	out := *p
 	var err error
-	b.explain = p.Explain != nil
-	if out.Root, err = b.rewriteRoot(p.Root); err != nil {
+	if out.Root, err = r.root(p.Root); err != nil {
 		return nil, err
 	}
 	out.Subplans = make([]Subplan, len(p.Subplans))
 	for i, s := range p.Subplans {
-		if s.Root, err = b.rewriteRoot(s.Root); err != nil {
+		if s.Root, err = r.root(s.Root); err != nil {
 			return nil, err
 		}
 		out.Subplans[i] = s
 	}
+	out.LastCol = r.nextCol
 	return &out, nil
 }
 
-func (b *binder) rewriteRoot(n Node) (Node, error) {
-	n = foldConstants(n)
-	n = flattenLaterals(n)
-	n = pushFilters(n)
-	n = pushLimits(n)
-	n, err := b.searchVectors(n)
-	if err != nil {
-		return nil, err
-	}
-	n = b.limitToTopK(n)
-	n = pruneColumns(n)
-	n = b.readPartsOfColumns(n)
-	n = b.filterPartsOfColumns(n)
-	n = countFromMetadata(n)
-	n = orderConjuncts(n)
-	if n, err = b.calibrateSearches(n); err != nil {
-		return nil, err
-	}
-	if n, err = b.useScalarIndexes(n); err != nil {
-		return nil, err
-	}
-	n = b.useZones(n)
-	return chooseBuildSides(n), nil
-}
-
-// conjuncts are the operands of the AND at the top of e, or e itself.
-func conjuncts(e expr.Expr) []expr.Expr {
-	if e == nil {
-		return nil
-	}
-	if l, ok := e.(*expr.Logic); ok && l.Op == "AND" {
-		var out []expr.Expr
-		for _, a := range l.Args {
-			out = append(out, conjuncts(a)...)
+func (r *rewriter) root(n Node) (_ Node, err error) {
+	for _, p := range passes {
+		if n, err = p.apply(r, n); err != nil {
+			return nil, err
 		}
-		return out
 	}
-	return []expr.Expr{e}
+	return n, nil
 }
 
-// conjoin is the inverse of conjuncts; nil for none.
-func conjoin(xs []expr.Expr) expr.Expr {
-	switch len(xs) {
-	case 0:
-		return nil
-	case 1:
-		return xs[0]
-	}
-	return &expr.Logic{Op: "AND", Args: xs}
-}
-
-// Volatile reports whether an expression may differ from one evaluation to the next.
-func Volatile(e expr.Expr) bool { return volatile(e) }
-
-// volatile reports whether an expression may differ from one evaluation to the next.
-func volatile(e expr.Expr) bool {
-	found := false
-	expr.Walk(e, func(x expr.Expr) bool {
-		if c, ok := x.(*expr.Call); ok && (c.Name == "random" || c.Name == "uuid" || c.Name == "gen_random_uuid") {
-			found = true
-		}
-		return !found
-	})
-	return found
+func (r *rewriter) newCol(name string, t arrow.DataType, nullable bool) Col {
+	r.nextCol++
+	return Col{ID: r.nextCol, Name: name, Type: t, Nullable: nullable}
 }

@@ -270,18 +270,3 @@ func (s *scope) notFound(parts []parse.Ident, aliases []string) error {
 
 // looksLikeText reports whether a quoted name has characters that column names seldom have.
 func looksLikeText(s string) bool { return strings.ContainsAny(s, " %,.!?/:") }
-
-// quoteIdent writes a name as it must stand in SQL.
-func quoteIdent(s string) string {
-	for i, r := range s {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r == '_', i > 0 && r >= '0' && r <= '9':
-		default:
-			return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
-		}
-	}
-	if s == "" {
-		return `""`
-	}
-	return s
-}

@@ -26,7 +26,7 @@ import (
 //
 // Further sort keys order equal distances: then the search returns its k rows, which are sorted again,
 // and only an index is worth it; without one the rows are sorted by the expression itself.
-func (b *binder) searchVectors(n Node) (Node, error) {
+func (r *rewriter) searchVectors(n Node) (Node, error) {
 	var failed error
 	out := mapNodes(n, func(n Node) Node {
 		if failed != nil {
@@ -40,7 +40,7 @@ func (b *binder) searchVectors(n Node) (Node, error) {
 		if !ok || s.Limit != nil {
 			return n
 		}
-		found, err := b.searchVector(l, s)
+		found, err := r.searchVector(l, s)
 		if err != nil {
 			failed = err
 		}
@@ -62,7 +62,7 @@ type nearest struct {
 	query  expr.Expr
 }
 
-func (b *binder) searchVector(l *Limit, s *Sort) (Node, error) {
+func (r *rewriter) searchVector(l *Limit, s *Sort) (Node, error) {
 	m, ok := matchNearest(s)
 	if !ok {
 		return nil, nil
@@ -72,17 +72,17 @@ func (b *binder) searchVector(l *Limit, s *Sort) (Node, error) {
 		return nil, nil
 	}
 	opts := m.scan.Search
-	if o, ok := b.search[m.column.ID]; ok {
+	if o, ok := r.knobs[m.column.ID]; ok {
 		opts = o
 	}
-	indexes, why, err := b.chooseIndex(m, opts)
+	indexes, why, err := r.chooseIndex(m, opts)
 	if err != nil {
 		return nil, err
 	}
 	if len(s.Keys) > 1 && len(indexes) == 0 {
 		return nil, nil
 	}
-	node := b.buildSearch(m, opts, k)
+	node := r.buildSearch(m, opts, k)
 	vs := node.search
 	vs.Indexes, vs.Why = indexes, why
 	if vs.Filter != nil {
@@ -129,7 +129,7 @@ func (m *nearest) operands(call *expr.Call) (ScanCol, expr.Expr, bool) {
 	for i, x := range call.Args {
 		col, ok := uncast(x).(*expr.Column) // half and double floats are compared as floats
 		other := call.Args[1-i]
-		if !ok || len(expr.Columns(other)) > 0 || volatile(other) {
+		if !ok || len(expr.Columns(other)) > 0 || Volatile(other) {
 			continue
 		}
 		if _, isVector := m.fn.rowsDim(col.T); !isVector {
@@ -255,12 +255,12 @@ type searchNode struct {
 }
 
 // buildSearch makes VectorSearch, Take and Project of a match.
-func (b *binder) buildSearch(m nearest, opts SearchOptions, k expr.Expr) searchNode {
+func (r *rewriter) buildSearch(m nearest, opts SearchOptions, k expr.Expr) searchNode {
 	vs := &VectorSearch{
-		Snap: m.scan.Snap, Name: m.scan.Name, Column: m.column.Source, Metric: m.fn.metric, Query: m.query, K: k,
-		Options: opts, EstimatedSelectivity: -1,
+		Selection: Selection{Snap: m.scan.Snap, Name: m.scan.Name, Selectivity: -1},
+		Column:    m.column.Source, Metric: m.fn.metric, Query: m.query, K: k, Options: opts,
 	}
-	dist := b.newCol("_distance", arrow.PrimitiveTypes.Float32, false)
+	dist := r.newCol("_distance", arrow.PrimitiveTypes.Float32, false)
 	vs.Distance = dist
 	// The scan's own columns for row id and address, so that expressions that read them still do.
 	id, _ := findSource(m.scan, rowIDColumn)
@@ -383,7 +383,7 @@ func (m *nearest) upperBound(e expr.Expr) (bound expr.Expr, exclusive, ok bool) 
 	if len(expr.Columns(v)) > 0 {
 		x, v, op = c.Y, c.X, flipped[op]
 	}
-	if len(expr.Columns(v)) > 0 || volatile(v) || flipped[op] == "" {
+	if len(expr.Columns(v)) > 0 || Volatile(v) || flipped[op] == "" {
 		return nil, false, false
 	}
 	v, err := expr.NewCast(uncast(v), arrow.PrimitiveTypes.Float64, false)
@@ -463,14 +463,14 @@ func (m *nearest) lanceBound(fn distanceFn, v expr.Expr) (expr.Expr, error) {
 }
 
 // chooseIndex finds the index to search with, and says in words why it is or is not used.
-func (b *binder) chooseIndex(m nearest, opts SearchOptions) (segments []*lancefmt.Index, why string, err error) {
+func (r *rewriter) chooseIndex(m nearest, opts SearchOptions) (segments []*lancefmt.Index, why string, err error) {
 	if !opts.UseIndex {
 		return nil, "exact search: use_index is false", nil
 	}
 	if opts.MinRecall == 1 {
 		return nil, "exact search: min_recall is 1", nil
 	}
-	if b.env.Indexes == nil {
+	if r.env.Indexes == nil {
 		return nil, "exact search: indices are not opened here", nil
 	}
 	var others []string
@@ -488,9 +488,9 @@ func (b *binder) chooseIndex(m nearest, opts SearchOptions) (segments []*lancefm
 	slices.Sort(names)
 	var unread error
 	for _, name := range names {
-		x, metric, err := b.firstReadable(m.scan.Snap, byName[name])
+		x, metric, err := r.firstReadable(m.scan.Snap, byName[name])
 		if err != nil {
-			if b.ctx.Err() != nil {
+			if r.ctx.Err() != nil {
 				return nil, "", err
 			}
 			// An index that cannot be read costs speed, not the answer.
@@ -515,11 +515,11 @@ func (b *binder) chooseIndex(m nearest, opts SearchOptions) (segments []*lancefm
 
 // firstReadable is the first of an index's segments that can be opened, and its metric; the execution does without the others. If there is none,
 // it is the first segment, and the error is why that cannot be read.
-func (b *binder) firstReadable(snap *lancefmt.Snapshot, segments []*lancefmt.Index) (*lancefmt.Index, vecindex.Metric, error) {
+func (r *rewriter) firstReadable(snap *lancefmt.Snapshot, segments []*lancefmt.Index) (*lancefmt.Index, vecindex.Metric, error) {
 	var first error
 	for _, x := range segments {
-		metric, err := b.env.Indexes.Metric(b.ctx, snap, x)
-		if err == nil || b.ctx.Err() != nil {
+		metric, err := r.env.Indexes.Metric(r.ctx, snap, x)
+		if err == nil || r.ctx.Err() != nil {
 			return x, metric, err
 		}
 		if first == nil {
@@ -527,15 +527,4 @@ func (b *binder) firstReadable(snap *lancefmt.Snapshot, segments []*lancefmt.Ind
 		}
 	}
 	return segments[0], 0, first
-}
-
-// UnusableIndex is the error of a search that was told to use an index of which a segment cannot be read. Its kind is that of err.
-func UnusableIndex(x *lancefmt.Index, err error) error {
-	return fmt.Errorf("use_index=true was asked for, but index %s cannot be used (segment %s): %w", x.Name, x.UUID, err)
-}
-
-// isVectorIndex reports whether an index on a column of vectors is one to search. Kinds that are not known are: when they are opened, that is
-// found out and said.
-func isVectorIndex(x *lancefmt.Index) bool {
-	return x.Kind == "VECTOR" || strings.HasPrefix(x.Kind, "IVF") || strings.HasPrefix(x.Kind, "HNSW")
 }

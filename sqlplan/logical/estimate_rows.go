@@ -24,31 +24,8 @@ type Indexes interface {
 	EstimateRows(context.Context, *lancefmt.Snapshot, *ScalarIndex, scalar.Predicate) (RowEstimate, error)
 }
 
-// RowEstimate is an index's guess of the rows that satisfy a predicate.
-type RowEstimate struct {
-	Found, Of int64
-	Known     bool // false: the index has no cheap guess
-	// Problems are segments that cannot be read; their rows are scanned.
-	Problems []string
-}
-
-// Share of the rows; the caller has looked at Known.
-func (e RowEstimate) share() float64 { return float64(e.Found) / float64(max(1, e.Of)) }
-
-// Taking a row out of an index costs about twice what a scan of a column of numbers does: it pays for the share of rows below
-// mostRows. Below smallRows it does not matter.
-const (
-	mostRows  = 0.5
-	smallRows = 4096
-)
-
-// TooMany reports whether a search would find so many rows that scanning them is cheaper.
-func (e RowEstimate) TooMany(op scalar.Op) bool {
-	return e.Known && (op == scalar.InRange || op == scalar.Prefix) && e.Found > smallRows && e.share() > mostRows
-}
-
 // estimates asks the indices of a filter how many rows each of its questions finds.
-func (b *binder) estimates(f *IndexFilter, snap *lancefmt.Snapshot) error {
+func (r *rewriter) estimates(f *IndexFilter, snap *lancefmt.Snapshot) error {
 	f.estimates = map[*IndexLeaf]RowEstimate{}
 	var err error
 	for _, t := range f.Terms {
@@ -57,7 +34,7 @@ func (b *binder) estimates(f *IndexFilter, snap *lancefmt.Snapshot) error {
 				return
 			}
 			var e RowEstimate
-			if e, err = b.env.Indexes.EstimateRows(b.ctx, snap, l.Index, *l.Predicate); err == nil {
+			if e, err = r.env.Indexes.EstimateRows(r.ctx, snap, l.Index, *l.Predicate); err == nil {
 				f.estimates[l] = e
 			}
 		})
@@ -84,7 +61,7 @@ func estimateBy(how int) string {
 
 // selectivityOf is the share of rows that pass a filter; f is what indices say about it, or nil. The error is that of the planner's
 // context.
-func (b *binder) selectivityOf(snap *lancefmt.Snapshot, filter expr.Expr, read []ScanCol, f *IndexFilter) (share float64, by string, err error) {
+func (r *rewriter) selectivityOf(snap *lancefmt.Snapshot, filter expr.Expr, read []ScanCol, f *IndexFilter) (share float64, by string, err error) {
 	share = 1
 	how := 0
 	rest := filter
@@ -105,7 +82,7 @@ func (b *binder) selectivityOf(snap *lancefmt.Snapshot, filter expr.Expr, read [
 	if rest == nil {
 		return share, estimateBy(how), nil
 	}
-	zones, err := b.learnt(snap, rest, read)
+	zones, err := r.learnt(snap, rest, read)
 	if err != nil {
 		return 0, "", err
 	}
@@ -128,8 +105,8 @@ func (b *binder) selectivityOf(snap *lancefmt.Snapshot, filter expr.Expr, read [
 const sampledFragments = 16
 
 // learnt asks what earlier scans learnt of the columns of a filter; nil if that is nothing.
-func (b *binder) learnt(snap *lancefmt.Snapshot, filter expr.Expr, read []ScanCol) (*IndexFilter, error) {
-	if b.env.Indexes == nil || b.env.Session.Get("lance.learn_statistics") == "false" || !snap.Table().HasZones() {
+func (r *rewriter) learnt(snap *lancefmt.Snapshot, filter expr.Expr, read []ScanCol) (*IndexFilter, error) {
+	if r.env.Indexes == nil || r.env.Session.Get("lance.learn_statistics") == "false" || !snap.Table().HasZones() {
 		return nil, nil
 	}
 	f := NewZoneFilter(filter, read)
@@ -147,7 +124,7 @@ func (b *binder) learnt(snap *lancefmt.Snapshot, filter expr.Expr, read []ScanCo
 			var e RowEstimate
 			n := min(len(frags), sampledFragments)
 			for i := range n {
-				zones, err := frags[i*len(frags)/n].Zones(b.ctx, l.Index.Column)
+				zones, err := frags[i*len(frags)/n].Zones(r.ctx, l.Index.Column)
 				if err != nil || zones == nil {
 					continue // what is wrong with a file shows when it is read
 				}
@@ -160,80 +137,7 @@ func (b *binder) learnt(snap *lancefmt.Snapshot, filter expr.Expr, read []ScanCo
 			f.estimates[l] = e
 		})
 	}
-	return f, b.ctx.Err()
-}
-
-// share is the share of rows for which an index expression is true, operands taken to have nothing to do with each other; ok is false if
-// one of them is not known.
-func (f *IndexFilter) share(x IndexExpr) (share float64, ok bool) {
-	switch x := x.(type) {
-	case *IndexLeaf:
-		e := f.estimates[x]
-		return e.share(), e.Known
-	case *IndexNot:
-		s, ok := f.share(x.X)
-		return 1 - s, ok
-	case *IndexLogic:
-		share = 1
-		for _, a := range x.Args {
-			s, ok := f.share(a)
-			if !ok {
-				return 0, false
-			}
-			if !x.And {
-				s = 1 - s
-			}
-			share *= s
-		}
-		if !x.And {
-			share = 1 - share
-		}
-		return share, true
-	case *IndexIsTrue:
-		return f.share(x.X)
-	case *IndexWeak:
-		return f.share(x.X)
-	case *IndexConst:
-		if x.Value != nil && *x.Value {
-			return 1, true
-		}
-		return 0, true
-	}
-	return 0, false
-}
-
-// estimateTexts are the estimates as EXPLAIN shows them.
-func (f *IndexFilter) estimateTexts() (texts []string) {
-	f.eachEstimate(func(l *IndexLeaf, e RowEstimate) {
-		if e.Known {
-			texts = append(texts, fmt.Sprintf("%s: %d of %d rows", l.Text, e.Found, e.Of))
-		}
-	})
-	return texts
-}
-
-// problems are the segments that cannot be read.
-func (f *IndexFilter) problems() (texts []string) {
-	f.eachEstimate(func(_ *IndexLeaf, e RowEstimate) {
-		for _, p := range e.Problems {
-			if !slices.Contains(texts, p) {
-				texts = append(texts, p)
-			}
-		}
-	})
-	return texts
-}
-
-func (f *IndexFilter) eachEstimate(fn func(l *IndexLeaf, e RowEstimate)) {
-	seen := map[*IndexLeaf]bool{}
-	for _, t := range f.Terms {
-		WalkIndex(t.Index, true, func(l *IndexLeaf, _ bool) {
-			if e, ok := f.estimates[l]; ok && !seen[l] {
-				seen[l] = true
-				fn(l, e)
-			}
-		})
-	}
+	return f, r.ctx.Err()
 }
 
 // leftAside says which indices on columns of a filter are not asked about which condition, and why. f is what is asked, or nil.
@@ -291,26 +195,8 @@ func leftAside(snap *lancefmt.Snapshot, filter expr.Expr, read []ScanCol, f *Ind
 	return texts
 }
 
-// ExactLimit is the number of survivors of a filter up to which comparing each one's vector costs less than an index: a read and a
-// comparison take about a microsecond, and an index that has to probe on until k survivors are found scans the more codes
-// the fewer survivors there are. partitions are those of the segments.
-func ExactLimit(k int, o SearchOptions, partitions []int) int {
-	const mostExpected = 20_000
-	limit := max(1000, 4*k*max(1, o.RefineFactor))
-	probes := o.NProbes
-	if probes <= 0 {
-		probes = vecindex.DefaultNProbes
-	}
-	for _, n := range partitions {
-		// With fewer survivors than this, the partitions probed at first are expected to have less than k.
-		expected := float64(k) * float64(n) / float64(probes)
-		limit = max(limit, int(min(expected, mostExpected)))
-	}
-	return limit
-}
-
 // expectation says in words how a filtered search by index is expected to go. The execution decides by the rows that do pass.
-func (b *binder) expectation(n *VectorSearch) (string, error) {
+func (r *rewriter) expectation(n *VectorSearch) (string, error) {
 	l, ok := n.K.(*expr.Literal)
 	if !ok || n.Filter == nil || len(n.Indexes) == 0 {
 		return "", nil
@@ -321,9 +207,9 @@ func (b *binder) expectation(n *VectorSearch) (string, error) {
 	}
 	var partitions []int
 	for _, x := range n.Indexes {
-		p, err := b.env.Indexes.NumPartitions(b.ctx, n.Snap, x)
+		p, err := r.env.Indexes.NumPartitions(r.ctx, n.Snap, x)
 		if err != nil {
-			if b.ctx.Err() != nil {
+			if r.ctx.Err() != nil {
 				return "", err
 			}
 			continue // the execution says why
@@ -331,7 +217,7 @@ func (b *binder) expectation(n *VectorSearch) (string, error) {
 		partitions = append(partitions, p)
 	}
 	limit := ExactLimit(int(k), n.Options, partitions)
-	pass := int64(n.EstimatedSelectivity*float64(n.Snap.NumRows()) + 0.5)
+	pass := int64(n.Selectivity*float64(n.Snap.NumRows()) + 0.5)
 	if pass <= int64(limit) {
 		return fmt.Sprintf("exact over the rows that pass: about %d, no more than %d", pass, limit), nil
 	}

@@ -8,31 +8,6 @@ import (
 	"lanceflight/sqlplan/expr"
 )
 
-// useZones lets scans and searches with a filter remember what they see of its columns, and ask what was remembered. To
-// the filter, statistics of zones are one more kind of index: a ZONEMAP of every column that nobody made.
-func (b *binder) useZones(n Node) Node {
-	if b.env.Session.Get("lance.learn_statistics") == "false" {
-		return n
-	}
-	return mapNodes(n, func(n Node) Node {
-		switch n := n.(type) {
-		case *Scan:
-			if x := NewZoneFilter(n.Filter, n.Read); x != nil {
-				c := *n
-				c.Zones = x
-				return &c
-			}
-		case *VectorSearch:
-			if x := NewZoneFilter(n.Filter, n.Read); x != nil {
-				c := *n
-				c.Zones = x
-				return &c
-			}
-		}
-		return n
-	})
-}
-
 // NewZoneFilter analyses a filter for what lancefmt.Zones can say about it; nil if that is nothing. Indices in it have the
 // name of their column.
 func NewZoneFilter(filter expr.Expr, read []ScanCol) *IndexFilter {

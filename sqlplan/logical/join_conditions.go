@@ -1,0 +1,86 @@
+package logical
+
+import (
+	"slices"
+
+	"lanceflight/sqlplan/expr"
+)
+
+// joinOn gives a join its conditions: equations between the sides become keys, conditions on one side
+// go below the join where that keeps its meaning, the rest is its residual. A cross join with a
+// condition is an inner join.
+func joinOn(n *Join, conds []expr.Expr) Node {
+	c := *n
+	left, right := columnSet(n.Left), columnSet(n.Right)
+	var toLeft, toRight, residual []expr.Expr
+	for _, cond := range conds {
+		ids := expr.Columns(cond)
+		onLeft, onRight := within(ids, left), within(ids, right)
+		switch {
+		case len(ids) > 0 && !Volatile(cond) && onLeft && (c.Kind == "INNER" || c.Kind == "CROSS" || c.Kind == "RIGHT" || c.Kind == "SEMI"):
+			toLeft = append(toLeft, cond)
+		case len(ids) > 0 && !Volatile(cond) && onRight && c.Kind != "RIGHT" && c.Kind != "FULL":
+			toRight = append(toRight, cond)
+		default:
+			if l, r, ok := equation(cond, left, right); ok {
+				c.LeftKeys, c.RightKeys = append(slices.Clone(c.LeftKeys), l), append(slices.Clone(c.RightKeys), r)
+			} else {
+				residual = append(residual, cond)
+			}
+		}
+	}
+	if len(toLeft) > 0 {
+		c.Left = &Filter{Input: n.Left, Cond: conjoin(toLeft)}
+	}
+	if len(toRight) > 0 {
+		c.Right = &Filter{Input: n.Right, Cond: conjoin(toRight)}
+	}
+	c.Residual = conjoin(append(conjuncts(n.Residual), residual...))
+	if c.Kind == "CROSS" && (len(c.LeftKeys) > 0 || c.Residual != nil) {
+		c.Kind = "INNER"
+	}
+	return &c
+}
+
+// equation takes apart left = right where each side reads one input.
+func equation(e expr.Expr, left, right map[expr.ColID]bool) (l, r expr.Expr, ok bool) {
+	c, isCompare := e.(*expr.Compare)
+	if !isCompare || c.Op != "=" || Volatile(e) {
+		return nil, nil, false
+	}
+	x, y := expr.Columns(c.X), expr.Columns(c.Y)
+	if len(x) == 0 || len(y) == 0 {
+		return nil, nil, false
+	}
+	switch {
+	case within(x, left) && within(y, right):
+		return c.X, c.Y, true
+	case within(x, right) && within(y, left):
+		return c.Y, c.X, true
+	}
+	return nil, nil, false
+}
+
+func columnSet(n Node) map[expr.ColID]bool {
+	m := map[expr.ColID]bool{}
+	for _, c := range n.Columns() {
+		m[c.ID] = true
+	}
+	return m
+}
+
+func within(ids []expr.ColID, set map[expr.ColID]bool) bool {
+	for _, id := range ids {
+		if !set[id] {
+			return false
+		}
+	}
+	return true
+}
+
+func filtered(n Node, conds []expr.Expr) Node {
+	if len(conds) == 0 {
+		return n
+	}
+	return &Filter{Input: n, Cond: conjoin(conds)}
+}
