@@ -9,18 +9,18 @@ import (
 
 func init() {
 	register(
-		&function{name: "coalesce", category: "conditional", args: []argClass{openArg}, variadic: true, rewrite: newCoalesce},
-		&function{name: "ifnull", aliases: []string{"nvl"}, category: "conditional", args: []argClass{openArg, openArg}, rewrite: newCoalesce},
-		&function{name: "nullif", category: "conditional", args: []argClass{openArg, openArg}, result: nullifArgs, loose: true, safe: true,
+		&function{name: "coalesce", category: "conditional", volatility: Immutable, args: []argClass{openArg}, variadic: true, rewrite: newCoalesce},
+		&function{name: "ifnull", aliases: []string{"nvl"}, category: "conditional", volatility: Immutable, args: []argClass{openArg, openArg}, rewrite: newCoalesce},
+		&function{name: "nullif", category: "conditional", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{openArg, openArg}, result: nullifArgs, loose: true,
 			kernel: plainKernel(nullif)},
-		&function{name: "if", aliases: []string{"iff"}, category: "conditional", args: []argClass{boolArg, openArg, openArg}, rewrite: func(a []Expr) (Expr, error) {
+		&function{name: "if", aliases: []string{"iff"}, category: "conditional", volatility: Immutable, args: []argClass{boolArg, openArg, openArg}, rewrite: func(a []Expr) (Expr, error) {
 			return NewCase(nil, []CaseWhen{{Cond: a[0], Result: a[1]}}, a[2])
 		}},
-		&function{name: "greatest", category: "conditional", args: []argClass{openArg}, variadic: true, result: sameArgs("greatest"), loose: true, safe: true,
+		&function{name: "greatest", category: "conditional", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{openArg}, variadic: true, result: sameArgs("greatest"), loose: true,
 			kernel: plainKernel(func(c *call) (arrow.Array, error) { return extreme(c, opGt) })},
-		&function{name: "least", category: "conditional", args: []argClass{openArg}, variadic: true, result: sameArgs("least"), loose: true, safe: true,
+		&function{name: "least", category: "conditional", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{openArg}, variadic: true, result: sameArgs("least"), loose: true,
 			kernel: plainKernel(func(c *call) (arrow.Array, error) { return extreme(c, opLt) })},
-		&function{name: "typeof", aliases: []string{"pg_typeof"}, category: "system", args: []argClass{anyArg}, rewrite: func(a []Expr) (Expr, error) {
+		&function{name: "typeof", aliases: []string{"pg_typeof"}, category: "system", volatility: Immutable, args: []argClass{anyArg}, rewrite: func(a []Expr) (Expr, error) {
 			return NewLiteral(TypeName(a[0].Type()), tText), nil
 		}},
 	)

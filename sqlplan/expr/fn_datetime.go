@@ -14,15 +14,15 @@ import (
 
 func init() {
 	register(
-		&function{name: "date_part", aliases: []string{"extract", "datepart"}, category: "datetime", args: []argClass{textArg, instantArg}, result: partType, kernel: partKernel},
-		&function{name: "date_trunc", aliases: []string{"datetrunc"}, category: "datetime", args: []argClass{textArg, instantArg}, result: truncType, kernel: truncKernel},
-		&function{name: "date_diff", aliases: []string{"datediff"}, category: "datetime", args: []argClass{textArg, instantArg, instantArg}, out: tInt64, result: diffTypes, kernel: diffKernel},
-		&function{name: "make_date", category: "datetime", args: []argClass{intArg, intArg, intArg}, out: tDate, kernel: fixedOut(makeDate)},
-		&function{name: "make_time", category: "datetime", args: []argClass{intArg, intArg, floatArg}, out: tTime, kernel: fixedOut(func(a *rowArgs, i int) (int64, bool, error) {
+		&function{name: "date_part", aliases: []string{"extract", "datepart"}, category: "datetime", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{textArg, instantArg}, result: partType, kernel: partKernel},
+		&function{name: "date_trunc", aliases: []string{"datetrunc"}, category: "datetime", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{textArg, instantArg}, result: truncType, kernel: truncKernel},
+		&function{name: "date_diff", aliases: []string{"datediff"}, category: "datetime", volatility: Immutable, cost: CostScan, fails: FailsOnValue, args: []argClass{textArg, instantArg, instantArg}, out: tInt64, result: diffTypes, kernel: diffKernel},
+		&function{name: "make_date", category: "datetime", volatility: Immutable, cost: CostScan, fails: FailsOnValue, args: []argClass{intArg, intArg, intArg}, out: tDate, kernel: fixedOut(makeDate)},
+		&function{name: "make_time", category: "datetime", volatility: Immutable, cost: CostScan, fails: FailsOnValue, args: []argClass{intArg, intArg, floatArg}, out: tTime, kernel: fixedOut(func(a *rowArgs, i int) (int64, bool, error) {
 			v, err := makeClock(a, i, 0)
 			return v, true, err
 		})},
-		&function{name: "make_timestamp", category: "datetime", args: []argClass{intArg, intArg, intArg, intArg, intArg, floatArg}, out: tTimestamp, kernel: fixedOut(func(a *rowArgs, i int) (int64, bool, error) {
+		&function{name: "make_timestamp", category: "datetime", volatility: Immutable, cost: CostScan, fails: FailsOnValue, args: []argClass{intArg, intArg, intArg, intArg, intArg, floatArg}, out: tTimestamp, kernel: fixedOut(func(a *rowArgs, i int) (int64, bool, error) {
 			d, _, err := makeDate(a, i)
 			if err != nil {
 				return 0, false, err
@@ -30,56 +30,56 @@ func init() {
 			v, err := makeClock(a, i, 3)
 			return int64(d)*microsPerDay + v, true, err
 		})},
-		&function{name: "to_timestamp", category: "datetime", args: []argClass{floatArg}, out: &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}, kernel: plainKernel(mapFixedErr(func(s float64) (int64, error) {
+		&function{name: "to_timestamp", category: "datetime", volatility: Immutable, cost: CostScan, fails: FailsOnValue, args: []argClass{floatArg}, out: &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}, kernel: plainKernel(mapFixedErr(func(s float64) (int64, error) {
 			if !(math.Abs(s) < 9e12) {
 				return 0, fault.New(fault.InvalidArgument, "to_timestamp(%v) is out of the range of TIMESTAMP", s)
 			}
 			whole := math.Floor(s)
 			return int64(whole)*1e6 + int64(math.Round((s-whole)*1e6)), nil
 		}))},
-		&function{name: "epoch_ms", category: "datetime", args: []argClass{anyArg}, rewrite: func(a []Expr) (Expr, error) {
+		&function{name: "epoch_ms", category: "datetime", volatility: Immutable, args: []argClass{anyArg}, rewrite: func(a []Expr) (Expr, error) {
 			if kindOf(a[0].Type()).integer() {
 				return NewCall("make_timestamp_ms", a)
 			}
 			return NewCall("$epoch_ms", a)
 		}},
-		&function{name: "make_timestamp_ms", category: "datetime", args: []argClass{intArg}, out: tTimestamp, kernel: plainKernel(mapFixedErr(func(ms int64) (int64, error) {
+		&function{name: "make_timestamp_ms", category: "datetime", volatility: Immutable, cost: CostScan, fails: FailsOnRange, args: []argClass{intArg}, out: tTimestamp, kernel: plainKernel(mapFixedErr(func(ms int64) (int64, error) {
 			v, ok := mul64(ms, 1e3)
 			if !ok {
 				return 0, outOfRange(tTimestamp)
 			}
 			return v, nil
 		}))},
-		&function{name: "$epoch_ms", category: "datetime", args: []argClass{instantArg}, out: tInt64, kernel: plainKernel(func(c *call) (arrow.Array, error) {
+		&function{name: "$epoch_ms", category: "datetime", volatility: Immutable, cost: CostScan, fails: FailsOnValue, args: []argClass{instantArg}, out: tInt64, kernel: plainKernel(func(c *call) (arrow.Array, error) {
 			f, err := fieldReader("epoch_ms", c.args[0])
 			if err != nil {
 				return nil, err
 			}
 			return f.ints(c)
 		})},
-		&function{name: "strftime", category: "datetime", args: []argClass{anyArg, anyArg}, rewrite: func(a []Expr) (Expr, error) {
+		&function{name: "strftime", category: "datetime", volatility: Immutable, args: []argClass{anyArg, anyArg}, rewrite: func(a []Expr) (Expr, error) {
 			if kindOf(a[0].Type()) == kText && kindOf(a[1].Type()) != kText { // either order, as in DuckDB
 				a[0], a[1] = a[1], a[0]
 			}
 			return NewCall("$strftime", a)
 		}},
-		&function{name: "$strftime", category: "datetime", args: []argClass{instantArg, textArg}, out: tText, result: strftimeArgs, kernel: strftimeKernel},
-		&function{name: "strptime", category: "datetime", args: []argClass{textArg, textArg}, out: tTimestamp, kernel: fixedOut(strptime)},
-		&function{name: "timezone", category: "datetime", args: []argClass{textArg, instantArg}, result: zoneType, kernel: zoneKernel},
-		&function{name: "last_day", category: "datetime", args: []argClass{instantArg}, out: tDate, result: asDate, kernel: plainKernel(mapFixed(func(d int32) int32 {
+		&function{name: "$strftime", category: "datetime", volatility: Immutable, cost: CostScan, fails: FailsOnValue, args: []argClass{instantArg, textArg}, out: tText, result: strftimeArgs, kernel: strftimeKernel},
+		&function{name: "strptime", category: "datetime", volatility: Immutable, cost: CostScan, fails: FailsOnValue, args: []argClass{textArg, textArg}, out: tTimestamp, kernel: fixedOut(strptime)},
+		&function{name: "timezone", category: "datetime", volatility: Immutable, cost: CostScan, fails: FailsOnValue, args: []argClass{textArg, instantArg}, result: zoneType, kernel: zoneKernel},
+		&function{name: "last_day", category: "datetime", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{instantArg}, out: tDate, result: asDate, kernel: plainKernel(mapFixed(func(d int32) int32 {
 			y, m, _ := civil(int64(d))
 			return int32(daysOf(y, m, daysIn(y, m)))
 		}))},
-		&function{name: "monthname", category: "datetime", args: []argClass{instantArg}, out: tText, result: asDateText, kernel: textOut(func(a *rowArgs, i int, w *textWriter) (bool, error) {
+		&function{name: "monthname", category: "datetime", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{instantArg}, out: tText, result: asDateText, kernel: textOut(func(a *rowArgs, i int, w *textWriter) (bool, error) {
 			_, m, _ := civil(int64(numsOf[int32](a.c.args[0]).at(i)))
 			w.writeString(time.Month(m).String())
 			return true, nil
 		})},
-		&function{name: "dayname", category: "datetime", args: []argClass{instantArg}, out: tText, result: asDateText, kernel: textOut(func(a *rowArgs, i int, w *textWriter) (bool, error) {
+		&function{name: "dayname", category: "datetime", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{instantArg}, out: tText, result: asDateText, kernel: textOut(func(a *rowArgs, i int, w *textWriter) (bool, error) {
 			w.writeString(time.Weekday(floorMod(int64(numsOf[int32](a.c.args[0]).at(i))+4, 7)).String())
 			return true, nil
 		})},
-		&function{name: "date", category: "datetime", args: []argClass{anyArg}, rewrite: func(a []Expr) (Expr, error) { return NewCast(a[0], tDate, false) }},
+		&function{name: "date", category: "datetime", volatility: Immutable, args: []argClass{anyArg}, rewrite: func(a []Expr) (Expr, error) { return NewCast(a[0], tDate, false) }},
 	)
 	// year(x) is date_part('year', x), and so on.
 	for name, part := range map[string]string{
@@ -88,7 +88,7 @@ func init() {
 		"millennium": "millennium", "hour": "hour", "minute": "minute", "second": "second", "millisecond": "millisecond", "microsecond": "microsecond",
 		"epoch": "epoch",
 	} {
-		register(&function{name: name, category: "datetime", args: []argClass{instantArg}, rewrite: func(a []Expr) (Expr, error) {
+		register(&function{name: name, category: "datetime", volatility: Immutable, args: []argClass{instantArg}, rewrite: func(a []Expr) (Expr, error) {
 			return NewCall("date_part", []Expr{NewLiteral(part, tText), a[0]})
 		}})
 	}
@@ -107,7 +107,7 @@ func init() {
 		for _, n := range f.names {
 			clockFunctions[n] = true
 		}
-		register(&function{name: f.names[0], aliases: f.names[1:], category: "datetime", rewrite: func([]Expr) (Expr, error) {
+		register(&function{name: f.names[0], aliases: f.names[1:], category: "datetime", volatility: Stable, rewrite: func([]Expr) (Expr, error) {
 			return NewCast(NewLiteral(time.Now().UnixMicro(), tTimestamp), t, false)
 		}})
 	}

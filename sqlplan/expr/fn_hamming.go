@@ -15,8 +15,8 @@ import (
 
 func init() {
 	register(&function{
-		name: "hamming_distance", category: "vector", args: []argClass{vectorArg, vectorArg, textArg}, required: 2,
-		result: bytesPair, safe: true, heavy: true, kernel: plainKernel(hammingRows),
+		name: "hamming_distance", category: "vector", volatility: Immutable, cost: CostHeavy, fails: FailsNever, args: []argClass{vectorArg, vectorArg, textArg}, required: 2,
+		result: bytesPair, kernel: plainKernel(hammingRows),
 	})
 }
 

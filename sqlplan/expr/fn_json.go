@@ -18,7 +18,7 @@ import (
 
 func init() {
 	extract := func(name string, asText bool, aliases ...string) *function {
-		return &function{name: name, aliases: aliases, category: "json", args: []argClass{textArg, anyArg}, out: tText, lazy: true, heavy: true,
+		return &function{name: name, aliases: aliases, category: "json", volatility: Immutable, cost: CostHeavy, fails: FailsOnValue, args: []argClass{textArg, anyArg}, out: tText, lazy: true,
 			result: pathArg, kernel: withPath(1, func(e *Call, paths *jsonPaths) func(*call) (arrow.Array, error) {
 				run, _ := textOut(func(a *rowArgs, i int, w *textWriter) (bool, error) {
 					v, ok, err := paths.find(a, i)
@@ -39,7 +39,7 @@ func init() {
 	register(
 		extract("json_extract", false, "json_extract_path", "json_query"),
 		extract("json_extract_string", true, "json_extract_path_text", "json_value"),
-		&function{name: "json_array_length", category: "json", args: []argClass{textArg, anyArg}, required: 1, lazy: true, heavy: true,
+		&function{name: "json_array_length", category: "json", volatility: Immutable, cost: CostHeavy, fails: FailsOnValue, args: []argClass{textArg, anyArg}, required: 1, lazy: true,
 			result: func(a []Expr) ([]Expr, arrow.DataType, error) {
 				a, _, err := pathArg(a)
 				return a, tInt64, err
@@ -58,7 +58,7 @@ func init() {
 				})(e)
 				return run
 			})},
-		&function{name: "json_type", aliases: []string{"json_typeof"}, category: "json", args: []argClass{textArg, anyArg}, required: 1, out: tText, lazy: true, heavy: true,
+		&function{name: "json_type", aliases: []string{"json_typeof"}, category: "json", volatility: Immutable, cost: CostHeavy, fails: FailsOnValue, args: []argClass{textArg, anyArg}, required: 1, out: tText, lazy: true,
 			result: pathArg, kernel: withPath(1, func(e *Call, paths *jsonPaths) func(*call) (arrow.Array, error) {
 				run, _ := textOut(func(a *rowArgs, i int, w *textWriter) (bool, error) {
 					v, ok, err := paths.find(a, i)
@@ -70,7 +70,7 @@ func init() {
 				})(e)
 				return run
 			})},
-		&function{name: "json_keys", category: "json", args: []argClass{textArg, anyArg}, required: 1, out: arrow.ListOf(tText), heavy: true,
+		&function{name: "json_keys", category: "json", volatility: Immutable, cost: CostHeavy, fails: FailsOnValue, args: []argClass{textArg, anyArg}, required: 1, out: arrow.ListOf(tText),
 			result: func(a []Expr) ([]Expr, arrow.DataType, error) {
 				a, _, err := pathArg(a)
 				return a, arrow.ListOf(tText), err
@@ -88,7 +88,7 @@ func init() {
 					})
 				})
 			})},
-		&function{name: "json_valid", category: "json", args: []argClass{textArg}, out: tBool, lazy: true, heavy: true, safe: true,
+		&function{name: "json_valid", category: "json", volatility: Immutable, cost: CostHeavy, fails: FailsNever, args: []argClass{textArg}, out: tBool, lazy: true,
 			kernel: boolOut(func(a *rowArgs, i int) (bool, error) { return json.Valid(a.bytes(0, i)), nil })},
 	)
 }

@@ -11,7 +11,7 @@ import (
 
 func init() {
 	register(
-		&function{name: "array_length", aliases: []string{"cardinality", "list_length"}, category: "list", args: []argClass{anyArg, intArg}, required: 1, out: tInt64, safe: true,
+		&function{name: "array_length", aliases: []string{"cardinality", "list_length"}, category: "list", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{anyArg, intArg}, required: 1, out: tInt64,
 			result: func(a []Expr) ([]Expr, arrow.DataType, error) {
 				if k := kindOf(a[0].Type()); k != kList && k != kMap {
 					return nil, nil, fault.New(fault.InvalidArgument, "array_length needs a list, but %s is %s", shortText(a[0]), TypeName(a[0].Type()))
@@ -25,7 +25,7 @@ func init() {
 				s, e := a.items(0, i)
 				return int64(e - s), e > s || !a.has(1), nil
 			})},
-		&function{name: "list_value", aliases: []string{"array_value", "list_pack"}, category: "list", args: []argClass{openArg}, variadic: true, loose: true, safe: true,
+		&function{name: "list_value", aliases: []string{"array_value", "list_pack"}, category: "list", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{openArg}, variadic: true, loose: true,
 			result: func(a []Expr) ([]Expr, arrow.DataType, error) {
 				args, t, err := unifyExact("list_value", a)
 				if err != nil {
@@ -34,19 +34,19 @@ func init() {
 				return args, arrow.ListOf(t), nil
 			},
 			kernel: plainKernel(listValue)},
-		&function{name: "list_extract", aliases: []string{"array_extract", "list_element", "element_at"}, category: "list", args: []argClass{listOrText, intArg}, safe: true,
+		&function{name: "list_extract", aliases: []string{"array_extract", "list_element", "element_at"}, category: "list", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{listOrText, intArg},
 			result: elementType, kernel: listExtract},
-		&function{name: "list_slice", aliases: []string{"array_slice"}, category: "list", args: []argClass{listArg, intArg, intArg}, safe: true,
+		&function{name: "list_slice", aliases: []string{"array_slice"}, category: "list", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{listArg, intArg, intArg},
 			result: func(a []Expr) ([]Expr, arrow.DataType, error) { return a, arrow.ListOf(elemOf(a[0].Type())), nil },
 			kernel: plainKernel(listSlice)},
-		&function{name: "list_contains", aliases: []string{"array_contains", "list_has", "array_has"}, category: "list", args: []argClass{listArg, openArg}, safe: true,
+		&function{name: "list_contains", aliases: []string{"array_contains", "list_has", "array_has"}, category: "list", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{listArg, openArg},
 			result: func(a []Expr) ([]Expr, arrow.DataType, error) { return itemPair(a, tBool) }, kernel: plainKernel(listContains)},
-		&function{name: "list_position", aliases: []string{"array_position", "list_indexof"}, category: "list", args: []argClass{listArg, openArg}, safe: true,
+		&function{name: "list_position", aliases: []string{"array_position", "list_indexof"}, category: "list", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{listArg, openArg},
 			result: func(a []Expr) ([]Expr, arrow.DataType, error) { return itemPair(a, tInt64) }, kernel: plainKernel(listPosition)},
-		&function{name: "list_concat", aliases: []string{"array_concat", "list_cat", "array_cat"}, category: "list", args: []argClass{listArg, listArg}, rewrite: newConcatCall},
-		&function{name: "list_append", aliases: []string{"array_append", "array_push_back"}, category: "list", args: []argClass{listArg, openArg}, rewrite: newConcatCall},
-		&function{name: "list_prepend", aliases: []string{"array_prepend"}, category: "list", args: []argClass{openArg, listArg}, rewrite: newConcatCall},
-		&function{name: "array_to_string", aliases: []string{"list_to_string"}, category: "list", args: []argClass{listArg, textArg, textArg}, required: 2,
+		&function{name: "list_concat", aliases: []string{"array_concat", "list_cat", "array_cat"}, category: "list", volatility: Immutable, args: []argClass{listArg, listArg}, rewrite: newConcatCall},
+		&function{name: "list_append", aliases: []string{"array_append", "array_push_back"}, category: "list", volatility: Immutable, args: []argClass{listArg, openArg}, rewrite: newConcatCall},
+		&function{name: "list_prepend", aliases: []string{"array_prepend"}, category: "list", volatility: Immutable, args: []argClass{openArg, listArg}, rewrite: newConcatCall},
+		&function{name: "array_to_string", aliases: []string{"list_to_string"}, category: "list", volatility: Immutable, cost: CostScan, fails: FailsOnValue, args: []argClass{listArg, textArg, textArg}, required: 2,
 			result: func(a []Expr) ([]Expr, arrow.DataType, error) {
 				if _, ok := castKernel(elemOf(a[0].Type()), tText); !ok {
 					return nil, nil, noCast(elemOf(a[0].Type()), tText)
@@ -55,15 +55,15 @@ func init() {
 				return a, tText, nil
 			},
 			kernel: textOut(arrayToString)},
-		&function{name: "list_sum", aliases: []string{"array_sum"}, category: "list", args: []argClass{listArg}, result: floatItems, safe: true,
+		&function{name: "list_sum", aliases: []string{"array_sum"}, category: "list", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{listArg}, result: floatItems,
 			kernel: listFold(0, func(acc, x float64) float64 { return acc + x }, false)},
-		&function{name: "list_avg", aliases: []string{"array_avg"}, category: "list", args: []argClass{listArg}, result: floatItems, safe: true,
+		&function{name: "list_avg", aliases: []string{"array_avg"}, category: "list", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{listArg}, result: floatItems,
 			kernel: listFold(0, func(acc, x float64) float64 { return acc + x }, true)},
-		&function{name: "list_min", aliases: []string{"array_min"}, category: "list", args: []argClass{listArg}, result: itemType, safe: true, kernel: listBest(opLt)},
-		&function{name: "list_max", aliases: []string{"array_max"}, category: "list", args: []argClass{listArg}, result: itemType, safe: true, kernel: listBest(opGt)},
-		&function{name: "map_keys", category: "list", args: []argClass{anyArg}, safe: true, result: mapSide(true), kernel: plainKernel(mapItems(true))},
-		&function{name: "map_values", category: "list", args: []argClass{anyArg}, safe: true, result: mapSide(false), kernel: plainKernel(mapItems(false))},
-		&function{name: "struct_extract", category: "list", args: []argClass{anyArg, textArg}, rewrite: func(a []Expr) (Expr, error) {
+		&function{name: "list_min", aliases: []string{"array_min"}, category: "list", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{listArg}, result: itemType, kernel: listBest(opLt)},
+		&function{name: "list_max", aliases: []string{"array_max"}, category: "list", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{listArg}, result: itemType, kernel: listBest(opGt)},
+		&function{name: "map_keys", category: "list", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{anyArg}, result: mapSide(true), kernel: plainKernel(mapItems(true))},
+		&function{name: "map_values", category: "list", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{anyArg}, result: mapSide(false), kernel: plainKernel(mapItems(false))},
+		&function{name: "struct_extract", category: "list", volatility: Immutable, args: []argClass{anyArg, textArg}, rewrite: func(a []Expr) (Expr, error) {
 			name, ok := literalText(a[1])
 			if !ok {
 				return nil, fault.New(fault.InvalidArgument, "struct_extract needs the name of the member as a constant")

@@ -17,7 +17,7 @@ import (
 
 func init() {
 	sets := func(name string, aliases []string, swap bool, of setRelation) *function {
-		return &function{name: name, aliases: aliases, category: "list", args: []argClass{openArg, openArg}, safe: true,
+		return &function{name: name, aliases: aliases, category: "list", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{openArg, openArg},
 			result: func(a []Expr) ([]Expr, arrow.DataType, error) {
 				a, err := listPair(name, a)
 				if err == nil && swap {
@@ -31,11 +31,11 @@ func init() {
 		sets("list_has_any", []string{"array_has_any", "array_overlap", "arrayoverlap"}, false, setRelation{any: true}),
 		sets("list_has_all", []string{"array_has_all"}, false, setRelation{}),
 		sets("arraycontains", nil, false, setRelation{strict: true}),
-		&function{name: "arraycontained", category: "list", args: []argClass{openArg, openArg},
+		&function{name: "arraycontained", category: "list", volatility: Immutable, args: []argClass{openArg, openArg},
 			rewrite: func(a []Expr) (Expr, error) { return NewCall("arraycontains", []Expr{a[1], a[0]}) }},
 	)
 	for name, op := range map[string]cmpOp{"any_eq": opEq, "any_ne": opNe, "any_lt": opLt, "any_le": opLe, "any_gt": opGt, "any_ge": opGe} {
-		register(&function{name: "$" + name, category: "list", args: []argClass{openArg, openArg}, loose: true, safe: true,
+		register(&function{name: "$" + name, category: "list", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{openArg, openArg}, loose: true,
 			result: func(a []Expr) ([]Expr, arrow.DataType, error) {
 				pair, _, err := itemPair([]Expr{a[1], a[0]}, tBool)
 				if err != nil {

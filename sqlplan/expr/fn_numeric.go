@@ -12,15 +12,15 @@ import (
 
 func init() {
 	float1 := func(name string, fn func(float64) float64, aliases ...string) *function {
-		return &function{name: name, aliases: aliases, category: "numeric", args: []argClass{floatArg}, out: tFloat64, safe: true,
+		return &function{name: name, aliases: aliases, category: "numeric", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{floatArg}, out: tFloat64,
 			kernel: plainKernel(mapFixed(fn))}
 	}
 	checked := func(name string, fn func(float64) (float64, error), aliases ...string) *function {
-		return &function{name: name, aliases: aliases, category: "numeric", args: []argClass{floatArg}, out: tFloat64,
+		return &function{name: name, aliases: aliases, category: "numeric", volatility: Immutable, cost: CostScan, fails: FailsOnValue, args: []argClass{floatArg}, out: tFloat64,
 			kernel: plainKernel(mapFixedErr(fn))}
 	}
-	float2 := func(name string, fn func(x, y float64) (float64, error), aliases ...string) *function {
-		return &function{name: name, aliases: aliases, category: "numeric", args: []argClass{floatArg, floatArg}, out: tFloat64,
+	float2 := func(name string, fails Failure, fn func(x, y float64) (float64, error), aliases ...string) *function {
+		return &function{name: name, aliases: aliases, category: "numeric", volatility: Immutable, cost: CostScan, fails: fails, args: []argClass{floatArg, floatArg}, out: tFloat64,
 			kernel: plainKernel(mapFixed2Err(fn))}
 	}
 	finite := func(fn func(float64) float64) func(float64) (float64, error) {
@@ -40,23 +40,23 @@ func init() {
 		}
 	}
 	int2 := func(name string, fn func(x, y int64) (int64, error), aliases ...string) *function {
-		return &function{name: name, aliases: aliases, category: "numeric", args: []argClass{intArg, intArg}, out: tInt64,
+		return &function{name: name, aliases: aliases, category: "numeric", volatility: Immutable, cost: CostScan, fails: FailsOnRange, args: []argClass{intArg, intArg}, out: tInt64,
 			kernel: plainKernel(mapFixed2Err(fn))}
 	}
 	arith := func(op string) func([]Expr) (Expr, error) {
 		return func(a []Expr) (Expr, error) { return NewArith(op, a[0], a[1]) }
 	}
 	test := func(name string, fn func(float64) bool) *function {
-		return &function{name: name, category: "numeric", args: []argClass{floatArg}, out: tBool, safe: true,
+		return &function{name: name, category: "numeric", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{floatArg}, out: tBool,
 			kernel: boolOut(func(a *rowArgs, i int) (bool, error) { return fn(a.float(0, i)), nil })}
 	}
 	register(
-		&function{name: "abs", category: "numeric", args: []argClass{numberArg}, result: sameNumberType, kernel: absKernel},
-		&function{name: "sign", category: "numeric", args: []argClass{numberArg}, result: signType, kernel: signKernel, safe: true},
-		&function{name: "ceil", aliases: []string{"ceiling"}, category: "numeric", args: []argClass{numberArg}, result: wholeType, kernel: roundKernel(roundUp)},
-		&function{name: "floor", category: "numeric", args: []argClass{numberArg}, result: wholeType, kernel: roundKernel(roundDown)},
-		&function{name: "round", category: "numeric", args: []argClass{numberArg, intArg}, required: 1, result: placesType, kernel: roundKernel(roundHalf)},
-		&function{name: "trunc", aliases: []string{"truncate"}, category: "numeric", args: []argClass{numberArg, intArg}, required: 1, result: placesType, kernel: roundKernel(roundZero)},
+		&function{name: "abs", category: "numeric", volatility: Immutable, cost: CostScan, fails: FailsOnRange, args: []argClass{numberArg}, result: sameNumberType, kernel: absKernel},
+		&function{name: "sign", category: "numeric", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{numberArg}, result: signType, kernel: signKernel},
+		&function{name: "ceil", aliases: []string{"ceiling"}, category: "numeric", volatility: Immutable, cost: CostScan, fails: FailsOnRange, args: []argClass{numberArg}, result: wholeType, kernel: roundKernel(roundUp)},
+		&function{name: "floor", category: "numeric", volatility: Immutable, cost: CostScan, fails: FailsOnRange, args: []argClass{numberArg}, result: wholeType, kernel: roundKernel(roundDown)},
+		&function{name: "round", category: "numeric", volatility: Immutable, cost: CostScan, fails: FailsOnRange, args: []argClass{numberArg, intArg}, required: 1, result: placesType, kernel: roundKernel(roundHalf)},
+		&function{name: "trunc", aliases: []string{"truncate"}, category: "numeric", volatility: Immutable, cost: CostScan, fails: FailsOnRange, args: []argClass{numberArg, intArg}, required: 1, result: placesType, kernel: roundKernel(roundZero)},
 		checked("sqrt", func(x float64) (float64, error) {
 			if x < 0 {
 				return 0, fault.New(fault.InvalidArgument, "the square root of a negative number, %v", x)
@@ -67,10 +67,10 @@ func init() {
 		checked("ln", func(x float64) (float64, error) { return logarithm(x, math.Log) }),
 		checked("log10", func(x float64) (float64, error) { return logarithm(x, math.Log10) }),
 		checked("log2", func(x float64) (float64, error) { return logarithm(x, math.Log2) }),
-		&function{name: "log", category: "numeric", args: []argClass{floatArg, floatArg}, required: 1, out: tFloat64, kernel: fixedOut(logRow)},
-		float2("power", power, "pow"),
-		&function{name: "mod", category: "numeric", args: []argClass{numberArg, numberArg}, rewrite: arith("%")},
-		&function{name: "div", category: "numeric", args: []argClass{numberArg, numberArg}, rewrite: func(a []Expr) (Expr, error) {
+		&function{name: "log", category: "numeric", volatility: Immutable, cost: CostScan, fails: FailsOnValue, args: []argClass{floatArg, floatArg}, required: 1, out: tFloat64, kernel: fixedOut(logRow)},
+		float2("power", FailsOnValue, power, "pow"),
+		&function{name: "mod", category: "numeric", volatility: Immutable, args: []argClass{numberArg, numberArg}, rewrite: arith("%")},
+		&function{name: "div", category: "numeric", volatility: Immutable, args: []argClass{numberArg, numberArg}, rewrite: func(a []Expr) (Expr, error) {
 			q, err := NewArith("/", a[0], a[1])
 			if err != nil || kindOf(q.Type()).integer() {
 				return q, err
@@ -81,7 +81,7 @@ func init() {
 		checked("sin", finite(math.Sin)), checked("cos", finite(math.Cos)), checked("tan", finite(math.Tan)),
 		checked("cot", finite(func(x float64) float64 { return 1 / math.Tan(x) })),
 		checked("asin", within1("asin", math.Asin)), checked("acos", within1("acos", math.Acos)), float1("atan", math.Atan),
-		float2("atan2", func(y, x float64) (float64, error) { return math.Atan2(y, x), nil }),
+		float2("atan2", FailsNever, func(y, x float64) (float64, error) { return math.Atan2(y, x), nil }),
 		float1("sinh", math.Sinh), float1("cosh", math.Cosh), float1("tanh", math.Tanh), float1("asinh", math.Asinh),
 		checked("acosh", func(x float64) (float64, error) {
 			if x < 1 {
@@ -90,16 +90,16 @@ func init() {
 			return math.Acosh(x), nil
 		}),
 		checked("atanh", within1("atanh", math.Atanh)),
-		&function{name: "pi", category: "numeric", rewrite: func([]Expr) (Expr, error) { return NewLiteral(math.Pi, tFloat64), nil }},
+		&function{name: "pi", category: "numeric", volatility: Immutable, rewrite: func([]Expr) (Expr, error) { return NewLiteral(math.Pi, tFloat64), nil }},
 		int2("gcd", func(x, y int64) (int64, error) { return positive("gcd", x, y, gcd(x, y)) }, "greatest_common_divisor"),
 		int2("lcm", lcm, "least_common_multiple"),
-		&function{name: "factorial", category: "numeric", args: []argClass{intArg}, out: tInt64, kernel: plainKernel(mapFixedErr(factorial))},
-		&function{name: "bit_count", category: "numeric", args: []argClass{intArg}, out: tInt64, safe: true,
+		&function{name: "factorial", category: "numeric", volatility: Immutable, cost: CostScan, fails: FailsOnValue, args: []argClass{intArg}, out: tInt64, kernel: plainKernel(mapFixedErr(factorial))},
+		&function{name: "bit_count", category: "numeric", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{intArg}, out: tInt64,
 			kernel: plainKernel(mapFixed(func(x int64) int64 { return int64(bits.OnesCount64(uint64(x))) }))},
 		test("isnan", func(x float64) bool { return x != x }),
 		test("isinf", func(x float64) bool { return math.IsInf(x, 0) }),
 		test("isfinite", func(x float64) bool { return x-x == 0 }),
-		&function{name: "width_bucket", category: "numeric", args: []argClass{floatArg, floatArg, floatArg, intArg}, out: tInt64, kernel: fixedOut(widthBucket)},
+		&function{name: "width_bucket", category: "numeric", volatility: Immutable, cost: CostScan, fails: FailsOnValue, args: []argClass{floatArg, floatArg, floatArg, intArg}, out: tInt64, kernel: fixedOut(widthBucket)},
 	)
 }
 

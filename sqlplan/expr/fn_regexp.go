@@ -15,7 +15,7 @@ import (
 
 func init() {
 	match := func(name string, whole bool, aliases ...string) *function {
-		return &function{name: name, aliases: aliases, category: "string", args: []argClass{textArg, textArg, textArg}, required: 2, out: tBool, lazy: true, heavy: true,
+		return &function{name: name, aliases: aliases, category: "string", volatility: Immutable, cost: CostHeavy, fails: FailsOnOption, options: []int{1, 2}, args: []argClass{textArg, textArg, textArg}, required: 2, out: tBool, lazy: true,
 			kernel: withRegexp(1, 2, func(e *Call, res *regexps) func(*call) (arrow.Array, error) {
 				run, _ := boolOut(func(a *rowArgs, i int) (bool, error) {
 					re, _, err := res.at(a, i)
@@ -34,13 +34,13 @@ func init() {
 	register(
 		match("regexp_matches", false, "regexp_like", "regexp"),
 		match("regexp_full_match", true),
-		&function{name: "regexp_replace", category: "string", args: []argClass{textArg, textArg, textArg, textArg}, required: 3, out: tText, heavy: true,
+		&function{name: "regexp_replace", category: "string", volatility: Immutable, cost: CostHeavy, fails: FailsOnOption, options: []int{1, 3}, args: []argClass{textArg, textArg, textArg, textArg}, required: 3, out: tText,
 			kernel: withRegexp(1, 3, regexpReplace)},
-		&function{name: "regexp_extract", category: "string", args: []argClass{textArg, textArg, intArg, textArg}, required: 2, out: tText, heavy: true,
+		&function{name: "regexp_extract", category: "string", volatility: Immutable, cost: CostHeavy, fails: FailsOnValue, args: []argClass{textArg, textArg, intArg, textArg}, required: 2, out: tText,
 			kernel: withRegexp(1, 3, func(e *Call, res *regexps) func(*call) (arrow.Array, error) { return regexpExtract(e, res, false) })},
-		&function{name: "regexp_substr", category: "string", args: []argClass{textArg, textArg}, out: tText, heavy: true,
+		&function{name: "regexp_substr", category: "string", volatility: Immutable, cost: CostHeavy, fails: FailsOnOption, options: []int{1}, args: []argClass{textArg, textArg}, out: tText,
 			kernel: withRegexp(1, -1, func(e *Call, res *regexps) func(*call) (arrow.Array, error) { return regexpExtract(e, res, true) })},
-		&function{name: "regexp_count", category: "string", args: []argClass{textArg, textArg, textArg}, required: 2, out: tInt64, heavy: true,
+		&function{name: "regexp_count", category: "string", volatility: Immutable, cost: CostHeavy, fails: FailsOnOption, options: []int{1, 2}, args: []argClass{textArg, textArg, textArg}, required: 2, out: tInt64,
 			kernel: withRegexp(1, 2, func(e *Call, res *regexps) func(*call) (arrow.Array, error) {
 				run, _ := fixedOut(func(a *rowArgs, i int) (int64, bool, error) {
 					re, _, err := res.at(a, i)
@@ -51,7 +51,7 @@ func init() {
 				})(e)
 				return run
 			})},
-		&function{name: "regexp_extract_all", category: "string", args: []argClass{textArg, textArg, intArg}, required: 2, out: arrow.ListOf(tText), heavy: true,
+		&function{name: "regexp_extract_all", category: "string", volatility: Immutable, cost: CostHeavy, fails: FailsOnValue, args: []argClass{textArg, textArg, intArg}, required: 2, out: arrow.ListOf(tText),
 			kernel: withRegexp(1, -1, func(_ *Call, res *regexps) func(*call) (arrow.Array, error) {
 				return textLists(func(a *rowArgs, i int, add func(string)) error {
 					re, _, err := res.at(a, i)
@@ -73,7 +73,7 @@ func init() {
 					return nil
 				})
 			})},
-		&function{name: "regexp_split_to_array", aliases: []string{"string_split_regex", "str_split_regex"}, category: "string", args: []argClass{textArg, textArg}, out: arrow.ListOf(tText), heavy: true,
+		&function{name: "regexp_split_to_array", aliases: []string{"string_split_regex", "str_split_regex"}, category: "string", volatility: Immutable, cost: CostHeavy, fails: FailsOnOption, options: []int{1}, args: []argClass{textArg, textArg}, out: arrow.ListOf(tText),
 			kernel: withRegexp(1, -1, func(_ *Call, res *regexps) func(*call) (arrow.Array, error) {
 				return textLists(func(a *rowArgs, i int, add func(string)) error {
 					re, _, err := res.at(a, i)
@@ -86,14 +86,14 @@ func init() {
 					return nil
 				})
 			})},
-		&function{name: "string_split", aliases: []string{"str_split", "split"}, category: "string", args: []argClass{textArg, textArg}, out: arrow.ListOf(tText),
+		&function{name: "string_split", aliases: []string{"str_split", "split"}, category: "string", volatility: Immutable, cost: CostScan, fails: FailsOnValue, args: []argClass{textArg, textArg}, out: arrow.ListOf(tText),
 			kernel: plainKernel(textLists(func(a *rowArgs, i int, add func(string)) error {
 				for _, p := range strings.Split(a.str(0, i), a.str(1, i)) {
 					add(p)
 				}
 				return nil
 			}))},
-		&function{name: "string_to_array", category: "string", args: []argClass{textArg, textArg}, out: arrow.ListOf(tText),
+		&function{name: "string_to_array", category: "string", volatility: Immutable, cost: CostScan, fails: FailsOnValue, args: []argClass{textArg, textArg}, out: arrow.ListOf(tText),
 			kernel: plainKernel(textLists(func(a *rowArgs, i int, add func(string)) error {
 				s, sep := a.str(0, i), a.str(1, i)
 				switch {

@@ -23,29 +23,29 @@ import (
 
 func init() {
 	one := func(name string, fn func(dst, s []byte) []byte, aliases ...string) *function {
-		return &function{name: name, aliases: aliases, category: "string", args: []argClass{textArg}, out: tText, safe: true, lazy: true,
+		return &function{name: name, aliases: aliases, category: "string", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{textArg}, out: tText, lazy: true,
 			kernel: textOut(func(a *rowArgs, i int, w *textWriter) (bool, error) {
 				w.append(func(dst []byte) []byte { return fn(dst, a.bytes(0, i)) })
 				return true, nil
 			})}
 	}
 	digest := func(name string, sum func([]byte) []byte) *function {
-		return &function{name: name, category: "string", args: []argClass{stringArg}, out: tText, safe: true, lazy: true, heavy: true,
+		return &function{name: name, category: "string", volatility: Immutable, cost: CostHeavy, fails: FailsNever, args: []argClass{stringArg}, out: tText, lazy: true,
 			kernel: textOut(func(a *rowArgs, i int, w *textWriter) (bool, error) {
 				w.append(func(dst []byte) []byte { return hex.AppendEncode(dst, sum(a.bytes(0, i))) })
 				return true, nil
 			})}
 	}
 	count := func(name string, class argClass, fn func(a *rowArgs, i int) int64, aliases ...string) *function {
-		return &function{name: name, aliases: aliases, category: "string", args: []argClass{class}, out: tInt64, safe: true, lazy: true,
+		return &function{name: name, aliases: aliases, category: "string", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{class}, out: tInt64, lazy: true,
 			kernel: fixedOut(func(a *rowArgs, i int) (int64, bool, error) { return fn(a, i), true, nil })}
 	}
 	find := func(name string, fn func(s, sub []byte) bool, aliases ...string) *function {
-		return &function{name: name, aliases: aliases, category: "string", args: []argClass{textArg, textArg}, out: tBool, safe: true, lazy: true,
+		return &function{name: name, aliases: aliases, category: "string", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{textArg, textArg}, out: tBool, lazy: true,
 			kernel: boolOut(func(a *rowArgs, i int) (bool, error) { return fn(a.bytes(0, i), a.bytes(1, i)), nil })}
 	}
 	trim := func(name string, left, right bool, aliases ...string) *function {
-		return &function{name: name, aliases: aliases, category: "string", args: []argClass{textArg, textArg}, required: 1, out: tText, safe: true, lazy: true,
+		return &function{name: name, aliases: aliases, category: "string", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{textArg, textArg}, required: 1, out: tText, lazy: true,
 			kernel: textOut(func(a *rowArgs, i int, w *textWriter) (bool, error) {
 				set := " "
 				if a.has(1) {
@@ -63,7 +63,7 @@ func init() {
 			})}
 	}
 	where := func(name string, str, sub int, aliases ...string) *function {
-		return &function{name: name, aliases: aliases, category: "string", args: []argClass{textArg, textArg}, out: tInt64, safe: true, lazy: true,
+		return &function{name: name, aliases: aliases, category: "string", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{textArg, textArg}, out: tInt64, lazy: true,
 			kernel: fixedOut(func(a *rowArgs, i int) (int64, bool, error) {
 				s := a.bytes(str, i)
 				at := bytes.Index(s, a.bytes(sub, i))
@@ -73,12 +73,12 @@ func init() {
 				return int64(runeCount(s[:at])) + 1, true, nil
 			})}
 	}
-	text := func(name string, args []argClass, required int, fn func(a *rowArgs, i int, w *textWriter) (bool, error), aliases ...string) *function {
-		return &function{name: name, aliases: aliases, category: "string", args: args, required: required, out: tText, lazy: false,
+	text := func(name string, fails Failure, args []argClass, required int, fn func(a *rowArgs, i int, w *textWriter) (bool, error), aliases ...string) *function {
+		return &function{name: name, aliases: aliases, category: "string", volatility: Immutable, cost: CostScan, fails: fails, args: args, required: required, out: tText, lazy: false,
 			kernel: textOut(fn)}
 	}
 	register(
-		&function{name: "length", aliases: []string{"len"}, category: "string", args: []argClass{anyArg}, rewrite: func(a []Expr) (Expr, error) {
+		&function{name: "length", aliases: []string{"len"}, category: "string", volatility: Immutable, args: []argClass{anyArg}, rewrite: func(a []Expr) (Expr, error) {
 			switch k := kindOf(a[0].Type()); k {
 			case kList, kMap:
 				return NewCall("array_length", a)
@@ -96,10 +96,10 @@ func init() {
 		one("initcap", appendInitcap),
 		one("reverse", appendReverse),
 		trim("trim", true, true, "btrim"), trim("ltrim", true, false), trim("rtrim", false, true),
-		&function{name: "substring", aliases: []string{"substr"}, category: "string", args: []argClass{stringArg, anyArg, intArg}, required: 2, rewrite: newSubstring},
-		&function{name: "$substring", category: "string", args: []argClass{stringArg, intArg, intArg}, required: 2, result: sameString, kernel: textOut(substring)},
-		text("left", []argClass{textArg, intArg}, 0, left), text("right", []argClass{textArg, intArg}, 0, right),
-		text("replace", []argClass{textArg, textArg, textArg}, 0, func(a *rowArgs, i int, w *textWriter) (bool, error) {
+		&function{name: "substring", aliases: []string{"substr"}, category: "string", volatility: Immutable, args: []argClass{stringArg, anyArg, intArg}, required: 2, rewrite: newSubstring},
+		&function{name: "$substring", category: "string", volatility: Immutable, cost: CostScan, fails: FailsOnValue, args: []argClass{stringArg, intArg, intArg}, required: 2, result: sameString, kernel: textOut(substring)},
+		text("left", FailsNever, []argClass{textArg, intArg}, 0, left), text("right", FailsNever, []argClass{textArg, intArg}, 0, right),
+		text("replace", FailsOnRange, []argClass{textArg, textArg, textArg}, 0, func(a *rowArgs, i int, w *textWriter) (bool, error) {
 			s, old := a.bytes(0, i), a.bytes(1, i)
 			if len(old) == 0 {
 				w.write(s)
@@ -107,7 +107,7 @@ func init() {
 			}
 			return true, w.replaceAll(s, old, a.bytes(2, i))
 		}),
-		text("repeat", []argClass{textArg, intArg}, 0, func(a *rowArgs, i int, w *textWriter) (bool, error) {
+		text("repeat", FailsOnRange, []argClass{textArg, intArg}, 0, func(a *rowArgs, i int, w *textWriter) (bool, error) {
 			s, n := a.bytes(0, i), max(0, a.int(1, i))
 			if len(s) > 0 && n > maxText/int64(len(s)) {
 				return false, tooLong("repeat")
@@ -117,21 +117,21 @@ func init() {
 			}
 			return true, nil
 		}),
-		text("lpad", []argClass{textArg, intArg, textArg}, 2, func(a *rowArgs, i int, w *textWriter) (bool, error) { return pad(a, i, w, true) }),
-		text("rpad", []argClass{textArg, intArg, textArg}, 2, func(a *rowArgs, i int, w *textWriter) (bool, error) { return pad(a, i, w, false) }),
-		&function{name: "concat", category: "string", args: []argClass{anyArg}, variadic: true, out: tText, result: asTexts, loose: true, safe: true, kernel: plainKernel(concatRows)},
-		&function{name: "concat_ws", category: "string", args: []argClass{textArg, anyArg}, variadic: true, out: tText, result: asTexts, loose: true, safe: true, kernel: plainKernel(concatWS)},
+		text("lpad", FailsOnRange, []argClass{textArg, intArg, textArg}, 2, func(a *rowArgs, i int, w *textWriter) (bool, error) { return pad(a, i, w, true) }),
+		text("rpad", FailsOnRange, []argClass{textArg, intArg, textArg}, 2, func(a *rowArgs, i int, w *textWriter) (bool, error) { return pad(a, i, w, false) }),
+		&function{name: "concat", category: "string", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{anyArg}, variadic: true, out: tText, result: asTexts, loose: true, kernel: plainKernel(concatRows)},
+		&function{name: "concat_ws", category: "string", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{textArg, anyArg}, variadic: true, out: tText, result: asTexts, loose: true, kernel: plainKernel(concatWS)},
 		where("position", 1, 0), where("strpos", 0, 1, "instr"),
 		find("starts_with", bytes.HasPrefix, "prefix", "startswith"), find("ends_with", bytes.HasSuffix, "suffix", "endswith"),
-		&function{name: "contains", category: "string", args: []argClass{anyArg, anyArg}, rewrite: func(a []Expr) (Expr, error) {
+		&function{name: "contains", category: "string", volatility: Immutable, args: []argClass{anyArg, anyArg}, rewrite: func(a []Expr) (Expr, error) {
 			if kindOf(a[0].Type()) == kList {
 				return NewCall("list_contains", a)
 			}
 			return NewCall("$contains", a)
 		}},
 		find("$contains", bytes.Contains),
-		text("split_part", []argClass{textArg, textArg, intArg}, 0, splitPart),
-		text("chr", []argClass{intArg}, 0, func(a *rowArgs, i int, w *textWriter) (bool, error) {
+		text("split_part", FailsOnValue, []argClass{textArg, textArg, intArg}, 0, splitPart),
+		text("chr", FailsOnValue, []argClass{intArg}, 0, func(a *rowArgs, i int, w *textWriter) (bool, error) {
 			r := a.int(0, i)
 			if r <= 0 || r > unicode.MaxRune || r >= 0xd800 && r <= 0xdfff {
 				return false, fault.New(fault.InvalidArgument, "there is no character with the number %d", r)
@@ -139,18 +139,18 @@ func init() {
 			w.append(func(dst []byte) []byte { return utf8.AppendRune(dst, rune(r)) })
 			return true, nil
 		}),
-		text("translate", []argClass{textArg, textArg, textArg}, 0, translate),
-		text("overlay", []argClass{textArg, textArg, intArg, intArg}, 3, overlay),
+		text("translate", FailsNever, []argClass{textArg, textArg, textArg}, 0, translate),
+		text("overlay", FailsOnValue, []argClass{textArg, textArg, intArg, intArg}, 3, overlay),
 		digest("md5", func(b []byte) []byte { s := md5.Sum(b); return s[:] }),
 		digest("sha1", func(b []byte) []byte { s := sha1.Sum(b); return s[:] }),
 		digest("sha256", func(b []byte) []byte { s := sha256.Sum256(b); return s[:] }),
 		digest("sha512", func(b []byte) []byte { s := sha512.Sum512(b); return s[:] }),
-		&function{name: "to_hex", category: "string", args: []argClass{intArg}, out: tText, safe: true,
+		&function{name: "to_hex", category: "string", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{intArg}, out: tText,
 			kernel: textOut(func(a *rowArgs, i int, w *textWriter) (bool, error) {
 				w.append(func(dst []byte) []byte { return strconv.AppendUint(dst, uint64(a.int(0, i)), 16) })
 				return true, nil
 			})},
-		&function{name: "hex", category: "string", args: []argClass{stringArg}, out: tText, safe: true,
+		&function{name: "hex", category: "string", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{stringArg}, out: tText,
 			kernel: textOut(func(a *rowArgs, i int, w *textWriter) (bool, error) {
 				w.append(func(dst []byte) []byte {
 					n := len(dst)
@@ -158,20 +158,20 @@ func init() {
 				})
 				return true, nil
 			})},
-		&function{name: "encode", category: "string", args: []argClass{bytesArg, textArg}, out: tText, kernel: textOut(encode)},
-		&function{name: "decode", category: "string", args: []argClass{textArg, textArg}, out: tBinary, kernel: textOut(decodeText)},
-		&function{name: "to_base64", aliases: []string{"base64"}, category: "string", args: []argClass{bytesArg}, out: tText, safe: true,
+		&function{name: "encode", category: "string", volatility: Immutable, cost: CostScan, fails: FailsOnValue, args: []argClass{bytesArg, textArg}, out: tText, kernel: textOut(encode)},
+		&function{name: "decode", category: "string", volatility: Immutable, cost: CostScan, fails: FailsOnValue, args: []argClass{textArg, textArg}, out: tBinary, kernel: textOut(decodeText)},
+		&function{name: "to_base64", aliases: []string{"base64"}, category: "string", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{bytesArg}, out: tText,
 			kernel: textOut(func(a *rowArgs, i int, w *textWriter) (bool, error) {
 				w.append(func(dst []byte) []byte { return base64.StdEncoding.AppendEncode(dst, a.bytes(0, i)) })
 				return true, nil
 			})},
-		&function{name: "from_base64", category: "string", args: []argClass{textArg}, out: tBinary, kernel: textOut(func(a *rowArgs, i int, w *textWriter) (bool, error) {
+		&function{name: "from_base64", category: "string", volatility: Immutable, cost: CostScan, fails: FailsOnValue, args: []argClass{textArg}, out: tBinary, kernel: textOut(func(a *rowArgs, i int, w *textWriter) (bool, error) {
 			return true, w.decoded(a.bytes(0, i), "base64")
 		})},
-		&function{name: "from_hex", aliases: []string{"unhex"}, category: "string", args: []argClass{textArg}, out: tBinary, kernel: textOut(func(a *rowArgs, i int, w *textWriter) (bool, error) {
+		&function{name: "from_hex", aliases: []string{"unhex"}, category: "string", volatility: Immutable, cost: CostScan, fails: FailsOnValue, args: []argClass{textArg}, out: tBinary, kernel: textOut(func(a *rowArgs, i int, w *textWriter) (bool, error) {
 			return true, w.decoded(a.bytes(0, i), "hex")
 		})},
-		&function{name: "levenshtein", aliases: []string{"editdist3"}, category: "string", args: []argClass{textArg, textArg}, out: tInt64, heavy: true,
+		&function{name: "levenshtein", aliases: []string{"editdist3"}, category: "string", volatility: Immutable, cost: CostHeavy, fails: FailsOnValue, args: []argClass{textArg, textArg}, out: tInt64,
 			kernel: fixedOut(func(a *rowArgs, i int) (int64, bool, error) {
 				d, err := levenshtein([]rune(a.str(0, i)), []rune(a.str(1, i)))
 				return d, true, err

@@ -65,8 +65,8 @@ func init() {
 	} {
 		vf := vectorFuncs[name]
 		register(&function{
-			name: name, aliases: aliases, category: "vector", args: []argClass{vectorsArg, vectorsArg, textArg}, required: 2,
-			result: vectorPair, lazy: true, safe: true, heavy: true,
+			name: name, aliases: aliases, category: "vector", volatility: Immutable, cost: CostHeavy, fails: FailsNever, args: []argClass{vectorsArg, vectorsArg, textArg}, required: 2,
+			result: vectorPair, lazy: true,
 			kernel: func(e *Call) (func(*call) (arrow.Array, error), error) {
 				if listOfLists(e.Args[0]) || listOfLists(e.Args[1]) {
 					return func(c *call) (arrow.Array, error) { return runMulti(c, name) }, nil
@@ -76,9 +76,9 @@ func init() {
 		})
 	}
 	register(
-		&function{name: "l2_norm", aliases: []string{"vector_norm"}, category: "vector", args: []argClass{vectorArg}, result: oneVector(nil), safe: true,
+		&function{name: "l2_norm", aliases: []string{"vector_norm"}, category: "vector", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{vectorArg}, result: oneVector(nil),
 			kernel: plainKernel(vectorNorm)},
-		&function{name: "vector_dims", category: "vector", args: []argClass{vectorArg}, result: oneVector(tInt32), safe: true,
+		&function{name: "vector_dims", category: "vector", volatility: Immutable, cost: CostScan, fails: FailsNever, args: []argClass{vectorArg}, result: oneVector(tInt32),
 			kernel: plainKernel(vectorDims)},
 	)
 }

@@ -29,7 +29,7 @@ func foldNode(e Expr) Expr {
 			return e
 		}
 	}
-	if c, ok := e.(*Call); ok && c.fn.volatile {
+	if c, ok := e.(*Call); ok && c.fn.volatility != Immutable {
 		return e
 	}
 	l, err := ConstValue(e, nil)

@@ -56,17 +56,30 @@ type function struct {
 	kernel func(e *Call) (func(*call) (arrow.Array, error), error)
 
 	loose, lazy bool // see kernelNode
-	safe        bool // cannot fail on any row
-	heavy       bool // costs more than a walk over a string
-	volatile    bool // differs from call to call
+
+	// volatility, cost and fails are what the planner may know of a call; see traits.go. A function
+	// with a rewrite states only its volatility: the rest is told by the expression that it becomes.
+	volatility Volatility
+	cost       Cost
+	fails      Failure
+	options    []int // the arguments that FailsOnOption is about
 }
 
 // functionTable holds every function under its name and aliases.
 var functionTable = map[string]*function{}
 
-// register is called from the init functions of the files that define functions.
+// register is called from the init functions of the files that define functions. It panics for a
+// function that does not state its volatility, its cost and whether it can fail.
 func register(fns ...*function) {
 	for _, f := range fns {
+		switch {
+		case f.volatility == 0:
+			panic("expr: function " + f.name + " does not state its volatility")
+		case f.rewrite == nil && (f.cost == 0 || f.fails == 0):
+			panic("expr: function " + f.name + " does not state what it costs and whether it can fail")
+		case (f.fails == FailsOnOption) != (len(f.options) > 0):
+			panic("expr: function " + f.name + " fails on options and names none, or the other way round")
+		}
 		for _, name := range append([]string{f.name}, f.aliases...) {
 			if functionTable[name] != nil {
 				panic("expr: function " + name + " is defined twice")

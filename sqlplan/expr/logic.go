@@ -1,8 +1,6 @@
 package expr
 
 import (
-	"slices"
-
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 )
@@ -20,30 +18,14 @@ type logicNode struct {
 }
 
 func (c *compiler) logic(e *Logic) (node, error) {
-	type ranked struct {
-		e    Expr
-		cost int
-	}
-	order := make([]ranked, len(e.Args))
-	most := 0
-	for i, a := range e.Args {
-		k := cost(a)
-		most = max(most, k)
-		if canFail(a) {
-			// What may fail stays behind everything it was written behind: that may guard it.
-			k = most
-		}
-		order[i] = ranked{a, k}
-	}
-	slices.SortStableFunc(order, func(a, b ranked) int { return a.cost - b.cost })
 	n := &logicNode{and: e.Op == "AND"}
-	for _, o := range order {
-		x, err := c.compile(o.e)
+	for _, a := range OrderConditions(e.Args, nil) {
+		x, err := c.compile(a)
 		if err != nil {
 			return nil, err
 		}
 		n.args = append(n.args, x)
-		n.wordy = append(n.wordy, cost(o.e) == costWords && !canFail(o.e))
+		n.wordy = append(n.wordy, CostOf(a) == CostFixed && !CanFail(a))
 	}
 	return n, nil
 }
