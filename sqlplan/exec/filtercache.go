@@ -6,7 +6,6 @@ import (
 
 	"lanceflight/lancefmt"
 	"lanceflight/sqlplan/expr"
-	"lanceflight/sqlplan/logical"
 )
 
 // filterKey is a filter over some fragments of a version: neither changes, so the rows that pass do not either.
@@ -24,7 +23,7 @@ func (k *filterKey) same(o *filterKey) bool {
 // filterKey returns nil where the filter's rows cannot be kept: it may differ from one evaluation to the next, or the session
 // wants nothing remembered (lance.learn_statistics).
 func (v *vectorSearchOp) filterKey(frags []*lancefmt.Fragment) *filterKey {
-	if v.node.Zones == nil || v.env.Indexes == nil || logical.Volatile(v.node.Filter) {
+	if v.node.Zones == nil || v.env.Indexes == nil || expr.IsVolatile(v.node.Filter) {
 		return nil
 	}
 	source := map[expr.ColID]string{}

@@ -297,15 +297,6 @@ func keyText(k SortKey) string {
 	return s
 }
 
-// short cuts a long literal.
-func short(s string) string {
-	const most = 80
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
-}
-
 // String is one line: operator and properties.
 func (d Description) String() string {
 	if len(d.Props) == 0 {

@@ -76,7 +76,7 @@ func (r *rewriter) selectivityOf(snap *lancefmt.Snapshot, filter expr.Expr, read
 			}
 		}
 		if rest = nil; len(conds) > 0 {
-			rest = conjoin(conds)
+			rest = expr.Conjoin(conds)
 		}
 	}
 	if rest == nil {
@@ -94,7 +94,7 @@ func (r *rewriter) selectivityOf(snap *lancefmt.Snapshot, filter expr.Expr, read
 			share *= s
 			how |= byStatistics
 		} else {
-			share *= selectivity(conjoin(t.Conds))
+			share *= selectivity(expr.Conjoin(t.Conds))
 			how |= byGuess
 		}
 	}
@@ -109,7 +109,7 @@ func (r *rewriter) learnt(snap *lancefmt.Snapshot, filter expr.Expr, read []Scan
 	if r.env.Indexes == nil || r.env.Session.Get("lance.learn_statistics") == "false" || !snap.Table().HasZones() {
 		return nil, nil
 	}
-	f := NewZoneFilter(filter, read)
+	f := NewZoneFilter(filter, QuestionColumns(read))
 	if f == nil {
 		return nil, nil
 	}
@@ -152,7 +152,7 @@ func leftAside(snap *lancefmt.Snapshot, filter expr.Expr, read []ScanCol, f *Ind
 	}
 	var terms []IndexTerm
 	if f == nil {
-		for _, c := range conjuncts(filter) {
+		for _, c := range expr.Conjuncts(filter) {
 			terms = append(terms, IndexTerm{Conds: []expr.Expr{c}})
 		}
 	} else {

@@ -46,7 +46,7 @@ func flattenLateral(n *LateralJoin) Node {
 	if v, ok := base.(*Values); ok && len(v.Out) == 0 && len(v.Rows) == 1 && (n.Kind == "INNER" || len(conds) == 0) {
 		top.Input = n.Left
 		if len(conds) > 0 {
-			top.Input = &Filter{Input: n.Left, Cond: conjoin(n.onLeft(conds))}
+			top.Input = &Filter{Input: n.Left, Cond: expr.Conjoin(n.onLeft(conds))}
 		}
 		for _, e := range exprs {
 			top.Exprs = append(top.Exprs, NamedExpr{Expr: n.argued(e.Expr), Col: e.Col})
@@ -55,7 +55,7 @@ func flattenLateral(n *LateralJoin) Node {
 	}
 	j := &Join{Kind: "CROSS", Left: n.Left, Right: base, Out: slices.Concat(n.Left.Columns(), base.Columns())}
 	if n.Kind == "LEFT" {
-		if reads || slices.ContainsFunc(exprs, func(e NamedExpr) bool { return Volatile(e.Expr) }) {
+		if reads || slices.ContainsFunc(exprs, func(e NamedExpr) bool { return expr.IsVolatile(e.Expr) }) {
 			return n
 		}
 		// The columns of conditions come along.
@@ -99,7 +99,7 @@ func plainBlock(n Node) (exprs []NamedExpr, conds []expr.Expr, base Node, ok boo
 		}
 		for _, e := range n.Exprs {
 			x := substitute(e.Expr, by)
-			if Volatile(x) {
+			if expr.IsVolatile(x) {
 				return nil, nil, nil, false // it may stand in two places now
 			}
 			exprs = append(exprs, NamedExpr{Expr: x, Col: e.Col})
@@ -107,14 +107,14 @@ func plainBlock(n Node) (exprs []NamedExpr, conds []expr.Expr, base Node, ok boo
 		return exprs, conds, base, true
 	case *Filter:
 		exprs, conds, base, ok := plainBlock(n.Input)
-		if !ok || Volatile(n.Cond) {
+		if !ok || expr.IsVolatile(n.Cond) {
 			return nil, nil, nil, false
 		}
 		by := map[expr.ColID]expr.Expr{}
 		for _, e := range exprs {
 			by[e.Col.ID] = e.Expr
 		}
-		for _, c := range conjuncts(n.Cond) {
+		for _, c := range expr.Conjuncts(n.Cond) {
 			conds = append(conds, substitute(c, by))
 		}
 		return exprs, conds, base, true

@@ -23,7 +23,7 @@ func foldConstants(n Node) Node {
 			return n
 		}
 		var rest []expr.Expr
-		for _, c := range conjuncts(f.Cond) {
+		for _, c := range expr.Conjuncts(f.Cond) {
 			l, ok := c.(*expr.Literal)
 			if !ok {
 				rest = append(rest, c)
@@ -36,7 +36,7 @@ func foldConstants(n Node) Node {
 		if len(rest) == 0 {
 			return f.Input
 		}
-		return &Filter{Input: f.Input, Cond: conjoin(rest)}
+		return &Filter{Input: f.Input, Cond: expr.Conjoin(rest)}
 	})
 }
 

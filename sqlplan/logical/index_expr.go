@@ -207,3 +207,12 @@ type IndexTerm struct {
 
 // Exact reports whether the indices are of kinds that answer the term exactly.
 func (t IndexTerm) Exact() bool { return t.Index != nil && t.Index.exact(true) }
+
+// short cuts a long literal.
+func short(s string) string {
+	const most = 80
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}

@@ -21,8 +21,15 @@ type IndexFilter struct {
 	estimates map[*IndexLeaf]RowEstimate // of the questions whose constants the planner knows
 }
 
+// Column is a column that a filter reads, with its name in the table.
+type Column struct {
+	ID     expr.ColID
+	Source string
+	Type   arrow.DataType
+}
+
 // NewIndexFilter analyses a filter over columns of a snapshot; nil if no index says anything about it.
-func NewIndexFilter(snap *lancefmt.Snapshot, filter expr.Expr, read []ScanCol) *IndexFilter {
+func NewIndexFilter(snap *lancefmt.Snapshot, filter expr.Expr, columns []Column) *IndexFilter {
 	if filter == nil {
 		return nil
 	}
@@ -30,7 +37,7 @@ func NewIndexFilter(snap *lancefmt.Snapshot, filter expr.Expr, read []ScanCol) *
 	if len(m.indexes) == 0 {
 		return nil
 	}
-	for _, c := range read {
+	for _, c := range columns {
 		m.source[c.ID] = c.Source
 	}
 	f := &IndexFilter{filter: filter, match: m}
@@ -70,7 +77,7 @@ func (f *IndexFilter) Recheck() expr.Expr {
 			conds = append(conds, t.Conds...)
 		}
 	}
-	return conjoin(conds)
+	return expr.Conjoin(conds)
 }
 
 // String is what EXPLAIN shows as index.
@@ -188,7 +195,7 @@ type indexMatcher struct {
 // terms splits a filter at its ANDs.
 func (m *indexMatcher) terms(filter expr.Expr) []IndexTerm {
 	var out []IndexTerm
-	for _, c := range conjuncts(filter) {
+	for _, c := range expr.Conjuncts(filter) {
 		x := m.condition(c)
 		if !x.bounds(true) {
 			x = nil
@@ -359,7 +366,7 @@ func sameItems(from, to arrow.DataType) bool {
 // constant is the value of an expression without columns. known is false for parameters before the execution.
 func (m *indexMatcher) constant(e expr.Expr) (l expr.Literal, known, ok bool) {
 	hasParam := false
-	ok = !Volatile(e)
+	ok = !expr.IsVolatile(e)
 	expr.Walk(e, func(x expr.Expr) bool {
 		switch x.(type) {
 		case *expr.Column:

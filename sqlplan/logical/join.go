@@ -54,7 +54,7 @@ func (b *binder) join(j *parse.Join, left, right source, outer *scope, frame *la
 		if err != nil {
 			return source{}, err
 		}
-		conds = append(conds, conjuncts(on)...)
+		conds = append(conds, expr.Conjuncts(on)...)
 	}
 	if len(frame.args) > 0 {
 		lateral, err := b.lateralJoin(n, conds, frame)

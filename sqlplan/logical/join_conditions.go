@@ -17,9 +17,9 @@ func joinOn(n *Join, conds []expr.Expr) Node {
 		ids := expr.Columns(cond)
 		onLeft, onRight := within(ids, left), within(ids, right)
 		switch {
-		case len(ids) > 0 && !Volatile(cond) && onLeft && (c.Kind == "INNER" || c.Kind == "CROSS" || c.Kind == "RIGHT" || c.Kind == "SEMI"):
+		case len(ids) > 0 && !expr.IsVolatile(cond) && onLeft && (c.Kind == "INNER" || c.Kind == "CROSS" || c.Kind == "RIGHT" || c.Kind == "SEMI"):
 			toLeft = append(toLeft, cond)
-		case len(ids) > 0 && !Volatile(cond) && onRight && c.Kind != "RIGHT" && c.Kind != "FULL":
+		case len(ids) > 0 && !expr.IsVolatile(cond) && onRight && c.Kind != "RIGHT" && c.Kind != "FULL":
 			toRight = append(toRight, cond)
 		default:
 			if l, r, ok := equation(cond, left, right); ok {
@@ -30,12 +30,12 @@ func joinOn(n *Join, conds []expr.Expr) Node {
 		}
 	}
 	if len(toLeft) > 0 {
-		c.Left = &Filter{Input: n.Left, Cond: conjoin(toLeft)}
+		c.Left = &Filter{Input: n.Left, Cond: expr.Conjoin(toLeft)}
 	}
 	if len(toRight) > 0 {
-		c.Right = &Filter{Input: n.Right, Cond: conjoin(toRight)}
+		c.Right = &Filter{Input: n.Right, Cond: expr.Conjoin(toRight)}
 	}
-	c.Residual = conjoin(append(conjuncts(n.Residual), residual...))
+	c.Residual = expr.Conjoin(append(expr.Conjuncts(n.Residual), residual...))
 	if c.Kind == "CROSS" && (len(c.LeftKeys) > 0 || c.Residual != nil) {
 		c.Kind = "INNER"
 	}
@@ -45,7 +45,7 @@ func joinOn(n *Join, conds []expr.Expr) Node {
 // equation takes apart left = right where each side reads one input.
 func equation(e expr.Expr, left, right map[expr.ColID]bool) (l, r expr.Expr, ok bool) {
 	c, isCompare := e.(*expr.Compare)
-	if !isCompare || c.Op != "=" || Volatile(e) {
+	if !isCompare || c.Op != "=" || expr.IsVolatile(e) {
 		return nil, nil, false
 	}
 	x, y := expr.Columns(c.X), expr.Columns(c.Y)
@@ -82,5 +82,5 @@ func filtered(n Node, conds []expr.Expr) Node {
 	if len(conds) == 0 {
 		return n
 	}
-	return &Filter{Input: n, Cond: conjoin(conds)}
+	return &Filter{Input: n, Cond: expr.Conjoin(conds)}
 }

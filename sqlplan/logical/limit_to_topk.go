@@ -56,7 +56,7 @@ func (r *rewriter) lateTake(s *Sort, rows expr.Expr) Node {
 	var keyExprs []expr.Expr
 	for i, k := range s.Keys {
 		k.Expr = substitute(k.Expr, by)
-		if Volatile(k.Expr) {
+		if expr.IsVolatile(k.Expr) {
 			return s
 		}
 		keys[i] = k
@@ -120,7 +120,7 @@ func overScan(n Node) (*Project, *Scan, bool) {
 		p := &Project{Input: scan, Exprs: make([]NamedExpr, len(n.Exprs))}
 		for i, e := range n.Exprs {
 			x := substitute(e.Expr, by)
-			if Volatile(x) {
+			if expr.IsVolatile(x) {
 				return nil, nil, false
 			}
 			p.Exprs[i] = NamedExpr{Expr: x, Col: e.Col}

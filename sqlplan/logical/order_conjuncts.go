@@ -20,13 +20,13 @@ func orderConjuncts(n Node) Node {
 }
 
 func ordered(filter expr.Expr) expr.Expr {
-	terms := conjuncts(filter)
+	terms := expr.Conjuncts(filter)
 	if len(terms) < 2 {
 		return filter
 	}
 	terms = slices.Clone(terms)
 	slices.SortStableFunc(terms, func(a, b expr.Expr) int { return condCost(a) - condCost(b) })
-	return conjoin(terms)
+	return expr.Conjoin(terms)
 }
 
 // condCost ranks a condition by what it does per row.

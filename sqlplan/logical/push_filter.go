@@ -19,7 +19,7 @@ func pushFilters(n Node) Node {
 		if !ok {
 			return n
 		}
-		return pushInto(f.Input, conjuncts(f.Cond))
+		return pushInto(f.Input, expr.Conjuncts(f.Cond))
 	})
 }
 
@@ -35,15 +35,15 @@ func pushInto(n Node, conds []expr.Expr) Node {
 			break
 		}
 		c := *n
-		c.Filter = conjoin(append(conjuncts(n.Filter), conds...))
+		c.Filter = expr.Conjoin(append(expr.Conjuncts(n.Filter), conds...))
 		return &c
 	case *Filter:
-		return pushInto(n.Input, append(conjuncts(n.Cond), conds...))
+		return pushInto(n.Input, append(expr.Conjuncts(n.Cond), conds...))
 	case *Project:
 		defs := definitions(n)
 		for _, c := range conds {
 			moved := substitute(c, defs)
-			if Volatile(moved) {
+			if expr.IsVolatile(moved) {
 				here = append(here, c)
 			} else {
 				down = append(down, foldExpr(moved))
@@ -92,7 +92,7 @@ func pushInto(n Node, conds []expr.Expr) Node {
 			groups[g.Col.ID] = g.Expr
 		}
 		for _, c := range conds {
-			onGroups := !Volatile(c)
+			onGroups := !expr.IsVolatile(c)
 			for _, id := range expr.Columns(c) {
 				onGroups = onGroups && groups[id] != nil
 			}
@@ -122,7 +122,7 @@ func pushIntoJoin(n *Join, conds []expr.Expr) Node {
 	for _, c := range conds {
 		ids := expr.Columns(c)
 		switch {
-		case len(ids) == 0 || Volatile(c):
+		case len(ids) == 0 || expr.IsVolatile(c):
 			here = append(here, c)
 		case within(ids, left) && (n.Kind == "LEFT" || n.Kind == "SEMI" || n.Kind == "ANTI"):
 			toLeft = append(toLeft, c)
@@ -144,7 +144,7 @@ func pushIntoLateral(n *LateralJoin, conds []expr.Expr) Node {
 	for _, c := range conds {
 		ids := expr.Columns(c)
 		switch {
-		case len(ids) == 0 || Volatile(c):
+		case len(ids) == 0 || expr.IsVolatile(c):
 			here = append(here, c)
 		case within(ids, left):
 			toLeft = append(toLeft, c)
@@ -162,7 +162,7 @@ func pushIntoLateral(n *LateralJoin, conds []expr.Expr) Node {
 // repush pushes a filter that was just put on top.
 func repush(n Node) Node {
 	if f, ok := n.(*Filter); ok {
-		return pushInto(f.Input, conjuncts(f.Cond))
+		return pushInto(f.Input, expr.Conjuncts(f.Cond))
 	}
 	return n
 }

@@ -129,7 +129,7 @@ func (m *nearest) operands(call *expr.Call) (ScanCol, expr.Expr, bool) {
 	for i, x := range call.Args {
 		col, ok := uncast(x).(*expr.Column) // half and double floats are compared as floats
 		other := call.Args[1-i]
-		if !ok || len(expr.Columns(other)) > 0 || Volatile(other) {
+		if !ok || len(expr.Columns(other)) > 0 || expr.IsVolatile(other) {
 			continue
 		}
 		if _, isVector := m.fn.rowsDim(col.T); !isVector {
@@ -268,7 +268,7 @@ func (r *rewriter) buildSearch(m nearest, opts SearchOptions, k expr.Expr) searc
 	vs.RowID, vs.RowAddr = id.Col, addr.Col
 
 	var rest []expr.Expr
-	for _, c := range conjuncts(m.scan.Filter) {
+	for _, c := range expr.Conjuncts(m.scan.Filter) {
 		bound, exclusive, ok := m.upperBound(c)
 		switch {
 		case !ok:
@@ -287,7 +287,7 @@ func (r *rewriter) buildSearch(m nearest, opts SearchOptions, k expr.Expr) searc
 		}
 		vs.Within, vs.WithinExclusive = bound, exclusive
 	}
-	vs.Filter = conjoin(rest)
+	vs.Filter = expr.Conjoin(rest)
 	inFilter := idSet(expr.Columns(vs.Filter))
 	for _, c := range m.scan.Read {
 		if inFilter[c.ID] {
@@ -383,7 +383,7 @@ func (m *nearest) upperBound(e expr.Expr) (bound expr.Expr, exclusive, ok bool) 
 	if len(expr.Columns(v)) > 0 {
 		x, v, op = c.Y, c.X, flipped[op]
 	}
-	if len(expr.Columns(v)) > 0 || Volatile(v) || flipped[op] == "" {
+	if len(expr.Columns(v)) > 0 || expr.IsVolatile(v) || flipped[op] == "" {
 		return nil, false, false
 	}
 	v, err := expr.NewCast(uncast(v), arrow.PrimitiveTypes.Float64, false)

@@ -26,6 +26,15 @@ type Selection struct {
 	EstimateBy  string
 }
 
+// QuestionColumns are scanned columns as questions to indices name them.
+func QuestionColumns(read []ScanCol) []Column {
+	out := make([]Column, len(read))
+	for i, c := range read {
+		out[i] = Column{ID: c.ID, Source: c.Source, Type: c.Type}
+	}
+	return out
+}
+
 // SelectionOf returns the selection of a node that has one, else nil. It is the node's own; do not change it.
 func SelectionOf(n Node) *Selection {
 	switch n := n.(type) {

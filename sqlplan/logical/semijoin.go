@@ -21,7 +21,7 @@ func (b *binder) where(node Node, e parse.Expr, c exprCtx) (Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		plain = append(plain, conjuncts(cond)...)
+		plain = append(plain, expr.Conjuncts(cond)...)
 	}
 	for _, term := range joins {
 		var err error
@@ -209,7 +209,7 @@ func splitCorrelated(n Node) (Node, []expr.Expr) {
 	}
 	own := columnSet(f.Input)
 	var inner, outer []expr.Expr
-	for _, c := range conjuncts(f.Cond) {
+	for _, c := range expr.Conjuncts(f.Cond) {
 		if within(expr.Columns(c), own) {
 			inner = append(inner, c)
 		} else {

@@ -6,5 +6,5 @@ func (r *rewriter) useZones(n Node) Node {
 	if r.env.Session.Get("lance.learn_statistics") == "false" {
 		return n
 	}
-	return MapSelections(n, func(s *Selection, _ Node) { s.Zones = NewZoneFilter(s.Filter, s.Read) })
+	return MapSelections(n, func(s *Selection, _ Node) { s.Zones = NewZoneFilter(s.Filter, QuestionColumns(s.Read)) })
 }

@@ -10,12 +10,12 @@ import (
 
 // NewZoneFilter analyses a filter for what lancefmt.Zones can say about it; nil if that is nothing. Indices in it have the
 // name of their column.
-func NewZoneFilter(filter expr.Expr, read []ScanCol) *IndexFilter {
+func NewZoneFilter(filter expr.Expr, columns []Column) *IndexFilter {
 	if filter == nil {
 		return nil
 	}
 	m := indexMatcher{indexes: map[string][]*ScalarIndex{}, source: map[expr.ColID]string{}}
-	for _, c := range read {
+	for _, c := range columns {
 		m.source[c.ID] = c.Source
 		if _, ok := scalar.NewSummaries(storageType(c.Type)); ok && !lancefmt.IsSystemColumn(c.Source) && m.indexes[c.Source] == nil {
 			m.indexes[c.Source] = []*ScalarIndex{{Name: c.Source, Kind: "ZONEMAP", Column: c.Source, Type: c.Type}}

@@ -14,7 +14,7 @@ func (r *rewriter) useScalarIndexes(n Node) (_ Node, failed error) {
 			return
 		}
 		if !off {
-			if s.Index = NewIndexFilter(s.Snap, s.Filter, s.Read); s.Index != nil && r.env.Indexes != nil {
+			if s.Index = NewIndexFilter(s.Snap, s.Filter, QuestionColumns(s.Read)); s.Index != nil && r.env.Indexes != nil {
 				if failed = r.estimates(s.Index, s.Snap); failed != nil {
 					return
 				}
