@@ -3,7 +3,7 @@
 //	text, session ──Engine.Prepare──> Prepared ──Execute(parameters)──> Stream ──Next──> record batch … io.EOF
 //	                  │ parse            │ schema, parameters, pins        │ exec operators
 //	                  v                  v                                 v
-//	                 logical.Bind, rewrites, pinned snapshots        lancefmt, vecindex
+//	                 bind, rewrite; pinned snapshots             lancefmt, vecindex
 //
 // Prepare pins one version of each table; Execute reads that version however often it is called. The pins of
 // a Prepared, given to Prepare again, make the same plan over the same rows: a ticket that carries text,
@@ -16,5 +16,5 @@
 //
 // Errors of the statement's text name the place and show it with a caret; see package fault for kinds.
 //
-// Start reading at engine.go, then logical/bind.go and exec/operator.go.
+// Start reading at engine.go, then bind/bind.go, rewrite/rewrite.go and exec/operator.go.
 package sqlplan

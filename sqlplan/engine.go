@@ -11,8 +11,12 @@ import (
 	"lanceflight/sqlplan/catalog"
 	"lanceflight/sqlplan/exec"
 	"lanceflight/sqlplan/expr"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/bind"
 	"lanceflight/sqlplan/parse"
+	"lanceflight/sqlplan/plan"
+	"lanceflight/sqlplan/rewrite"
+	"lanceflight/sqlplan/settings"
 )
 
 // Options configure an Engine; zero values mean the defaults written behind them.
@@ -86,12 +90,12 @@ func (e *Engine) prepare(ctx context.Context, s Session, sql string, pins map[st
 	if err != nil {
 		return nil, fault.WithSQL(err, sql)
 	}
-	session := logical.Session{Values: s.Settings, Version: e.opts.Version, User: s.User}
-	plan, err := logical.Bind(ctx, stmt, logical.BindEnv{
+	session := settings.Session{Values: s.Settings, Version: e.opts.Version, User: s.User}
+	plan, err := bind.Bind(ctx, stmt, bind.Env{
 		Catalog: e.cat, Session: session, Pins: pins, Mem: e.opts.Mem,
 	})
 	if err == nil {
-		plan, err = logical.Rewrite(ctx, plan, logical.RewriteEnv{Session: session, Indexes: e.indexes})
+		plan, err = rewrite.Rewrite(ctx, plan, rewrite.Env{Session: session, Indexes: e.indexes})
 	}
 	if err != nil {
 		return nil, fault.WithSQL(err, sql)
@@ -111,9 +115,9 @@ func (e *Engine) prepare(ctx context.Context, s Session, sql string, pins map[st
 // Prepared is a planned statement. It is immutable, and executions may share it.
 type Prepared struct {
 	engine  *Engine
-	session logical.Session
+	session settings.Session
 	sql     string
-	plan    *logical.Plan
+	plan    *plan.Plan
 	schema  *arrow.Schema
 }
 
@@ -138,7 +142,7 @@ func (p *Prepared) Pins() map[string]uint64 {
 }
 
 // Plan is the plan, for tests and tools. It is shared; do not change it.
-func (p *Prepared) Plan() *logical.Plan { return p.plan }
+func (p *Prepared) Plan() *plan.Plan { return p.plan }
 
 // ExecOptions are what an execution adds to a plan.
 type ExecOptions struct {

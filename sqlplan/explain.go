@@ -13,7 +13,8 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/exec"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 // explainSchema is the result of EXPLAIN: a row for the plan, and one for each scalar subquery, which
@@ -27,20 +28,20 @@ var explainSchema = arrow.NewSchema([]arrow.Field{
 // dropped.
 func (s *Stream) explain() (arrow.RecordBatch, error) {
 	x := s.prepared.plan.Explain
-	plan := logical.Describe(s.prepared.plan.Root, x.Verbose)
+	planned := plan.Describe(s.prepared.plan.Root, x.Verbose)
 	kind := "plan"
 	if x.Analyze {
 		kind = "plan with metrics"
 		if err := s.drain(); err != nil {
 			return nil, err
 		}
-		if err := s.measure(&plan, s.root); err != nil {
+		if err := s.measure(&planned, s.root); err != nil {
 			return nil, err
 		}
 	}
 	b := array.NewRecordBuilder(s.prepared.engine.opts.Mem, explainSchema)
 	defer b.Release()
-	row := func(kind string, d logical.Description) error {
+	row := func(kind string, d plan.Description) error {
 		text := strings.TrimSuffix(d.Text(), "\n")
 		if x.JSON {
 			js, err := json.MarshalIndent(jsonPlan(d), "", "  ")
@@ -53,11 +54,11 @@ func (s *Stream) explain() (arrow.RecordBatch, error) {
 		b.Field(1).(*array.StringBuilder).Append(text)
 		return nil
 	}
-	if err := row(kind, plan); err != nil {
+	if err := row(kind, planned); err != nil {
 		return nil, err
 	}
 	for _, sub := range s.prepared.plan.Subplans {
-		if err := row(fmt.Sprintf("subquery $%d", sub.Slot+1), logical.Describe(sub.Root, x.Verbose)); err != nil {
+		if err := row(fmt.Sprintf("subquery $%d", sub.Slot+1), plan.Describe(sub.Root, x.Verbose)); err != nil {
 			return nil, err
 		}
 	}
@@ -81,7 +82,7 @@ func (s *Stream) drain() error {
 // measure adds what operators counted to their descriptions. The trees have the same shape: Build
 // makes one operator of each node. A vector search is one operator shown as two, and the upper one
 // gets the counters. With VERBOSE, what can tell its recall does.
-func (s *Stream) measure(d *logical.Description, op exec.Operator) error {
+func (s *Stream) measure(d *plan.Description, op exec.Operator) error {
 	said := map[string]bool{}
 	for _, p := range d.Props {
 		said[p.Value] = true
@@ -92,7 +93,7 @@ func (s *Stream) measure(d *logical.Description, op exec.Operator) error {
 		if err != nil {
 			return err
 		}
-		d.Props = append(d.Props, logical.Prop{Key: "recall_estimate", Value: recall})
+		d.Props = append(d.Props, plan.Prop{Key: "recall_estimate", Value: recall})
 	}
 	if len(d.Inputs) == len(op.Inputs()) {
 		for i, in := range op.Inputs() {
@@ -106,9 +107,9 @@ func (s *Stream) measure(d *logical.Description, op exec.Operator) error {
 
 // counters are an operator's counters that counted something, and its remarks but for those that the
 // plan has said already.
-func counters(st *exec.OpStats, said map[string]bool) []logical.Prop {
-	var props []logical.Prop
-	add := func(key, value string) { props = append(props, logical.Prop{Key: key, Value: value}) }
+func counters(st *exec.OpStats, said map[string]bool) []plan.Prop {
+	var props []plan.Prop
+	add := func(key, value string) { props = append(props, plan.Prop{Key: key, Value: value}) }
 	count := func(key string, c *exec.Counter) {
 		if n := c.Load(); n != 0 {
 			add(key, fmt.Sprint(n))
@@ -158,7 +159,7 @@ func duration(nanos int64) string {
 }
 
 // jsonPlan is a description as EXPLAIN (FORMAT JSON) shows it.
-func jsonPlan(d logical.Description) map[string]any {
+func jsonPlan(d plan.Description) map[string]any {
 	out := map[string]any{"operator": d.Op}
 	for _, p := range d.Props {
 		key := p.Key

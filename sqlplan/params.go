@@ -8,7 +8,8 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt/storage"
 	"lanceflight/sqlplan/expr"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 // ParamSchema describes the statement's parameters: fields "1", "2", … with the types that the
@@ -17,7 +18,7 @@ import (
 func (p *Prepared) ParamSchema() *arrow.Schema {
 	fields := make([]arrow.Field, len(p.plan.Params))
 	for i, info := range p.plan.Params {
-		t := logical.ResultType(info.Type)
+		t := plan.ResultType(info.Type)
 		if ts, ok := t.(*arrow.TimestampType); ok {
 			t = &arrow.TimestampType{Unit: arrow.Millisecond, TimeZone: ts.TimeZone}
 		}

@@ -12,7 +12,8 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt/storage"
 	"lanceflight/sqlplan/catalog"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 // Keys of field metadata that JDBC's ResultSetMetaData reads. REMARKS would replace the label.
@@ -23,10 +24,10 @@ const (
 )
 
 // resultSchema is what clients see of a plan's columns: plain types, and where each column comes from.
-func resultSchema(cols []logical.Col) *arrow.Schema {
+func resultSchema(cols []plan.Col) *arrow.Schema {
 	fields := make([]arrow.Field, len(cols))
 	for i, c := range cols {
-		fields[i] = arrow.Field{Name: c.Name, Type: logical.ResultType(c.Type), Nullable: c.Nullable}
+		fields[i] = arrow.Field{Name: c.Name, Type: plan.ResultType(c.Type), Nullable: c.Nullable}
 		if c.Table != "" {
 			fields[i].Metadata = arrow.NewMetadata(
 				[]string{catalogNameKey, schemaNameKey, tableNameKey},
@@ -43,7 +44,7 @@ type converter struct {
 	same   []bool // columns whose type needs no change
 }
 
-func newConverter(mem memory.Allocator, cols []logical.Col, schema *arrow.Schema) *converter {
+func newConverter(mem memory.Allocator, cols []plan.Col, schema *arrow.Schema) *converter {
 	c := &converter{mem: mem, schema: schema, same: make([]bool, len(cols))}
 	for i, col := range cols {
 		c.same[i] = arrow.TypeEqual(col.Type, schema.Field(i).Type)

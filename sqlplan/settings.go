@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"lanceflight/internal/fault"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/settings"
 )
 
 // DefaultSettings returns the default of every setting.
 func DefaultSettings() map[string]string {
 	out := map[string]string{}
-	for _, s := range logical.Settings() {
+	for _, s := range settings.All() {
 		out[s.Name] = s.Default
 	}
 	return out
@@ -19,29 +20,29 @@ func DefaultSettings() map[string]string {
 
 // IsSetting reports whether a name is that of a setting.
 func IsSetting(name string) bool {
-	_, err := logical.FindSetting(name)
+	_, err := settings.Find(name)
 	return err == nil
 }
 
 // CheckSetting checks a value for a setting and returns it in the form in which sessions keep it.
 // fault.InvalidArgument tells what is wrong, or names the settings nearest to an unknown name.
-func CheckSetting(name, value string) (string, error) { return logical.CheckSetting(name, value) }
+func CheckSetting(name, value string) (string, error) { return settings.Check(name, value) }
 
 // SettingName returns the name under which a setting is kept: "lance.nprobes" for "LANCE.NProbes",
 // "catalog" for "database". An unknown name is fault.InvalidArgument.
 func SettingName(name string) (string, error) {
-	s, err := logical.FindSetting(name)
+	s, err := settings.Find(name)
 	return s.Name, err
 }
 
 // StatementTimeout is the bound on a statement's run time under some settings: statement_timeout if it
 // is there, else def; 0 is none.
-func StatementTimeout(settings map[string]string, def time.Duration) (time.Duration, error) {
-	v, ok := settings["statement_timeout"]
+func StatementTimeout(values map[string]string, def time.Duration) (time.Duration, error) {
+	v, ok := values["statement_timeout"]
 	if !ok {
 		return def, nil
 	}
-	checked, err := logical.CheckSetting("statement_timeout", v)
+	checked, err := settings.Check("statement_timeout", v)
 	if err != nil {
 		return 0, err
 	}

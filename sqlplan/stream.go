@@ -10,7 +10,8 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/exec"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/settings"
 )
 
 // Stream is the rows of one execution, pulled batch by batch. Nothing is read before the first Next
@@ -69,7 +70,7 @@ func (s *Stream) open() (err error) {
 }
 
 // env is what the operators of an execution share.
-func (e *Engine) env(s logical.Session) *exec.Env {
+func (e *Engine) env(s settings.Session) *exec.Env {
 	limit := e.opts.MemoryLimitBytes
 	if own := s.Int64("lance.memory_limit"); own > 0 && (limit <= 0 || own < limit) {
 		limit = own

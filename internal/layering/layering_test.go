@@ -15,8 +15,11 @@ var layers = []string{"cmd", "flightsrv", "sqlplan", "inspect", "check", "vecind
 // within lists imports between folders of one layer that are forbidden, as prefix -> prefixes.
 var within = map[string][]string{
 	"sqlplan/parse":     {"sqlplan"},
-	"sqlplan/expr":      {"sqlplan/logical", "sqlplan/exec", "sqlplan/catalog", "lancefmt", "vecindex/lanceidx"},
-	"sqlplan/logical":   {"sqlplan/exec", "vecindex/lanceidx"},
+	"sqlplan/expr":      {"sqlplan/question", "sqlplan/plan", "sqlplan/exec", "sqlplan/catalog", "lancefmt", "vecindex/lanceidx"},
+	"sqlplan/question":  {"sqlplan/plan", "sqlplan/exec", "sqlplan/catalog"},
+	"sqlplan/plan":      {"sqlplan/bind", "sqlplan/rewrite", "sqlplan/exec", "vecindex/lanceidx"},
+	"sqlplan/bind":      {"sqlplan/rewrite", "sqlplan/exec"},
+	"sqlplan/rewrite":   {"sqlplan/bind", "sqlplan/exec"},
 	"vecindex/distance": {"vecindex", "lancefmt"},
 	"vecindex/quantize": {"lancefmt", "vecindex/lanceidx"},
 	"vecindex/ivf":      {"lancefmt", "vecindex/lanceidx"},

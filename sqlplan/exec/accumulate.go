@@ -5,7 +5,8 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/kernel"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 // accumulator folds the rows of one aggregate call into one value per group. It belongs to one
@@ -77,7 +78,7 @@ func (in *aggInput) anyNull(r int) bool {
 }
 
 // seesOrder reports whether the result of an aggregate depends on the order of its rows.
-func seesOrder(c logical.AggCall) bool {
+func seesOrder(c plan.AggCall) bool {
 	switch c.Name {
 	case "array_agg", "list", "string_agg", "listagg", "group_concat":
 		return true
@@ -86,7 +87,7 @@ func seesOrder(c logical.AggCall) bool {
 }
 
 // newAccumulator makes the accumulator of a call, whose arguments have the given types.
-func newAccumulator(call logical.AggCall, types []arrow.DataType, env *Env) (accumulator, error) {
+func newAccumulator(call plan.AggCall, types []arrow.DataType, env *Env) (accumulator, error) {
 	out := call.Col.Type
 	if call.Distinct {
 		switch call.Name {

@@ -9,7 +9,8 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/kernel"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 // quantileAcc is median(x), quantile_cont(x, q) and quantile_disc(x, q). It keeps every value, as a
@@ -24,7 +25,7 @@ type quantileAcc struct {
 	words  []uint64
 }
 
-func newQuantile(call logical.AggCall, types []arrow.DataType, env *Env) (accumulator, error) {
+func newQuantile(call plan.AggCall, types []arrow.DataType, env *Env) (accumulator, error) {
 	name := call.Name
 	switch name {
 	case "percentile_cont", "quantile":

@@ -11,7 +11,8 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/kernel"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 // aggregateOp groups rows by a hash table and folds them.
@@ -24,7 +25,7 @@ import (
 // either. Aggregates that see the order of rows (array_agg, string_agg) are computed by one worker.
 type aggregateOp struct {
 	base
-	node     *logical.Aggregate
+	node     *plan.Aggregate
 	groups   []*expr.Program
 	calls    []aggCall
 	keyTypes []arrow.DataType
@@ -44,12 +45,12 @@ type aggCall struct {
 	make   func() (accumulator, error)
 }
 
-func newAggregate(n *logical.Aggregate, env *Env, in Operator) (Operator, error) {
+func newAggregate(n *plan.Aggregate, env *Env, in Operator) (Operator, error) {
 	a := &aggregateOp{base: newBase(env, "Aggregate", n.Columns(), in), node: n}
 	a.share = newShare(env, &a.stats, "aggregate")
 	at := positions(in.Columns())
 	var detail []string
-	var keyCols []logical.Col
+	var keyCols []plan.Col
 	for _, g := range n.Groups {
 		p, err := expr.Compile(g.Expr, at)
 		if err != nil {
@@ -77,7 +78,7 @@ func newAggregate(n *logical.Aggregate, env *Env, in Operator) (Operator, error)
 	return a, nil
 }
 
-func compileAgg(call logical.AggCall, at map[expr.ColID]int, env *Env) (c aggCall, err error) {
+func compileAgg(call plan.AggCall, at map[expr.ColID]int, env *Env) (c aggCall, err error) {
 	types := make([]arrow.DataType, len(call.Args))
 	for i, e := range call.Args {
 		p, err := expr.Compile(e, at)
@@ -97,7 +98,7 @@ func compileAgg(call logical.AggCall, at map[expr.ColID]int, env *Env) (c aggCal
 	return c, err
 }
 
-func aggText(call logical.AggCall) string {
+func aggText(call plan.AggCall) string {
 	args := make([]string, len(call.Args))
 	for i, e := range call.Args {
 		args[i] = e.String()

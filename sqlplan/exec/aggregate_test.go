@@ -18,7 +18,8 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/expr"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 var float64Type arrow.DataType = arrow.PrimitiveTypes.Float64
@@ -151,19 +152,19 @@ func TestAggregateAgainstGo(t *testing.T) {
 		flag := len(data)
 		data = append(data, randomColumn(r, "f", int64Type, n, true))
 		cols := relation(1, data)
-		node := &logical.Aggregate{}
+		node := &plan.Aggregate{}
 		for i, c := range by {
-			node.Groups = append(node.Groups, logical.NamedExpr{Expr: col(cols, c), Col: outCol(expr.ColID(100+i), "g", data[c].dt)})
+			node.Groups = append(node.Groups, plan.NamedExpr{Expr: col(cols, c), Col: outCol(expr.ColID(100+i), "g", data[c].dt)})
 		}
 		for i, c := range calls {
-			a := logical.AggCall{Name: c.name, Args: []expr.Expr{col(cols, c.arg)}, Distinct: c.distinct,
+			a := plan.AggCall{Name: c.name, Args: []expr.Expr{col(cols, c.arg)}, Distinct: c.distinct,
 				Col: outCol(expr.ColID(200+i), c.name, outType(c.name, data[c.arg].dt))}
 			if c.filter {
 				a.Filter = greater(col(cols, flag), 0)
 			}
 			node.Aggs = append(node.Aggs, a)
 		}
-		node.Aggs = append(node.Aggs, logical.AggCall{Name: "count", Col: outCol(300, "n", int64Type)})
+		node.Aggs = append(node.Aggs, plan.AggCall{Name: "count", Col: outCol(300, "n", int64Type)})
 		var want [][]any
 		for _, g := range naiveGroups(transpose(data), by) {
 			var row []any
@@ -206,7 +207,7 @@ func aggregateOne(t *testing.T, v variant, name string, out arrow.DataType, data
 	for i := range data {
 		args = append(args, col(cols, i))
 	}
-	op, err := newAggregate(&logical.Aggregate{Aggs: []logical.AggCall{{Name: name, Args: args, Col: outCol(9, name, out)}}}, v.env,
+	op, err := newAggregate(&plan.Aggregate{Aggs: []plan.AggCall{{Name: name, Args: args, Col: outCol(9, name, out)}}}, v.env,
 		newMemOp(v.env, cols, data, v.size, v.split))
 	if err != nil {
 		return nil, err
@@ -445,9 +446,9 @@ func TestManyGroups(t *testing.T) {
 	for _, by := range [][]int{{0}, {1}, {0, 1}} {
 		for _, split := range []bool{false, true} {
 			env := &Env{Mem: newChecked(t), Workers: 3, Budget: NewBudget(0)}
-			node := &logical.Aggregate{Aggs: []logical.AggCall{{Name: "sum", Args: []expr.Expr{col(cols, 2)}, Col: outCol(9, "s", int64Type)}}}
+			node := &plan.Aggregate{Aggs: []plan.AggCall{{Name: "sum", Args: []expr.Expr{col(cols, 2)}, Col: outCol(9, "s", int64Type)}}}
 			for _, c := range by {
-				node.Groups = append(node.Groups, logical.NamedExpr{Expr: col(cols, c), Col: cols[c]})
+				node.Groups = append(node.Groups, plan.NamedExpr{Expr: col(cols, c), Col: cols[c]})
 			}
 			op, err := newAggregate(node, env, newMemOp(env, cols, data, 1000, split))
 			require.NoError(t, err)
@@ -470,7 +471,7 @@ func TestAggregateOverTheLimit(t *testing.T) {
 		data[0].values = append(data[0].values, int64(i))
 	}
 	cols := relation(1, data)
-	op, err := newAggregate(&logical.Aggregate{Groups: []logical.NamedExpr{{Expr: col(cols, 0), Col: cols[0]}}}, env, newMemOp(env, cols, data, 1000, true))
+	op, err := newAggregate(&plan.Aggregate{Groups: []plan.NamedExpr{{Expr: col(cols, 0), Col: cols[0]}}}, env, newMemOp(env, cols, data, 1000, true))
 	require.NoError(t, err)
 	_, err = tryDrain(t, op)
 	require.True(t, fault.Is(err, fault.ResourceExhausted))

@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lanceflight/sqlplan/expr"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 	"lanceflight/vecindex"
 )
 
@@ -28,7 +29,7 @@ func benchTable(b *testing.B) planner {
 }
 
 // benchmark runs a plan to its end, b.N times.
-func benchmark(b *testing.B, p planner, indexes *IndexCache, plan func() logical.Node) {
+func benchmark(b *testing.B, p planner, indexes *IndexCache, plan func() plan.Node) {
 	b.Helper()
 	var rows, bytes int64
 	for b.Loop() {
@@ -60,10 +61,10 @@ func (p planner) ref(name string) *expr.Column {
 	return &expr.Column{ID: c.ID, Name: name, T: c.Type}
 }
 
-func (p planner) aggregate(in logical.Node, groups []string, calls ...logical.AggCall) *logical.Aggregate {
-	n := &logical.Aggregate{Input: in}
+func (p planner) aggregate(in plan.Node, groups []string, calls ...plan.AggCall) *plan.Aggregate {
+	n := &plan.Aggregate{Input: in}
 	for _, g := range groups {
-		n.Groups = append(n.Groups, logical.NamedExpr{Expr: p.ref(g), Col: p.column(g).Col})
+		n.Groups = append(n.Groups, plan.NamedExpr{Expr: p.ref(g), Col: p.column(g).Col})
 	}
 	for i, c := range calls {
 		c.Col.ID = expr.ColID(3000 + i)
@@ -72,8 +73,8 @@ func (p planner) aggregate(in logical.Node, groups []string, calls ...logical.Ag
 	return n
 }
 
-func (p planner) call(name string, out arrow.DataType, distinct bool, args ...string) logical.AggCall {
-	c := logical.AggCall{Name: name, Distinct: distinct, Col: outCol(0, name, out)}
+func (p planner) call(name string, out arrow.DataType, distinct bool, args ...string) plan.AggCall {
+	c := plan.AggCall{Name: name, Distinct: distinct, Col: outCol(0, name, out)}
 	for _, a := range args {
 		c.Args = append(c.Args, p.ref(a))
 	}
@@ -87,44 +88,44 @@ func BenchmarkScans(b *testing.B) {
 	count := p.call("count", int64Type, false)
 	for _, c := range []struct {
 		name string
-		plan func() logical.Node
+		plan func() plan.Node
 	}{
-		{"count", func() logical.Node { return p.aggregate(p.scan(""), nil, count) }},
-		{"count_filtered", func() logical.Node { return p.aggregate(p.scan(cardFilter), nil, count) }},
-		{"count_like", func() logical.Node { return p.aggregate(p.scan(`caption LIKE '%cat%'`), nil, count) }},
-		{"sum", func() logical.Node {
+		{"count", func() plan.Node { return p.aggregate(p.scan(""), nil, count) }},
+		{"count_filtered", func() plan.Node { return p.aggregate(p.scan(cardFilter), nil, count) }},
+		{"count_like", func() plan.Node { return p.aggregate(p.scan(`caption LIKE '%cat%'`), nil, count) }},
+		{"sum", func() plan.Node {
 			return p.aggregate(p.scan("", "width"), nil, p.call("sum", &arrow.Decimal128Type{Precision: 38}, false, "width"))
 		}},
-		{"avg_double", func() logical.Node {
+		{"avg_double", func() plan.Node {
 			return p.aggregate(p.scan("", "similarity"), nil, p.call("avg", float64Type, false, "similarity"))
 		}},
-		{"filter_key_url_caption", func() logical.Node { return p.scan(cardFilter, "key", "url", "caption") }},
-		{"group_by", func() logical.Node {
+		{"filter_key_url_caption", func() plan.Node { return p.scan(cardFilter, "key", "url", "caption") }},
+		{"group_by", func() plan.Node {
 			return p.aggregate(p.scan("", "NSFW", "similarity"), []string{"NSFW"}, count, p.call("avg", float64Type, false, "similarity"))
 		}},
-		{"group_by_two", func() logical.Node {
+		{"group_by_two", func() plan.Node {
 			return p.aggregate(p.scan("", "NSFW", "status"), []string{"NSFW", "status"}, count)
 		}},
-		{"group_by_caption", func() logical.Node { return p.aggregate(p.scan("", "caption"), []string{"caption"}, count) }},
-		{"count_distinct_captions", func() logical.Node {
+		{"group_by_caption", func() plan.Node { return p.aggregate(p.scan("", "caption"), []string{"caption"}, count) }},
+		{"count_distinct_captions", func() plan.Node {
 			return p.aggregate(p.scan("", "caption"), nil, p.call("count", int64Type, true, "caption"))
 		}},
-		{"distinct_captions", func() logical.Node { return &logical.Distinct{Input: p.scan("", "caption")} }},
-		{"top_100", func() logical.Node {
-			return &logical.Sort{Input: p.scan("", "key", "similarity"), Limit: intLiteral(100), Keys: []logical.SortKey{{Expr: p.ref("similarity"), Desc: true}}}
+		{"distinct_captions", func() plan.Node { return &plan.Distinct{Input: p.scan("", "caption")} }},
+		{"top_100", func() plan.Node {
+			return &plan.Sort{Input: p.scan("", "key", "similarity"), Limit: intLiteral(100), Keys: []plan.SortKey{{Expr: p.ref("similarity"), Desc: true}}}
 		}},
-		{"sort_double", func() logical.Node {
-			return &logical.Sort{Input: p.scan("", "key", "similarity"), Keys: []logical.SortKey{{Expr: p.ref("similarity"), Desc: true}}}
+		{"sort_double", func() plan.Node {
+			return &plan.Sort{Input: p.scan("", "key", "similarity"), Keys: []plan.SortKey{{Expr: p.ref("similarity"), Desc: true}}}
 		}},
-		{"sort_captions", func() logical.Node {
-			return &logical.Sort{Input: p.scan("", "caption"), Keys: []logical.SortKey{{Expr: p.ref("caption")}}}
+		{"sort_captions", func() plan.Node {
+			return &plan.Sort{Input: p.scan("", "caption"), Keys: []plan.SortKey{{Expr: p.ref("caption")}}}
 		}},
-		{"embeddings", func() logical.Node { return p.scan("", "img_emb") }},
-		{"images_100", func() logical.Node {
+		{"embeddings", func() plan.Node { return p.scan("", "img_emb") }},
+		{"images_100", func() plan.Node {
 			n := p.scan("key >= 40000 AND key < 40100", "key", "image")
 			return n
 		}},
-		{"first_batch_of_all", func() logical.Node {
+		{"first_batch_of_all", func() plan.Node {
 			var names []string
 			for _, f := range p.snap.Schema().Fields() {
 				names = append(names, f.Name)
@@ -156,16 +157,16 @@ func BenchmarkVectorSearch(b *testing.B) {
 	cache := NewIndexCache(0)
 	defer cache.Close()
 	n := 0
-	search := func(k int, where string, change func(*logical.VectorSearch)) func() logical.Node {
-		return func() logical.Node {
+	search := func(k int, where string, change func(*plan.VectorSearch)) func() plan.Node {
+		return func() plan.Node {
 			n++
 			s := p.search("img_emb", vecindex.L2, queries[n%len(queries)], k, where)
 			change(s)
 			return s
 		}
 	}
-	exact := func(*logical.VectorSearch) {}
-	ann := func(s *logical.VectorSearch) {
+	exact := func(*plan.VectorSearch) {}
+	ann := func(s *plan.VectorSearch) {
 		s.Indexes, s.Options.NProbes, s.Options.RefineFactor = p.indexesOn("img_emb"), 20, 10
 	}
 	b.Run("exact_10", func(b *testing.B) { benchmark(b, p, cache, search(10, "", exact)) })

@@ -6,23 +6,24 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/expr"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 // Build makes the operator tree of a plan. Nothing is read yet: errors are about the plan
 // (fault.Unsupported for node kinds that are not run, fault.Internal for plans that do not fit
 // together). Parameters are looked up when the tree is opened, so subplans may run after Build.
-func Build(n logical.Node, env *Env) (Operator, error) {
+func Build(n plan.Node, env *Env) (Operator, error) {
 	switch n := n.(type) {
-	case *logical.Scan:
+	case *plan.Scan:
 		return newScan(n, env)
-	case *logical.VectorSearch:
+	case *plan.VectorSearch:
 		return newVectorSearch(n, env)
-	case *logical.Values:
+	case *plan.Values:
 		return newValues(n, env)
-	case *logical.Records:
+	case *plan.Records:
 		return newRecords(n, env)
-	case *logical.LateralJoin:
+	case *plan.LateralJoin:
 		return newLateralJoin(n, env)
 	}
 	var inputs []Operator
@@ -34,23 +35,23 @@ func Build(n logical.Node, env *Env) (Operator, error) {
 		inputs = append(inputs, op)
 	}
 	switch n := n.(type) {
-	case *logical.Take:
+	case *plan.Take:
 		return newTake(n, env, inputs[0])
-	case *logical.Filter:
+	case *plan.Filter:
 		return newFilter(n, env, inputs[0])
-	case *logical.Project:
+	case *plan.Project:
 		return newProject(n, env, inputs[0])
-	case *logical.Aggregate:
+	case *plan.Aggregate:
 		return newAggregate(n, env, inputs[0])
-	case *logical.Distinct:
+	case *plan.Distinct:
 		return newDistinct(n, env, inputs[0])
-	case *logical.Sort:
+	case *plan.Sort:
 		return newSort(n, env, inputs[0])
-	case *logical.Limit:
+	case *plan.Limit:
 		return newLimit(n, env, inputs[0])
-	case *logical.Union:
+	case *plan.Union:
 		return newUnion(n, env, inputs)
-	case *logical.Join:
+	case *plan.Join:
 		return newJoin(n, env, inputs[0], inputs[1])
 	}
 	return nil, fault.New(fault.Unsupported, "plan node %T", n)
@@ -59,7 +60,7 @@ func Build(n logical.Node, env *Env) (Operator, error) {
 // RunSubplans runs the scalar subqueries of a plan in order and puts each value into its slot of
 // env.Params (which grows as needed): NULL for no row. More than one row is fault.InvalidArgument,
 // as in PostgreSQL.
-func RunSubplans(ctx context.Context, plan *logical.Plan, env *Env) error {
+func RunSubplans(ctx context.Context, plan *plan.Plan, env *Env) error {
 	for _, sub := range plan.Subplans {
 		for len(env.Params) <= sub.Slot {
 			env.Params = append(env.Params, expr.Literal{})
@@ -73,7 +74,7 @@ func RunSubplans(ctx context.Context, plan *logical.Plan, env *Env) error {
 	return nil
 }
 
-func singleValue(ctx context.Context, sub logical.Subplan, env *Env) (v expr.Literal, err error) {
+func singleValue(ctx context.Context, sub plan.Subplan, env *Env) (v expr.Literal, err error) {
 	v = expr.Literal{T: sub.Type}
 	op, err := Build(sub.Root, env)
 	if err != nil {

@@ -17,40 +17,41 @@ import (
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/encoding"
 	"lanceflight/sqlplan/expr"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 	"lanceflight/vecindex"
 	"lanceflight/vecindex/calibrate"
 )
 
 // Calibrate implements logical.Indexes: what the search will do when it runs.
-func (c *IndexCache) Calibrate(ctx context.Context, n *logical.VectorSearch, k int) (logical.Calibrated, error) {
+func (c *IndexCache) Calibrate(ctx context.Context, n *plan.VectorSearch, k int) (plan.Calibrated, error) {
 	op, err := newVectorSearch(n, &Env{Mem: memory.DefaultAllocator, Indexes: c})
 	if err != nil {
-		return logical.Calibrated{}, err
+		return plan.Calibrated{}, err
 	}
 	defer op.Close()
 	v := op.(*vectorSearchOp)
 	v.k = k
 	if v.multi { // whose calibration depends on the number of the query's vectors
 		if _, ok := n.Query.(*expr.Literal); !ok {
-			return logical.Calibrated{}, fault.New(fault.InvalidArgument, "the query is known when the statement runs")
+			return plan.Calibrated{}, fault.New(fault.InvalidArgument, "the query is known when the statement runs")
 		}
 		if err := v.openQuery(); err != nil {
-			return logical.Calibrated{}, err
+			return plan.Calibrated{}, err
 		}
 	}
 	segments, _, err := v.openSegments(ctx)
 	if err != nil {
-		return logical.Calibrated{}, err
+		return plan.Calibrated{}, err
 	}
 	defer releaseSegments(segments)
 	return v.calibrated(ctx, segments)
 }
 
 // calibrated finds the knobs that reach the recall that is asked for, of searches for k rows in these segments.
-func (v *vectorSearchOp) calibrated(ctx context.Context, segments []*segment) (logical.Calibrated, error) {
+func (v *vectorSearchOp) calibrated(ctx context.Context, segments []*segment) (plan.Calibrated, error) {
 	if len(segments) == 0 || v.k == 0 {
-		return logical.Calibrated{Exact: true, Recall: "1 (exact)"}, nil
+		return plan.Calibrated{Exact: true, Recall: "1 (exact)"}, nil
 	}
 	src := v.calibrationSource(segments)
 	cache := v.env.Indexes
@@ -61,13 +62,13 @@ func (v *vectorSearchOp) calibrated(ctx context.Context, segments []*segment) (l
 		return calibrate.New(ctx, src, src.config())
 	})
 	if err != nil {
-		return logical.Calibrated{}, err
+		return plan.Calibrated{}, err
 	}
 	choice, err := cal.Choose(ctx, src, v.node.Options.MinRecall)
 	if err != nil {
-		return logical.Calibrated{}, err
+		return plan.Calibrated{}, err
 	}
-	out := logical.Calibrated{Exact: choice.Exact, NProbes: choice.NProbes, EF: choice.EF, Recall: recallText(choice.Estimate, choice.Share)}
+	out := plan.Calibrated{Exact: choice.Exact, NProbes: choice.NProbes, EF: choice.EF, Recall: recallText(choice.Estimate, choice.Share)}
 	if choice.Exact {
 		out.Recall = fmt.Sprintf("1 (exact); the index alone, at most %s", out.Recall)
 		return out, nil
@@ -310,7 +311,7 @@ func (v *vectorSearchOp) calibrate(ctx context.Context, segments []*segment) (us
 			return false, err
 		}
 		if v.node.Options.MustUse {
-			return false, logical.UnusableIndex(v.node.Indexes[0], err)
+			return false, plan.UnusableIndex(v.node.Indexes[0], err)
 		}
 		v.stats.Note(v.env.Indexes.warn(fmt.Sprintf("index %s cannot be calibrated, the search is exact: %v", v.node.Indexes[0].Name, err)))
 		return false, nil

@@ -7,7 +7,8 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/kernel"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 // distinctOp passes the first row of every distinct key, in input order, as it sees them. Its memory
@@ -21,7 +22,7 @@ type distinctOp struct {
 	ids    []int32
 }
 
-func newDistinct(n *logical.Distinct, env *Env, in Operator) (Operator, error) {
+func newDistinct(n *plan.Distinct, env *Env, in Operator) (Operator, error) {
 	d := &distinctOp{base: newBase(env, "Distinct", in.Columns(), in)}
 	d.share = newShare(env, &d.stats, "DISTINCT")
 	at := positions(in.Columns())

@@ -9,7 +9,8 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/expr"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 func TestDistinctAgainstGo(t *testing.T) {
@@ -21,7 +22,7 @@ func TestDistinctAgainstGo(t *testing.T) {
 			data = append(data, randomColumn(r, "k", rapid.SampledFrom(testTypes).Draw(rt, "type"), n, rapid.Bool().Draw(rt, "nulls")))
 		}
 		cols := relation(1, data)
-		node := &logical.Distinct{}
+		node := &plan.Distinct{}
 		var by []int
 		for c := range data {
 			if rapid.Bool().Draw(rt, "on") {
@@ -55,7 +56,7 @@ func TestDistinctOverTheLimit(t *testing.T) {
 		data[0].values = append(data[0].values, int64(i))
 	}
 	cols := relation(1, data)
-	op, err := newDistinct(&logical.Distinct{}, env, newMemOp(env, cols, data, 100, false))
+	op, err := newDistinct(&plan.Distinct{}, env, newMemOp(env, cols, data, 100, false))
 	require.NoError(t, err)
 	_, err = tryDrain(t, op)
 	require.True(t, fault.Is(err, fault.ResourceExhausted))
@@ -64,6 +65,6 @@ func TestDistinctOverTheLimit(t *testing.T) {
 
 func TestDistinctOnMissingColumn(t *testing.T) {
 	env := &Env{Mem: newChecked(t)}
-	_, err := newDistinct(&logical.Distinct{On: []expr.ColID{99}}, env, newMemOp(env, nil, nil, 1, false))
+	_, err := newDistinct(&plan.Distinct{On: []expr.ColID{99}}, env, newMemOp(env, nil, nil, 1, false))
 	require.True(t, fault.Is(err, fault.Internal))
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"lanceflight/sqlplan/expr"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 	"lanceflight/vecindex"
 	"lanceflight/vecindex/calibrate"
 )
@@ -125,7 +126,7 @@ func (v *vectorSearchOp) like(query calibrate.Query) (*vectorSearchOp, error) {
 		n.Query = expr.NewLiteral(query.Vectors[0], arrow.FixedSizeListOf(int32(v.dim), arrow.PrimitiveTypes.Float32))
 	}
 	n.K = expr.NewLiteral(int64(v.k+1), arrow.PrimitiveTypes.Int64)
-	n.Calibrated = &logical.Calibrated{} // its knobs are chosen already
+	n.Calibrated = &plan.Calibrated{} // its knobs are chosen already
 	op, err := newVectorSearch(&n, v.env)
 	if err != nil {
 		return nil, err

@@ -15,7 +15,8 @@ import (
 	"go.uber.org/goleak"
 
 	"lanceflight/sqlplan/expr"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -28,21 +29,21 @@ type column struct {
 }
 
 // col is a reference to column number i of a test relation.
-func col(in []logical.Col, i int) *expr.Column {
+func col(in []plan.Col, i int) *expr.Column {
 	return &expr.Column{ID: in[i].ID, Name: in[i].Name, T: in[i].Type}
 }
 
 // relation makes plan columns with ids from first on.
-func relation(first expr.ColID, cols []column) []logical.Col {
-	out := make([]logical.Col, len(cols))
+func relation(first expr.ColID, cols []column) []plan.Col {
+	out := make([]plan.Col, len(cols))
 	for i, c := range cols {
-		out[i] = logical.Col{ID: first + expr.ColID(i), Name: c.name, Type: c.dt, Nullable: true}
+		out[i] = plan.Col{ID: first + expr.ColID(i), Name: c.name, Type: c.dt, Nullable: true}
 	}
 	return out
 }
 
-func outCol(id expr.ColID, name string, t arrow.DataType) logical.Col {
-	return logical.Col{ID: id, Name: name, Type: t, Nullable: true}
+func outCol(id expr.ColID, name string, t arrow.DataType) plan.Col {
+	return plan.Col{ID: id, Name: name, Type: t, Nullable: true}
 }
 
 // memOp yields a relation in batches of a given size; it splits into morsels of two batches if it may.
@@ -56,7 +57,7 @@ type memOp struct {
 	fail   error // returned instead of io.EOF
 }
 
-func newMemOp(env *Env, cols []logical.Col, data []column, size int, may bool) *memOp {
+func newMemOp(env *Env, cols []plan.Col, data []column, size int, may bool) *memOp {
 	return &memOp{base: newBase(env, "Mem", cols), data: data, size: size, may: may}
 }
 

@@ -7,12 +7,13 @@ import (
 
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/kernel"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 // newFilter keeps the rows for which a condition is true. A batch that passes whole is passed on as it
 // is, and a run of neighbouring rows as a slice of it.
-func newFilter(n *logical.Filter, env *Env, in Operator) (Operator, error) {
+func newFilter(n *plan.Filter, env *Env, in Operator) (Operator, error) {
 	cond, err := expr.Compile(n.Cond, positions(in.Columns()))
 	if err != nil {
 		return nil, err

@@ -16,8 +16,9 @@ import (
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt"
 	"lanceflight/sqlplan/expr"
-	"lanceflight/sqlplan/logical"
+
 	"lanceflight/sqlplan/parse"
+	"lanceflight/sqlplan/plan"
 )
 
 // expected is what pylance says about a fixture, as far as the operators are concerned.
@@ -102,20 +103,20 @@ type planner struct {
 	snap *lancefmt.Snapshot
 }
 
-func (p planner) column(name string) logical.ScanCol {
+func (p planner) column(name string) plan.ScanCol {
 	for i, n := range []string{lancefmt.RowIDColumn, lancefmt.RowAddrColumn} {
 		if n == name {
-			return logical.ScanCol{Col: outCol(expr.ColID(1001+i), name, arrow.PrimitiveTypes.Uint64), Source: name}
+			return plan.ScanCol{Col: outCol(expr.ColID(1001+i), name, arrow.PrimitiveTypes.Uint64), Source: name}
 		}
 	}
 	i := p.snap.Schema().FieldIndices(name)
 	require.Len(p.t, i, 1, name)
-	return logical.ScanCol{Col: outCol(expr.ColID(i[0]+1), name, p.snap.Schema().Field(i[0]).Type), Source: name}
+	return plan.ScanCol{Col: outCol(expr.ColID(i[0]+1), name, p.snap.Schema().Field(i[0]).Type), Source: name}
 }
 
 // scan reads columns of the rows that satisfy a WHERE text; "" = all rows.
-func (p planner) scan(where string, columns ...string) *logical.Scan {
-	n := &logical.Scan{Selection: logical.Selection{Snap: p.snap, Name: "t", Selectivity: -1}, Limit: -1, EstimatedRows: -1}
+func (p planner) scan(where string, columns ...string) *plan.Scan {
+	n := &plan.Scan{Selection: plan.Selection{Snap: p.snap, Name: "t", Selectivity: -1}, Limit: -1, EstimatedRows: -1}
 	n.Filter, n.Read = p.filter(where)
 	for _, name := range columns {
 		c := p.column(name)
@@ -126,7 +127,7 @@ func (p planner) scan(where string, columns ...string) *logical.Scan {
 }
 
 // filter binds a WHERE text, and returns the columns that it reads.
-func (p planner) filter(where string) (expr.Expr, []logical.ScanCol) {
+func (p planner) filter(where string) (expr.Expr, []plan.ScanCol) {
 	if where == "" {
 		return nil, nil
 	}
@@ -141,7 +142,7 @@ func (p planner) filter(where string) (expr.Expr, []logical.ScanCol) {
 // binder lies above this package.
 type binder struct {
 	planner
-	read []logical.ScanCol
+	read []plan.ScanCol
 }
 
 func (b *binder) bind(e parse.Expr) expr.Expr {

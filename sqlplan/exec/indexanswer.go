@@ -13,7 +13,8 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/scalar"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/question"
 )
 
 // indexAnswers is what the segments of scalar indices answer to the leaves of a filter, for the fragments that they cover.
@@ -25,7 +26,7 @@ type indexAnswers struct {
 	stats *OpStats
 
 	mu     sync.Mutex
-	leaves map[*logical.IndexLeaf][]segmentAnswer
+	leaves map[*question.Leaf][]segmentAnswer
 }
 
 // segmentAnswer is the answer of one segment, by row address.
@@ -38,7 +39,7 @@ type segmentAnswer struct {
 
 // askIndexes answers the leaves of a resolved filter for some fragments. A segment that cannot be read answers nothing, with
 // a note. The error is that of ctx.
-func askIndexes(ctx context.Context, env *Env, snap *lancefmt.Snapshot, filter *logical.IndexFilter, frags []*lancefmt.Fragment, stats *OpStats) (*indexAnswers, error) {
+func askIndexes(ctx context.Context, env *Env, snap *lancefmt.Snapshot, filter *question.Filter, frags []*lancefmt.Fragment, stats *OpStats) (*indexAnswers, error) {
 	start := time.Now()
 	var work scalar.Work
 	ctx = scalar.WithWork(ctx, &work)
@@ -47,7 +48,7 @@ func askIndexes(ctx context.Context, env *Env, snap *lancefmt.Snapshot, filter *
 		stats.IndexReads.Add(work.Reads.Load())
 		stats.IndexBytes.Add(work.Bytes.Load())
 	}()
-	a := &indexAnswers{snap: snap, cache: env.Indexes, stats: stats, leaves: map[*logical.IndexLeaf][]segmentAnswer{}}
+	a := &indexAnswers{snap: snap, cache: env.Indexes, stats: stats, leaves: map[*question.Leaf][]segmentAnswer{}}
 	if a.cache == nil {
 		a.cache = NewIndexCache(0) // of this scan alone
 		defer a.cache.Close()
@@ -56,9 +57,9 @@ func askIndexes(ctx context.Context, env *Env, snap *lancefmt.Snapshot, filter *
 	for _, f := range frags {
 		wanted.Add(f.ID())
 	}
-	needNulls := map[*logical.IndexLeaf]bool{}
+	needNulls := map[*question.Leaf]bool{}
 	for _, t := range filter.Terms {
-		logical.WalkIndex(t.Index, true, func(l *logical.IndexLeaf, truth bool) {
+		question.Walk(t.Index, true, func(l *question.Leaf, truth bool) {
 			needNulls[l] = needNulls[l] || !truth
 		})
 	}
@@ -87,7 +88,7 @@ func askIndexes(ctx context.Context, env *Env, snap *lancefmt.Snapshot, filter *
 }
 
 // ask searches one segment.
-func (a *indexAnswers) ask(ctx context.Context, leaf *logical.IndexLeaf, seg *lancefmt.Index, p scalar.Predicate, covered *roaring.Bitmap) error {
+func (a *indexAnswers) ask(ctx context.Context, leaf *question.Leaf, seg *lancefmt.Index, p scalar.Predicate, covered *roaring.Bitmap) error {
 	answer, err := a.search(ctx, leaf, seg, p, covered)
 	switch {
 	case err == nil && answer != nil:
@@ -104,7 +105,7 @@ func (a *indexAnswers) ask(ctx context.Context, leaf *logical.IndexLeaf, seg *la
 }
 
 // search returns nil if the segment says nothing about the predicate, or not cheaply.
-func (a *indexAnswers) search(ctx context.Context, leaf *logical.IndexLeaf, seg *lancefmt.Index, p scalar.Predicate, covered *roaring.Bitmap) (*segmentAnswer, error) {
+func (a *indexAnswers) search(ctx context.Context, leaf *question.Leaf, seg *lancefmt.Index, p scalar.Predicate, covered *roaring.Bitmap) (*segmentAnswer, error) {
 	x, release, err := a.cache.OpenScalar(ctx, a.snap, leaf.Index, seg)
 	if err != nil {
 		return nil, err
@@ -165,7 +166,7 @@ func (a *indexAnswers) tooMany(ctx context.Context, x scalar.Index, p scalar.Pre
 	}
 	rows := rowsIn(a.snap, covered, (*lancefmt.Fragment).NumPhysicalRows)
 	found, ok, err := e.EstimateRows(ctx, p, rows)
-	return logical.RowEstimate{Found: found, Of: rows, Known: ok}.TooMany(p.Op), err
+	return question.Estimate{Found: found, Of: rows, Known: ok}.TooMany(p.Op), err
 }
 
 // rowsIn adds up the rows of some fragments.
@@ -219,7 +220,7 @@ func (a *indexAnswers) addresses(ctx context.Context, ids *scalar.RowSet) (*scal
 }
 
 // bounds are those of a leaf for a fragment.
-func (a *indexAnswers) bounds(leaf *logical.IndexLeaf, truth bool, fragment uint32) truthBounds {
+func (a *indexAnswers) bounds(leaf *question.Leaf, truth bool, fragment uint32) truthBounds {
 	segs := a.leaves[leaf]
 	i := slices.IndexFunc(segs, func(s segmentAnswer) bool { return s.frags.Contains(fragment) })
 	if i < 0 {

@@ -3,7 +3,7 @@ package exec
 import (
 	"github.com/RoaringBitmap/roaring/v2"
 
-	"lanceflight/sqlplan/logical"
+	"lanceflight/sqlplan/question"
 )
 
 // rowMask is a set of rows of one fragment, by offset: those of rows (nil = none), or all others. Masks are shared
@@ -92,13 +92,13 @@ func (b truthBounds) not() truthBounds { return truthBounds{may: b.sure.not(), s
 //
 // In three-valued logic AND is true where all operands are, and false where any is; OR the other way round; and NOT is
 // true where its operand is false. What is neither true nor false is NULL and in neither set.
-func boundsOf(x logical.IndexExpr, truth bool, leaf func(*logical.IndexLeaf, bool) truthBounds) truthBounds {
+func boundsOf(x question.Expr, truth bool, leaf func(*question.Leaf, bool) truthBounds) truthBounds {
 	switch x := x.(type) {
-	case *logical.IndexLeaf:
+	case *question.Leaf:
 		return leaf(x, truth)
-	case *logical.IndexNot:
+	case *question.Not:
 		return boundsOf(x.X, !truth, leaf)
-	case *logical.IndexLogic:
+	case *question.Logic:
 		all := x.And == truth // all operands must have the value
 		out := exactly(noRows)
 		if all {
@@ -113,25 +113,25 @@ func boundsOf(x logical.IndexExpr, truth bool, leaf func(*logical.IndexLeaf, boo
 			}
 		}
 		return out
-	case *logical.IndexIsTrue:
+	case *question.IsTrue:
 		b := boundsOf(x.X, true, leaf)
 		if !truth {
 			b = b.not()
 		}
 		return b
-	case *logical.IndexWeak:
+	case *question.Weak:
 		switch {
-		case x.Mode == logical.NeverFalse && !truth:
+		case x.Mode == question.NeverFalse && !truth:
 			return exactly(noRows)
-		case x.Mode == logical.Implies && truth:
+		case x.Mode == question.Implies && truth:
 			return truthBounds{may: boundsOf(x.X, true, leaf).may, sure: noRows}
-		case x.Mode == logical.Implies:
+		case x.Mode == question.Implies:
 			return truthBounds{may: allRows, sure: boundsOf(x.X, false, leaf).sure}
-		case x.Mode == logical.MaybeNull && !truth:
+		case x.Mode == question.MaybeNull && !truth:
 			return truthBounds{may: boundsOf(x.X, false, leaf).may, sure: noRows}
 		}
 		return boundsOf(x.X, truth, leaf)
-	case *logical.IndexConst:
+	case *question.Const:
 		if x.Value != nil && *x.Value == truth {
 			return exactly(allRows)
 		}

@@ -9,7 +9,8 @@ import (
 
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/scalar"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/question"
 	"lanceflight/vecindex"
 	"lanceflight/vecindex/lanceidx"
 )
@@ -29,7 +30,7 @@ type IndexCache struct {
 	live    map[liveKey]*vecindex.RowSet
 	liveAge []liveKey // oldest first
 	warned  map[string]bool
-	guesses map[guessKey]logical.RowEstimate
+	guesses map[guessKey]question.Estimate
 
 	searches atomic.Int32 // vector searches under way
 	filters  filterCache
@@ -63,7 +64,7 @@ func NewIndexCache(bytes int64) *IndexCache {
 		scalars: newOpenCache(part, scalar.Index.SizeBytes),
 		live:    map[liveKey]*vecindex.RowSet{},
 		warned:  map[string]bool{},
-		guesses: map[guessKey]logical.RowEstimate{},
+		guesses: map[guessKey]question.Estimate{},
 	}
 }
 

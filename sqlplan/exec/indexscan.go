@@ -9,7 +9,8 @@ import (
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/encoding"
 	"lanceflight/sqlplan/expr"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/question"
 )
 
 // A scan whose filter scalar indices know asks them once, before its first morsel. Then each fragment has a plan of its own:
@@ -58,8 +59,8 @@ func (s *scanOp) useIndexes(ctx context.Context) error {
 }
 
 // indexFragment combines the answers for a fragment; nil if they say nothing.
-func (s *scanOp) indexFragment(ctx context.Context, f *lancefmt.Fragment, filter *logical.IndexFilter, answers *indexAnswers, plans map[string]*scanPlan) (*indexedFragment, error) {
-	leaf := func(l *logical.IndexLeaf, truth bool) truthBounds { return answers.bounds(l, truth, f.ID()) }
+func (s *scanOp) indexFragment(ctx context.Context, f *lancefmt.Fragment, filter *question.Filter, answers *indexAnswers, plans map[string]*scanPlan) (*indexedFragment, error) {
+	leaf := func(l *question.Leaf, truth bool) truthBounds { return answers.bounds(l, truth, f.ID()) }
 	may, sure := allRows, allRows // sure: of the terms that are not exact
 	var rest, doubtful []int      // terms to evaluate: always, or for rows that are not sure
 	for i, t := range filter.Terms {
@@ -115,7 +116,7 @@ func (s *scanOp) indexFragment(ctx context.Context, f *lancefmt.Fragment, filter
 const narrowBytes = 16
 
 // cheaply reports whether the terms that need no evaluation are about narrow columns.
-func (s *scanOp) cheaply(f *lancefmt.Fragment, filter *logical.IndexFilter, rest, doubtful []int) bool {
+func (s *scanOp) cheaply(f *lancefmt.Fragment, filter *question.Filter, rest, doubtful []int) bool {
 	source := map[expr.ColID]string{}
 	for _, c := range s.node.Read {
 		source[c.ID] = c.Source
@@ -133,7 +134,7 @@ func (s *scanOp) cheaply(f *lancefmt.Fragment, filter *logical.IndexFilter, rest
 }
 
 // planFor is the plan that evaluates some of a filter's terms.
-func (s *scanOp) planFor(filter *logical.IndexFilter, terms []int, plans map[string]*scanPlan) (*scanPlan, error) {
+func (s *scanOp) planFor(filter *question.Filter, terms []int, plans map[string]*scanPlan) (*scanPlan, error) {
 	slices.Sort(terms)
 	key := make([]byte, len(filter.Terms))
 	var conds []expr.Expr

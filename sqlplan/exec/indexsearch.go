@@ -14,7 +14,8 @@ import (
 	"lanceflight/lancefmt"
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/kernel"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 	"lanceflight/vecindex"
 )
 
@@ -70,7 +71,7 @@ func (v *vectorSearchOp) openSegments(ctx context.Context) (segments []*segment,
 // unusable notes that a segment is left out because of err, which it returns if the search cannot do without.
 func (v *vectorSearchOp) unusable(s *segment, what string, err error) error {
 	if v.node.Options.MustUse {
-		return logical.UnusableIndex(s.meta, err)
+		return plan.UnusableIndex(s.meta, err)
 	}
 	v.stats.Note(v.env.Indexes.warn(fmt.Sprintf("index segment %s of %s %s, its rows are searched exactly: %v", s.meta.UUID, s.meta.Name, what, err)))
 	return nil
@@ -323,7 +324,7 @@ type row struct{ id, addr uint64 }
 // rowsOf are the rows of some fragments that pass a filter, in no order. 16 bytes for each are reserved in the
 // search's share, and are the caller's to release.
 func (v *vectorSearchOp) rowsOf(ctx context.Context, frags []*lancefmt.Fragment, filter expr.Expr) ([]row, error) {
-	s, err := v.scan(frags, filter, []logical.ScanCol{v.rowIDCol(), v.rowAddrCol()})
+	s, err := v.scan(frags, filter, []plan.ScanCol{v.rowIDCol(), v.rowAddrCol()})
 	if err != nil {
 		return nil, err
 	}
@@ -350,7 +351,7 @@ func (v *vectorSearchOp) exactLimit(segments []*segment) int {
 	for i, s := range segments {
 		partitions[i] = s.index.NumPartitions()
 	}
-	return logical.ExactLimit(v.k, v.node.Options, partitions)
+	return plan.ExactLimit(v.k, v.node.Options, partitions)
 }
 
 // refine replaces estimated distances of the best candidates by exact ones.

@@ -12,7 +12,8 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/kernel"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 // joinOp is a hash join: the right input is read into a table, then the left one streams past it.
@@ -25,7 +26,7 @@ import (
 // at the end. INNER, CROSS, LEFT, SEMI and ANTI run in parallel over the left input.
 type joinOp struct {
 	base
-	node      *logical.Join
+	node      *plan.Join
 	leftKeys  []*expr.Program
 	rightKeys []*expr.Program
 	residual  *expr.Program // over the left columns, then the right ones; nil = none
@@ -46,7 +47,7 @@ type joinColumn struct {
 	i     int
 }
 
-func newJoin(n *logical.Join, env *Env, left, right Operator) (Operator, error) {
+func newJoin(n *plan.Join, env *Env, left, right Operator) (Operator, error) {
 	j := &joinOp{base: newBase(env, "HashJoin", n.Out, left, right), node: n}
 	switch n.Kind {
 	case "INNER", "LEFT", "RIGHT", "FULL", "CROSS", "SEMI", "ANTI":
@@ -61,7 +62,7 @@ func newJoin(n *logical.Join, env *Env, left, right Operator) (Operator, error) 
 	if j.rightKeys, err = compileAll(n.RightKeys, right.Columns()); err != nil {
 		return nil, err
 	}
-	cols := append(append([]logical.Col{}, left.Columns()...), right.Columns()...)
+	cols := append(append([]plan.Col{}, left.Columns()...), right.Columns()...)
 	j.width = len(cols)
 	if n.Residual != nil {
 		if j.residual, err = expr.Compile(n.Residual, positions(cols)); err != nil {
@@ -87,7 +88,7 @@ func newJoin(n *logical.Join, env *Env, left, right Operator) (Operator, error) 
 	return j, nil
 }
 
-func compileAll(exprs []expr.Expr, cols []logical.Col) ([]*expr.Program, error) {
+func compileAll(exprs []expr.Expr, cols []plan.Col) ([]*expr.Program, error) {
 	at := positions(cols)
 	var out []*expr.Program
 	for _, e := range exprs {
@@ -100,7 +101,7 @@ func compileAll(exprs []expr.Expr, cols []logical.Col) ([]*expr.Program, error) 
 	return out, nil
 }
 
-func joinDetail(n *logical.Join) string {
+func joinDetail(n *plan.Join) string {
 	var on []string
 	for i := range n.LeftKeys {
 		on = append(on, n.LeftKeys[i].String()+" = "+n.RightKeys[i].String())

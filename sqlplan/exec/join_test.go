@@ -11,7 +11,8 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/expr"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 // naiveJoin is the nested loop.
@@ -63,7 +64,7 @@ func TestJoinAgainstGo(t *testing.T) {
 		left = append(left, randomColumn(r, "l", int64Type, nl, true))
 		right = append(right, randomColumn(r, "r", int64Type, nr, true))
 		lc, rc := relation(1, left), relation(50, right)
-		node := &logical.Join{Kind: kind}
+		node := &plan.Join{Kind: kind}
 		for k := range keys {
 			node.LeftKeys = append(node.LeftKeys, col(lc, k))
 			node.RightKeys = append(node.RightKeys, col(rc, k))
@@ -102,7 +103,7 @@ func TestJoinAgainstGo(t *testing.T) {
 			require.Equal(t, want, append([]string{}, got...))
 
 			// The same, driven in parallel by an aggregate.
-			sum, err := newAggregate(&logical.Aggregate{Aggs: []logical.AggCall{{Name: "count", Col: outCol(99, "n", int64Type)}}}, v.env, run())
+			sum, err := newAggregate(&plan.Aggregate{Aggs: []plan.AggCall{{Name: "count", Col: outCol(99, "n", int64Type)}}}, v.env, run())
 			require.NoError(t, err)
 			require.Equal(t, [][]any{{int64(len(want))}}, drain(t, sum))
 		})
@@ -113,11 +114,11 @@ func TestJoinIsRefused(t *testing.T) {
 	env := &Env{Mem: newChecked(t)}
 	data := testData(3, false)
 	cols := relation(1, data)
-	_, err := newJoin(&logical.Join{Kind: "ASOF"}, env, newMemOp(env, cols, data, 1, false), newMemOp(env, cols, data, 1, false))
+	_, err := newJoin(&plan.Join{Kind: "ASOF"}, env, newMemOp(env, cols, data, 1, false), newMemOp(env, cols, data, 1, false))
 	require.True(t, fault.Is(err, fault.Unsupported))
 
 	env.Budget = NewBudget(500)
-	op, err := newJoin(&logical.Join{Kind: "CROSS", Out: cols}, env, newMemOp(env, cols, data, 1, false), newMemOp(env, relation(20, testData(500, false)), testData(500, false), 100, false))
+	op, err := newJoin(&plan.Join{Kind: "CROSS", Out: cols}, env, newMemOp(env, cols, data, 1, false), newMemOp(env, relation(20, testData(500, false)), testData(500, false), 100, false))
 	require.NoError(t, err)
 	_, err = tryDrain(t, op)
 	require.True(t, fault.Is(err, fault.ResourceExhausted))
@@ -134,7 +135,7 @@ func TestJoinCutsBatches(t *testing.T) {
 		right[0].values = append(right[0].values, "some text of thirty characters")
 	}
 	lc, rc := relation(1, left), relation(20, right)
-	op, err := newJoin(&logical.Join{Kind: "CROSS", Out: append(lc, rc...)}, env, newMemOp(env, lc, left, 1, false), newMemOp(env, rc, right, 100, false))
+	op, err := newJoin(&plan.Join{Kind: "CROSS", Out: append(lc, rc...)}, env, newMemOp(env, lc, left, 1, false), newMemOp(env, rc, right, 100, false))
 	require.NoError(t, err)
 	require.Len(t, drain(t, op), 1000)
 	require.Greater(t, op.Stats().Batches.Load(), int64(20))

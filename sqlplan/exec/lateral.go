@@ -11,7 +11,8 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/kernel"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 // lateralOp runs its right side anew for every row of its left input, with values of that row as parameters.
@@ -23,7 +24,7 @@ import (
 // held is one left batch and the right rows of one output batch.
 type lateralOp struct {
 	base
-	node  *logical.LateralJoin
+	node  *plan.LateralJoin
 	args  []*expr.Program // over the left columns
 	share *share
 	// shape is the right side as it was built first. It never runs: it carries the counters of those that do.
@@ -44,7 +45,7 @@ type lateralOp struct {
 	bytes   int64
 }
 
-func newLateralJoin(n *logical.LateralJoin, env *Env) (Operator, error) {
+func newLateralJoin(n *plan.LateralJoin, env *Env) (Operator, error) {
 	left, err := Build(n.Left, env)
 	if err != nil {
 		return nil, err
@@ -184,7 +185,7 @@ func (l *lateralOp) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := RunSubplans(ctx, &logical.Plan{Subplans: l.node.Subplans}, &env); err != nil {
+	if err := RunSubplans(ctx, &plan.Plan{Subplans: l.node.Subplans}, &env); err != nil {
 		return err
 	}
 	if env.answers, err = l.answers(ctx); err != nil {

@@ -4,7 +4,8 @@ import (
 	"context"
 
 	"lanceflight/internal/fault"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 	"lanceflight/vecindex"
 )
 
@@ -13,7 +14,7 @@ type searchAnswer struct {
 	hits  []vecindex.Hit
 	addrs []uint64
 
-	node    *logical.VectorSearch // with the knobs that were chosen for min_recall
+	node    *plan.VectorSearch // with the knobs that were chosen for min_recall
 	byIndex bool
 }
 
@@ -25,7 +26,7 @@ type searchAnswer struct {
 // A row whose vector or bound is wrong has no answer: its own search fails, if that row is ever asked for.
 type lateralSearch struct {
 	op    *lateralOp
-	node  *logical.VectorSearch
+	node  *plan.VectorSearch
 	shape *vectorSearchOp // in the shape of the right side: it carries the counters
 
 	first   int // row of the left batch that the first answer is for
@@ -50,7 +51,7 @@ func newLateralSearches(l *lateralOp) (searches []*lateralSearch) {
 	return searches
 }
 
-func findSearch(op Operator, n *logical.VectorSearch) *vectorSearchOp {
+func findSearch(op Operator, n *plan.VectorSearch) *vectorSearchOp {
 	if v, ok := op.(*vectorSearchOp); ok && v.node == n {
 		return v
 	}
@@ -63,8 +64,8 @@ func findSearch(op Operator, n *logical.VectorSearch) *vectorSearchOp {
 }
 
 // answers are those of the current row.
-func (l *lateralOp) answers(ctx context.Context) (map[*logical.VectorSearch]*searchAnswer, error) {
-	var out map[*logical.VectorSearch]*searchAnswer
+func (l *lateralOp) answers(ctx context.Context) (map[*plan.VectorSearch]*searchAnswer, error) {
+	var out map[*plan.VectorSearch]*searchAnswer
 	for _, s := range l.searches {
 		if i := l.row - s.first; i >= len(s.answers) {
 			if err := s.search(ctx); err != nil {
@@ -73,7 +74,7 @@ func (l *lateralOp) answers(ctx context.Context) (map[*logical.VectorSearch]*sea
 		}
 		if i := l.row - s.first; i < len(s.answers) && s.answers[i] != nil {
 			if out == nil {
-				out = map[*logical.VectorSearch]*searchAnswer{}
+				out = map[*plan.VectorSearch]*searchAnswer{}
 			}
 			out[s.node] = s.answers[i]
 		}

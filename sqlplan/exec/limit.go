@@ -8,17 +8,17 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
-	"lanceflight/sqlplan/logical"
+	"lanceflight/sqlplan/plan"
 )
 
 // limitOp skips rows, passes some, and then stops pulling.
 type limitOp struct {
 	base
-	node       *logical.Limit
+	node       *plan.Limit
 	skip, left int64
 }
 
-func newLimit(n *logical.Limit, env *Env, in Operator) (Operator, error) {
+func newLimit(n *plan.Limit, env *Env, in Operator) (Operator, error) {
 	l := &limitOp{base: newBase(env, "Limit", in.Columns(), in), node: n}
 	if n.Count != nil {
 		l.stats.Detail = fmt.Sprintf("count=%s", n.Count)

@@ -9,7 +9,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
-	"lanceflight/sqlplan/logical"
+	"lanceflight/sqlplan/plan"
 )
 
 // This file is the second definition that operators are compared with: plain Go over rows of any.
@@ -80,7 +80,7 @@ func transpose(cols []column) [][]any {
 }
 
 // naiveSort sorts rows stably by the given columns.
-func naiveSort(rows [][]any, by []int, keys []logical.SortKey) [][]any {
+func naiveSort(rows [][]any, by []int, keys []plan.SortKey) [][]any {
 	out := slices.Clone(rows)
 	slices.SortStableFunc(out, func(a, b []any) int {
 		for i, k := range keys {

@@ -15,14 +15,15 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt/storage"
 	"lanceflight/sqlplan/expr"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 // Operator yields the rows of one plan node as record batches.
 type Operator interface {
 	// Columns are the columns of every batch, in order; the batch's fields carry their names,
 	// types, nullability and metadata.
-	Columns() []logical.Col
+	Columns() []plan.Col
 	// Open prepares the operator and its inputs. It may start goroutines; Close must follow, also
 	// after an error. ctx bounds the whole run: cancelling it ends every goroutine.
 	Open(ctx context.Context) error
@@ -79,7 +80,7 @@ type Env struct {
 	SpillDir string
 
 	// answers are those of vector searches that were made for a batch of rows, see lateralBatch.
-	answers map[*logical.VectorSearch]*searchAnswer
+	answers map[*plan.VectorSearch]*searchAnswer
 }
 
 func (e *Env) workers() int {
@@ -99,20 +100,20 @@ func (e *Env) batchBytes() int64 {
 // base is what every operator has: columns, inputs, counters.
 type base struct {
 	env    *Env
-	cols   []logical.Col
+	cols   []plan.Col
 	schema *arrow.Schema
 	stats  OpStats
 	inputs []Operator
 	err    error // what Next returned at the end, io.EOF included
 }
 
-func newBase(env *Env, name string, cols []logical.Col, inputs ...Operator) base {
+func newBase(env *Env, name string, cols []plan.Col, inputs ...Operator) base {
 	return base{env: env, cols: cols, schema: schemaOf(cols), stats: OpStats{Name: name}, inputs: inputs}
 }
 
-func (b *base) Columns() []logical.Col { return b.cols }
-func (b *base) Inputs() []Operator     { return b.inputs }
-func (b *base) Stats() *OpStats        { return &b.stats }
+func (b *base) Columns() []plan.Col { return b.cols }
+func (b *base) Inputs() []Operator  { return b.inputs }
+func (b *base) Stats() *OpStats     { return &b.stats }
 
 // Open opens the inputs. Operators with more to do call it first.
 func (b *base) Open(ctx context.Context) error {
@@ -209,7 +210,7 @@ func eachInOrder(ctx context.Context, op Operator, fn eachFunc) error {
 }
 
 // schemaOf is the Arrow schema of batches with the given columns.
-func schemaOf(cols []logical.Col) *arrow.Schema {
+func schemaOf(cols []plan.Col) *arrow.Schema {
 	fields := make([]arrow.Field, len(cols))
 	for i, c := range cols {
 		fields[i] = arrow.Field{Name: c.Name, Type: c.Type, Nullable: c.Nullable, Metadata: c.Metadata}
@@ -218,7 +219,7 @@ func schemaOf(cols []logical.Col) *arrow.Schema {
 }
 
 // positions maps column ids to their places in batches of the given columns.
-func positions(cols []logical.Col) map[expr.ColID]int {
+func positions(cols []plan.Col) map[expr.ColID]int {
 	m := make(map[expr.ColID]int, len(cols))
 	for i, c := range cols {
 		if _, dup := m[c.ID]; !dup {

@@ -9,11 +9,12 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/expr"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 // newProject computes columns. Plain column references share the input's arrays.
-func newProject(n *logical.Project, env *Env, in Operator) (Operator, error) {
+func newProject(n *plan.Project, env *Env, in Operator) (Operator, error) {
 	at := positions(in.Columns())
 	programs := make([]*expr.Program, len(n.Exprs))
 	detail := make([]string, len(n.Exprs))

@@ -8,12 +8,13 @@ import (
 
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/scalar"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/question"
 )
 
 // OpenScalar returns a segment of a scalar index; release must be called when the caller is done with it. An index of a kind
 // that is not read is fault.Unsupported, a damaged one a fault.CorruptError.
-func (c *IndexCache) OpenScalar(ctx context.Context, snap *lancefmt.Snapshot, of *logical.ScalarIndex, idx *lancefmt.Index) (x scalar.Index, release func(), err error) {
+func (c *IndexCache) OpenScalar(ctx context.Context, snap *lancefmt.Snapshot, of *question.Index, idx *lancefmt.Index) (x scalar.Index, release func(), err error) {
 	if idx.Err != nil {
 		return nil, nil, idx.Err
 	}
@@ -39,8 +40,8 @@ const (
 )
 
 // EstimateRows implements logical.Indexes.
-func (c *IndexCache) EstimateRows(ctx context.Context, snap *lancefmt.Snapshot, of *logical.ScalarIndex, p scalar.Predicate) (logical.RowEstimate, error) {
-	out := logical.RowEstimate{Known: true}
+func (c *IndexCache) EstimateRows(ctx context.Context, snap *lancefmt.Snapshot, of *question.Index, p scalar.Predicate) (question.Estimate, error) {
+	out := question.Estimate{Known: true}
 	rest := roaring.New()
 	for _, f := range snap.Fragments() {
 		rest.Add(f.ID())
@@ -81,7 +82,7 @@ func (c *IndexCache) EstimateRows(ctx context.Context, snap *lancefmt.Snapshot, 
 	return out, nil
 }
 
-func (c *IndexCache) estimateSegment(ctx context.Context, snap *lancefmt.Snapshot, of *logical.ScalarIndex, seg *lancefmt.Index, p scalar.Predicate, covered *roaring.Bitmap) (e logical.RowEstimate, err error) {
+func (c *IndexCache) estimateSegment(ctx context.Context, snap *lancefmt.Snapshot, of *question.Index, seg *lancefmt.Index, p scalar.Predicate, covered *roaring.Bitmap) (e question.Estimate, err error) {
 	err = guard(func() error {
 		x, release, err := c.OpenScalar(ctx, snap, of, seg)
 		if err != nil {

@@ -17,7 +17,8 @@ import (
 	"lanceflight/lancefmt"
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/kernel"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 // scanOp reads a snapshot.
@@ -29,7 +30,7 @@ import (
 // for the rows that survived (late materialisation). A scan of no columns reads nothing at all.
 type scanOp struct {
 	base
-	node   *logical.Scan
+	node   *plan.Scan
 	frags  []*lancefmt.Fragment // those of the snapshot, or some of them
 	reader *rowReader
 	*scanPlan
@@ -81,7 +82,7 @@ const (
 	readAhead  = 32
 )
 
-func newScan(n *logical.Scan, env *Env) (Operator, error) {
+func newScan(n *plan.Scan, env *Env) (Operator, error) {
 	s := &scanOp{base: newBase(env, "LanceScan", n.Out), node: n, frags: n.Snap.Fragments(), left: -1}
 	s.share = newShare(env, &s.stats, "scan of "+n.Name)
 	s.reader = &rowReader{env: env, stats: &s.stats}
@@ -93,7 +94,7 @@ func newScan(n *logical.Scan, env *Env) (Operator, error) {
 	return s, nil
 }
 
-func scanDetail(n *logical.Scan) string {
+func scanDetail(n *plan.Scan) string {
 	names := make([]string, len(n.Out))
 	for i, c := range n.Out {
 		names[i] = c.Name
@@ -109,7 +110,7 @@ func scanDetail(n *logical.Scan) string {
 }
 
 // newScanPlan splits a filter into stages and finds out where each output column of a scan comes from.
-func newScanPlan(n *logical.Scan, filter expr.Expr) (*scanPlan, error) {
+func newScanPlan(n *plan.Scan, filter expr.Expr) (*scanPlan, error) {
 	s := &scanPlan{filter: filter}
 	source := map[expr.ColID]string{}
 	for _, c := range n.Read {

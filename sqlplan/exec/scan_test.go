@@ -17,7 +17,8 @@ import (
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/encoding"
 	"lanceflight/sqlplan/expr"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 func TestScanFilters(t *testing.T) {
@@ -262,8 +263,8 @@ func TestTake(t *testing.T) {
 			// A descending order makes the addresses go backwards, across fragments.
 			scan := p.scan("key % 97 = 3", "key", lancefmt.RowAddrColumn)
 			key := scan.Out[0]
-			n := &logical.Take{Snap: p.snap, Name: "t", RowAddr: scan.Out[1].ID, Out: []logical.Col{scan.Out[1], key},
-				Input: &logical.Sort{Input: scan, Keys: []logical.SortKey{{Expr: &expr.Column{ID: key.ID, Name: "key", T: key.Type}, Desc: true}}}}
+			n := &plan.Take{Snap: p.snap, Name: "t", RowAddr: scan.Out[1].ID, Out: []plan.Col{scan.Out[1], key},
+				Input: &plan.Sort{Input: scan, Keys: []plan.SortKey{{Expr: &expr.Column{ID: key.ID, Name: "key", T: key.Type}, Desc: true}}}}
 			for _, c := range columns {
 				n.Fetch = append(n.Fetch, p.column(c))
 				n.Out = append(n.Out, p.column(c).Col)

@@ -7,7 +7,8 @@ import (
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/encoding"
 	"lanceflight/sqlplan/expr"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 // Where the values themselves are not wanted, comparisons of numbers with constants are left to the decoders, as tests of bits:
@@ -29,7 +30,7 @@ type columnTest struct {
 
 // takeApart takes the filters of fragments' plans apart, before workers start. Columns that are wanted besides are not tested: they would be
 // decoded twice.
-func (s *scanOp) takeApart(frags []*lancefmt.Fragment, wanted []logical.Col) error {
+func (s *scanOp) takeApart(frags []*lancefmt.Fragment, wanted []plan.Col) error {
 	s.tested = map[*scanPlan]*testedPlan{}
 	for _, f := range frags {
 		p := s.planOf(f)
@@ -46,7 +47,7 @@ func (s *scanOp) takeApart(frags []*lancefmt.Fragment, wanted []logical.Col) err
 }
 
 // newTestedPlan takes the filter of a plan apart; nil if there is nothing to test.
-func (s *scanOp) newTestedPlan(p *scanPlan, wanted []logical.Col) (*testedPlan, error) {
+func (s *scanOp) newTestedPlan(p *scanPlan, wanted []plan.Col) (*testedPlan, error) {
 	source := map[expr.ColID]string{}
 	for _, c := range s.node.Read {
 		source[c.ID] = c.Source

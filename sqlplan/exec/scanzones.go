@@ -9,7 +9,9 @@ import (
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/encoding"
 	"lanceflight/lancefmt/scalar"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
+	"lanceflight/sqlplan/question"
 )
 
 // A scan with a filter remembers the bounds of the values that it filters, in zones of some thousand rows
@@ -23,9 +25,9 @@ import (
 
 // scanZones is what a running scan knows and learns.
 type scanZones struct {
-	terms     []logical.IndexTerm
+	terms     []question.Term
 	columns   []string
-	leafs     map[*logical.IndexLeaf]int // index of its column
+	leafs     map[*question.Leaf]int // index of its column
 	stats     *OpStats
 	mu        sync.Mutex
 	fragments map[*lancefmt.Fragment]*fragmentZones
@@ -41,18 +43,18 @@ type fragmentZones struct {
 }
 
 // newScanZones is nil if a scan's filter asks nothing of zones.
-func newScanZones(n *logical.Scan, env *Env, stats *OpStats) *scanZones {
+func newScanZones(n *plan.Scan, env *Env, stats *OpStats) *scanZones {
 	if n.Zones == nil {
 		return nil
 	}
-	z := &scanZones{leafs: map[*logical.IndexLeaf]int{}, stats: stats, fragments: map[*lancefmt.Fragment]*fragmentZones{}}
+	z := &scanZones{leafs: map[*question.Leaf]int{}, stats: stats, fragments: map[*lancefmt.Fragment]*fragmentZones{}}
 	at := map[string]int{}
 	for _, t := range n.Zones.Resolve(env.Params).Terms {
 		if t.Index == nil {
 			continue
 		}
 		z.terms = append(z.terms, t)
-		logical.WalkIndex(t.Index, true, func(l *logical.IndexLeaf, _ bool) {
+		question.Walk(t.Index, true, func(l *question.Leaf, _ bool) {
 			c, ok := at[l.Index.Column]
 			if !ok {
 				c = len(z.columns)
@@ -96,7 +98,7 @@ func (z *scanZones) find(ctx context.Context, f *lancefmt.Fragment, fz *fragment
 	if known == 0 {
 		return nil
 	}
-	questions := make(map[*logical.IndexLeaf]*scalar.Question, len(z.leafs))
+	questions := make(map[*question.Leaf]*scalar.Question, len(z.leafs))
 	for l, c := range z.leafs {
 		if zones := fz.columns[c]; zones != nil && l.Predicate != nil {
 			if q, ok := zones.Question(*l.Predicate); ok {
@@ -105,7 +107,7 @@ func (z *scanZones) find(ctx context.Context, f *lancefmt.Fragment, fz *fragment
 		}
 	}
 	zone := 0
-	leaf := func(l *logical.IndexLeaf, truth bool) truthBounds {
+	leaf := func(l *question.Leaf, truth bool) truthBounds {
 		q := questions[l]
 		if q == nil {
 			return unknownBounds

@@ -9,7 +9,9 @@ import (
 
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
+	"lanceflight/sqlplan/question"
 )
 
 // zonedFixture opens a fixture with tiny zones.
@@ -46,7 +48,7 @@ func TestScanZones(t *testing.T) {
 					for _, workers := range []int{1, 3} {
 						n := p.scan(where, "key", lancefmt.RowAddrColumn)
 						if round > 0 {
-							n.Zones = logical.NewZoneFilter(n.Filter, logical.QuestionColumns(n.Read))
+							n.Zones = question.NewZones(n.Filter, plan.QuestionColumns(n.Read))
 						}
 						op, err := Build(n, &Env{Mem: newChecked(t), Workers: workers})
 						require.NoError(t, err)
@@ -77,7 +79,7 @@ func addresses(rows [][]any, column int) (out []uint64) {
 }
 
 // passing are the addresses of the rows that a scan's filter leaves, where nothing else is asked of it.
-func (p planner) passing(n *logical.Scan, workers int) (out []uint64) {
+func (p planner) passing(n *plan.Scan, workers int) (out []uint64) {
 	op, err := newScan(n, &Env{Mem: newChecked(p.t), Workers: workers})
 	require.NoError(p.t, err)
 	s := op.(*scanOp)
@@ -99,7 +101,7 @@ func TestScanZonesReadLess(t *testing.T) {
 	p := planner{t, zonedFixture(t, "laion_v2_2", 16, 0)}
 	run := func(where string) (rows int, stats *OpStats) {
 		n := p.scan(where, "key")
-		n.Zones = logical.NewZoneFilter(n.Filter, logical.QuestionColumns(n.Read))
+		n.Zones = question.NewZones(n.Filter, plan.QuestionColumns(n.Read))
 		op, err := Build(n, &Env{Mem: newChecked(t), Workers: 2})
 		require.NoError(t, err)
 		return len(drain(t, op)), op.Stats()
@@ -122,7 +124,7 @@ func TestScanZonesUnderLimit(t *testing.T) {
 	for _, where := range []string{`key >= 7`, `key >= 3 AND key < 30`} {
 		for range 2 {
 			n := p.scan(where, "key")
-			n.Zones, n.Limit = logical.NewZoneFilter(n.Filter, logical.QuestionColumns(n.Read)), 3
+			n.Zones, n.Limit = question.NewZones(n.Filter, plan.QuestionColumns(n.Read)), 3
 			op, err := Build(n, &Env{Mem: newChecked(t), Workers: 2})
 			require.NoError(t, err)
 			require.Len(t, drain(t, op), 3)
@@ -132,7 +134,7 @@ func TestScanZonesUnderLimit(t *testing.T) {
 	op, err := Build(n, &Env{Mem: newChecked(t)})
 	require.NoError(t, err)
 	want := drain(t, op)
-	n.Zones = logical.NewZoneFilter(n.Filter, logical.QuestionColumns(n.Read))
+	n.Zones = question.NewZones(n.Filter, plan.QuestionColumns(n.Read))
 	op, err = Build(n, &Env{Mem: newChecked(t)})
 	require.NoError(t, err)
 	require.Equal(t, want, drain(t, op))

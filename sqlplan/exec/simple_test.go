@@ -13,7 +13,8 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/expr"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 var int64Type arrow.DataType = arrow.PrimitiveTypes.Int64
@@ -44,7 +45,7 @@ func TestFilter(t *testing.T) {
 		data := testData(50, true)
 		cols := relation(1, data)
 		in := newMemOp(v.env, cols, data, v.size, v.split)
-		op, err := newFilter(&logical.Filter{Cond: greater(col(cols, 0), 1)}, v.env, in)
+		op, err := newFilter(&plan.Filter{Cond: greater(col(cols, 0), 1)}, v.env, in)
 		require.NoError(t, err)
 		var want [][]any
 		for _, row := range transpose(data) {
@@ -63,7 +64,7 @@ func TestProject(t *testing.T) {
 		data := testData(20, true)
 		cols := relation(1, data)
 		in := newMemOp(v.env, cols, data, v.size, v.split)
-		op, err := newProject(&logical.Project{Exprs: []logical.NamedExpr{
+		op, err := newProject(&plan.Project{Exprs: []plan.NamedExpr{
 			{Expr: col(cols, 3), Col: outCol(10, "x", int64Type)},
 			{Expr: &expr.IsNull{X: col(cols, 0)}, Col: outCol(11, "y", arrow.FixedWidthTypes.Boolean)},
 			{Expr: intLiteral(7), Col: outCol(12, "z", int64Type)},
@@ -80,7 +81,7 @@ func TestProjectOfAnotherTypeThanPlanned(t *testing.T) {
 	env := &Env{Mem: memory.DefaultAllocator}
 	data := testData(5, false)
 	cols := relation(1, data)
-	op, err := newProject(&logical.Project{Exprs: []logical.NamedExpr{{Expr: col(cols, 0), Col: outCol(9, "x", arrow.BinaryTypes.String)}}},
+	op, err := newProject(&plan.Project{Exprs: []plan.NamedExpr{{Expr: col(cols, 0), Col: outCol(9, "x", arrow.BinaryTypes.String)}}},
 		env, newMemOp(env, cols, data, 5, false))
 	require.NoError(t, err)
 	_, err = tryDrain(t, op)
@@ -95,7 +96,7 @@ func TestLimit(t *testing.T) {
 		runVariants(t, func(v variant) {
 			data := testData(20, false)
 			cols := relation(1, data)
-			n := &logical.Limit{}
+			n := &plan.Limit{}
 			if c.count >= 0 {
 				n.Count = intLiteral(c.count)
 			}
@@ -120,7 +121,7 @@ func TestLimit(t *testing.T) {
 func TestLimitOfParameters(t *testing.T) {
 	env := &Env{Mem: memory.DefaultAllocator, Params: []expr.Literal{{Value: int64(-1), T: int64Type}}}
 	data := testData(5, false)
-	op, err := newLimit(&logical.Limit{Count: &expr.Param{Slot: 0, T: int64Type}}, env, newMemOp(env, relation(1, data), data, 5, false))
+	op, err := newLimit(&plan.Limit{Count: &expr.Param{Slot: 0, T: int64Type}}, env, newMemOp(env, relation(1, data), data, 5, false))
 	require.NoError(t, err)
 	_, err = tryDrain(t, op)
 	require.True(t, fault.Is(err, fault.InvalidArgument))
@@ -130,7 +131,7 @@ func TestLimitOfParameters(t *testing.T) {
 func TestUnion(t *testing.T) {
 	runVariants(t, func(v variant) {
 		a, b := testData(9, true), testData(13, false)
-		n := &logical.Union{Out: relation(50, a)}
+		n := &plan.Union{Out: relation(50, a)}
 		ina := newMemOp(v.env, relation(1, a), a, v.size, v.split)
 		inb := newMemOp(v.env, relation(20, b), b, v.size, false)
 		op, err := newUnion(n, v.env, []Operator{ina, inb})
@@ -143,11 +144,11 @@ func TestUnion(t *testing.T) {
 func TestUnionPositions(t *testing.T) {
 	runVariants(t, func(v variant) {
 		a, b := testData(30, false), testData(30, false)
-		n := &logical.Union{Out: relation(50, a)}
+		n := &plan.Union{Out: relation(50, a)}
 		op, err := newUnion(n, v.env, []Operator{
 			newMemOp(v.env, relation(1, a), a, v.size, v.split), newMemOp(v.env, relation(1, b), b, v.size, v.split)})
 		require.NoError(t, err)
-		top, err := newSort(&logical.Sort{Keys: []logical.SortKey{{Expr: intLiteral(0)}}, Limit: intLiteral(45)}, v.env, op)
+		top, err := newSort(&plan.Sort{Keys: []plan.SortKey{{Expr: intLiteral(0)}}, Limit: intLiteral(45)}, v.env, op)
 		require.NoError(t, err)
 		for i, row := range drain(t, top) {
 			require.EqualValues(t, i%30, row[3])
@@ -158,7 +159,7 @@ func TestUnionPositions(t *testing.T) {
 func TestValues(t *testing.T) {
 	runVariants(t, func(v variant) {
 		v.env.Params = []expr.Literal{{Value: "p", T: arrow.BinaryTypes.String}}
-		n := &logical.Values{Out: []logical.Col{outCol(1, "a", int64Type), outCol(2, "b", arrow.BinaryTypes.String)}, Rows: [][]expr.Expr{
+		n := &plan.Values{Out: []plan.Col{outCol(1, "a", int64Type), outCol(2, "b", arrow.BinaryTypes.String)}, Rows: [][]expr.Expr{
 			{intLiteral(1), &expr.Literal{Value: "x", T: arrow.BinaryTypes.String}},
 			{&expr.Literal{T: int64Type}, &expr.Param{Slot: 0, T: arrow.BinaryTypes.String}},
 		}}
@@ -166,7 +167,7 @@ func TestValues(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, [][]any{{int64(1), "x"}, {nil, "p"}}, drain(t, op))
 
-		op, err = Build(&logical.Values{Rows: [][]expr.Expr{{}}}, v.env)
+		op, err = Build(&plan.Values{Rows: [][]expr.Expr{{}}}, v.env)
 		require.NoError(t, err)
 		require.Equal(t, [][]any{{}}, drain(t, op), "FROM-less SELECT has one row")
 	})
@@ -176,13 +177,13 @@ func TestRecords(t *testing.T) {
 	runVariants(t, func(v variant) {
 		data := testData(25, true)
 		cols := relation(1, data)
-		op, err := Build(&logical.Records{Name: "tables", Out: cols, Make: func() (arrow.RecordBatch, error) {
+		op, err := Build(&plan.Records{Name: "tables", Out: cols, Make: func() (arrow.RecordBatch, error) {
 			return newMemOp(v.env, cols, data, 25, false).batch(0), nil
 		}}, v.env)
 		require.NoError(t, err)
 		require.Equal(t, texts(transpose(data)), texts(drain(t, op)))
 
-		op, err = Build(&logical.Records{Out: cols, Make: func() (arrow.RecordBatch, error) { return nil, io.ErrUnexpectedEOF }}, v.env)
+		op, err = Build(&plan.Records{Out: cols, Make: func() (arrow.RecordBatch, error) { return nil, io.ErrUnexpectedEOF }}, v.env)
 		require.NoError(t, err)
 		_, err = tryDrain(t, op)
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
@@ -195,14 +196,14 @@ func TestCloseBeforeOpen(t *testing.T) {
 	env := &Env{Mem: mem}
 	data := testData(5, false)
 	cols := relation(1, data)
-	key := []logical.SortKey{{Expr: col(cols, 0)}}
-	for _, n := range []logical.Node{
-		&logical.Filter{Input: &logical.Values{Out: cols}, Cond: greater(col(cols, 0), 1)},
-		&logical.Sort{Input: &logical.Values{Out: cols}, Keys: key},
-		&logical.Sort{Input: &logical.Values{Out: cols}, Keys: key, Limit: intLiteral(3)},
-		&logical.Distinct{Input: &logical.Values{Out: cols}},
-		&logical.Aggregate{Input: &logical.Values{Out: cols}},
-		&logical.Join{Kind: "INNER", Left: &logical.Values{Out: cols}, Right: &logical.Values{Out: cols}},
+	key := []plan.SortKey{{Expr: col(cols, 0)}}
+	for _, n := range []plan.Node{
+		&plan.Filter{Input: &plan.Values{Out: cols}, Cond: greater(col(cols, 0), 1)},
+		&plan.Sort{Input: &plan.Values{Out: cols}, Keys: key},
+		&plan.Sort{Input: &plan.Values{Out: cols}, Keys: key, Limit: intLiteral(3)},
+		&plan.Distinct{Input: &plan.Values{Out: cols}},
+		&plan.Aggregate{Input: &plan.Values{Out: cols}},
+		&plan.Join{Kind: "INNER", Left: &plan.Values{Out: cols}, Right: &plan.Values{Out: cols}},
 	} {
 		op, err := Build(n, env)
 		require.NoError(t, err)
@@ -217,23 +218,23 @@ func TestErrorsOfInputsPass(t *testing.T) {
 	runVariants(t, func(v variant) {
 		data := testData(20, false)
 		cols := relation(1, data)
-		key := []logical.SortKey{{Expr: col(cols, 0)}}
+		key := []plan.SortKey{{Expr: col(cols, 0)}}
 		for _, make := range []func(in Operator) (Operator, error){
 			func(in Operator) (Operator, error) {
-				return newFilter(&logical.Filter{Cond: greater(col(cols, 0), 1)}, v.env, in)
+				return newFilter(&plan.Filter{Cond: greater(col(cols, 0), 1)}, v.env, in)
 			},
-			func(in Operator) (Operator, error) { return newSort(&logical.Sort{Keys: key}, v.env, in) },
+			func(in Operator) (Operator, error) { return newSort(&plan.Sort{Keys: key}, v.env, in) },
 			func(in Operator) (Operator, error) {
-				return newSort(&logical.Sort{Keys: key, Limit: intLiteral(3)}, v.env, in)
+				return newSort(&plan.Sort{Keys: key, Limit: intLiteral(3)}, v.env, in)
 			},
-			func(in Operator) (Operator, error) { return newDistinct(&logical.Distinct{}, v.env, in) },
-			func(in Operator) (Operator, error) { return newLimit(&logical.Limit{}, v.env, in) },
+			func(in Operator) (Operator, error) { return newDistinct(&plan.Distinct{}, v.env, in) },
+			func(in Operator) (Operator, error) { return newLimit(&plan.Limit{}, v.env, in) },
 			func(in Operator) (Operator, error) {
-				return newAggregate(&logical.Aggregate{Aggs: []logical.AggCall{{Name: "count", Col: outCol(9, "n", int64Type)}}}, v.env, in)
+				return newAggregate(&plan.Aggregate{Aggs: []plan.AggCall{{Name: "count", Col: outCol(9, "n", int64Type)}}}, v.env, in)
 			},
 			func(in Operator) (Operator, error) {
 				right := newMemOp(v.env, relation(20, data), data, v.size, false)
-				return newJoin(&logical.Join{Kind: "CROSS", Out: cols}, v.env, in, right)
+				return newJoin(&plan.Join{Kind: "CROSS", Out: cols}, v.env, in, right)
 			},
 		} {
 			in := newMemOp(v.env, cols, data, v.size, v.split)
@@ -248,7 +249,7 @@ func TestErrorsOfInputsPass(t *testing.T) {
 
 func TestPanicsBecomeErrors(t *testing.T) {
 	env := &Env{Mem: memory.DefaultAllocator}
-	op, err := Build(&logical.Records{Name: "x", Make: func() (arrow.RecordBatch, error) { panic("boom") }}, env)
+	op, err := Build(&plan.Records{Name: "x", Make: func() (arrow.RecordBatch, error) { panic("boom") }}, env)
 	require.NoError(t, err)
 	_, err = tryDrain(t, op)
 	require.True(t, fault.Is(err, fault.Internal))
@@ -257,17 +258,17 @@ func TestPanicsBecomeErrors(t *testing.T) {
 
 func TestSubplans(t *testing.T) {
 	env := &Env{Mem: memory.DefaultAllocator, Params: []expr.Literal{{Value: int64(5), T: int64Type}}}
-	one := &logical.Values{Out: []logical.Col{outCol(1, "a", int64Type)}, Rows: [][]expr.Expr{{&expr.Param{Slot: 0, T: int64Type}}}}
-	none := &logical.Values{Out: one.Out}
-	plan := &logical.Plan{Params: []logical.ParamInfo{{Type: int64Type}}, Subplans: []logical.Subplan{
+	one := &plan.Values{Out: []plan.Col{outCol(1, "a", int64Type)}, Rows: [][]expr.Expr{{&expr.Param{Slot: 0, T: int64Type}}}}
+	none := &plan.Values{Out: one.Out}
+	planned := &plan.Plan{Params: []plan.ParamInfo{{Type: int64Type}}, Subplans: []plan.Subplan{
 		{Slot: 1, Root: one, Type: int64Type}, {Slot: 2, Root: none, Type: int64Type},
 	}}
-	require.NoError(t, RunSubplans(context.Background(), plan, env))
+	require.NoError(t, RunSubplans(context.Background(), planned, env))
 	require.Equal(t, []expr.Literal{{Value: int64(5), T: int64Type}, {Value: int64(5), T: int64Type}, {T: int64Type}}, env.Params)
 
-	two := &logical.Values{Out: one.Out, Rows: append(one.Rows, one.Rows...)}
-	plan.Subplans = []logical.Subplan{{Slot: 1, Root: two, Type: int64Type}}
-	err := RunSubplans(context.Background(), plan, env)
+	two := &plan.Values{Out: one.Out, Rows: append(one.Rows, one.Rows...)}
+	planned.Subplans = []plan.Subplan{{Slot: 1, Root: two, Type: int64Type}}
+	err := RunSubplans(context.Background(), planned, env)
 	require.True(t, fault.Is(err, fault.InvalidArgument))
 	require.ErrorContains(t, err, "more than one row")
 }
@@ -291,7 +292,7 @@ func TestCancelledContext(t *testing.T) {
 	cancel(fault.New(fault.DeadlineExceeded, "statement timeout"))
 	env := &Env{Mem: memory.DefaultAllocator}
 	data := testData(5, false)
-	op, err := newLimit(&logical.Limit{}, env, newMemOp(env, relation(1, data), data, 5, false))
+	op, err := newLimit(&plan.Limit{}, env, newMemOp(env, relation(1, data), data, 5, false))
 	require.NoError(t, err)
 	require.NoError(t, op.Open(ctx))
 	_, err = op.Next(ctx)

@@ -9,7 +9,8 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/kernel"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 // sortOp orders all rows of its input, stably.
@@ -34,7 +35,7 @@ type sortOp struct {
 	ready bool
 }
 
-func newSort(n *logical.Sort, env *Env, in Operator) (Operator, error) {
+func newSort(n *plan.Sort, env *Env, in Operator) (Operator, error) {
 	keys, err := newSortKeys(n.Keys, env, in.Columns())
 	if err != nil {
 		return nil, err

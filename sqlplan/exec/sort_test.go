@@ -10,11 +10,12 @@ import (
 	"pgregory.net/rapid"
 
 	"lanceflight/internal/fault"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 // sortCase is a random relation with random keys; the last column numbers the rows.
-func sortCase(rt *rapid.T) (data []column, keys []logical.SortKey, by []int) {
+func sortCase(rt *rapid.T) (data []column, keys []plan.SortKey, by []int) {
 	r := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 0))
 	n := rapid.IntRange(0, 60).Draw(rt, "rows")
 	for range rapid.IntRange(1, 3).Draw(rt, "keys") {
@@ -28,7 +29,7 @@ func sortCase(rt *rapid.T) (data []column, keys []logical.SortKey, by []int) {
 	data = append(data, number)
 	cols := relation(1, data)
 	for _, c := range by {
-		keys = append(keys, logical.SortKey{Expr: col(cols, c), Desc: rapid.Bool().Draw(rt, "desc"), NullsFirst: rapid.Bool().Draw(rt, "nulls first")})
+		keys = append(keys, plan.SortKey{Expr: col(cols, c), Desc: rapid.Bool().Draw(rt, "desc"), NullsFirst: rapid.Bool().Draw(rt, "nulls first")})
 	}
 	return data, keys, by
 }
@@ -39,7 +40,7 @@ func TestSortAgainstGo(t *testing.T) {
 		want := texts(naiveSort(transpose(data), by, keys))
 		runVariants(t, func(v variant) {
 			in := newMemOp(v.env, relation(1, data), data, v.size, v.split)
-			op, err := newSort(&logical.Sort{Keys: keys}, v.env, in)
+			op, err := newSort(&plan.Sort{Keys: keys}, v.env, in)
 			require.NoError(t, err)
 			require.Equal(t, want, append([]string{}, texts(drain(t, op))...))
 		})
@@ -54,7 +55,7 @@ func TestTopKAgainstGo(t *testing.T) {
 		want = want[:min(k, len(want))]
 		runVariants(t, func(v variant) {
 			in := newMemOp(v.env, relation(1, data), data, v.size, v.split)
-			op, err := newSort(&logical.Sort{Keys: keys, Limit: intLiteral(int64(k))}, v.env, in)
+			op, err := newSort(&plan.Sort{Keys: keys, Limit: intLiteral(int64(k))}, v.env, in)
 			require.NoError(t, err)
 			require.Equal(t, want, append([]string{}, texts(drain(t, op))...))
 		})
@@ -71,7 +72,7 @@ func TestTopKCompactsItsCopies(t *testing.T) {
 		data[0].values = append(data[0].values, int64(n-i))
 	}
 	cols := relation(1, data)
-	op, err := newSort(&logical.Sort{Keys: []logical.SortKey{{Expr: col(cols, 0)}}, Limit: intLiteral(10)}, env, newMemOp(env, cols, data, 100, true))
+	op, err := newSort(&plan.Sort{Keys: []plan.SortKey{{Expr: col(cols, 0)}}, Limit: intLiteral(10)}, env, newMemOp(env, cols, data, 100, true))
 	require.NoError(t, err)
 	rows := drain(t, op)
 	for i, row := range rows {
@@ -86,8 +87,8 @@ func TestLargeTopKSortsInFull(t *testing.T) {
 	env := &Env{Mem: mem, Workers: 2, Budget: NewBudget(0), BatchBytes: 1000}
 	data := testData(5000, true)
 	cols := relation(1, data)
-	keys := []logical.SortKey{{Expr: col(cols, 0), Desc: true, NullsFirst: true}}
-	op, err := newSort(&logical.Sort{Keys: keys, Limit: intLiteral(heapMax + 1)}, env, newMemOp(env, cols, data, 100, true))
+	keys := []plan.SortKey{{Expr: col(cols, 0), Desc: true, NullsFirst: true}}
+	op, err := newSort(&plan.Sort{Keys: keys, Limit: intLiteral(heapMax + 1)}, env, newMemOp(env, cols, data, 100, true))
 	require.NoError(t, err)
 	require.Equal(t, texts(naiveSort(transpose(data), []int{0}, keys)), texts(drain(t, op)))
 	require.Zero(t, env.Budget.Used())
@@ -100,11 +101,11 @@ func TestSortSpills(t *testing.T) {
 		env := &Env{Mem: mem, Budget: NewBudget(40_000), BatchBytes: 4000, SpillDir: dir}
 		data := testData(5000, true)
 		cols := relation(1, data)
-		var keys []logical.SortKey
+		var keys []plan.SortKey
 		for i, c := range by {
-			keys = append(keys, logical.SortKey{Expr: col(cols, c), Desc: i == 0, NullsFirst: i == 0})
+			keys = append(keys, plan.SortKey{Expr: col(cols, c), Desc: i == 0, NullsFirst: i == 0})
 		}
-		op, err := newSort(&logical.Sort{Keys: keys}, env, newMemOp(env, cols, data, 100, false))
+		op, err := newSort(&plan.Sort{Keys: keys}, env, newMemOp(env, cols, data, 100, false))
 		require.NoError(t, err)
 		require.Equal(t, texts(naiveSort(transpose(data), by, keys)), texts(drain(t, op)))
 		require.Positive(t, op.Stats().SpillBytes.Load())
@@ -121,7 +122,7 @@ func TestSortCannotSpill(t *testing.T) {
 	env := &Env{Mem: memory.DefaultAllocator, Budget: NewBudget(20_000), SpillDir: "/nowhere/at/all"}
 	data := testData(5000, true)
 	cols := relation(1, data)
-	op, err := newSort(&logical.Sort{Keys: []logical.SortKey{{Expr: col(cols, 0)}}}, env, newMemOp(env, cols, data, 100, false))
+	op, err := newSort(&plan.Sort{Keys: []plan.SortKey{{Expr: col(cols, 0)}}}, env, newMemOp(env, cols, data, 100, false))
 	require.NoError(t, err)
 	_, err = tryDrain(t, op)
 	require.True(t, fault.Is(err, fault.ResourceExhausted))
@@ -134,7 +135,7 @@ func TestSortOfOneHugeBatch(t *testing.T) {
 	env := &Env{Mem: memory.DefaultAllocator, Budget: NewBudget(1000), SpillDir: t.TempDir()}
 	data := testData(5000, true)
 	cols := relation(1, data)
-	op, err := newSort(&logical.Sort{Keys: []logical.SortKey{{Expr: col(cols, 0)}}}, env, newMemOp(env, cols, data, 5000, false))
+	op, err := newSort(&plan.Sort{Keys: []plan.SortKey{{Expr: col(cols, 0)}}}, env, newMemOp(env, cols, data, 5000, false))
 	require.NoError(t, err)
 	_, err = tryDrain(t, op)
 	require.True(t, fault.Is(err, fault.ResourceExhausted))

@@ -8,7 +8,8 @@ import (
 
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/kernel"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 // sortKeys evaluates and encodes the keys of a sort. It is immutable: workers share one.
@@ -18,7 +19,7 @@ type sortKeys struct {
 	orders   []kernel.Order
 }
 
-func newSortKeys(keys []logical.SortKey, env *Env, cols []logical.Col) (*sortKeys, error) {
+func newSortKeys(keys []plan.SortKey, env *Env, cols []plan.Col) (*sortKeys, error) {
 	k := &sortKeys{env: env}
 	at := positions(cols)
 	for _, key := range keys {
@@ -32,7 +33,7 @@ func newSortKeys(keys []logical.SortKey, env *Env, cols []logical.Col) (*sortKey
 	return k, nil
 }
 
-func sortDetail(keys []logical.SortKey) string {
+func sortDetail(keys []plan.SortKey) string {
 	out := make([]string, len(keys))
 	for i, k := range keys {
 		out[i] = k.Expr.String() + " ASC"

@@ -5,14 +5,15 @@ import (
 
 	"lanceflight/lancefmt"
 	"lanceflight/sqlplan/expr"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 // stageConjuncts splits a scan's filter at its top-level ANDs into groups, cheapest columns first: what
 // numbers decide is decided before strings are read, and what strings decide before images are.
 // Within a group the order is that of the statement. The rows that a later group is evaluated for are
 // fewer, which can only remove errors that a condition would raise, as SQL allows.
-func stageConjuncts(n *logical.Scan, filter expr.Expr, source map[expr.ColID]string) [][]expr.Expr {
+func stageConjuncts(n *plan.Scan, filter expr.Expr, source map[expr.ColID]string) [][]expr.Expr {
 	if filter == nil {
 		return nil
 	}
@@ -36,7 +37,7 @@ func stageConjuncts(n *logical.Scan, filter expr.Expr, source map[expr.ColID]str
 const costClasses = 3
 
 // costClass is 0 for numbers and the like, 1 for strings and short lists, 2 for vectors and blobs.
-func costClass(n *logical.Scan, id expr.ColID, source string) int {
+func costClass(n *plan.Scan, id expr.ColID, source string) int {
 	for _, c := range n.Read {
 		if c.ID == id {
 			if fw, ok := c.Type.(arrow.FixedWidthDataType); ok && fw.BitWidth() > 0 && fw.BitWidth() <= 128 {

@@ -13,7 +13,8 @@ import (
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/encoding"
 	"lanceflight/sqlplan/kernel"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 // takeOp fetches further columns for the rows of its input, by row address, keeping their order. What
@@ -21,7 +22,7 @@ import (
 // about Env.BatchBytes.
 type takeOp struct {
 	base
-	node   *logical.Take
+	node   *plan.Take
 	fetch  *fetcher
 	addr   int
 	out    []takeColumn
@@ -38,7 +39,7 @@ type takeColumn struct {
 	fetch int // else index into names
 }
 
-func newTake(n *logical.Take, env *Env, in Operator) (Operator, error) {
+func newTake(n *plan.Take, env *Env, in Operator) (Operator, error) {
 	t := &takeOp{base: newBase(env, "Take", n.Out, in), node: n}
 	t.fetch = newFetcher(env, n.Snap, &t.stats)
 	at := positions(in.Columns())
@@ -69,7 +70,7 @@ func newTake(n *logical.Take, env *Env, in Operator) (Operator, error) {
 	return t, nil
 }
 
-func fetchSource(n *logical.Take, c logical.Col) (string, bool) {
+func fetchSource(n *plan.Take, c plan.Col) (string, bool) {
 	for _, f := range n.Fetch {
 		if f.ID == c.ID {
 			return f.Source, true

@@ -11,7 +11,8 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/kernel"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 // topKOp returns the first k rows of a sort without sorting the rest: every worker keeps a bounded
@@ -22,7 +23,7 @@ import (
 // been displaced. Beyond heapMax rows the whole input is sorted instead, which can spill.
 type topKOp struct {
 	base
-	node  *logical.Sort
+	node  *plan.Sort
 	keys  *sortKeys
 	share *share
 	k     int
@@ -38,7 +39,7 @@ type topKOp struct {
 
 const heapMax = 1 << 16
 
-func newTopK(n *logical.Sort, env *Env, in Operator, keys *sortKeys) Operator {
+func newTopK(n *plan.Sort, env *Env, in Operator, keys *sortKeys) Operator {
 	t := &topKOp{base: newBase(env, "TopK", in.Columns(), in), node: n, keys: keys}
 	t.share = newShare(env, &t.stats, "top-k")
 	t.stats.Detail = fmt.Sprintf("%s limit=%s", sortDetail(n.Keys), n.Limit)

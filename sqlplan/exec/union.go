@@ -7,7 +7,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
-	"lanceflight/sqlplan/logical"
+	"lanceflight/sqlplan/plan"
 )
 
 // unionOp yields the rows of its inputs, one input behind the other. Columns correspond by position
@@ -17,7 +17,7 @@ type unionOp struct {
 	at int // input being read
 }
 
-func newUnion(n *logical.Union, env *Env, in []Operator) (Operator, error) {
+func newUnion(n *plan.Union, env *Env, in []Operator) (Operator, error) {
 	return &unionOp{base: newBase(env, "Union", n.Out, in...)}, nil
 }
 

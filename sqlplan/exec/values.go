@@ -10,19 +10,20 @@ import (
 
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/kernel"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 )
 
 // valuesOp yields literal rows, a batch of at most valuesRows at a time.
 type valuesOp struct {
 	base
-	node *logical.Values
+	node *plan.Values
 	row  int
 }
 
 const valuesRows = 4096
 
-func newValues(n *logical.Values, env *Env) (Operator, error) {
+func newValues(n *plan.Values, env *Env) (Operator, error) {
 	v := &valuesOp{base: newBase(env, "Values", n.Out), node: n}
 	v.stats.Detail = fmt.Sprintf("rows=%d", len(n.Rows))
 	return v, nil
@@ -79,13 +80,13 @@ func (v *valuesOp) column(rows [][]expr.Expr, c int, t arrow.DataType) (arrow.Ar
 // size.
 type recordsOp struct {
 	base
-	node *logical.Records
+	node *plan.Records
 	made arrow.RecordBatch
 	row  int64
 	rows int64 // per slice
 }
 
-func newRecords(n *logical.Records, env *Env) (Operator, error) {
+func newRecords(n *plan.Records, env *Env) (Operator, error) {
 	r := &recordsOp{base: newBase(env, "Records", n.Out), node: n}
 	r.stats.Detail = n.Name
 	return r, nil

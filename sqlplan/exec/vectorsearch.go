@@ -12,7 +12,8 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt"
 	"lanceflight/sqlplan/expr"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
 	"lanceflight/vecindex"
 	"lanceflight/vecindex/distance"
 )
@@ -34,7 +35,7 @@ import (
 // index, the k candidates are refined in any case, as Lance does.
 type vectorSearchOp struct {
 	base
-	node  *logical.VectorSearch
+	node  *plan.VectorSearch
 	share *share
 	fetch *fetcher
 
@@ -60,7 +61,7 @@ type vectorSearchOp struct {
 	last  *vectorSearchOp // on the right side of a lateral join, in the operator that only counts: the search of the last row, closed
 }
 
-func newVectorSearch(n *logical.VectorSearch, env *Env) (Operator, error) {
+func newVectorSearch(n *plan.VectorSearch, env *Env) (Operator, error) {
 	v := &vectorSearchOp{base: newBase(env, "KNNVectorDistance", n.Columns()), node: n}
 	if len(n.Indexes) > 0 {
 		v.stats.Name = "ANNSubIndex"
@@ -323,22 +324,22 @@ func (v *vectorSearchOp) address(ctx context.Context, hits []vecindex.Hit) ([]ui
 
 // vectorCols are what exact search reads: vector and row id. The vector's column id is that of the
 // distance, which no filter refers to.
-func (v *vectorSearchOp) vectorCols() []logical.ScanCol {
-	vec := logical.Col{ID: v.node.Distance.ID, Name: v.node.Column, Type: v.field.Type, Nullable: true}
-	return []logical.ScanCol{{Col: vec, Source: v.node.Column}, v.rowIDCol()}
+func (v *vectorSearchOp) vectorCols() []plan.ScanCol {
+	vec := plan.Col{ID: v.node.Distance.ID, Name: v.node.Column, Type: v.field.Type, Nullable: true}
+	return []plan.ScanCol{{Col: vec, Source: v.node.Column}, v.rowIDCol()}
 }
 
-func (v *vectorSearchOp) rowIDCol() logical.ScanCol {
-	return logical.ScanCol{Col: logical.Col{ID: v.node.RowID.ID, Name: lancefmt.RowIDColumn, Type: arrow.PrimitiveTypes.Uint64}, Source: lancefmt.RowIDColumn}
+func (v *vectorSearchOp) rowIDCol() plan.ScanCol {
+	return plan.ScanCol{Col: plan.Col{ID: v.node.RowID.ID, Name: lancefmt.RowIDColumn, Type: arrow.PrimitiveTypes.Uint64}, Source: lancefmt.RowIDColumn}
 }
 
-func (v *vectorSearchOp) rowAddrCol() logical.ScanCol {
-	return logical.ScanCol{Col: logical.Col{ID: v.node.RowAddr.ID, Name: lancefmt.RowAddrColumn, Type: arrow.PrimitiveTypes.Uint64}, Source: lancefmt.RowAddrColumn}
+func (v *vectorSearchOp) rowAddrCol() plan.ScanCol {
+	return plan.ScanCol{Col: plan.Col{ID: v.node.RowAddr.ID, Name: lancefmt.RowAddrColumn, Type: arrow.PrimitiveTypes.Uint64}, Source: lancefmt.RowAddrColumn}
 }
 
 // scan makes a scan of some fragments that returns cols for the rows that pass filter.
-func (v *vectorSearchOp) scan(frags []*lancefmt.Fragment, filter expr.Expr, cols []logical.ScanCol) (*scanOp, error) {
-	n := &logical.Scan{Selection: logical.Selection{Snap: v.node.Snap, Name: v.node.Name, Filter: filter, Selectivity: -1}, Limit: -1, Unordered: true, EstimatedRows: -1}
+func (v *vectorSearchOp) scan(frags []*lancefmt.Fragment, filter expr.Expr, cols []plan.ScanCol) (*scanOp, error) {
+	n := &plan.Scan{Selection: plan.Selection{Snap: v.node.Snap, Name: v.node.Name, Filter: filter, Selectivity: -1}, Limit: -1, Unordered: true, EstimatedRows: -1}
 	if filter != nil {
 		n.Index, n.Zones = v.node.Index, v.node.Zones
 	}

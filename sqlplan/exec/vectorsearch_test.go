@@ -17,18 +17,20 @@ import (
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt"
 	"lanceflight/sqlplan/expr"
-	"lanceflight/sqlplan/logical"
+
+	"lanceflight/sqlplan/plan"
+	"lanceflight/sqlplan/settings"
 	"lanceflight/vecindex"
 )
 
 // search plans a vector search without index.
-func (p planner) search(column string, metric vecindex.Metric, query []float32, k int, where string) *logical.VectorSearch {
-	n := &logical.VectorSearch{Selection: logical.Selection{Snap: p.snap, Name: "t", Selectivity: -1}, Column: column, Metric: metric, K: intLiteral(int64(k)),
+func (p planner) search(column string, metric vecindex.Metric, query []float32, k int, where string) *plan.VectorSearch {
+	n := &plan.VectorSearch{Selection: plan.Selection{Snap: p.snap, Name: "t", Selectivity: -1}, Column: column, Metric: metric, K: intLiteral(int64(k)),
 		Query:    vectorLiteral(query),
 		Distance: outCol(2000, "_distance", arrow.PrimitiveTypes.Float32),
 		RowID:    outCol(2001, "_rowid", arrow.PrimitiveTypes.Uint64),
 		RowAddr:  outCol(2002, "_rowaddr", arrow.PrimitiveTypes.Uint64),
-		Options:  logical.SearchOptions{UseIndex: true}}
+		Options:  settings.SearchOptions{UseIndex: true}}
 	n.Filter, n.Read = p.filter(where)
 	return n
 }
@@ -48,10 +50,10 @@ func (p planner) indexesOn(column string) (out []*lancefmt.Index) {
 }
 
 // hits runs a search and adds the key of each row: key, distance.
-func (p planner) hits(t testing.TB, env *Env, n *logical.VectorSearch) ([]int64, []float64, Operator) {
+func (p planner) hits(t testing.TB, env *Env, n *plan.VectorSearch) ([]int64, []float64, Operator) {
 	key := p.column("key")
-	op, err := Build(&logical.Take{Input: n, Snap: p.snap, Name: "t", RowAddr: n.RowAddr.ID,
-		Fetch: []logical.ScanCol{key}, Out: []logical.Col{key.Col, n.Distance}}, env)
+	op, err := Build(&plan.Take{Input: n, Snap: p.snap, Name: "t", RowAddr: n.RowAddr.ID,
+		Fetch: []plan.ScanCol{key}, Out: []plan.Col{key.Col, n.Distance}}, env)
 	require.NoError(t, err)
 	var keys []int64
 	var distances []float64
@@ -402,24 +404,24 @@ func TestSearchOptions(t *testing.T) {
 	var want expected
 	fixtures.Expected(t, "vector_ivf_pq_unindexed_and_deleted", &want)
 	v := want.Vector[0]
-	search := func(change func(n *logical.VectorSearch)) ([]int64, Operator) {
+	search := func(change func(n *plan.VectorSearch)) ([]int64, Operator) {
 		n := p.search(v.Column, vecindex.L2, v.query(t, 0), 2000, "")
 		n.Indexes, n.Options.NProbes, n.Options.RefineFactor = p.indexesOn(v.Column), 1024, 1
 		change(n)
 		keys, _, op := p.hits(t, &Env{Mem: newChecked(t)}, n)
 		return keys, op
 	}
-	exact, op := search(func(n *logical.VectorSearch) { n.Options.UseIndex = false })
+	exact, op := search(func(n *plan.VectorSearch) { n.Options.UseIndex = false })
 	require.Zero(t, op.Stats().PartitionsN.Load())
-	all, op := search(func(*logical.VectorSearch) {})
+	all, op := search(func(*plan.VectorSearch) {})
 	require.Equal(t, exact, all, "every live row is found, and no deleted one")
 	require.Positive(t, op.Stats().PartitionsN.Load())
 	require.Positive(t, op.Stats().Codes.Load())
 	require.Positive(t, op.Stats().Refined.Load())
-	fast, _ := search(func(n *logical.VectorSearch) { n.Options.FastSearch = true })
+	fast, _ := search(func(n *plan.VectorSearch) { n.Options.FastSearch = true })
 	require.Less(t, len(fast), len(all))
 	require.Subset(t, all, fast)
-	wrong, op := search(func(n *logical.VectorSearch) { n.Metric = vecindex.Dot })
+	wrong, op := search(func(n *plan.VectorSearch) { n.Metric = vecindex.Dot })
 	require.Len(t, wrong, len(all))
 	require.Contains(t, strings.Join(op.Stats().Notes(), "\n"), "it is for metric l2, not dot")
 }

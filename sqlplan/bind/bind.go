@@ -1,0 +1,260 @@
+package bind
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"lanceflight/internal/fault"
+	"lanceflight/lancefmt"
+	"lanceflight/sqlplan/catalog"
+	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/parse"
+	"lanceflight/sqlplan/plan"
+	"lanceflight/sqlplan/settings"
+)
+
+// BindEnv is what binding needs besides the statement.
+type Env struct {
+	Catalog *catalog.Catalog
+	Session settings.Session
+	// Pins are versions to read instead of the current ones, by the names of Plan.Pins; nil for a
+	// statement that is planned for the first time.
+	Pins map[string]uint64
+	// Mem holds the batches of Records nodes; nil = memory.DefaultAllocator.
+	Mem memory.Allocator
+}
+
+// Bind resolves names and types of a statement and returns its plan, which Rewrite then makes cheaper. Snapshots are pinned
+// here: whatever is committed later, the plan reads the same rows. Errors point into the statement
+// (fault.At) and wait for its text (fault.WithSQL).
+//
+// Parameters take their types from what surrounds them. That needs two passes where a parameter
+// stands in several places: the first collects the types, the second binds with their common type. A
+// parameter that nothing decides is text, as in PostgreSQL.
+func Bind(ctx context.Context, stmt parse.Statement, env Env) (*plan.Plan, error) {
+	if env.Mem == nil {
+		env.Mem = memory.DefaultAllocator
+	}
+	snaps := map[string]*lancefmt.Snapshot{}
+	var types []arrow.DataType
+	for pass := 0; ; pass++ {
+		search := env.Session.SearchOptions()
+		b := &binder{
+			ctx: ctx, env: env, snaps: snaps, paramTypes: types, paramPos: map[int]parse.Pos{}, hints: &search, pins: map[string]uint64{},
+			cols: map[expr.ColID]plan.Col{}, colPos: map[expr.ColID]parse.Pos{}, search: map[expr.ColID]settings.SearchOptions{},
+		}
+		planned, err := b.statement(stmt)
+		if err != nil {
+			return nil, err
+		}
+		if planned.Root == nil || planned.Changes != nil {
+			return planned, nil
+		}
+		planned.Subplans, planned.Pins, planned.Sources = b.subplans, b.pins, b.sources
+		planned.Reusable = planned.Explain == nil && !b.once
+		next, settled, err := b.settleParams(planned)
+		if err != nil {
+			return nil, err
+		}
+		if !settled && pass < maxBindPasses {
+			types = next
+			continue
+		}
+		for _, t := range next {
+			planned.Params = append(planned.Params, plan.ParamInfo{Type: t})
+		}
+		planned.LastCol, planned.Knobs = b.nextCol, b.search
+		return placeSubplans(planned), nil
+	}
+}
+
+// maxBindPasses bounds the passes that settle parameter types; types only ever widen, so two are
+// enough unless a parameter decides the type of another one.
+const maxBindPasses = 4
+
+// binder is the state of one pass over one statement.
+type binder struct {
+	ctx   context.Context
+	env   Env
+	snaps map[string]*lancefmt.Snapshot // by name in pins
+	pins  map[string]uint64
+	// sources are snaps with what they were found by; once is set by what makes a plan good for one use.
+	sources []plan.Source
+	once    bool
+
+	nextCol  expr.ColID
+	params   int
+	slots    int // handed out by newSlot
+	subplans []plan.Subplan
+	// paramTypes are the types the pass before found; nil or short where nothing is known.
+	paramTypes []arrow.DataType
+	paramPos   map[int]parse.Pos // where a parameter stands last, by slot
+
+	cols   map[expr.ColID]plan.Col  // every column made
+	colPos map[expr.ColID]parse.Pos // where a column was last named, for messages
+	// search are knobs given in the options string of a distance function, by the vector column.
+	search map[expr.ColID]settings.SearchOptions
+	// hints are the knobs of the query block being bound: session settings, then its hints.
+	hints          *settings.SearchOptions
+	ctes           *cteScope
+	depth, inlined int
+}
+
+// subplanSlot is where provisional slots of subplans, and of columns that LATERAL queries see, begin: the number of
+// parameters is known only at the end.
+const subplanSlot = 1 << 24
+
+func (b *binder) newSlot() int {
+	b.slots++
+	return subplanSlot + b.slots - 1
+}
+
+func (b *binder) newCol(name string, t arrow.DataType, nullable bool) plan.Col {
+	b.nextCol++
+	c := plan.Col{ID: b.nextCol, Name: name, Type: t, Nullable: nullable}
+	b.cols[c.ID] = c
+	return c
+}
+
+// statement binds any statement.
+func (b *binder) statement(stmt parse.Statement) (*plan.Plan, error) {
+	switch s := stmt.(type) {
+	case *parse.Query:
+		rel, err := b.query(s, nil)
+		if err != nil {
+			return nil, err
+		}
+		return &plan.Plan{Root: rel.node}, nil
+	case *parse.Explain:
+		switch s.Statement.(type) {
+		case *parse.Query, *parse.Show, *parse.Describe:
+		default:
+			return nil, fault.At(fault.Unsupported, int(s.Pos), "EXPLAIN of a statement that is not a query")
+		}
+		planned, err := b.statement(s.Statement)
+		if err != nil {
+			return nil, err
+		}
+		planned.Explain = &plan.Explain{Analyze: s.Analyze, Verbose: s.Verbose, JSON: s.JSON}
+		return planned, nil
+	case *parse.Show:
+		return b.show(s)
+	case *parse.Describe:
+		return b.describe(s)
+	case *parse.Set:
+		return b.set(s)
+	case *parse.Use:
+		return b.use(s)
+	case *parse.Unsupported:
+		return nil, fault.At(fault.Unsupported, int(s.Pos), "%s: %s", s.What, instead(s.What))
+	}
+	return nil, fault.New(fault.Internal, "statement %T has no binding", stmt)
+}
+
+// instead says what a user can do where a statement is not supported.
+func instead(what string) string {
+	switch what {
+	case "BEGIN", "COMMIT", "ROLLBACK", "START TRANSACTION", "START", "END", "SAVEPOINT", "RELEASE", "ABORT":
+		return "there are no transactions; each statement reads one snapshot of each table"
+	}
+	if what == "SUMMARIZE" {
+		return "DESCRIBE lists the columns of a table, and count, min, max, avg tell of their values"
+	}
+	return "tables are read-only here; write them with Lance itself, and the next statement sees the new version"
+}
+
+// settleParams compares the types that a pass has given each parameter with those it started from. The
+// second result says that nothing is left to do.
+func (b *binder) settleParams(planned *plan.Plan) ([]arrow.DataType, bool, error) {
+	types := make([]arrow.DataType, b.params)
+	settled := true
+	var conflict error
+	note := func(e expr.Expr) {
+		expr.Walk(e, func(x expr.Expr) bool {
+			p, ok := x.(*expr.Param)
+			if !ok || p.Slot >= subplanSlot {
+				return true
+			}
+			have := types[p.Slot]
+			switch {
+			case p.T == nil || p.T.ID() == arrow.NULL:
+				settled = false
+			case have == nil:
+				types[p.Slot] = p.T
+			case !arrow.TypeEqual(have, p.T):
+				settled = false
+				common, err := expr.CommonType(have, p.T)
+				if err != nil {
+					conflict = invalid(b.paramPos[p.Slot], "parameter $%d stands for %s in one place and for %s in another; use two parameters, or cast it", p.Slot+1, expr.TypeName(have), expr.TypeName(p.T))
+				}
+				types[p.Slot] = common
+			}
+			return true
+		})
+	}
+	for _, root := range planRoots(planned) {
+		plan.WalkNodes(root, func(n plan.Node) { plan.VisitExprs(n, note) })
+	}
+	if conflict != nil {
+		return nil, false, conflict
+	}
+	for i, t := range types {
+		if t != nil {
+			continue
+		}
+		// Nothing decides: text; or decided before, by something that is gone from the plan.
+		types[i] = arrow.BinaryTypes.String
+		if i < len(b.paramTypes) && b.paramTypes[i] != nil {
+			types[i] = b.paramTypes[i]
+		}
+	}
+	return types, settled, nil
+}
+
+func planRoots(p *plan.Plan) []plan.Node {
+	roots := []plan.Node{p.Root}
+	for _, s := range p.Subplans {
+		roots = append(roots, s.Root)
+	}
+	return roots
+}
+
+// placeSubplans gives subplans their slots behind the parameters.
+func placeSubplans(p *plan.Plan) *plan.Plan {
+	place := func(slot int) int { return slot - subplanSlot + len(p.Params) }
+	move := func(root plan.Node) plan.Node {
+		return plan.MapNodes(root, func(n plan.Node) plan.Node {
+			if l, ok := n.(*plan.LateralJoin); ok {
+				n = l.Placed(place)
+			}
+			return plan.MapExprs(n, func(e expr.Expr) expr.Expr {
+				return expr.Rewrite(e, func(x expr.Expr) expr.Expr {
+					if q, ok := x.(*expr.Param); ok && q.Slot >= subplanSlot {
+						return &expr.Param{Slot: place(q.Slot), T: q.T, Name: q.Name}
+					}
+					return x
+				})
+			})
+		})
+	}
+	out := *p
+	out.Root = move(p.Root)
+	out.Subplans = make([]plan.Subplan, len(p.Subplans))
+	for i, s := range p.Subplans {
+		out.Subplans[i] = plan.Subplan{Slot: place(s.Slot), Root: move(s.Root), Type: s.Type}
+	}
+	return &out
+}
+
+// unsupported makes the error for a clause that is legal and not done here.
+func unsupported(pos parse.Pos, format string, args ...any) error {
+	return fault.At(fault.Unsupported, int(pos), "%s", fmt.Sprintf(format, args...))
+}
+
+// invalid makes the error for a clause that is wrong.
+func invalid(pos parse.Pos, format string, args ...any) error {
+	return fault.At(fault.InvalidArgument, int(pos), "%s", fmt.Sprintf(format, args...))
+}
