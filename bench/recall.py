@@ -6,7 +6,7 @@ index of its own over the same vectors, with as many lists, sub-vectors and bits
 k_factor 10. Every round takes one query and runs each contender at each nprobes in turn; medians count. lanceflight gets the
 query as SQL text; over the wire that includes the stock ADBC driver, whose time for SELECT 1 is the floor.
 
-    make bench                                     # with the rest; writes docs/recall.svg and the table in docs/BENCHMARKS.md
+    make bench                                     # with the rest; writes docs/recall.svg and the table in docs/BENCHMARKS_NOTEBOOK.md
     .venv/bin/python bench/recall.py --docs        # this alone
     .venv/bin/python bench/recall.py --table DIR/train.lance --rounds 10
 """
@@ -202,7 +202,7 @@ def main():
     p.add_argument("--laion-rows", type=int, default=100_000)
     p.add_argument("--table", type=Path, help="an existing LAION-shaped table, DIR/train.lance")
     p.add_argument("--rounds", type=int, default=40, help="queries")
-    p.add_argument("--docs", action="store_true", help="write docs/recall.svg and the table in docs/BENCHMARKS.md")
+    p.add_argument("--docs", action="store_true", help="write docs/recall.svg and the table in docs/BENCHMARKS_NOTEBOOK.md")
     p.add_argument("--redraw", action="store_true", help="from the figures of the last run")
     args = p.parse_args()
     inproc.OUT.mkdir(exist_ok=True)
@@ -216,7 +216,7 @@ def main():
     draw(result, inproc.OUT / "recall.svg")
     if args.docs:
         draw(result, ROOT / "docs" / "recall.svg")
-        page = ROOT / "docs" / "BENCHMARKS.md"
+        page = ROOT / "docs" / "BENCHMARKS_NOTEBOOK.md"
         page.write_text(re.sub(re.escape(BEGIN) + ".*" + re.escape(END), lambda _: f"{BEGIN}\n\n{text}\n\n{END}", page.read_text(), flags=re.S))
     print("wrote", figures, "and", "docs/recall.svg" if args.docs else inproc.OUT / "recall.svg")
 

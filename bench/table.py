@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the table of types and storage versions in docs/BENCHMARKS.md from what bench/inproc.py measured.
+"""Writes the table of types and storage versions in docs/BENCHMARKS_NOTEBOOK.md from what bench/inproc.py measured.
 
     .venv/bin/python bench/table.py                           # bench/out/inproc.json
     .venv/bin/python bench/table.py a.json b.json             # several runs, of some storage versions each: medians of their ratios
@@ -100,7 +100,7 @@ def main():
         for key, r in json.loads(Path(name).read_text())["encodings"].items():
             runs.setdefault(key, []).append(r)
     encodings = {key: {by: statistics.median(r[by] for r in rs) for by in ("ratio", "cpu_ratio")} for key, rs in runs.items()}
-    page = ROOT / "docs" / "BENCHMARKS.md"
+    page = ROOT / "docs" / "BENCHMARKS_NOTEBOOK.md"
     text = page.read_text()
     head, rest = text.split("<!-- bench/table.py writes from here -->\n", 1)
     tail = rest.split("<!-- to here: table -->", 1)[1]
