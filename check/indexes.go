@@ -15,7 +15,7 @@ import (
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/encoding"
 	"lanceflight/lancefmt/file"
-	"lanceflight/lancefmt/scalar"
+	"lanceflight/lancefmt/index"
 	"lanceflight/lancefmt/storage"
 	"lanceflight/vecindex/lanceidx"
 )
@@ -23,8 +23,8 @@ import (
 // segment is what is known of a segment of an index.
 type segment struct {
 	mu     sync.Mutex
-	rows   *scalar.RowSet // row ids that it has
-	rowIDs bool           // its files say which rows it has
+	rows   *index.RowSet // row ids that it has
+	rowIDs bool          // its files say which rows it has
 	// addresses is whether it names rows by address where the table has stable row ids.
 	addresses bool
 	broken    bool // some of that could not be read
@@ -119,7 +119,7 @@ func (c *checker) segmentFiles(ctx context.Context, s *lancefmt.Snapshot, x *lan
 	if c.segments[key] != nil {
 		return nil
 	}
-	seg := &segment{rows: &scalar.RowSet{}}
+	seg := &segment{rows: &index.RowSet{}}
 	c.segments[key] = seg
 	c.report.Checked.Segments++
 	there, err := files(ctx, x.Store(), x.Dir()+"/")
@@ -300,24 +300,24 @@ func (c *checker) openIndex(ctx context.Context, s *lancefmt.Snapshot, x *lancef
 }
 
 func (c *checker) openScalar(ctx context.Context, s *lancefmt.Snapshot, x *lancefmt.Index, seg *segment) error {
-	index, err := scalar.Open(ctx, x.Store(), scalar.Description{Kind: x.Kind, Dir: x.Dir(), Details: x.Details, NoDetails: x.TypeURL == "", IndexVersion: x.IndexVersion,
-		Files: x.Files, ColumnType: keyType(s, x)}, scalar.Options{Mem: c.opts.Mem})
+	opened, err := index.Open(ctx, x.Store(), index.Description{Kind: x.Kind, Dir: x.Dir(), Details: x.Details, NoDetails: x.TypeURL == "", IndexVersion: x.IndexVersion,
+		Files: x.Files, ColumnType: keyType(s, x)}, index.Options{Mem: c.opts.Mem})
 	if err != nil {
 		return err
 	}
-	defer index.Close()
+	defer opened.Close()
 	seg.mu.Lock()
-	seg.addresses = index.Addresses()
+	seg.addresses = opened.Addresses()
 	seg.mu.Unlock()
 	if x.Kind != "BITMAP" {
 		return nil
 	}
 	// The union of all bitmaps is the rows that the index has.
-	for _, p := range []scalar.Predicate{{Op: scalar.InRange}, {Op: scalar.IsNull}} {
-		if !index.Supports(p) {
+	for _, p := range []index.Predicate{{Op: index.InRange}, {Op: index.IsNull}} {
+		if !opened.Supports(p) {
 			return nil
 		}
-		found, err := index.Search(ctx, p)
+		found, err := opened.Search(ctx, p)
 		if err != nil {
 			seg.mu.Lock()
 			seg.broken = true

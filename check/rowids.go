@@ -9,7 +9,7 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/encoding"
-	"lanceflight/lancefmt/scalar"
+	"lanceflight/lancefmt/index"
 	"lanceflight/lancefmt/storage"
 )
 
@@ -23,9 +23,9 @@ type rowSetKey struct {
 
 // rowSet is the row ids of the rows of a fragment that are not deleted.
 type rowSet struct {
-	live *scalar.RowSet // nil: not read
-	last uint64         // highest id, of deleted rows too
-	used int            // round of the version that needed it last
+	live *index.RowSet // nil: not read
+	last uint64        // highest id, of deleted rows too
+	used int           // round of the version that needed it last
 }
 
 // sequenceRows is how many row ids are looked at in one go.
@@ -39,7 +39,7 @@ func (c *checker) rowIDs(ctx context.Context, s *lancefmt.Snapshot) error {
 		return nil
 	}
 	round := c.report.Checked.Versions
-	all := &scalar.RowSet{}
+	all := &index.RowSet{}
 	sets := make([]*rowSet, len(s.Fragments()))
 	for i, f := range s.Fragments() {
 		if err := ctx.Err(); err != nil {
@@ -107,7 +107,7 @@ func (c *checker) rowSet(ctx context.Context, s *lancefmt.Snapshot, f *lancefmt.
 		return x, c.told(ctx, err) // by deletionFile
 	}
 	p := in(f, BadRowIDs)
-	live := &scalar.RowSet{}
+	live := &index.RowSet{}
 	err = c.sequence(ctx, f, lancefmt.RowIDColumn, func(offset int64, id uint64) {
 		x.last = max(x.last, id)
 		if deleted == nil || !deleted.Contains(uint32(offset)) {

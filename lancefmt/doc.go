@@ -3,7 +3,7 @@
 //
 //	Open ──> Table ──Snapshot(ref)──> Snapshot ──Fragments──> Fragment ──Read(columns, rows)──> record batch
 //	           │                        │   └──Take(row ids) ─────────────────────────────────> record batch
-//	           │                        └──Indexes ──> vecindex, lancefmt/scalar
+//	           │                        └──Indexes ──> vecindex, lancefmt/index
 //	           └─ one cache: snapshots, data file readers, deletions, row ids
 //
 //	table: manifests, deletion files, row ids     file, encoding: data files, pages     storage: bytes

@@ -11,7 +11,7 @@ import (
 
 	"lanceflight/lancefmt/encoding"
 	"lanceflight/lancefmt/file"
-	"lanceflight/lancefmt/scalar"
+	"lanceflight/lancefmt/index"
 	"lanceflight/lancefmt/storage"
 	"lanceflight/lancefmt/table"
 )
@@ -32,13 +32,13 @@ func (f *Fragment) NumZones() int {
 // or NaN. It belongs to one data file, as it was opened, and one deletion file; so what it says stays
 // true, also of a table that was removed and made anew at the same place. Safe for concurrent use.
 type Zones struct {
-	summaries scalar.Summaries
+	summaries index.Summaries
 	size      int64 // rows of a zone
 	rows      int64
 	deleted   *roaring.Bitmap // nil: none
 
 	mu    sync.RWMutex
-	list  []scalar.Summary // of Rows() 0: not learnt yet
+	list  []index.Summary // of Rows() 0: not learnt yet
 	known int
 }
 
@@ -56,7 +56,7 @@ func (f *Fragment) Zones(ctx context.Context, column string) (*Zones, error) {
 	if err != nil {
 		return nil, err
 	}
-	summaries, ok := scalar.NewSummaries(field.Type)
+	summaries, ok := index.NewSummaries(field.Type)
 	if !ok || len(field.Children) > 0 {
 		return nil, nil
 	}
@@ -79,7 +79,7 @@ func (f *Fragment) Zones(ctx context.Context, column string) (*Zones, error) {
 	}
 	return f.snapshot.table.zones.get(key, func() (*Zones, int64) {
 		n := f.NumZones()
-		return &Zones{summaries: summaries, size: f.snapshot.table.opts.ZoneRows, rows: f.rows, deleted: deleted, list: make([]scalar.Summary, n)}, int64(n)*scalar.SummaryBytes + 256
+		return &Zones{summaries: summaries, size: f.snapshot.table.opts.ZoneRows, rows: f.rows, deleted: deleted, list: make([]index.Summary, n)}, int64(n)*index.SummaryBytes + 256
 	}, f.NumZones()), nil
 }
 
@@ -91,12 +91,12 @@ func (z *Zones) Known() int {
 }
 
 // Question prepares a predicate on the column; ok is false if zones say nothing about it.
-func (z *Zones) Question(p scalar.Predicate) (q scalar.Question, ok bool) {
+func (z *Zones) Question(p index.Predicate) (q index.Question, ok bool) {
 	return z.summaries.Question(p)
 }
 
 // Ask answers a question about the rows of zone i that are not deleted; ok is false if nothing is learnt of them.
-func (z *Zones) Ask(q *scalar.Question, i int) (t scalar.Truth, ok bool) {
+func (z *Zones) Ask(q *index.Question, i int) (t index.Truth, ok bool) {
 	z.mu.RLock()
 	defer z.mu.RUnlock()
 	if z.list[i].Rows() == 0 {
@@ -106,7 +106,7 @@ func (z *Zones) Ask(q *scalar.Question, i int) (t scalar.Truth, ok bool) {
 }
 
 // Estimate is the number of rows for which a question is true, about, of the rows of the zones that are learnt.
-func (z *Zones) Estimate(q *scalar.Question) (found float64, of int64) {
+func (z *Zones) Estimate(q *index.Question) (found float64, of int64) {
 	z.mu.RLock()
 	defer z.mu.RUnlock()
 	for i := range z.list {
@@ -190,7 +190,7 @@ func (z *Zones) has(i int) bool {
 	return z.list[i].Rows() > 0
 }
 
-func (z *Zones) set(i int, s scalar.Summary) {
+func (z *Zones) set(i int, s index.Summary) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	if z.list[i].Rows() == 0 {
@@ -230,7 +230,7 @@ func newZonesCache(maxBytes int64) *zonesCache {
 
 // get returns the entry of a key, made if it is not there; nil if it would fill the cache.
 func (c *zonesCache) get(key zonesKey, create func() (*Zones, int64), zones int) *Zones {
-	if int64(zones)*scalar.SummaryBytes > c.maxBytes/2 {
+	if int64(zones)*index.SummaryBytes > c.maxBytes/2 {
 		return nil
 	}
 	c.mu.Lock()

@@ -9,7 +9,7 @@ import (
 
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt/encoding"
-	"lanceflight/lancefmt/scalar"
+	"lanceflight/lancefmt/index"
 )
 
 // learnColumn reads ranges of a column and learns them.
@@ -49,13 +49,13 @@ func TestZonesAreLearntWhole(t *testing.T) {
 	require.Equal(t, 2, z.Known())
 	n := f.NumPhysicalRows()
 	z = learnColumn(t, f, "key", encoding.Range{Start: n - n%10, End: n}) // the last may be short
-	q, ok := z.Question(scalar.Predicate{Op: scalar.IsNull})
+	q, ok := z.Question(index.Predicate{Op: index.IsNull})
 	require.True(t, ok)
 	_, ok = z.Ask(&q, 0)
 	require.False(t, ok)
 	got, ok := z.Ask(&q, 1)
 	require.True(t, ok)
-	require.Equal(t, scalar.Truth{MaybeFalse: true, AllFalse: true}, got)
+	require.Equal(t, index.Truth{MaybeFalse: true, AllFalse: true}, got)
 	for _, none := range []string{RowIDColumn, "img_emb"} {
 		require.Nil(t, learnColumn(t, f, none))
 	}

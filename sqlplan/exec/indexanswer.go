@@ -12,7 +12,7 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt"
-	"lanceflight/lancefmt/scalar"
+	"lanceflight/lancefmt/index"
 
 	"lanceflight/sqlplan/question"
 )
@@ -32,8 +32,8 @@ type indexAnswers struct {
 // segmentAnswer is the answer of one segment, by row address.
 type segmentAnswer struct {
 	frags      *roaring.Bitmap // fragments that the segment answers for
-	may, sure  *scalar.RowSet
-	nulls      *scalar.RowSet
+	may, sure  *index.RowSet
+	nulls      *index.RowSet
 	nullsKnown bool
 }
 
@@ -41,8 +41,8 @@ type segmentAnswer struct {
 // a note. The error is that of ctx.
 func askIndexes(ctx context.Context, env *Env, snap *lancefmt.Snapshot, filter *question.Filter, frags []*lancefmt.Fragment, stats *OpStats) (*indexAnswers, error) {
 	start := time.Now()
-	var work scalar.Work
-	ctx = scalar.WithWork(ctx, &work)
+	var work index.Work
+	ctx = index.WithWork(ctx, &work)
 	defer func() {
 		stats.IndexNanos.Add(int64(time.Since(start)))
 		stats.IndexReads.Add(work.Reads.Load())
@@ -88,7 +88,7 @@ func askIndexes(ctx context.Context, env *Env, snap *lancefmt.Snapshot, filter *
 }
 
 // ask searches one segment.
-func (a *indexAnswers) ask(ctx context.Context, leaf *question.Leaf, seg *lancefmt.Index, p scalar.Predicate, covered *roaring.Bitmap) error {
+func (a *indexAnswers) ask(ctx context.Context, leaf *question.Leaf, seg *lancefmt.Index, p index.Predicate, covered *roaring.Bitmap) error {
 	answer, err := a.search(ctx, leaf, seg, p, covered)
 	switch {
 	case err == nil && answer != nil:
@@ -105,7 +105,7 @@ func (a *indexAnswers) ask(ctx context.Context, leaf *question.Leaf, seg *lancef
 }
 
 // search returns nil if the segment says nothing about the predicate, or not cheaply.
-func (a *indexAnswers) search(ctx context.Context, leaf *question.Leaf, seg *lancefmt.Index, p scalar.Predicate, covered *roaring.Bitmap) (*segmentAnswer, error) {
+func (a *indexAnswers) search(ctx context.Context, leaf *question.Leaf, seg *lancefmt.Index, p index.Predicate, covered *roaring.Bitmap) (*segmentAnswer, error) {
 	x, release, err := a.cache.OpenScalar(ctx, a.snap, leaf.Index, seg)
 	if err != nil {
 		return nil, err
@@ -150,7 +150,7 @@ func (a *indexAnswers) search(ctx context.Context, leaf *question.Leaf, seg *lan
 }
 
 // enoughRows refuses an index that has lost rows.
-func enoughRows(snap *lancefmt.Snapshot, x scalar.Index, covered *roaring.Bitmap) error {
+func enoughRows(snap *lancefmt.Snapshot, x index.Index, covered *roaring.Bitmap) error {
 	n, ok := x.(interface{ NumRows() int64 })
 	if ok && n.NumRows() < rowsIn(snap, covered, (*lancefmt.Fragment).NumRows) {
 		return fault.Corruptf("the index has %d rows, fewer than the fragments that it covers", n.NumRows())
@@ -159,9 +159,9 @@ func enoughRows(snap *lancefmt.Snapshot, x scalar.Index, covered *roaring.Bitmap
 }
 
 // tooMany reports whether a search would find so many rows that scanning them is cheaper.
-func (a *indexAnswers) tooMany(ctx context.Context, x scalar.Index, p scalar.Predicate, covered *roaring.Bitmap) (bool, error) {
-	e, ok := x.(scalar.Estimator)
-	if !ok || p.Op != scalar.InRange && p.Op != scalar.Prefix {
+func (a *indexAnswers) tooMany(ctx context.Context, x index.Index, p index.Predicate, covered *roaring.Bitmap) (bool, error) {
+	e, ok := x.(index.Estimator)
+	if !ok || p.Op != index.InRange && p.Op != index.Prefix {
 		return false, nil
 	}
 	rows := rowsIn(a.snap, covered, (*lancefmt.Fragment).NumPhysicalRows)
@@ -180,8 +180,8 @@ func rowsIn(snap *lancefmt.Snapshot, frags *roaring.Bitmap, of func(*lancefmt.Fr
 }
 
 // addresses turns row ids into the addresses of those rows that exist.
-func (a *indexAnswers) addresses(ctx context.Context, ids *scalar.RowSet) (*scalar.RowSet, error) {
-	out := &scalar.RowSet{}
+func (a *indexAnswers) addresses(ctx context.Context, ids *index.RowSet) (*index.RowSet, error) {
+	out := &index.RowSet{}
 	if ids == nil {
 		return out, nil
 	}
@@ -227,7 +227,7 @@ func (a *indexAnswers) bounds(leaf *question.Leaf, truth bool, fragment uint32) 
 		return unknownBounds
 	}
 	s := segs[i]
-	part := func(set *scalar.RowSet) rowMask {
+	part := func(set *index.RowSet) rowMask {
 		if set == nil {
 			return noRows
 		}

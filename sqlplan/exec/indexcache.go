@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 
 	"lanceflight/lancefmt"
-	"lanceflight/lancefmt/scalar"
+	"lanceflight/lancefmt/index"
 
 	"lanceflight/sqlplan/question"
 	"lanceflight/vecindex"
@@ -16,15 +16,15 @@ import (
 )
 
 // IndexCache keeps indices open between queries. Of vector indices it has centroids and codebooks here, and their
-// partitions in a lanceidx.Cache; of scalar indices their directories here, and pages and bitmaps in a scalar.Cache. All are
+// partitions in a lanceidx.Cache; of scalar indices their directories here, and pages and bitmaps in a index.Cache. All are
 // bounded; an index that a search still uses is closed when that search ends. One cache serves a process. Safe
 // for concurrent use.
 type IndexCache struct {
 	partitions   *lanceidx.Cache
 	vectors      *openCache[vecindex.Index]
 	calibrations calibrationCache
-	pages        *scalar.Cache
-	scalars      *openCache[scalar.Index]
+	pages        *index.Cache
+	scalars      *openCache[index.Index]
 
 	mu      sync.Mutex
 	live    map[liveKey]*vecindex.RowSet
@@ -60,8 +60,8 @@ func NewIndexCache(bytes int64) *IndexCache {
 		vectors: newOpenCache(3*part, func(x vecindex.Index) int64 {
 			return int64(x.NumPartitions()+256) * int64(x.Dim()) * 4
 		}),
-		pages:   scalar.NewCache(3 * part),
-		scalars: newOpenCache(part, scalar.Index.SizeBytes),
+		pages:   index.NewCache(3 * part),
+		scalars: newOpenCache(part, index.Index.SizeBytes),
 		live:    map[liveKey]*vecindex.RowSet{},
 		warned:  map[string]bool{},
 		guesses: map[guessKey]question.Estimate{},

@@ -7,21 +7,21 @@ import (
 	"github.com/RoaringBitmap/roaring/v2"
 
 	"lanceflight/lancefmt"
-	"lanceflight/lancefmt/scalar"
+	"lanceflight/lancefmt/index"
 
 	"lanceflight/sqlplan/question"
 )
 
 // OpenScalar returns a segment of a scalar index; release must be called when the caller is done with it. An index of a kind
 // that is not read is fault.Unsupported, a damaged one a fault.CorruptError.
-func (c *IndexCache) OpenScalar(ctx context.Context, snap *lancefmt.Snapshot, of *question.Index, idx *lancefmt.Index) (x scalar.Index, release func(), err error) {
+func (c *IndexCache) OpenScalar(ctx context.Context, snap *lancefmt.Snapshot, of *question.Index, idx *lancefmt.Index) (x index.Index, release func(), err error) {
 	if idx.Err != nil {
 		return nil, nil, idx.Err
 	}
-	return c.scalars.get(ctx, keyOf(idx), func() (scalar.Index, error) {
-		return scalar.Open(ctx, idx.Store(), scalar.Description{
+	return c.scalars.get(ctx, keyOf(idx), func() (index.Index, error) {
+		return index.Open(ctx, idx.Store(), index.Description{
 			Kind: idx.Kind, Dir: idx.Dir(), Details: idx.Details, NoDetails: idx.TypeURL == "", IndexVersion: idx.IndexVersion, CreatedAt: idx.CreatedAt, Files: idx.Files, ColumnType: of.Type, Remap: idx.Remap,
-		}, scalar.Options{Cache: c.pages})
+		}, index.Options{Cache: c.pages})
 	})
 }
 
@@ -40,7 +40,7 @@ const (
 )
 
 // EstimateRows implements logical.Indexes.
-func (c *IndexCache) EstimateRows(ctx context.Context, snap *lancefmt.Snapshot, of *question.Index, p scalar.Predicate) (question.Estimate, error) {
+func (c *IndexCache) EstimateRows(ctx context.Context, snap *lancefmt.Snapshot, of *question.Index, p index.Predicate) (question.Estimate, error) {
 	out := question.Estimate{Known: true}
 	rest := roaring.New()
 	for _, f := range snap.Fragments() {
@@ -82,7 +82,7 @@ func (c *IndexCache) EstimateRows(ctx context.Context, snap *lancefmt.Snapshot, 
 	return out, nil
 }
 
-func (c *IndexCache) estimateSegment(ctx context.Context, snap *lancefmt.Snapshot, of *question.Index, seg *lancefmt.Index, p scalar.Predicate, covered *roaring.Bitmap) (e question.Estimate, err error) {
+func (c *IndexCache) estimateSegment(ctx context.Context, snap *lancefmt.Snapshot, of *question.Index, seg *lancefmt.Index, p index.Predicate, covered *roaring.Bitmap) (e question.Estimate, err error) {
 	err = guard(func() error {
 		x, release, err := c.OpenScalar(ctx, snap, of, seg)
 		if err != nil {
@@ -93,7 +93,7 @@ func (c *IndexCache) estimateSegment(ctx context.Context, snap *lancefmt.Snapsho
 			return err
 		}
 		e.Of = rowsIn(snap, covered, (*lancefmt.Fragment).NumPhysicalRows)
-		if g, ok := x.(scalar.Estimator); ok {
+		if g, ok := x.(index.Estimator); ok {
 			e.Found, e.Known, err = g.EstimateRows(ctx, p, e.Of)
 			e.Found = min(e.Found, e.Of)
 		}
@@ -103,8 +103,8 @@ func (c *IndexCache) estimateSegment(ctx context.Context, snap *lancefmt.Snapsho
 }
 
 // predicateText tells predicates apart.
-func predicateText(p scalar.Predicate) string {
-	bound := func(b *scalar.Bound) string {
+func predicateText(p index.Predicate) string {
+	bound := func(b *index.Bound) string {
 		if b == nil {
 			return "-"
 		}

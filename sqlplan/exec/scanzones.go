@@ -8,7 +8,7 @@ import (
 
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/encoding"
-	"lanceflight/lancefmt/scalar"
+	"lanceflight/lancefmt/index"
 
 	"lanceflight/sqlplan/plan"
 	"lanceflight/sqlplan/question"
@@ -98,7 +98,7 @@ func (z *scanZones) find(ctx context.Context, f *lancefmt.Fragment, fz *fragment
 	if known == 0 {
 		return nil
 	}
-	questions := make(map[*question.Leaf]*scalar.Question, len(z.leafs))
+	questions := make(map[*question.Leaf]*index.Question, len(z.leafs))
 	for l, c := range z.leafs {
 		if zones := fz.columns[c]; zones != nil && l.Predicate != nil {
 			if q, ok := zones.Question(*l.Predicate); ok {

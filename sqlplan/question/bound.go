@@ -6,7 +6,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 
-	"lanceflight/lancefmt/scalar"
+	"lanceflight/lancefmt/index"
 	"lanceflight/sqlplan/expr"
 )
 
@@ -186,7 +186,7 @@ func sign(v any) (int, bool) {
 
 // rangeOf is the range of column values c with c op v, for a comparison that is not = or !=. all and none say that it is
 // everything or nothing.
-func rangeOf(op string, v columnValue) (low, high *scalar.Bound, all, none bool) {
+func rangeOf(op string, v columnValue) (low, high *index.Bound, all, none bool) {
 	below := op == "<" || op == "<="
 	if v.beyond {
 		all = below == (v.lies > 0)
@@ -199,7 +199,7 @@ func rangeOf(op string, v columnValue) (low, high *scalar.Bound, all, none bool)
 	case v.lies > 0:
 		inclusive = !below
 	}
-	b := &scalar.Bound{Value: v.value, Inclusive: inclusive}
+	b := &index.Bound{Value: v.value, Inclusive: inclusive}
 	if below {
 		return nil, b, false, false
 	}
@@ -207,8 +207,8 @@ func rangeOf(op string, v columnValue) (low, high *scalar.Bound, all, none bool)
 }
 
 // intersect is the range that two ranges have in common.
-func intersect(a, b *scalar.Predicate) *scalar.Predicate {
-	tighter := func(x, y *scalar.Bound, low bool) *scalar.Bound {
+func intersect(a, b *index.Predicate) *index.Predicate {
+	tighter := func(x, y *index.Bound, low bool) *index.Bound {
 		if x == nil || y == nil {
 			if x == nil {
 				return y
@@ -224,5 +224,5 @@ func intersect(a, b *scalar.Predicate) *scalar.Predicate {
 		}
 		return y
 	}
-	return &scalar.Predicate{Op: scalar.InRange, Low: tighter(a.Low, b.Low, true), High: tighter(a.High, b.High, false)}
+	return &index.Predicate{Op: index.InRange, Low: tighter(a.Low, b.Low, true), High: tighter(a.High, b.High, false)}
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"lanceflight/lancefmt/scalar"
+	"lanceflight/lancefmt/index"
 )
 
 // RowEstimate is an index's guess of the rows that satisfy a predicate.
@@ -26,8 +26,8 @@ const (
 )
 
 // TooMany reports whether a search would find so many rows that scanning them is cheaper.
-func (e Estimate) TooMany(op scalar.Op) bool {
-	return e.Known && (op == scalar.InRange || op == scalar.Prefix) && e.Found > smallRows && e.Share() > mostRows
+func (e Estimate) TooMany(op index.Op) bool {
+	return e.Known && (op == index.InRange || op == index.Prefix) && e.Found > smallRows && e.Share() > mostRows
 }
 
 // share is the share of rows for which an index expression is true, operands taken to have nothing to do with each other; ok is false if

@@ -6,7 +6,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/lancefmt"
-	"lanceflight/lancefmt/scalar"
+	"lanceflight/lancefmt/index"
 	"lanceflight/sqlplan/expr"
 )
 
@@ -29,7 +29,7 @@ type (
 	Leaf struct {
 		Index *Index
 		// Predicate is nil while the constants in it are not known: parameters before the execution.
-		Predicate *scalar.Predicate
+		Predicate *index.Predicate
 		Text      string
 	}
 	// IndexLogic is AND or OR.
@@ -134,7 +134,7 @@ func (*Unknown) exact(bool) bool { return false }
 
 // isNull: every kind but those of zones knows which rows are NULL.
 func (x *Leaf) isNull() bool {
-	return x.Predicate != nil && x.Predicate.Op == scalar.IsNull && x.Index.Kind != "ZONEMAP" && x.Index.Kind != "BLOOMFILTER"
+	return x.Predicate != nil && x.Predicate.Op == index.IsNull && x.Index.Kind != "ZONEMAP" && x.Index.Kind != "BLOOMFILTER"
 }
 
 func (x *Leaf) String() string { return x.Index.Name + " " + x.Index.Kind + " " + x.Text }

@@ -7,7 +7,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/lancefmt"
-	"lanceflight/lancefmt/scalar"
+	"lanceflight/lancefmt/index"
 	"lanceflight/sqlplan/expr"
 )
 
@@ -175,13 +175,13 @@ func fieldType(fields []arrow.Field, path string) arrow.DataType {
 var IndexRank = map[string]int{"BTREE": 0, "BITMAP": 1, "LABEL_LIST": 2, "NGRAM": 3, "BLOOMFILTER": 4, "ZONEMAP": 5}
 
 // indexOps are the predicates that a kind of index answers. Index.Supports has the last word.
-var indexOps = map[string][]scalar.Op{
-	"BTREE":       {scalar.In, scalar.InRange, scalar.IsNull, scalar.Prefix},
-	"BITMAP":      {scalar.In, scalar.InRange, scalar.IsNull, scalar.Prefix},
-	"LABEL_LIST":  {scalar.HasAny, scalar.HasAll, scalar.IsNull},
-	"NGRAM":       {scalar.Contains, scalar.Prefix, scalar.IsNull},
-	"BLOOMFILTER": {scalar.In, scalar.IsNull},
-	"ZONEMAP":     {scalar.In, scalar.InRange, scalar.IsNull, scalar.Prefix},
+var indexOps = map[string][]index.Op{
+	"BTREE":       {index.In, index.InRange, index.IsNull, index.Prefix},
+	"BITMAP":      {index.In, index.InRange, index.IsNull, index.Prefix},
+	"LABEL_LIST":  {index.HasAny, index.HasAll, index.IsNull},
+	"NGRAM":       {index.Contains, index.Prefix, index.IsNull},
+	"BLOOMFILTER": {index.In, index.IsNull},
+	"ZONEMAP":     {index.In, index.InRange, index.IsNull, index.Prefix},
 }
 
 // indexMatcher turns conditions into index expressions.
@@ -213,7 +213,7 @@ func (m *matcher) terms(filter expr.Expr) []Term {
 
 // ranged reports whether a leaf asks for a range, as far as is known.
 func ranged(x *Leaf) bool {
-	return x.Predicate != nil && x.Predicate.Op == scalar.InRange
+	return x.Predicate != nil && x.Predicate.Op == index.InRange
 }
 
 // mergesInto reports whether a AND b is one range of one index.
@@ -263,7 +263,7 @@ func (m *matcher) condition(e expr.Expr) Expr {
 	case *expr.Column, *expr.Field:
 		// A column of type BOOLEAN is a condition itself.
 		if col, ok := m.column(e); ok && classOf(storageType(e.Type())) == boolClass {
-			x = m.leaf(col, e, &scalar.Predicate{Op: scalar.In, Values: []any{true}}, scalar.In)
+			x = m.leaf(col, e, &index.Predicate{Op: index.In, Values: []any{true}}, index.In)
 		}
 	}
 	if x == nil {
@@ -384,7 +384,7 @@ func (m *matcher) constant(e expr.Expr) (l expr.Literal, known, ok bool) {
 }
 
 // leaf asks the best index of a column that answers an operator; nil if there is none.
-func (m *matcher) leaf(col keyColumn, e expr.Expr, p *scalar.Predicate, op scalar.Op) Expr {
+func (m *matcher) leaf(col keyColumn, e expr.Expr, p *index.Predicate, op index.Op) Expr {
 	for _, x := range m.indexes[col.path] {
 		if slices.Contains(indexOps[x.Kind], op) {
 			return &Leaf{Index: x, Predicate: p, Text: Short(e.String())}
@@ -395,7 +395,7 @@ func (m *matcher) leaf(col keyColumn, e expr.Expr, p *scalar.Predicate, op scala
 
 // notNull is true where a column is not NULL, and NULL elsewhere: a comparison that holds for every value.
 func (m *matcher) notNull(col keyColumn, e expr.Expr) Expr {
-	x := m.leaf(col, e, &scalar.Predicate{Op: scalar.IsNull}, scalar.IsNull)
+	x := m.leaf(col, e, &index.Predicate{Op: index.IsNull}, index.IsNull)
 	if x == nil {
 		return nil
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
-	"lanceflight/lancefmt/scalar"
+	"lanceflight/lancefmt/index"
 	"lanceflight/sqlplan/expr"
 )
 
@@ -44,7 +44,7 @@ func (m *matcher) compare(e *expr.Compare) Expr {
 // same is column IS NOT DISTINCT FROM constant.
 func (m *matcher) same(col keyColumn, e expr.Expr, l expr.Literal, known bool) Expr {
 	if known && l.Value == nil {
-		return m.leaf(col, e, &scalar.Predicate{Op: scalar.IsNull}, scalar.IsNull)
+		return m.leaf(col, e, &index.Predicate{Op: index.IsNull}, index.IsNull)
 	}
 	x := m.compareTo(col, e, "=", l, known)
 	if x == nil {
@@ -54,9 +54,9 @@ func (m *matcher) same(col keyColumn, e expr.Expr, l expr.Literal, known bool) E
 }
 
 func (m *matcher) compareTo(col keyColumn, e expr.Expr, op string, l expr.Literal, known bool) Expr {
-	ask := scalar.InRange
+	ask := index.InRange
 	if op == "=" {
-		ask = scalar.In
+		ask = index.In
 	}
 	if !known {
 		return m.leaf(col, e, nil, ask)
@@ -72,13 +72,13 @@ func (m *matcher) compareTo(col keyColumn, e expr.Expr, op string, l expr.Litera
 		if v.beyond || v.lies != 0 {
 			return negated(m.notNull(col, e), true)
 		}
-		return m.leaf(col, e, &scalar.Predicate{Op: scalar.In, Values: []any{v.value}}, ask)
+		return m.leaf(col, e, &index.Predicate{Op: index.In, Values: []any{v.value}}, ask)
 	}
 	low, high, all, none := rangeOf(op, v)
 	if all || none {
 		return negated(m.notNull(col, e), none)
 	}
-	return m.leaf(col, e, &scalar.Predicate{Op: scalar.InRange, Low: low, High: high}, ask)
+	return m.leaf(col, e, &index.Predicate{Op: index.InRange, Low: low, High: high}, ask)
 }
 
 // in is column [NOT] IN (constants).
@@ -98,7 +98,7 @@ func (m *matcher) in(e *expr.In) Expr {
 		items = append(items, l)
 	}
 	if !all {
-		return negated(m.leaf(col, e, nil, scalar.In), e.Negated)
+		return negated(m.leaf(col, e, nil, index.In), e.Negated)
 	}
 	return negated(m.oneOf(col, e, items), e.Negated)
 }
@@ -123,7 +123,7 @@ func (m *matcher) oneOf(col keyColumn, e expr.Expr, items []expr.Literal) Expr {
 	var x Expr
 	switch {
 	case len(values) > 0:
-		x = m.leaf(col, e, &scalar.Predicate{Op: scalar.In, Values: values}, scalar.In)
+		x = m.leaf(col, e, &index.Predicate{Op: index.In, Values: values}, index.In)
 	case null:
 		return &Const{}
 	default:
@@ -140,14 +140,14 @@ func (m *matcher) isNull(e *expr.IsNull) Expr {
 	if !ok {
 		return nil
 	}
-	return negated(m.leaf(col, e, &scalar.Predicate{Op: scalar.IsNull}, scalar.IsNull), e.Negated)
+	return negated(m.leaf(col, e, &index.Predicate{Op: index.IsNull}, index.IsNull), e.Negated)
 }
 
 // call is a function of an indexed column.
 func (m *matcher) call(e *expr.Call) Expr {
 	switch e.Name {
 	case "starts_with", "contains":
-		ask := map[string]scalar.Op{"starts_with": scalar.Prefix, "contains": scalar.Contains}[e.Name]
+		ask := map[string]index.Op{"starts_with": index.Prefix, "contains": index.Contains}[e.Name]
 		return m.text(e, e.Args[0], e.Args[1], ask)
 	case "isnan":
 		col, ok := m.column(e.Args[0])
@@ -165,7 +165,7 @@ func (m *matcher) call(e *expr.Call) Expr {
 }
 
 // text is a question about a string and a constant part of it.
-func (m *matcher) text(e, x, part expr.Expr, ask scalar.Op) Expr {
+func (m *matcher) text(e, x, part expr.Expr, ask index.Op) Expr {
 	col, ok := m.column(x)
 	if !ok {
 		return nil
@@ -180,7 +180,7 @@ func (m *matcher) text(e, x, part expr.Expr, ask scalar.Op) Expr {
 	if l.Value == nil {
 		return &Const{}
 	}
-	return m.leaf(col, e, &scalar.Predicate{Op: ask, Values: []any{l.Value}}, ask)
+	return m.leaf(col, e, &index.Predicate{Op: ask, Values: []any{l.Value}}, ask)
 }
 
 // list is a question about the items of a list column. NULLs among constant items count as the functions say: not at
@@ -194,9 +194,9 @@ func (m *matcher) list(e *expr.Call) Expr {
 	if !ok {
 		return nil
 	}
-	ask := scalar.HasAll
+	ask := index.HasAll
 	if e.Name == "list_has_any" {
-		ask = scalar.HasAny
+		ask = index.HasAny
 	}
 	l, known, ok := m.constant(e.Args[1])
 	if !ok {
@@ -238,12 +238,12 @@ func (m *matcher) list(e *expr.Call) Expr {
 		values = append(values, v.value)
 	}
 	switch {
-	case ask == scalar.HasAll && never, ask == scalar.HasAny && len(values) == 0:
+	case ask == index.HasAll && never, ask == index.HasAny && len(values) == 0:
 		return negated(m.notNull(col, e), true)
 	case len(values) == 0: // every list has all of nothing
 		return m.notNull(col, e)
 	}
-	return m.leaf(col, e, &scalar.Predicate{Op: ask, Values: values}, ask)
+	return m.leaf(col, e, &index.Predicate{Op: ask, Values: values}, ask)
 }
 
 // anyEqual is constant = ANY (list column), or column = ANY (constant list).
@@ -260,7 +260,7 @@ func (m *matcher) anyEqual(e *expr.Call) Expr {
 		var x Expr
 		switch {
 		case !known:
-			x = m.leaf(col, e, nil, scalar.HasAll)
+			x = m.leaf(col, e, nil, index.HasAll)
 		case l.Value == nil:
 			return nil // NULL or, for empty lists, false
 		default:
@@ -271,7 +271,7 @@ func (m *matcher) anyEqual(e *expr.Call) Expr {
 			if v.beyond || v.lies != 0 {
 				x = negated(m.notNull(col, e), true)
 			} else {
-				x = m.leaf(col, e, &scalar.Predicate{Op: scalar.HasAll, Values: []any{v.value}}, scalar.HasAll)
+				x = m.leaf(col, e, &index.Predicate{Op: index.HasAll, Values: []any{v.value}}, index.HasAll)
 			}
 		}
 		if x == nil {
@@ -288,7 +288,7 @@ func (m *matcher) anyEqual(e *expr.Call) Expr {
 		return nil
 	}
 	if !known {
-		return m.leaf(col, e, nil, scalar.In)
+		return m.leaf(col, e, nil, index.In)
 	}
 	if l.Value == nil {
 		return &Const{}
@@ -325,9 +325,9 @@ func (m *matcher) like(e *expr.Like) Expr {
 		known = known && escapeKnown
 	}
 	if !known {
-		x := m.leaf(col, e, nil, scalar.Prefix)
+		x := m.leaf(col, e, nil, index.Prefix)
 		if x == nil {
-			x = m.leaf(col, e, nil, scalar.Contains)
+			x = m.leaf(col, e, nil, index.Contains)
 		}
 		if x == nil {
 			return nil
@@ -409,20 +409,20 @@ func (m *matcher) pieces(col keyColumn, e expr.Expr, p textPieces) Expr {
 		return m.compareTo(col, e, "=", expr.Literal{Value: p.prefix, T: arrow.BinaryTypes.String}, true)
 	}
 	var found []Expr
-	ask := func(op scalar.Op, s string) {
-		if x := m.leaf(col, e, &scalar.Predicate{Op: op, Values: []any{s}}, op); x != nil {
+	ask := func(op index.Op, s string) {
+		if x := m.leaf(col, e, &index.Predicate{Op: op, Values: []any{s}}, op); x != nil {
 			found = append(found, x)
 		}
 	}
 	if p.prefix != "" {
-		ask(scalar.Prefix, p.prefix)
+		ask(index.Prefix, p.prefix)
 		if len(found) == 0 {
-			ask(scalar.Contains, p.prefix)
+			ask(index.Contains, p.prefix)
 			p.exact = false
 		}
 	}
 	for _, s := range p.contains {
-		ask(scalar.Contains, s)
+		ask(index.Contains, s)
 	}
 	var x Expr
 	switch len(found) {

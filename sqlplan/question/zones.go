@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"lanceflight/lancefmt"
-	"lanceflight/lancefmt/scalar"
+	"lanceflight/lancefmt/index"
 	"lanceflight/sqlplan/expr"
 )
 
@@ -17,7 +17,7 @@ func NewZones(filter expr.Expr, columns []Column) *Filter {
 	m := matcher{indexes: map[string][]*Index{}, source: map[expr.ColID]string{}}
 	for _, c := range columns {
 		m.source[c.ID] = c.Source
-		if _, ok := scalar.NewSummaries(storageType(c.Type)); ok && !lancefmt.IsSystemColumn(c.Source) && m.indexes[c.Source] == nil {
+		if _, ok := index.NewSummaries(storageType(c.Type)); ok && !lancefmt.IsSystemColumn(c.Source) && m.indexes[c.Source] == nil {
 			m.indexes[c.Source] = []*Index{{Name: c.Source, Kind: "ZONEMAP", Column: c.Source, Type: c.Type}}
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"lanceflight/lancefmt"
-	"lanceflight/lancefmt/scalar"
+	"lanceflight/lancefmt/index"
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/plan"
 	"lanceflight/sqlplan/question"
@@ -23,7 +23,7 @@ type Indexes interface {
 	// Calibrate turns the MinRecall of a search for k rows into knobs. Errors are about the indices, or that of ctx.
 	Calibrate(ctx context.Context, n *plan.VectorSearch, k int) (plan.Calibrated, error)
 	// EstimateRows tells for how many rows of an index a predicate holds, about. The error is that of ctx.
-	EstimateRows(context.Context, *lancefmt.Snapshot, *question.Index, scalar.Predicate) (question.Estimate, error)
+	EstimateRows(context.Context, *lancefmt.Snapshot, *question.Index, index.Predicate) (question.Estimate, error)
 }
 
 // estimates asks the indices of a filter how many rows each of its questions finds.

@@ -1,4 +1,4 @@
-package scalar_test
+package index_test
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/encoding"
-	"lanceflight/lancefmt/scalar"
+	"lanceflight/lancefmt/index"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -39,25 +39,25 @@ func openTable(t testing.TB, uri string, ref lancefmt.Ref) indexedTable {
 	return indexedTable{snapshot, mem}
 }
 
-func (x indexedTable) open(t testing.TB, segment *lancefmt.Index) scalar.Index {
+func (x indexedTable) open(t testing.TB, segment *lancefmt.Index) index.Index {
 	t.Helper()
-	index, err := scalar.Open(ctx, x.snapshot.Store(), x.describe(segment), scalar.Options{Mem: x.mem})
+	opened, err := index.Open(ctx, x.snapshot.Store(), x.describe(segment), index.Options{Mem: x.mem})
 	require.NoError(t, err, "%s %s", segment.Kind, segment.Name)
-	t.Cleanup(func() { require.NoError(t, index.Close()) })
-	return index
+	t.Cleanup(func() { require.NoError(t, opened.Close()) })
+	return opened
 }
 
 // refused is the error with which a segment does not open, if it does not.
 func (x indexedTable) refused(segment *lancefmt.Index) error {
-	index, err := scalar.Open(ctx, x.snapshot.Store(), x.describe(segment), scalar.Options{Mem: x.mem})
+	opened, err := index.Open(ctx, x.snapshot.Store(), x.describe(segment), index.Options{Mem: x.mem})
 	if err != nil {
 		return err
 	}
-	return index.Close()
+	return opened.Close()
 }
 
-func (x indexedTable) describe(segment *lancefmt.Index) scalar.Description {
-	d := scalar.Description{Kind: segment.Kind, Dir: segment.Dir(), Details: segment.Details, NoDetails: segment.TypeURL == "",
+func (x indexedTable) describe(segment *lancefmt.Index) index.Description {
+	d := index.Description{Kind: segment.Kind, Dir: segment.Dir(), Details: segment.Details, NoDetails: segment.TypeURL == "",
 		IndexVersion: segment.IndexVersion, CreatedAt: segment.CreatedAt, Files: segment.Files, Remap: segment.Remap}
 	if fields := x.snapshot.Schema().FieldIndices(segment.Fields[0]); len(fields) == 1 {
 		d.ColumnType = x.snapshot.Schema().Field(fields[0]).Type
@@ -67,7 +67,7 @@ func (x indexedTable) describe(segment *lancefmt.Index) scalar.Description {
 
 // column is the live rows of the fragments that a segment covers.
 type column struct {
-	values []any    // by the types of scalar.Predicate, nil for NULL
+	values []any    // by the types of index.Predicate, nil for NULL
 	ids    []uint64 // as the index has them
 	typ    arrow.DataType
 }
@@ -100,7 +100,7 @@ func (x indexedTable) column(t testing.TB, segment *lancefmt.Index, addresses bo
 	return c
 }
 
-// valueAt returns an element as a value of scalar.Predicate; []any for a list.
+// valueAt returns an element as a value of index.Predicate; []any for a list.
 func valueAt(arr arrow.Array, i int) any {
 	if arr.IsNull(i) {
 		return nil
@@ -174,7 +174,7 @@ func valueAt(arr arrow.Array, i int) any {
 // idSet is a set of row ids.
 type idSet map[uint64]bool
 
-func flatten(s *scalar.RowSet) idSet {
+func flatten(s *index.RowSet) idSet {
 	out := idSet{}
 	if s == nil {
 		return out

@@ -1,4 +1,4 @@
-package scalar_test
+package index_test
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/encoding"
-	"lanceflight/lancefmt/scalar"
+	"lanceflight/lancefmt/index"
 )
 
 // TestOlderWriters compares the indices of tables that pylance 0.23 to 10 wrote, at each of their
@@ -82,13 +82,13 @@ func TestNewerVersions(t *testing.T) {
 	for _, segment := range x.snapshot.Indexes() {
 		d := x.describe(segment)
 		for d.IndexVersion = 0; ; d.IndexVersion++ {
-			index, err := scalar.Open(ctx, x.snapshot.Store(), d, scalar.Options{Mem: x.mem})
+			opened, err := index.Open(ctx, x.snapshot.Store(), d, index.Options{Mem: x.mem})
 			if err != nil {
 				require.Equal(t, fault.Unsupported, fault.KindOf(err))
 				break
 			}
 			seen[d.Kind] = true
-			require.NoError(t, index.Close())
+			require.NoError(t, opened.Close())
 		}
 		require.LessOrEqual(t, d.IndexVersion, int32(2))
 	}

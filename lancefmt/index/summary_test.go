@@ -1,4 +1,4 @@
-package scalar_test
+package index_test
 
 import (
 	"math"
@@ -15,12 +15,12 @@ import (
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/encoding"
-	"lanceflight/lancefmt/scalar"
+	"lanceflight/lancefmt/index"
 )
 
 // checkSummaries compares what summaries of runs of an array say with the values in them.
 func checkSummaries(t testing.TB, rng *rand.Rand, arr arrow.Array, rounds int) bool {
-	s, ok := scalar.NewSummaries(arr.DataType())
+	s, ok := index.NewSummaries(arr.DataType())
 	if !ok || arr.Len() == 0 {
 		return false
 	}
@@ -50,7 +50,7 @@ func checkSummaries(t testing.TB, rng *rand.Rand, arr arrow.Array, rounds int) b
 		require.True(t, !got.AllFalse || seen[no] == to-from, what...)
 		share := s.Share(&q, &summary)
 		require.True(t, share >= 0 && share <= 1 && (share > 0 || !got.AllTrue) && (share == 0 || got.MaybeTrue) && (share > 0.999 || !got.AllTrue), append(what, share)...)
-		if to == from+1 && p.Op == scalar.IsNull { // sharp where it can be
+		if to == from+1 && p.Op == index.IsNull { // sharp where it can be
 			require.Equal(t, seen[yes] == 1, got.AllTrue, what...)
 			require.Equal(t, seen[no] == 1, got.AllFalse, what...)
 		}
@@ -93,12 +93,12 @@ func TestSharesOfSummaries(t *testing.T) {
 		return v
 	}
 	for _, arr := range []arrow.Array{ints.NewArray(), floats.NewArray()} {
-		s, ok := scalar.NewSummaries(arr.DataType())
+		s, ok := index.NewSummaries(arr.DataType())
 		require.True(t, ok)
 		summary := s.Of(arr, 0, arr.Len())
 		int := arr.DataType().ID() == arrow.INT32
 		for _, c := range []struct{ low, high, share float64 }{{-5, 5, 1}, {-4, -3, 0.1}, {-10, 0, 0.5}, {0, 100, 0.5}, {4.9, 5, 0.01}, {6, 7, 0}, {3, 2, 0}} {
-			p := scalar.Predicate{Op: scalar.InRange, Low: &scalar.Bound{Value: number(c.low, int), Inclusive: true}, High: &scalar.Bound{Value: number(c.high, int)}}
+			p := index.Predicate{Op: index.InRange, Low: &index.Bound{Value: number(c.low, int), Inclusive: true}, High: &index.Bound{Value: number(c.high, int)}}
 			q, ok := s.Question(p)
 			require.True(t, ok)
 			require.InDelta(t, c.share, s.Share(&q, &summary), 0.01, "%v from %v to %v", arr.DataType(), c.low, c.high)

@@ -1,4 +1,4 @@
-package scalar_test
+package index_test
 
 import (
 	"math/rand/v2"
@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lanceflight/lancefmt"
-	"lanceflight/lancefmt/scalar"
+	"lanceflight/lancefmt/index"
 )
 
 // BenchmarkLookup asks the BTREE index of the column key, which counts rows with few gaps, of a LAION-shaped
@@ -28,31 +28,31 @@ func BenchmarkLookup(b *testing.B) {
 	}
 	require.NotNil(b, segment)
 	n := x.snapshot.NumRows()
-	span := func(rng *rand.Rand, rows int64) scalar.Predicate {
+	span := func(rng *rand.Rand, rows int64) index.Predicate {
 		low := rng.Int64N(n - rows + 1)
-		return scalar.Predicate{Op: scalar.InRange, Low: &scalar.Bound{Value: low, Inclusive: true}, High: &scalar.Bound{Value: low + rows}}
+		return index.Predicate{Op: index.InRange, Low: &index.Bound{Value: low, Inclusive: true}, High: &index.Bound{Value: low + rows}}
 	}
 	questions := []struct {
 		name string
 		rows int64
-		ask  func(rng *rand.Rand) scalar.Predicate
+		ask  func(rng *rand.Rand) index.Predicate
 	}{
-		{"key", 1, func(rng *rand.Rand) scalar.Predicate {
-			return scalar.Predicate{Op: scalar.In, Values: []any{rng.Int64N(n)}}
+		{"key", 1, func(rng *rand.Rand) index.Predicate {
+			return index.Predicate{Op: index.In, Values: []any{rng.Int64N(n)}}
 		}},
-		{"in100", 100, func(rng *rand.Rand) scalar.Predicate {
-			p := scalar.Predicate{Op: scalar.In}
+		{"in100", 100, func(rng *rand.Rand) index.Predicate {
+			p := index.Predicate{Op: index.In}
 			first := rng.Int64N(n)
 			for i := range int64(100) {
 				p.Values = append(p.Values, (first+i*(n/100+1))%n) // distinct, all over the index
 			}
 			return p
 		}},
-		{"percent", n / 100, func(rng *rand.Rand) scalar.Predicate { return span(rng, n/100) }},
-		{"most", n - n/10, func(rng *rand.Rand) scalar.Predicate { return span(rng, n-n/10) }},
+		{"percent", n / 100, func(rng *rand.Rand) index.Predicate { return span(rng, n/100) }},
+		{"most", n - n/10, func(rng *rand.Rand) index.Predicate { return span(rng, n-n/10) }},
 	}
-	ask := func(b *testing.B, index scalar.Index, p scalar.Predicate, rows int64) {
-		answer, err := index.Search(ctx, p)
+	ask := func(b *testing.B, opened index.Index, p index.Predicate, rows int64) {
+		answer, err := opened.Search(ctx, p)
 		if err != nil || answer.Sure.Len() > rows || answer.Sure.Len() < rows*9/10 {
 			b.Fatal(err, answer.Sure.Len(), rows)
 		}
@@ -60,14 +60,14 @@ func BenchmarkLookup(b *testing.B) {
 	for _, q := range questions {
 		for name, cacheBytes := range map[string]int64{"warm": 256 << 20, "uncached": 1} {
 			b.Run(q.name+"/"+name, func(b *testing.B) {
-				index, err := scalar.Open(ctx, x.snapshot.Store(), x.describe(segment), scalar.Options{CacheBytes: cacheBytes})
+				opened, err := index.Open(ctx, x.snapshot.Store(), x.describe(segment), index.Options{CacheBytes: cacheBytes})
 				require.NoError(b, err)
-				defer index.Close()
+				defer opened.Close()
 				rng := rand.New(rand.NewPCG(1, 2))
-				ask(b, index, scalar.Predicate{Op: scalar.InRange, SkipNulls: true}, n)
+				ask(b, opened, index.Predicate{Op: index.InRange, SkipNulls: true}, n)
 				b.ReportAllocs()
 				for b.Loop() {
-					ask(b, index, q.ask(rng), q.rows)
+					ask(b, opened, q.ask(rng), q.rows)
 				}
 			})
 		}
@@ -75,10 +75,10 @@ func BenchmarkLookup(b *testing.B) {
 			rng := rand.New(rand.NewPCG(1, 2))
 			b.ReportAllocs()
 			for b.Loop() {
-				index, err := scalar.Open(ctx, x.snapshot.Store(), x.describe(segment), scalar.Options{})
+				opened, err := index.Open(ctx, x.snapshot.Store(), x.describe(segment), index.Options{})
 				require.NoError(b, err)
-				ask(b, index, q.ask(rng), q.rows)
-				require.NoError(b, index.Close())
+				ask(b, opened, q.ask(rng), q.rows)
+				require.NoError(b, opened.Close())
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-// Package scalar reads the scalar indices of Lance tables: BTREE, BITMAP, LABEL_LIST, NGRAM, ZONEMAP and BLOOMFILTER.
+// Package index reads the scalar indices of Lance tables: BTREE, BITMAP, LABEL_LIST, NGRAM, ZONEMAP and BLOOMFILTER.
 //
 //	Open(store, description) ──> Index ──Search(predicate)──> Answer: which rows satisfy it, which may
 //
@@ -11,7 +11,7 @@
 // that it returns aliases a file.
 //
 // Start reading with btree.go; keys.go has the order of values, rowset.go the sets.
-package scalar
+package index
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package scalar
+package index
 
 import (
 	"context"

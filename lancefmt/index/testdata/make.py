@@ -1,4 +1,4 @@
-"""Writes tables with scalar indices of every kind for the tests of lancefmt/scalar.
+"""Writes tables with scalar indices of every kind for the tests of lancefmt/index.
 
     python make.py DIR                 all tables but random ones, into DIR
     python make.py DIR NAME ...        some of them; random:FIRST:COUNT are random tables by seed

@@ -1,4 +1,4 @@
-package scalar_test
+package index_test
 
 import (
 	"encoding/binary"
@@ -15,16 +15,16 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt"
-	"lanceflight/lancefmt/scalar"
+	"lanceflight/lancefmt/index"
 	"lanceflight/lancefmt/storage"
 )
 
 // sample is a segment whose files the tests spoil, with predicates that fit its column.
 type sample struct {
-	desc       scalar.Description
+	desc       index.Description
 	names      []string // of its files, in order
 	files      [][]byte
-	predicates []scalar.Predicate
+	predicates []index.Predicate
 }
 
 // loadSamples reads each segment of the fixture with the smallest indices of all kinds.
@@ -49,9 +49,9 @@ func samplesOf(t testing.TB, path string) []sample {
 			require.NoError(t, err)
 			s.names, s.files = append(s.names, filepath.Base(file)), append(s.files, data)
 		}
-		index := x.open(t, segment)
+		opened := x.open(t, segment)
 		for _, p := range randomPredicates(rand.New(rand.NewPCG(3, 4)), x.column(t, segment, true), 60) {
-			if index.Supports(p) && len(s.predicates) < 12 {
+			if opened.Supports(p) && len(s.predicates) < 12 {
 				s.predicates = append(s.predicates, p)
 			}
 		}
@@ -82,16 +82,16 @@ func (s *sample) use(t testing.TB, which int, data []byte) error {
 		}
 		return err
 	}
-	index, err := scalar.Open(ctx, store, s.desc, scalar.Options{Mem: mem, CacheBytes: 1 << 20, MaxLookupBytes: 64 << 20})
+	opened, err := index.Open(ctx, store, s.desc, index.Options{Mem: mem, CacheBytes: 1 << 20, MaxLookupBytes: 64 << 20})
 	if err != nil {
 		return fine(err)
 	}
-	defer func() { require.NoError(t, index.Close()) }()
+	defer func() { require.NoError(t, opened.Close()) }()
 	for _, p := range s.predicates {
-		if !index.Supports(p) {
+		if !opened.Supports(p) {
 			continue
 		}
-		answer, err := index.Search(ctx, p)
+		answer, err := opened.Search(ctx, p)
 		if err != nil {
 			return fine(err)
 		}

@@ -1,4 +1,4 @@
-package scalar_test
+package index_test
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt"
-	"lanceflight/lancefmt/scalar"
+	"lanceflight/lancefmt/index"
 )
 
 // truth is SQL's third value beside false and true.
@@ -31,18 +31,18 @@ const (
 	unknown
 )
 
-// holds evaluates a predicate on one value, by the words of scalar.Predicate.
-func holds(p scalar.Predicate, v any) truth {
-	if p.Op == scalar.IsNull {
+// holds evaluates a predicate on one value, by the words of index.Predicate.
+func holds(p index.Predicate, v any) truth {
+	if p.Op == index.IsNull {
 		return is(v == nil)
 	}
 	if v == nil {
 		return unknown
 	}
 	switch p.Op {
-	case scalar.In:
+	case index.In:
 		return is(slices.ContainsFunc(p.Values, func(x any) bool { return compareValues(v, x) == 0 }))
-	case scalar.InRange:
+	case index.InRange:
 		in := true
 		if b := p.Low; b != nil {
 			c := compareValues(v, b.Value)
@@ -53,13 +53,13 @@ func holds(p scalar.Predicate, v any) truth {
 			in = in && (c < 0 || c == 0 && b.Inclusive)
 		}
 		return is(in)
-	case scalar.Prefix:
+	case index.Prefix:
 		return is(strings.HasPrefix(text(v), text(p.Values[0])))
-	case scalar.Contains:
+	case index.Contains:
 		return is(strings.Contains(text(v), text(p.Values[0])))
-	case scalar.HasAny:
+	case index.HasAny:
 		return is(slices.ContainsFunc(p.Values, func(x any) bool { return hasItem(v, x) }))
-	case scalar.HasAll:
+	case index.HasAll:
 		return is(!slices.ContainsFunc(p.Values, func(x any) bool { return !hasItem(v, x) }))
 	}
 	panic("no such predicate")
@@ -165,7 +165,7 @@ func nearBytes(rng *rand.Rand, b []byte, last byte) []byte {
 }
 
 // randomPredicates makes predicates over values like those of the column.
-func randomPredicates(rng *rand.Rand, c column, n int) []scalar.Predicate {
+func randomPredicates(rng *rand.Rand, c column, n int) []index.Predicate {
 	var some []any
 	for _, v := range c.values {
 		if items, ok := v.([]any); ok {
@@ -176,9 +176,9 @@ func randomPredicates(rng *rand.Rand, c column, n int) []scalar.Predicate {
 	}
 	_, lists := c.typ.(arrow.ListLikeType)
 	some = slices.DeleteFunc(some, func(v any) bool { return v == nil })
-	out := []scalar.Predicate{{Op: scalar.IsNull}, {Op: scalar.In}, {Op: scalar.InRange}, {Op: scalar.HasAny}}
+	out := []index.Predicate{{Op: index.IsNull}, {Op: index.In}, {Op: index.InRange}, {Op: index.HasAny}}
 	if _, lists := c.typ.(arrow.ListLikeType); lists {
-		out = []scalar.Predicate{{Op: scalar.IsNull}, {Op: scalar.HasAny}}
+		out = []index.Predicate{{Op: index.IsNull}, {Op: index.HasAny}}
 	}
 	if len(some) == 0 {
 		return out
@@ -190,16 +190,16 @@ func randomPredicates(rng *rand.Rand, c column, n int) []scalar.Predicate {
 		}
 		return v
 	}
-	bound := func() *scalar.Bound {
+	bound := func() *index.Bound {
 		if rng.IntN(4) == 0 {
 			return nil
 		}
-		return &scalar.Bound{Value: pick(), Inclusive: rng.IntN(2) == 0}
+		return &index.Bound{Value: pick(), Inclusive: rng.IntN(2) == 0}
 	}
 	for len(out) < n {
-		var p scalar.Predicate
+		var p index.Predicate
 		if lists {
-			p.Op = []scalar.Op{scalar.HasAny, scalar.HasAll}[rng.IntN(2)]
+			p.Op = []index.Op{index.HasAny, index.HasAll}[rng.IntN(2)]
 			for range rng.IntN(4) {
 				p.Values = append(p.Values, pick())
 			}
@@ -215,16 +215,16 @@ func randomPredicates(rng *rand.Rand, c column, n int) []scalar.Predicate {
 			runes := []rune(s)
 			from := rng.IntN(len(runes) + 1)
 			to := from + rng.IntN(len(runes)-from+1)
-			p = scalar.Predicate{Op: scalar.Contains, Values: []any{string(runes[from:to])}}
+			p = index.Predicate{Op: index.Contains, Values: []any{string(runes[from:to])}}
 		case 0, 1:
-			p = scalar.Predicate{Op: scalar.In, Values: []any{pick()}}
+			p = index.Predicate{Op: index.In, Values: []any{pick()}}
 		case 2:
-			p = scalar.Predicate{Op: scalar.In}
+			p = index.Predicate{Op: index.In}
 			for range rng.IntN(40) {
 				p.Values = append(p.Values, pick())
 			}
 		case 3, 4:
-			p = scalar.Predicate{Op: scalar.InRange, Low: bound(), High: bound()}
+			p = index.Predicate{Op: index.InRange, Low: bound(), High: bound()}
 		case 5:
 			v := pick()
 			switch v.(type) {
@@ -233,7 +233,7 @@ func randomPredicates(rng *rand.Rand, c column, n int) []scalar.Predicate {
 				continue
 			}
 			s := text(v)
-			p = scalar.Predicate{Op: scalar.Prefix, Values: []any{s[:rng.IntN(len(s)+1)]}}
+			p = index.Predicate{Op: index.Prefix, Values: []any{s[:rng.IntN(len(s)+1)]}}
 			if _, ok := v.([]byte); ok {
 				p.Values[0] = []byte(p.Values[0].(string))
 			}
@@ -244,23 +244,23 @@ func randomPredicates(rng *rand.Rand, c column, n int) []scalar.Predicate {
 }
 
 // check compares what an index says of a predicate with the values of the rows.
-func check(t testing.TB, index scalar.Index, p scalar.Predicate, c column, exact bool, what string) {
+func check(t testing.TB, opened index.Index, p index.Predicate, c column, exact bool, what string) {
 	t.Helper()
 	what = fmt.Sprintf("%s: %s", what, describe(p))
-	require.True(t, index.Supports(p), what)
-	answer, err := index.Search(ctx, p)
+	require.True(t, opened.Supports(p), what)
+	answer, err := opened.Search(ctx, p)
 	require.NoError(t, err, what)
 	may, sure, nulls := flatten(answer.May), flatten(answer.Sure), flatten(answer.Nulls)
 	require.Equal(t, answer.NullsKnown, answer.Nulls != nil, what)
-	if e, ok := index.(scalar.Estimator); ok {
+	if e, ok := opened.(index.Estimator); ok {
 		found, ok, err := e.EstimateRows(ctx, p, max(int64(len(c.values)), answer.May.Len()))
 		require.NoError(t, err, what)
 		require.True(t, ok, what)
 		require.GreaterOrEqual(t, found, int64(0), what)
 		// A small BTREE counts everything, a BITMAP a few values.
-		n, btree := index.(interface{ NumRows() int64 })
+		n, btree := opened.(interface{ NumRows() int64 })
 		gone := btree && n.NumRows() != int64(len(c.values))
-		if few := p.Op == scalar.In || p.Op == scalar.IsNull; exact && !gone && len(p.Values) <= 4 && (btree || few) {
+		if few := p.Op == index.In || p.Op == index.IsNull; exact && !gone && len(p.Values) <= 4 && (btree || few) {
 			require.EqualValues(t, answer.May.Len(), found, what)
 		}
 	}
@@ -281,8 +281,8 @@ func check(t testing.TB, index scalar.Index, p scalar.Predicate, c column, exact
 	}
 }
 
-func describe(p scalar.Predicate) string {
-	bound := func(b *scalar.Bound) string {
+func describe(p index.Predicate) string {
+	bound := func(b *index.Bound) string {
 		if b == nil {
 			return "-"
 		}
@@ -293,12 +293,12 @@ func describe(p scalar.Predicate) string {
 }
 
 // exactFor reports whether the answers of a kind leave nothing to look at.
-func exactFor(kind string, p scalar.Predicate) bool {
+func exactFor(kind string, p index.Predicate) bool {
 	switch kind {
 	case "BTREE", "BITMAP", "LABEL_LIST":
 		return true
 	}
-	return kind == "NGRAM" && p.Op == scalar.IsNull // the others only if they recorded NULLs, as TestRecordedNulls checks
+	return kind == "NGRAM" && p.Op == index.IsNull // the others only if they recorded NULLs, as TestRecordedNulls checks
 }
 
 var kinds = []string{"BTREE", "BITMAP", "LABEL_LIST", "NGRAM", "ZONEMAP", "BLOOMFILTER"}
@@ -319,11 +319,11 @@ func checkSegments(t *testing.T, x indexedTable, predicates int) (segments int) 
 					return // TestIndicesOfOldWriters shows that such a table is scanned
 				}
 			}
-			index := x.open(t, segment)
-			c := x.column(t, segment, index.Addresses())
+			opened := x.open(t, segment)
+			c := x.column(t, segment, opened.Addresses())
 			for _, p := range randomPredicates(rng, c, predicates) {
-				if index.Supports(p) {
-					check(t, index, p, c, exactFor(segment.Kind, p), segment.Name)
+				if opened.Supports(p) {
+					check(t, opened, p, c, exactFor(segment.Kind, p), segment.Name)
 				}
 			}
 		})
@@ -355,9 +355,9 @@ func TestRecordedNulls(t *testing.T) {
 	x := openTable(t, fixtures.Path(t, "scalar_indices.lance"), lancefmt.Ref{})
 	for _, segment := range x.snapshot.Indexes() {
 		if segment.Kind == "ZONEMAP" || segment.Kind == "BLOOMFILTER" {
-			index := x.open(t, segment)
-			check(t, index, scalar.Predicate{Op: scalar.IsNull}, x.column(t, segment, true), true, segment.Name)
-			answer, err := index.Search(ctx, scalar.Predicate{Op: scalar.In})
+			opened := x.open(t, segment)
+			check(t, opened, index.Predicate{Op: index.IsNull}, x.column(t, segment, true), true, segment.Name)
+			answer, err := opened.Search(ctx, index.Predicate{Op: index.In})
 			require.NoError(t, err)
 			require.True(t, answer.NullsKnown)
 		}

@@ -1,4 +1,4 @@
-package scalar_test
+package index_test
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ import (
 
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt"
-	"lanceflight/lancefmt/scalar"
+	"lanceflight/lancefmt/index"
 )
 
 // condition is a line of the answers that testdata/make.py writes.
@@ -72,24 +72,24 @@ func compareWithPylance(t *testing.T, path string) {
 			continue
 		}
 		require.NoError(t, segment.Err)
-		index := x.open(t, segment)
-		c := x.column(t, segment, index.Addresses())
+		opened := x.open(t, segment)
+		c := x.column(t, segment, opened.Addresses())
 		addrs := x.column(t, segment, true).ids
 		for _, cond := range answers.Conditions {
 			if len(addrs) > 0 && cond.Column == segment.Fields[0] {
-				comparePylance(t, index, cond, segment.Kind, c, addrs)
+				comparePylance(t, opened, cond, segment.Kind, c, addrs)
 			}
 		}
 	}
 }
 
 // comparePylance compares an answer with pylance's. c has the ids of rows, addrs their addresses.
-func comparePylance(t *testing.T, index scalar.Index, cond condition, kind string, c column, addrs []uint64) {
+func comparePylance(t *testing.T, opened index.Index, cond condition, kind string, c column, addrs []uint64) {
 	p := cond.predicate(t, c.typ)
-	if !index.Supports(p) {
+	if !opened.Supports(p) {
 		return
 	}
-	answer, err := index.Search(ctx, p)
+	answer, err := opened.Search(ctx, p)
 	require.NoError(t, err, cond.Where)
 	may, sure, nulls := flatten(answer.May), flatten(answer.Sure), flatten(answer.Nulls)
 	yes, null := idSet{}, idSet{}
@@ -115,20 +115,20 @@ func comparePylance(t *testing.T, index scalar.Index, cond condition, kind strin
 	}
 }
 
-func (c condition) predicate(t *testing.T, typ arrow.DataType) scalar.Predicate {
-	ops := map[string]scalar.Op{"in": scalar.In, "range": scalar.InRange, "is_null": scalar.IsNull, "has_any": scalar.HasAny,
-		"has_all": scalar.HasAll, "contains": scalar.Contains, "prefix": scalar.Prefix}
+func (c condition) predicate(t *testing.T, typ arrow.DataType) index.Predicate {
+	ops := map[string]index.Op{"in": index.In, "range": index.InRange, "is_null": index.IsNull, "has_any": index.HasAny,
+		"has_all": index.HasAll, "contains": index.Contains, "prefix": index.Prefix}
 	op, ok := ops[c.Op]
 	require.True(t, ok, c.Op)
-	p := scalar.Predicate{Op: op}
+	p := index.Predicate{Op: op}
 	for _, v := range c.Values {
 		p.Values = append(p.Values, jsonValue(t, v, typ))
 	}
 	if c.Low != nil {
-		p.Low = &scalar.Bound{Value: jsonValue(t, c.Low, typ), Inclusive: c.LowInclusive}
+		p.Low = &index.Bound{Value: jsonValue(t, c.Low, typ), Inclusive: c.LowInclusive}
 	}
 	if c.High != nil {
-		p.High = &scalar.Bound{Value: jsonValue(t, c.High, typ), Inclusive: c.HighInclusive}
+		p.High = &index.Bound{Value: jsonValue(t, c.High, typ), Inclusive: c.HighInclusive}
 	}
 	return p
 }
