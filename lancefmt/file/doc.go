@@ -1,5 +1,6 @@
-// Package file reads Lance 2.x data files: the footer, the offset tables, the column metadata, the
-// schema and, through the decoders of each storage version, the columns.
+// Package file reads Lance data files: the footer, the offset tables, the column metadata, the
+// schema and, through the decoders of each storage version, the columns. Its Writer makes the files
+// that indices consist of.
 //
 //	storage.Object ──Open──> Reader ──Fields/Schema──> encoding.Field
 //	                           │ ColumnReader(field)

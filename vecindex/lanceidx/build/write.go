@@ -9,7 +9,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"google.golang.org/protobuf/proto"
 
-	"lanceflight/lancefmt/filewriter"
+	"lanceflight/lancefmt/file"
 	"lanceflight/lancefmt/storage"
 	"lanceflight/vecindex/lanceidx/indexpb"
 )
@@ -70,19 +70,19 @@ func (c *counter) Write(p []byte) (int, error) {
 }
 
 // codeColumn is the column of codes. Names, types and nullability are those that pylance writes.
-func (b *builder) codeColumn() filewriter.Column {
+func (b *builder) codeColumn() file.ColumnSpec {
 	switch b.Kind {
 	case IVFPQ:
-		return filewriter.Column{Name: "__pq_code", Type: arrow.FixedSizeListOf(int32(b.codeBytes), arrow.PrimitiveTypes.Uint8), Nullable: true}
+		return file.ColumnSpec{Name: "__pq_code", Type: arrow.FixedSizeListOf(int32(b.codeBytes), arrow.PrimitiveTypes.Uint8), Nullable: true}
 	case IVFSQ:
-		return filewriter.Column{Name: "__sq_code", Type: arrow.FixedSizeListOf(int32(b.codeBytes), arrow.PrimitiveTypes.Uint8), Nullable: true}
+		return file.ColumnSpec{Name: "__sq_code", Type: arrow.FixedSizeListOf(int32(b.codeBytes), arrow.PrimitiveTypes.Uint8), Nullable: true}
 	}
-	return filewriter.Column{Name: "flat", Type: arrow.FixedSizeListOf(int32(b.dim), b.vectors.Type().Elem())}
+	return file.ColumnSpec{Name: "flat", Type: arrow.FixedSizeListOf(int32(b.dim), b.vectors.Type().Elem())}
 }
 
 // writeAuxiliary writes row ids and codes, partition by partition.
 func (b *builder) writeAuxiliary(ctx context.Context, s *shuffle, w *counter) error {
-	f, err := filewriter.New(w, []filewriter.Column{
+	f, err := file.NewWriter(w, []file.ColumnSpec{
 		{Name: "_rowid", Type: arrow.PrimitiveTypes.Uint64, Nullable: true},
 		b.codeColumn(),
 	})
@@ -155,7 +155,7 @@ func appendTransposed(dst, codes []byte, width int) []byte {
 }
 
 // storageMetadata adds the global buffers and returns the text that describes the codes: JSON in a JSON array.
-func (b *builder) storageMetadata(f *filewriter.Writer, ivf *indexpb.IVF) (string, error) {
+func (b *builder) storageMetadata(f *file.Writer, ivf *indexpb.IVF) (string, error) {
 	number, err := b.message(f, ivf)
 	if err != nil {
 		return "", err
@@ -200,7 +200,7 @@ func (b *builder) storageMetadata(f *filewriter.Writer, ivf *indexpb.IVF) (strin
 	return string(list), err
 }
 
-func (b *builder) message(f *filewriter.Writer, m proto.Message) (number int, err error) {
+func (b *builder) message(f *file.Writer, m proto.Message) (number int, err error) {
 	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
 	if err != nil {
 		return 0, err
@@ -222,7 +222,7 @@ func (b *builder) tensor(values []float32, rows, columns int) *indexpb.Tensor {
 
 // writeIndex writes the centroids. The file has no rows: with a graph in each partition, it would hold those.
 func (b *builder) writeIndex(w *counter) error {
-	f, err := filewriter.New(w, []filewriter.Column{{Name: "__flat_marker", Type: arrow.PrimitiveTypes.Uint64}})
+	f, err := file.NewWriter(w, []file.ColumnSpec{{Name: "__flat_marker", Type: arrow.PrimitiveTypes.Uint64}})
 	if err != nil {
 		return err
 	}

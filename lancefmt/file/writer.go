@@ -1,15 +1,4 @@
-// Package filewriter writes Lance files of storage version 2.0 whose columns are of fixed width and without NULLs: what index files
-// consist of.
-//
-//	Page(column, values) ──> 64-byte aligned buffers ─┐
-//	GlobalBuffer(bytes) ─────────────────────────────>├─> io.Writer, front to back
-//	Finish: schema, column metadata, offset tables, footer ─┘
-//
-// 2.0, because every pylance since 0.20 reads it, and its pages are the bare values: a reader maps them. Nothing is kept
-// but the places of what was written, some 100 bytes a page. A Writer belongs to one goroutine.
-//
-// Sources: Lance's file format specification (docs, format/file), protos/file2.proto, protos/encodings_v2_0.proto.
-package filewriter
+package file
 
 import (
 	"encoding/binary"
@@ -26,8 +15,8 @@ import (
 	"lanceflight/lancefmt/pb/filepb"
 )
 
-// Column is one column of a file.
-type Column struct {
+// ColumnSpec is one column of a file that a Writer makes.
+type ColumnSpec struct {
 	Name string
 	// Type is an integer, a float, or a fixed-size list of them.
 	Type arrow.DataType
@@ -35,20 +24,31 @@ type Column struct {
 	Nullable bool
 }
 
-// Writer writes one file.
+// Writer writes a file of storage version 2.0 whose columns are of fixed width and without NULLs, which is what index
+// files consist of:
+//
+//	Page(column, values) ──> 64-byte aligned buffers ─┐
+//	GlobalBuffer(bytes) ─────────────────────────────>├─> io.Writer, front to back
+//	Finish: schema, column metadata, offset tables, footer ─┘
+//
+// The version is 2.0, because every pylance since 0.20 reads it and because its pages are the bare values, so that a
+// reader can map them. A Writer keeps the places of what it wrote, some 100 bytes a page, and nothing else. It belongs
+// to one goroutine.
+//
+// Sources: Lance's file format specification (docs, format/file), protos/file2.proto, protos/encodings_v2_0.proto.
 type Writer struct {
 	w        io.Writer
 	at       uint64
 	columns  []*columnState
 	metadata map[string][]byte
-	globals  []place // without the schema, which is the first
-	err      error   // of w; final
+	globals  []writtenRange // without the schema, which is the first
+	err      error          // of w; final
 }
 
-type place struct{ offset, size uint64 }
+type writtenRange struct{ offset, size uint64 }
 
 type columnState struct {
-	Column
+	ColumnSpec
 	logicalType string
 	rowBytes    int
 	encoding    []byte // of every page
@@ -56,11 +56,11 @@ type columnState struct {
 	pages       []*filepb.ColumnMetadata_Page
 }
 
-// New begins a file. Column types other than those of Column are fault.Unsupported.
-func New(w io.Writer, columns []Column) (*Writer, error) {
+// NewWriter begins a file. Column types other than those of ColumnSpec are fault.Unsupported.
+func NewWriter(w io.Writer, columns []ColumnSpec) (*Writer, error) {
 	f := &Writer{w: w, metadata: map[string][]byte{}}
 	for _, c := range columns {
-		state, err := newColumn(c)
+		state, err := newColumnState(c)
 		if err != nil {
 			return nil, err
 		}
@@ -76,7 +76,7 @@ var logicalTypes = map[arrow.Type]string{
 	arrow.FLOAT16: "halffloat", arrow.FLOAT32: "float", arrow.FLOAT64: "double",
 }
 
-func newColumn(c Column) (*columnState, error) {
+func newColumnState(c ColumnSpec) (*columnState, error) {
 	item, dim := c.Type, 1
 	list, isList := c.Type.(*arrow.FixedSizeListType)
 	if isList {
@@ -97,8 +97,8 @@ func newColumn(c Column) (*columnState, error) {
 			FixedSizeList: &enc20pb.FixedSizeList{Dimension: uint32(dim), Items: values},
 		}})
 	}
-	encoding, err := wrap(values)
-	return &columnState{Column: c, logicalType: name, rowBytes: bits / 8 * dim, encoding: encoding}, err
+	encoding, err := anyMessage(values)
+	return &columnState{ColumnSpec: c, logicalType: name, rowBytes: bits / 8 * dim, encoding: encoding}, err
 }
 
 func noNulls(values *enc20pb.ArrayEncoding) *enc20pb.ArrayEncoding {
@@ -108,7 +108,7 @@ func noNulls(values *enc20pb.ArrayEncoding) *enc20pb.ArrayEncoding {
 }
 
 // wrap serialises an encoding in a google.protobuf.Any.
-func wrap(m proto.Message) ([]byte, error) {
+func anyMessage(m proto.Message) ([]byte, error) {
 	any, err := anypb.New(m)
 	if err != nil {
 		return nil, err
@@ -139,19 +139,19 @@ func (f *Writer) Page(column int, values ...[]byte) error {
 	rows := size / uint64(c.rowBytes)
 	c.pages = append(c.pages, &filepb.ColumnMetadata_Page{
 		BufferOffsets: []uint64{offset}, BufferSizes: []uint64{size}, Length: rows, Priority: c.rows,
-		Encoding: direct(c.encoding),
+		Encoding: storedInline(c.encoding),
 	})
 	c.rows += rows
 	return f.align()
 }
 
-func direct(encoding []byte) *filepb.Encoding {
+func storedInline(encoding []byte) *filepb.Encoding {
 	return &filepb.Encoding{Location: &filepb.Encoding_Direct{Direct: &filepb.DirectEncoding{Encoding: encoding}}}
 }
 
 // GlobalBuffer adds a global buffer and returns its number, by which metadata refers to it.
 func (f *Writer) GlobalBuffer(data []byte) (number int, err error) {
-	p := place{offset: f.at, size: uint64(len(data))}
+	p := writtenRange{offset: f.at, size: uint64(len(data))}
 	if err := f.write(data); err != nil {
 		return 0, err
 	}
@@ -183,7 +183,7 @@ func (f *Writer) Finish() error {
 	if err != nil {
 		return err
 	}
-	globals := []place{{offset: f.at, size: uint64(len(descriptor))}}
+	globals := []writtenRange{{offset: f.at, size: uint64(len(descriptor))}}
 	if err := f.write(descriptor); err != nil {
 		return err
 	}
@@ -192,28 +192,28 @@ func (f *Writer) Finish() error {
 	}
 	globals = append(globals, f.globals...)
 
-	columnEncoding, err := wrap(&enc20pb.ColumnEncoding{ColumnEncoding: &enc20pb.ColumnEncoding_Values{Values: &emptypb.Empty{}}})
+	columnEncoding, err := anyMessage(&enc20pb.ColumnEncoding{ColumnEncoding: &enc20pb.ColumnEncoding_Values{Values: &emptypb.Empty{}}})
 	if err != nil {
 		return err
 	}
 	metaStart := f.at
-	var columns []place
+	var columns []writtenRange
 	for _, c := range f.columns {
-		meta, err := proto.Marshal(&filepb.ColumnMetadata{Encoding: direct(columnEncoding), Pages: c.pages})
+		meta, err := proto.Marshal(&filepb.ColumnMetadata{Encoding: storedInline(columnEncoding), Pages: c.pages})
 		if err != nil {
 			return err
 		}
-		columns = append(columns, place{offset: f.at, size: uint64(len(meta))})
+		columns = append(columns, writtenRange{offset: f.at, size: uint64(len(meta))})
 		if err := f.write(meta); err != nil {
 			return err
 		}
 	}
 	columnTable := f.at
-	if err := f.write(table(columns)); err != nil {
+	if err := f.write(offsetTable(columns)); err != nil {
 		return err
 	}
 	globalTable := f.at
-	if err := f.write(table(globals)); err != nil {
+	if err := f.write(offsetTable(globals)); err != nil {
 		return err
 	}
 	footer := binary.LittleEndian.AppendUint64(nil, metaStart)
@@ -226,7 +226,7 @@ func (f *Writer) Finish() error {
 	return f.write(append(footer, "LANC"...))
 }
 
-func table(places []place) (b []byte) {
+func offsetTable(places []writtenRange) (b []byte) {
 	for _, p := range places {
 		b = binary.LittleEndian.AppendUint64(b, p.offset)
 		b = binary.LittleEndian.AppendUint64(b, p.size)
@@ -247,8 +247,8 @@ func (f *Writer) write(b []byte) error {
 // alignment is that of buffers, so that mapped pages are aligned for any type and for SIMD.
 const alignment = 64
 
-var zeros [alignment]byte
+var padding [alignment]byte
 
 func (f *Writer) align() error {
-	return f.write(zeros[:(alignment-f.at%alignment)%alignment])
+	return f.write(padding[:(alignment-f.at%alignment)%alignment])
 }

@@ -1,4 +1,4 @@
-package filewriter
+package file
 
 import (
 	"bytes"
@@ -19,26 +19,25 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt/encoding"
-	"lanceflight/lancefmt/file"
 	"lanceflight/lancefmt/storage"
 )
 
-// allTypes are columns of every type, in the order in which random writes them.
-func allTypes() (columns []Column) {
+// allTypes are columns of every type, in the order in which randomPages writes them.
+func allTypes() (columns []ColumnSpec) {
 	for _, t := range []arrow.DataType{
 		arrow.PrimitiveTypes.Int8, arrow.PrimitiveTypes.Int16, arrow.PrimitiveTypes.Int32, arrow.PrimitiveTypes.Int64,
 		arrow.PrimitiveTypes.Uint8, arrow.PrimitiveTypes.Uint16, arrow.PrimitiveTypes.Uint32, arrow.PrimitiveTypes.Uint64,
 		arrow.FixedWidthTypes.Float16, arrow.PrimitiveTypes.Float32, arrow.PrimitiveTypes.Float64,
 	} {
 		columns = append(columns,
-			Column{Name: t.Name(), Type: t, Nullable: true},
-			Column{Name: t.Name() + "s", Type: arrow.FixedSizeListOf(7, t)})
+			ColumnSpec{Name: t.Name(), Type: t, Nullable: true},
+			ColumnSpec{Name: t.Name() + "s", Type: arrow.FixedSizeListOf(7, t)})
 	}
 	return columns
 }
 
-// random writes rows of random bits in pages of various sizes; it returns the bytes of each column.
-func random(t *testing.T, w *Writer, columns []Column, rows int) [][]byte {
+// randomPages writes rows of random bits in pages of various sizes; it returns the bytes of each column.
+func randomPages(t *testing.T, w *Writer, columns []ColumnSpec, rows int) [][]byte {
 	rng := rand.New(rand.NewPCG(uint64(rows), 1))
 	want := make([][]byte, len(columns))
 	for i := range columns {
@@ -56,15 +55,15 @@ func random(t *testing.T, w *Writer, columns []Column, rows int) [][]byte {
 	return want
 }
 
-func write(t *testing.T, rows int) (data []byte, columns []Column, want [][]byte) {
+func writeRandom(t *testing.T, rows int) (data []byte, columns []ColumnSpec, want [][]byte) {
 	columns = allTypes()
 	var buf bytes.Buffer
-	w, err := New(&buf, columns)
+	w, err := NewWriter(&buf, columns)
 	require.NoError(t, err)
 	n, err := w.GlobalBuffer([]byte("first"))
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
-	want = random(t, w, columns, rows)
+	want = randomPages(t, w, columns, rows)
 	n, err = w.GlobalBuffer(nil)
 	require.NoError(t, err)
 	require.Equal(t, 2, n)
@@ -96,13 +95,13 @@ func valueBytes(t *testing.T, a arrow.Array) []byte {
 
 func TestWriterReadBack(t *testing.T) {
 	for _, rows := range []int{0, 1, 1000} {
-		data, columns, want := write(t, rows)
+		data, columns, want := writeRandom(t, rows)
 		store := storage.NewMemory()
 		ctx := context.Background()
 		require.NoError(t, store.PutIfAbsent(ctx, "f", data))
 		obj, err := store.Open(ctx, "f", -1)
 		require.NoError(t, err)
-		r, err := file.Open(ctx, obj)
+		r, err := Open(ctx, obj)
 		require.NoError(t, err)
 		defer r.Close()
 		require.EqualValues(t, rows, r.NumRows())
@@ -143,10 +142,10 @@ func TestWriterReadBack(t *testing.T) {
 
 func TestWriterAgainstPylance(t *testing.T) {
 	for _, rows := range []int{1, 3000} {
-		data, columns, want := write(t, rows)
+		data, columns, want := writeRandom(t, rows)
 		path, out := filepath.Join(t.TempDir(), "f.lance"), filepath.Join(t.TempDir(), "f.arrow")
 		require.NoError(t, os.WriteFile(path, data, 0o666))
-		fixtures.Python(t, "testdata/read.py", path, out)
+		fixtures.Python(t, "testdata/read_written.py", path, out)
 		f, err := os.Open(out)
 		require.NoError(t, err)
 		defer f.Close()
@@ -186,16 +185,16 @@ func (f *failing) Write(p []byte) (int, error) {
 }
 
 func TestWriterErrors(t *testing.T) {
-	_, err := New(new(bytes.Buffer), []Column{{Name: "s", Type: arrow.BinaryTypes.String}})
+	_, err := NewWriter(new(bytes.Buffer), []ColumnSpec{{Name: "s", Type: arrow.BinaryTypes.String}})
 	require.Equal(t, fault.Unsupported, fault.KindOf(err))
-	_, err = New(new(bytes.Buffer), []Column{{Name: "s", Type: arrow.FixedSizeListOf(2, arrow.FixedSizeListOf(2, arrow.PrimitiveTypes.Int8))}})
+	_, err = NewWriter(new(bytes.Buffer), []ColumnSpec{{Name: "s", Type: arrow.FixedSizeListOf(2, arrow.FixedSizeListOf(2, arrow.PrimitiveTypes.Int8))}})
 	require.Equal(t, fault.Unsupported, fault.KindOf(err))
 
-	columns := []Column{{Name: "a", Type: arrow.PrimitiveTypes.Int32}, {Name: "b", Type: arrow.PrimitiveTypes.Int8}}
-	w, err := New(new(bytes.Buffer), columns)
+	columns := []ColumnSpec{{Name: "a", Type: arrow.PrimitiveTypes.Int32}, {Name: "b", Type: arrow.PrimitiveTypes.Int8}}
+	w, err := NewWriter(new(bytes.Buffer), columns)
 	require.NoError(t, err)
 	require.Error(t, w.Page(0, make([]byte, 7)))
-	w, err = New(new(bytes.Buffer), columns)
+	w, err = NewWriter(new(bytes.Buffer), columns)
 	require.NoError(t, err)
 	require.NoError(t, w.Page(0, make([]byte, 8)))
 	require.NoError(t, w.Page(1, make([]byte, 3)))
@@ -203,7 +202,7 @@ func TestWriterErrors(t *testing.T) {
 
 	// An error of the writer below is the outcome, wherever it strikes.
 	for room := 0; ; room++ {
-		w, err := New(&failing{left: room}, columns)
+		w, err := NewWriter(&failing{left: room}, columns)
 		require.NoError(t, err)
 		_ = w.Page(0, make([]byte, 8))
 		_ = w.Page(1, make([]byte, 2))
