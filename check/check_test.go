@@ -18,6 +18,8 @@ import (
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/storage"
+	"lanceflight/lancefmt/storage/faulty"
+	"lanceflight/lancefmt/storage/local"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -99,7 +101,7 @@ func TestWholeTables(t *testing.T) {
 	for _, table := range tables {
 		t.Run(filepath.Base(table), func(t *testing.T) {
 			t.Parallel()
-			store, err := storage.OpenLocal(table)
+			store, err := local.Dir(table)
 			require.NoError(t, err)
 			r, err := run(t, store, Options{})
 			require.NoError(t, err)
@@ -178,8 +180,8 @@ func scanFails(store storage.Store) error {
 func TestStorageThatFails(t *testing.T) {
 	files := loadTable(t, "wide_v2_1")
 	broken := errors.New("the disk says no")
-	faulty := storage.NewFaulty(files.store(), storage.Fault{Match: "data/*", ReadErr: fault.New(fault.Unavailable, "read: %w", broken)})
-	r, err := run(t, faulty, Options{})
+	failing := faulty.Wrap(files.store(), faulty.Fault{Match: "data/*", ReadErr: fault.New(fault.Unavailable, "read: %w", broken)})
+	r, err := run(t, failing, Options{})
 	require.NoError(t, err)
 	require.False(t, r.OK)
 	for _, p := range r.Problems {

@@ -21,7 +21,7 @@ import (
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/encoding"
 	"lanceflight/lancefmt/pb/tablepb"
-	"lanceflight/lancefmt/storage"
+	"lanceflight/lancefmt/storage/mem"
 	"lanceflight/lancefmt/table"
 )
 
@@ -67,8 +67,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-func (x tableFiles) store() *storage.Memory {
-	s := storage.NewMemory()
+func (x tableFiles) store() *mem.Store {
+	s := mem.New()
 	for name, data := range x {
 		s.Put(name, data)
 	}

@@ -29,6 +29,7 @@ import (
 	"lanceflight/lancefmt/file"
 	"lanceflight/lancefmt/pb/filepb"
 	"lanceflight/lancefmt/storage"
+	memstore "lanceflight/lancefmt/storage/mem"
 )
 
 var damageLog = flag.String("damage.log", "", "file for the outcome of every flipped byte")
@@ -132,8 +133,8 @@ func loadFiles(t *testing.T, dir string) map[string][]byte {
 }
 
 // memoryStore has the files, one of them replaced.
-func memoryStore(files map[string][]byte, name string, data []byte) *storage.Memory {
-	s := storage.NewMemory()
+func memoryStore(files map[string][]byte, name string, data []byte) *memstore.Store {
+	s := memstore.New()
 	for n, d := range files {
 		if n == name {
 			d = data

@@ -19,7 +19,7 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/internal/fixtures"
-	"lanceflight/lancefmt/storage"
+	"lanceflight/internal/mmap"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -101,7 +101,7 @@ func tables(t *testing.T, use func(t *testing.T, name string, want answers)) {
 			var want answers
 			fixtures.Expected(t, name, &want)
 			use(t, name, want)
-			require.Zero(t, storage.OpenMappings())
+			require.Zero(t, mmap.Open())
 		})
 	}
 }

@@ -1,12 +1,14 @@
 package lancefmt
 
 import (
+	"context"
 	"net/url"
 	"path"
 	"strings"
 
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt/storage"
+	"lanceflight/lancefmt/storage/stores"
 	"lanceflight/lancefmt/table"
 )
 
@@ -86,8 +88,8 @@ func (s *Snapshot) belowBase(id uint32, name string) (location, error) {
 // or one that the administrator allowed.
 func (s *Snapshot) outside(uri string) (location, error) {
 	at := basePath(uri)
-	if scheme, _, ok := strings.Cut(at, "://"); ok {
-		return location{}, fault.New(fault.Unsupported, "files at %s://", scheme)
+	if err := stores.Supported(at); err != nil {
+		return location{}, err
 	}
 	if rest, ok := below(at, basePath(s.table.store.URI())); ok && rest != "" {
 		return location{s.table.store, rest}, nil
@@ -108,11 +110,11 @@ func (t *Table) base(at string) (storage.Store, error) {
 	if store, ok := t.bases[at]; ok {
 		return store, nil
 	}
-	local, err := storage.OpenLocal(at)
+	store, err := stores.Open(context.Background(), at)
 	if err != nil {
 		return nil, err
 	}
-	store := storage.NewRetrying(local, storage.RetryOptions{})
+	store = storage.NewRetrying(store, storage.RetryOptions{})
 	t.bases[at] = store
 	return store, nil
 }

@@ -14,7 +14,10 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/internal/fixtures"
+	"lanceflight/internal/mmap"
 	"lanceflight/lancefmt/storage"
+	"lanceflight/lancefmt/storage/faulty"
+	"lanceflight/lancefmt/storage/local"
 )
 
 // Storage that fails below an open table: whatever has not been read yet gives an error of the right
@@ -23,34 +26,34 @@ func TestStorageFaults(t *testing.T) {
 	gone := fault.New(fault.Unavailable, "the disk does not answer")
 	denied := fault.New(fault.PermissionDenied, "nobody may read this")
 	for what, c := range map[string]struct {
-		fault   storage.Fault
+		fault   faulty.Fault
 		kind    fault.Kind
 		says    string
 		timeout time.Duration
 	}{
-		"data unavailable":       {fault: storage.Fault{Match: "data/*", OpenErr: gone}, kind: fault.Unavailable, says: "does not answer (after 3 attempts)"},
-		"pages unavailable":      {fault: storage.Fault{Match: "data/*", ReadErr: gone}, kind: fault.Unavailable, says: "does not answer (after 3 attempts)"},
-		"data denied":            {fault: storage.Fault{Match: "data/*", OpenErr: denied}, kind: fault.PermissionDenied, says: "fragment"},
-		"pages short":            {fault: storage.Fault{Match: "data/*", CutAt: 100}, kind: fault.Corrupt, says: "data/"},
-		"pages hang":             {fault: storage.Fault{Match: "data/*", Delay: time.Hour}, kind: fault.Unavailable, says: "no answer within"},
-		"hang past the deadline": {fault: storage.Fault{Match: "data/*", Delay: time.Hour}, kind: fault.DeadlineExceeded, timeout: 5 * time.Millisecond},
-		"deletions unavailable":  {fault: storage.Fault{Match: "_deletions/*", ReadErr: gone}, kind: fault.Unavailable, says: "does not answer"},
-		"deletions short":        {fault: storage.Fault{Match: "_deletions/*", CutAt: 9}, kind: fault.Corrupt, says: "_deletions/"},
-		"manifest unavailable":   {fault: storage.Fault{Match: "_versions/*", OpenErr: gone}, kind: fault.Unavailable, says: "does not answer"},
-		"manifest denied":        {fault: storage.Fault{Match: "_versions/*", OpenErr: denied}, kind: fault.PermissionDenied, says: "nobody"},
-		"manifest short":         {fault: storage.Fault{Match: "_versions/*", CutAt: 20}, kind: fault.Corrupt, says: "_versions/"},
-		"a passing failure":      {fault: storage.Fault{ReadErr: gone, Times: 1}},
-		"another one":            {fault: storage.Fault{OpenErr: gone, Times: 1}},
-		"a passing silence":      {fault: storage.Fault{Match: "data/*", Delay: time.Hour, Times: 1}},
+		"data unavailable":       {fault: faulty.Fault{Match: "data/*", OpenErr: gone}, kind: fault.Unavailable, says: "does not answer (after 3 attempts)"},
+		"pages unavailable":      {fault: faulty.Fault{Match: "data/*", ReadErr: gone}, kind: fault.Unavailable, says: "does not answer (after 3 attempts)"},
+		"data denied":            {fault: faulty.Fault{Match: "data/*", OpenErr: denied}, kind: fault.PermissionDenied, says: "fragment"},
+		"pages short":            {fault: faulty.Fault{Match: "data/*", CutAt: 100}, kind: fault.Corrupt, says: "data/"},
+		"pages hang":             {fault: faulty.Fault{Match: "data/*", Delay: time.Hour}, kind: fault.Unavailable, says: "no answer within"},
+		"hang past the deadline": {fault: faulty.Fault{Match: "data/*", Delay: time.Hour}, kind: fault.DeadlineExceeded, timeout: 5 * time.Millisecond},
+		"deletions unavailable":  {fault: faulty.Fault{Match: "_deletions/*", ReadErr: gone}, kind: fault.Unavailable, says: "does not answer"},
+		"deletions short":        {fault: faulty.Fault{Match: "_deletions/*", CutAt: 9}, kind: fault.Corrupt, says: "_deletions/"},
+		"manifest unavailable":   {fault: faulty.Fault{Match: "_versions/*", OpenErr: gone}, kind: fault.Unavailable, says: "does not answer"},
+		"manifest denied":        {fault: faulty.Fault{Match: "_versions/*", OpenErr: denied}, kind: fault.PermissionDenied, says: "nobody"},
+		"manifest short":         {fault: faulty.Fault{Match: "_versions/*", CutAt: 20}, kind: fault.Corrupt, says: "_versions/"},
+		"a passing failure":      {fault: faulty.Fault{ReadErr: gone, Times: 1}},
+		"another one":            {fault: faulty.Fault{OpenErr: gone, Times: 1}},
+		"a passing silence":      {fault: faulty.Fault{Match: "data/*", Delay: time.Hour, Times: 1}},
 	} {
 		t.Run(what, func(t *testing.T) {
-			local, err := storage.OpenLocal(fixtures.Path(t, "deletions_arrow_and_bitmap.lance"))
+			local, err := local.Dir(fixtures.Path(t, "deletions_arrow_and_bitmap.lance"))
 			require.NoError(t, err)
-			faulty := storage.NewFaulty(local)
-			tab, err := OpenStore(ctx, storage.NewRetrying(faulty, storage.RetryOptions{Attempts: 3, Backoff: time.Microsecond, AttemptTimeout: 50 * time.Millisecond}), Options{})
+			failing := faulty.Wrap(local)
+			tab, err := OpenStore(ctx, storage.NewRetrying(failing, storage.RetryOptions{Attempts: 3, Backoff: time.Microsecond, AttemptTimeout: 50 * time.Millisecond}), Options{})
 			require.NoError(t, err)
 			mem := checked(t)
-			faulty.Add(c.fault)
+			failing.Add(c.fault)
 			within := ctx
 			if c.timeout > 0 {
 				var cancel context.CancelFunc
@@ -65,12 +68,12 @@ func TestStorageFaults(t *testing.T) {
 				require.Equal(t, c.kind, fault.KindOf(err), "%v", err)
 				require.ErrorContains(t, err, c.says)
 			}
-			faulty.Clear() // all is well again, and so is the table
+			failing.Clear() // all is well again, and so is the table
 			again, err := readKeys(ctx, tab, mem)
 			require.NoError(t, err)
 			require.Positive(t, again)
 			require.NoError(t, tab.Close())
-			require.Zero(t, storage.OpenMappings())
+			require.Zero(t, mmap.Open())
 		})
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt/storage"
+	"lanceflight/lancefmt/storage/stores"
 	"lanceflight/lancefmt/table"
 )
 
@@ -50,10 +51,10 @@ type line struct {
 	tracker *table.Tracker
 }
 
-// Open opens the table that a URI names: the path of its folder, or file://PATH. A folder without
-// versions in it is fault.NotFound. No version is read yet.
+// Open opens the table that a URI names: the path of its folder, or a URI of one of the schemes of storage/stores. A
+// folder without versions in it is fault.NotFound. No version is read yet.
 func Open(ctx context.Context, uri string, opts Options) (*Table, error) {
-	store, err := storage.Open(ctx, uri)
+	store, err := stores.Open(ctx, uri)
 	if err != nil {
 		return nil, err
 	}

@@ -16,8 +16,11 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/internal/fixtures"
+	"lanceflight/internal/mmap"
 	"lanceflight/lancefmt/encoding"
 	"lanceflight/lancefmt/storage"
+	"lanceflight/lancefmt/storage/faulty"
+	"lanceflight/lancefmt/storage/local"
 )
 
 // copyOf copies a fixture, so that a test may change it.
@@ -170,7 +173,7 @@ func TestDamagedTables(t *testing.T) {
 			require.Equal(t, damage.kind, fault.KindOf(err), "%v", err)
 			require.ErrorContains(t, err, damage.says)
 			tab.Close()
-			require.Zero(t, storage.OpenMappings())
+			require.Zero(t, mmap.Open())
 		})
 	}
 }
@@ -224,25 +227,25 @@ func TestFileCutWhileMapped(t *testing.T) {
 }
 
 func TestFaultyStorage(t *testing.T) {
-	local, err := storage.OpenLocal(fixtures.Path(t, "laion_v2_1.lance"))
+	local, err := local.Dir(fixtures.Path(t, "laion_v2_1.lance"))
 	require.NoError(t, err)
-	store := storage.NewFaulty(local)
+	store := faulty.Wrap(local)
 	tab, err := OpenStore(ctx, store, Options{})
 	require.NoError(t, err)
 	mem := checked(t)
 	boom := fault.New(fault.Unavailable, "boom")
-	store.Add(storage.Fault{Match: "_versions/*", Times: 1, ReadErr: boom})
+	store.Add(faulty.Fault{Match: "_versions/*", Times: 1, ReadErr: boom})
 	require.Equal(t, fault.Unavailable, fault.KindOf(errOf(tab.Snapshot(ctx, Ref{}))))
 	s, err := tab.Snapshot(ctx, Ref{}) // a failure is not remembered
 	require.NoError(t, err)
 	columns := names(s)
 	f := s.Fragments()[0]
-	store.Add(storage.Fault{Match: "data/*", Times: 1, OpenErr: boom})
+	store.Add(faulty.Fault{Match: "data/*", Times: 1, OpenErr: boom})
 	require.Equal(t, fault.Unavailable, fault.KindOf(errOf(f.Read(ctx, columns, f.all(), mem))))
 	// Each read fails once, wherever in the work it is.
 	for skip := range 200 {
 		store.Clear()
-		store.Add(storage.Fault{Match: "data/*", Skip: skip, Times: 1, ReadErr: boom})
+		store.Add(faulty.Fault{Match: "data/*", Skip: skip, Times: 1, ReadErr: boom})
 		tab.cache.shut()
 		tab.cache = newCache(1 << 30)
 		b, err := f.Read(ctx, columns, f.all(), mem)
@@ -254,7 +257,7 @@ func TestFaultyStorage(t *testing.T) {
 		require.Equal(t, fault.Unavailable, fault.KindOf(err), "%v", err)
 	}
 	require.NoError(t, tab.Close())
-	require.Zero(t, storage.OpenMappings())
+	require.Zero(t, mmap.Open())
 }
 
 func TestBasesOutsideAreRefused(t *testing.T) {
@@ -517,7 +520,7 @@ func TestConcurrentUse(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, tab.Close())
 	require.NoError(t, tab.Close())
-	require.Zero(t, storage.OpenMappings())
+	require.Zero(t, mmap.Open())
 	_, err = s.Fragments()[0].Read(ctx, []string{"key"}, nil, mem)
 	require.Equal(t, fault.Internal, fault.KindOf(err))
 }
@@ -538,7 +541,7 @@ func TestBatchesOutliveTheTable(t *testing.T) {
 	after.add(b.Column(0))
 	require.Equal(t, d.hex(), after.hex())
 	b.Release()
-	require.Zero(t, storage.OpenMappings())
+	require.Zero(t, mmap.Open())
 }
 
 func TestIndexes(t *testing.T) {

@@ -4,15 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"lanceflight/inspect"
 	"lanceflight/lancefmt"
-	"lanceflight/lancefmt/storage"
+	"lanceflight/lancefmt/storage/stores"
 )
 
 func newInspect() *cobra.Command {
@@ -48,12 +46,7 @@ func runInspect(cmd *cobra.Command, args []string) error {
 	}
 	ctx := cmd.Context()
 	var report inspect.Report
-	if info, statErr := os.Stat(args[0]); statErr == nil && !info.IsDir() {
-		dir, name := filepath.Split(args[0])
-		store, err := storage.OpenLocal(filepath.Clean(dir))
-		if err != nil {
-			return err
-		}
+	if store, name, isFile := stores.FindObject(ctx, args[0]); isFile {
 		report, err = inspect.File(ctx, store, name, args[1:], v.GetInt("lines"))
 		if err != nil {
 			return err

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lanceflight/internal/hexdump"
-	"lanceflight/lancefmt/storage"
+	"lanceflight/lancefmt/storage/mem"
 )
 
 // FuzzDescribe explains files of arbitrary bytes, and their first pages: bounded output or an error.
@@ -21,7 +21,7 @@ func FuzzDescribe(f *testing.F) {
 		DescribeTable("column", data, 0, 10)
 		DescribeColumn(0, data, 0, 10)
 		DescribeSchema(data, 0, 10)
-		store := storage.NewMemory()
+		store := mem.New()
 		store.Put("f", data)
 		obj, err := store.Open(ctx, "f", -1)
 		require.NoError(t, err)

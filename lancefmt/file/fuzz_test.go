@@ -17,7 +17,7 @@ import (
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt/encoding"
 	"lanceflight/lancefmt/pb/filepb"
-	"lanceflight/lancefmt/storage"
+	memstore "lanceflight/lancefmt/storage/mem"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -27,7 +27,7 @@ func readAll(t testing.TB, data []byte) (errs []error) {
 	ctx := context.Background()
 	mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
 	defer mem.AssertSize(t, 0)
-	store := storage.NewMemoryWith(mem)
+	store := memstore.NewWith(mem)
 	store.Put("f", data)
 	obj, err := store.Open(ctx, "f", -1)
 	require.NoError(t, err)

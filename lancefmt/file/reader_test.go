@@ -10,13 +10,13 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/internal/fixtures"
-	"lanceflight/lancefmt/storage"
+	"lanceflight/lancefmt/storage/local"
 )
 
 // openPath opens a file of the local file system.
 func openPath(t testing.TB, path string) (*Reader, error) {
 	t.Helper()
-	store, err := storage.OpenLocal(filepath.Dir(path))
+	store, err := local.Dir(filepath.Dir(path))
 	require.NoError(t, err)
 	obj, err := store.Open(context.Background(), filepath.Base(path), -1)
 	require.NoError(t, err)

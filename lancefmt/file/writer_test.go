@@ -19,7 +19,7 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt/encoding"
-	"lanceflight/lancefmt/storage"
+	memstore "lanceflight/lancefmt/storage/mem"
 )
 
 // allTypes are columns of every type, in the order in which randomPages writes them.
@@ -96,7 +96,7 @@ func valueBytes(t *testing.T, a arrow.Array) []byte {
 func TestWriterReadBack(t *testing.T) {
 	for _, rows := range []int{0, 1, 1000} {
 		data, columns, want := writeRandom(t, rows)
-		store := storage.NewMemory()
+		store := memstore.New()
 		ctx := context.Background()
 		require.NoError(t, store.PutIfAbsent(ctx, "f", data))
 		obj, err := store.Open(ctx, "f", -1)

@@ -16,7 +16,7 @@ import (
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/index"
-	"lanceflight/lancefmt/storage"
+	memstore "lanceflight/lancefmt/storage/mem"
 )
 
 // sample is a segment whose files the tests spoil, with predicates that fit its column.
@@ -66,7 +66,7 @@ func samplesOf(t testing.TB, path string) []sample {
 func (s *sample) use(t testing.TB, which int, data []byte) error {
 	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 	defer mem.AssertSize(t, 0)
-	store := storage.NewMemoryWith(mem)
+	store := memstore.NewWith(mem)
 	for i, name := range s.names {
 		if i == which {
 			store.Put(s.desc.Dir+"/"+name, data)

@@ -3,9 +3,7 @@ package storage
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -21,8 +19,8 @@ const (
 	groupBytes = 8 << 20
 )
 
-// checkRange refuses a range that does not lie inside an object of sizeBytes.
-func checkRange(name string, sizeBytes int64, r Range) error {
+// CheckRange refuses a range that does not lie inside an object of sizeBytes.
+func CheckRange(name string, sizeBytes int64, r Range) error {
 	if r.Offset >= 0 && r.Length >= 0 && r.Offset <= sizeBytes && r.Length <= sizeBytes-r.Offset {
 		return nil
 	}
@@ -30,26 +28,28 @@ func checkRange(name string, sizeBytes int64, r Range) error {
 		Msg: fmt.Sprintf("a range of %d bytes does not lie inside the file of %d bytes", r.Length, sizeBytes)}
 }
 
-func sizeMismatch(have, want int64) string {
-	return fmt.Sprintf("the file has %d bytes, but the table says %d", have, want)
+// CheckSize refuses an object that has another size than the caller of Store.Open knows, unless that is negative.
+func CheckSize(name string, have, want int64) error {
+	if want < 0 || have == want {
+		return nil
+	}
+	return &fault.CorruptError{File: name, Column: -1, Page: -1, Offset: -1,
+		Msg: fmt.Sprintf("the file has %d bytes, but the table says %d", have, want)}
 }
 
-// shortRead says that a file ended before the range did.
-func shortRead(name string, offset int64, want, got int, err error) error {
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return osError("read", name, err)
-	}
+// ShortRead says that an object ended before a range of want bytes at offset did.
+func ShortRead(name string, offset int64, want, got int) error {
 	return &fault.CorruptError{File: name, Column: -1, Page: -1, Offset: offset,
 		Msg: fmt.Sprintf("the file ends early: %d of %d bytes could be read", got, want)}
 }
 
-// readCoalesced reads ranges of an object of sizeBytes with few calls of readAt, which fills the
+// ReadCoalesced reads ranges of an object of sizeBytes with few calls of readAt, which fills the
 // whole slice or fails. Neighbouring and overlapping ranges share one buffer, of which each gets a
 // slice. Nothing is allocated before all ranges are known to lie inside the object.
-func readCoalesced(ctx context.Context, name string, sizeBytes int64, ranges []Range, mem memory.Allocator,
+func ReadCoalesced(ctx context.Context, name string, sizeBytes int64, ranges []Range, mem memory.Allocator,
 	readAt func(p []byte, off int64) error) (buffers []*memory.Buffer, err error) {
 	for _, r := range ranges {
-		if err := checkRange(name, sizeBytes, r); err != nil {
+		if err := CheckRange(name, sizeBytes, r); err != nil {
 			return nil, err
 		}
 	}

@@ -1,11 +1,9 @@
 package storage
 
 import (
-	"fmt"
-	"os"
 	"runtime/debug"
 
-	"lanceflight/internal/fault"
+	"lanceflight/internal/mmap"
 )
 
 // Guard runs fn and turns a memory fault on a mapped file into an error.
@@ -35,25 +33,9 @@ func Guard(fn func() error) (err error) {
 		if !ok {
 			panic(cause)
 		}
-		m := findMapping(faulted.Addr())
-		if m == nil {
+		if err = mmap.Lost(faulted.Addr()); err == nil {
 			panic(cause)
 		}
-		err = m.lost(faulted.Addr())
 	}()
 	return fn()
-}
-
-// lost says why the page at addr could not be read.
-func (m *mapping) lost(addr uintptr) error {
-	was := int64(len(m.data))
-	info, err := os.Stat(m.path)
-	switch {
-	case err == nil && info.Size() < was:
-		return &fault.CorruptError{File: m.name, Column: -1, Page: -1, Offset: -1,
-			Msg: fmt.Sprintf("another process cut the file from %d to %d bytes while it was being read", was, info.Size())}
-	case err != nil:
-		return fault.New(fault.Unavailable, "read %s: a page of the file could not be read, and the file is gone: %w", m.name, err)
-	}
-	return fault.New(fault.Unavailable, "read %s: a page of the file could not be read", m.name)
 }

@@ -44,6 +44,21 @@ func NewRetrying(store Store, opts RetryOptions) Store {
 	return &retrying{Store: store, opts: opts}
 }
 
+// Wait waits, or until the context ends; the error says that it did.
+func Wait(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 type retrying struct {
 	Store
 	opts RetryOptions
@@ -63,7 +78,7 @@ func (s *retrying) try(ctx context.Context, what string, fn func(ctx context.Con
 			return fmt.Errorf("%w (after %d attempts)", err, attempt)
 		}
 		mean := s.opts.Backoff << (attempt - 1)
-		if wait(ctx, mean/2+rand.N(mean)) != nil {
+		if Wait(ctx, mean/2+rand.N(mean)) != nil {
 			return err
 		}
 	}
@@ -106,6 +121,15 @@ func (s *retrying) Stat(ctx context.Context, name string) (info Info, err error)
 		return err
 	})
 	return info, err
+}
+
+// RootModified implements RootDater.
+func (s *retrying) RootModified(ctx context.Context) (at time.Time, ok bool, err error) {
+	err = s.try(ctx, "look at "+s.URI(), func(ctx context.Context) (err error) {
+		at, ok, err = RootModified(ctx, s.Store)
+		return err
+	})
+	return at, ok, err
 }
 
 // ListNames is List without sizes and times.

@@ -1,33 +1,35 @@
-package storage
+package storage_test
 
 import (
 	"context"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"lanceflight/internal/fault"
+	"lanceflight/lancefmt/storage"
+	"lanceflight/lancefmt/storage/faulty"
+	"lanceflight/lancefmt/storage/mem"
 )
 
-var quick = RetryOptions{Attempts: 3, Backoff: time.Microsecond, AttemptTimeout: 20 * time.Millisecond}
+var quick = storage.RetryOptions{Attempts: 3, Backoff: time.Microsecond, AttemptTimeout: 20 * time.Millisecond}
 
-func faultyWith(t *testing.T, faults ...Fault) (*Faulty, Store) {
-	m := NewMemory()
+func faultyWith(t *testing.T, faults ...faulty.Fault) (*faulty.Store, storage.Store) {
+	m := mem.New()
 	m.Put("data/a", []byte("0123456789"))
-	f := NewFaulty(m, faults...)
-	return f, NewRetrying(f, quick)
+	f := faulty.Wrap(m, faults...)
+	return f, storage.NewRetrying(f, quick)
 }
 
-func readA(s Store) (string, error) {
+func readA(s storage.Store) (string, error) {
 	ctx := context.Background()
 	o, err := s.Open(ctx, "data/a", -1)
 	if err != nil {
 		return "", err
 	}
 	defer o.Close()
-	b, err := o.ReadRanges(ctx, []Range{{Offset: 2, Length: 3}})
+	b, err := o.ReadRanges(ctx, []storage.Range{{Offset: 2, Length: 3}})
 	if err != nil {
 		return "", err
 	}
@@ -37,7 +39,7 @@ func readA(s Store) (string, error) {
 
 func TestRetryOfWhatMayPass(t *testing.T) {
 	gone := fault.New(fault.Unavailable, "the network is gone")
-	for _, f := range []Fault{{OpenErr: gone, Times: 2}, {ReadErr: gone, Times: 2}, {Delay: time.Second, Times: 2}} {
+	for _, f := range []faulty.Fault{{OpenErr: gone, Times: 2}, {ReadErr: gone, Times: 2}, {Delay: time.Second, Times: 2}} {
 		_, s := faultyWith(t, f)
 		got, err := readA(s)
 		require.NoError(t, err)
@@ -46,7 +48,7 @@ func TestRetryOfWhatMayPass(t *testing.T) {
 }
 
 func TestRetryEnds(t *testing.T) {
-	for want, f := range map[string]Fault{
+	for want, f := range map[string]faulty.Fault{
 		"the network is gone (after 3 attempts)":                {OpenErr: fault.New(fault.Unavailable, "the network is gone")},
 		"slow (after 3 attempts)":                               {ReadErr: fault.New(fault.Unavailable, "slow")},
 		"open data/a: no answer within 20ms (after 3 attempts)": {Delay: time.Minute},
@@ -64,22 +66,22 @@ func TestNoRetryOfWhatIsFinal(t *testing.T) {
 		if kind == fault.Corrupt {
 			err = fault.Corruptf("no")
 		}
-		_, s := faultyWith(t, Fault{ReadErr: err, Times: 1}) // a second attempt would succeed
+		_, s := faultyWith(t, faulty.Fault{ReadErr: err, Times: 1}) // a second attempt would succeed
 		_, got := readA(s)
 		require.Equal(t, err, got)
 	}
-	_, s := faultyWith(t, Fault{CutAt: 3, Times: 1})
+	_, s := faultyWith(t, faulty.Fault{CutAt: 3, Times: 1})
 	_, err := readA(s)
 	require.Equal(t, fault.Corrupt, fault.KindOf(err))
 }
 
 func TestRetryHeedsTheCaller(t *testing.T) {
-	_, s := faultyWith(t, Fault{OpenErr: fault.New(fault.Unavailable, "no")})
+	_, s := faultyWith(t, faulty.Fault{OpenErr: fault.New(fault.Unavailable, "no")})
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_, err := s.Open(ctx, "data/a", -1)
 	require.Error(t, err)
-	_, s = faultyWith(t, Fault{Delay: time.Minute})
+	_, s = faultyWith(t, faulty.Fault{Delay: time.Minute})
 	ctx, cancel = context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()
 	_, err = s.Open(ctx, "data/a", -1)
@@ -88,7 +90,7 @@ func TestRetryHeedsTheCaller(t *testing.T) {
 
 // flakyPut makes the object and then says that it failed, as a server does whose answer is lost.
 type flakyPut struct {
-	Store
+	storage.Store
 	calls int
 }
 
@@ -101,21 +103,8 @@ func (f *flakyPut) PutIfAbsent(ctx context.Context, name string, data []byte) er
 }
 
 func TestNoRetryOfWrites(t *testing.T) {
-	f := &flakyPut{Store: NewMemory()}
-	err := NewRetrying(f, quick).PutIfAbsent(context.Background(), "x", []byte("1"))
+	f := &flakyPut{Store: mem.New()}
+	err := storage.NewRetrying(f, quick).PutIfAbsent(context.Background(), "x", []byte("1"))
 	require.EqualError(t, err, "the answer is lost")
 	require.Equal(t, 1, f.calls)
-}
-
-func TestKindsOfTheOperatingSystem(t *testing.T) {
-	for errno, kind := range map[syscall.Errno]fault.Kind{
-		syscall.ENOENT: fault.NotFound, syscall.ENOTDIR: fault.NotFound,
-		syscall.EACCES: fault.PermissionDenied, syscall.EPERM: fault.PermissionDenied,
-		syscall.EEXIST: fault.AlreadyExists,
-		syscall.EIO:    fault.Unavailable, syscall.ESTALE: fault.Unavailable, syscall.ETIMEDOUT: fault.Unavailable, syscall.EMFILE: fault.Unavailable,
-		syscall.EISDIR: fault.InvalidArgument, syscall.ELOOP: fault.InvalidArgument, syscall.ENAMETOOLONG: fault.InvalidArgument, syscall.EINVAL: fault.InvalidArgument,
-		syscall.ENOSPC: fault.ResourceExhausted, syscall.EROFS: fault.PermissionDenied,
-	} {
-		require.Equal(t, kind, fault.KindOf(osError("read", "x", errno)), "%v", errno)
-	}
 }

@@ -1,7 +1,10 @@
-// Package storage reads byte ranges of the objects below one root: a directory today, a bucket
-// prefix tomorrow.
+// Package storage reads byte ranges of the objects below one root, which is a directory or the prefix of a bucket. It has
+// the interface, and what implementations of it share; the implementations are folders beside it.
 //
-//	lancefmt/table, lancefmt/file ──ReadRanges──> Object ──> mapped local file | object store
+//	lancefmt/table, lancefmt/file ──ReadRanges──> Object ──> local: a mapped file
+//	                                                     └─> mem: bytes in this process
+//	stores: which of them a URI names      faulty: a store in which things go wrong, for tests
+//	storagetest: the suite that every store passes
 //
 // A Store and its Objects are safe for concurrent use. Buffers are reference counted; a buffer of a
 // mapped file keeps the mapping alive until its last Release, also after Object.Close.

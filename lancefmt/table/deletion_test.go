@@ -15,7 +15,7 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/internal/fixtures"
-	"lanceflight/lancefmt/storage"
+	"lanceflight/lancefmt/storage/mem"
 )
 
 // arrowFile writes batches of one column.
@@ -100,7 +100,7 @@ func TestDeletionFilesOnDisk(t *testing.T) {
 		}
 		whole, err := DecodeDeletions(kind, data, 1<<32)
 		require.NoError(t, err)
-		store := storage.NewMemory()
+		store := mem.New()
 		for _, n := range []int{0, 1, 8, len(data) / 2, len(data) - 1} {
 			store.Put("_deletions/x", data[:n])
 			_, err := ReadDeletions(ctx, store, "_deletions/x", DeletionFile{Kind: kind, NumDeleted: -1}, 1<<32)

@@ -12,7 +12,9 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/internal/fixtures"
+	"lanceflight/internal/mmap"
 	"lanceflight/lancefmt/storage"
+	"lanceflight/lancefmt/storage/local"
 )
 
 var ctx = context.Background()
@@ -80,7 +82,7 @@ func tables(t *testing.T) []string {
 }
 
 func openFixture(t testing.TB, name string) storage.Store {
-	store, err := storage.OpenLocal(fixtures.Path(t, name))
+	store, err := local.Dir(fixtures.Path(t, name))
 	require.NoError(t, err)
 	return store
 }
@@ -197,7 +199,7 @@ func TestManifestsOfFixtures(t *testing.T) {
 			}
 		})
 	}
-	require.Zero(t, storage.OpenMappings())
+	require.Zero(t, mmap.Open())
 }
 
 // indexesOf lists one line per index segment.

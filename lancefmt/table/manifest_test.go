@@ -15,7 +15,7 @@ import (
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt/pb/filepb"
 	"lanceflight/lancefmt/pb/tablepb"
-	"lanceflight/lancefmt/storage"
+	"lanceflight/lancefmt/storage/mem"
 )
 
 // manifestFile lays out a manifest file as pylance does.
@@ -91,12 +91,12 @@ func TestCorruptManifests(t *testing.T) {
 	} {
 		_, err := DecodeManifest(file)
 		require.Equal(t, fault.Corrupt, fault.KindOf(err), "%s: %v", what, err)
-		store := storage.NewMemory()
+		store := mem.New()
 		store.Put("_versions/m", file)
 		_, err = ReadManifest(ctx, store, "_versions/m")
 		require.ErrorContains(t, err, "_versions/m", what)
 	}
-	_, err = ReadManifest(ctx, storage.NewMemory(), "_versions/m")
+	_, err = ReadManifest(ctx, mem.New(), "_versions/m")
 	require.Equal(t, fault.NotFound, fault.KindOf(err))
 }
 

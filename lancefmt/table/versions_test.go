@@ -10,12 +10,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lanceflight/internal/fault"
-	"lanceflight/lancefmt/storage"
+	"lanceflight/lancefmt/storage/faulty"
+	"lanceflight/lancefmt/storage/local"
+	"lanceflight/lancefmt/storage/mem"
 )
 
 func TestTrackerSeesWhatOthersDo(t *testing.T) {
 	dir := t.TempDir()
-	store, err := storage.OpenLocal(dir)
+	store, err := local.Dir(dir)
 	require.NoError(t, err)
 	for _, naming := range []Naming{NamingV1, NamingV2} {
 		require.NoError(t, os.RemoveAll(filepath.Join(dir, "_versions")))
@@ -71,7 +73,7 @@ func TestTrackerSeesWhatOthersDo(t *testing.T) {
 }
 
 func TestTrackerOfStoresWithoutFolders(t *testing.T) {
-	store := storage.NewMemory()
+	store := mem.New()
 	tracker := NewTracker(store, "tree/x/")
 	order := rand.New(rand.NewPCG(1, 2)).Perm(50)
 	top := uint64(0)
@@ -82,13 +84,13 @@ func TestTrackerOfStoresWithoutFolders(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, top, f.Version)
 	}
-	faulty := storage.NewFaulty(store)
-	_, _, err := NewTracker(faulty, "").Latest(ctx)
+	failing := faulty.Wrap(store)
+	_, _, err := NewTracker(failing, "").Latest(ctx)
 	require.Equal(t, fault.NotFound, fault.KindOf(err))
 }
 
 func TestRefs(t *testing.T) {
-	store := storage.NewMemory()
+	store := mem.New()
 	store.Put("_refs/tags/a.json", []byte(`{"version":3,"branch":"x/y","createdAt":"2026-01-02T03:04:05.678+01:00","metadata":{"k":"v"}}`))
 	store.Put("_refs/tags/a.json.tmp", []byte(`nonsense`))
 	store.Put("_refs/branches/x%2Fy.json", []byte(`{"parentBranch":"main2","parentVersion":2,"createAt":1795336646}`))

@@ -53,13 +53,13 @@ type Target struct {
 }
 
 // Open makes a catalog of tables. Each URI is one table's directory or a directory that holds
-// several NAME.lance directories: a local path or file:// URI. Errors: fault.NotFound for a missing
+// several NAME.lance directories: a path, or a URI of a scheme in lancefmt/storage/stores. Errors: fault.NotFound for a missing
 // path, fault.InvalidArgument for one that is no table and no directory of tables, or where two
 // tables have one name; fault.Unsupported for other storage.
 func Open(ctx context.Context, uris []string, opts Options) (*Catalog, error) {
 	c := &Catalog{opts: opts, open: map[string]*lancefmt.Table{}}
 	for _, uri := range uris {
-		r, err := openRoot(uri)
+		r, err := openRoot(ctx, uri)
 		if err != nil {
 			return nil, err
 		}
@@ -89,7 +89,7 @@ func (c *Catalog) Entries(ctx context.Context) ([]Entry, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		entries, err := r.list()
+		entries, err := r.list(ctx)
 		if err != nil {
 			return nil, err
 		}

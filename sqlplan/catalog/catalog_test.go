@@ -11,6 +11,10 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/internal/fixtures"
+	"lanceflight/lancefmt"
+	"lanceflight/lancefmt/storage"
+	"lanceflight/lancefmt/storage/local"
+	"lanceflight/lancefmt/storage/mem"
 	"lanceflight/sqlplan/parse"
 )
 
@@ -120,21 +124,66 @@ func TestNewTablesAppear(t *testing.T) {
 	require.True(t, fault.Is(err, fault.NotFound))
 }
 
+// What the catalog does with directories it does with any store that lists them.
+func TestTablesInMemory(t *testing.T) {
+	ctx := context.Background()
+	lake, withdraw := mem.Publish("lake")
+	defer withdraw()
+	fill := func(name string) {
+		source, err := local.Dir(fixtures.Path(t, "tags.lance"))
+		require.NoError(t, err)
+		for _, dir := range []string{"_versions/", "data/"} {
+			files, err := storage.ListNames(ctx, source, dir)
+			require.NoError(t, err)
+			for _, file := range files {
+				data, err := storage.ReadAll(ctx, source, file, 1<<30)
+				require.NoError(t, err)
+				require.NoError(t, lake.PutIfAbsent(ctx, name+"/"+file, data))
+			}
+		}
+	}
+	fill("deep/a.lance")
+	lake.Put("deep/notes.txt", nil)
+	lake.Put("deep/empty.lance/data/x", nil)
+	c := open(t, "memory://lake/deep")
+	names, err := c.Names(ctx)
+	require.NoError(t, err)
+	require.Equal(t, []string{"a"}, names)
+	fill("deep/b.lance")
+	b, err := c.Lookup(ctx, table("b"))
+	require.NoError(t, err)
+	require.Equal(t, "memory://lake/deep/b.lance", b.URI())
+	snapshot, err := b.Snapshot(ctx, lancefmt.Ref{})
+	require.NoError(t, err)
+	require.NotEmpty(t, snapshot.Fragments())
+
+	single := open(t, "memory://lake/deep/a.lance")
+	names, err = single.Names(ctx)
+	require.NoError(t, err)
+	require.Equal(t, []string{"a"}, names)
+	_, err = Open(ctx, []string{"memory://sea"}, Options{})
+	require.True(t, fault.Is(err, fault.NotFound))
+	_, err = Open(ctx, []string{"memory://lake/deep/empty.lance"}, Options{})
+	require.ErrorContains(t, err, "no _versions directory")
+}
+
 // A list is kept while the directory's time stands still, and made anew when it moves.
 func TestListIsKept(t *testing.T) {
 	dir := link(t, map[string]string{"a.lance": "tags.lance"})
 	old := time.Now().Add(-time.Hour)
 	require.NoError(t, os.Chtimes(dir, old, old))
-	d := &directory{path: dir}
-	first, err := d.list()
+	store, err := local.Dir(dir)
+	require.NoError(t, err)
+	d := &directory{store: store}
+	first, err := d.list(context.Background())
 	require.NoError(t, err)
 	require.Len(t, first, 1)
-	at := d.at
-	_, err = d.list()
+	at := d.listedAt
+	_, err = d.list(context.Background())
 	require.NoError(t, err)
-	require.Equal(t, at, d.at, "listed again without need")
+	require.Equal(t, at, d.listedAt, "listed again without need")
 	require.NoError(t, os.Symlink(fixtures.Path(t, "tags.lance"), filepath.Join(dir, "b.lance")))
-	second, err := d.list()
+	second, err := d.list(context.Background())
 	require.NoError(t, err)
 	require.Len(t, second, 2)
 }

@@ -1,112 +1,120 @@
 package catalog
 
 import (
-	"errors"
-	"io/fs"
-	"net/url"
-	"os"
-	"path/filepath"
+	"context"
+	"path"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"lanceflight/internal/fault"
+	"lanceflight/lancefmt/storage"
+	"lanceflight/lancefmt/storage/stores"
 )
 
-// tableSuffix ends the name of every table's directory.
-const tableSuffix = ".lance"
+const (
+	// tableSuffix ends the name of every table's directory.
+	tableSuffix = ".lance"
+	// versionsDir is in every table: its manifests have been there since the first release of the format.
+	versionsDir = "_versions/"
+)
 
 // root is one URI given to Open: a table, or a directory of tables.
 type root interface {
-	list() ([]Entry, error)
+	list(ctx context.Context) ([]Entry, error)
 }
 
 // openRoot looks at a URI and finds out which of the two it is.
-func openRoot(uri string) (root, error) {
-	path := uri
-	if i := strings.Index(uri, "://"); i > 0 {
-		if !strings.EqualFold(uri[:i], "file") {
-			return nil, fault.New(fault.Unsupported, "storage %s://: serve a local path", strings.ToLower(uri[:i]))
-		}
-		u, err := url.Parse(uri)
-		if err != nil || u.Host != "" && u.Host != "localhost" {
-			return nil, fault.New(fault.InvalidArgument, "%s is not a file URI of this machine", uri)
-		}
-		path = filepath.FromSlash(u.Path)
-	}
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return nil, fault.New(fault.InvalidArgument, "serve %s: %w", uri, err)
-	}
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+func openRoot(ctx context.Context, uri string) (root, error) {
+	store, err := stores.Open(ctx, uri)
+	if fault.Is(err, fault.NotFound) {
 		return nil, fault.New(fault.NotFound, "serve %s: no such directory", uri)
+	}
+	if err != nil {
+		return nil, fault.New(fault.KindOf(err), "serve %s: %w", uri, err)
+	}
+	store = storage.NewRetrying(store, storage.RetryOptions{})
+	table, err := isTable(ctx, store, "")
+	switch {
 	case err != nil:
-		return nil, fault.New(fault.Unavailable, "serve %s: %w", uri, err)
-	case !info.IsDir():
-		return nil, fault.New(fault.InvalidArgument, "serve %s: it is a file; a Lance table is a directory NAME.lance", uri)
-	case isTable(path):
-		return singleTable{Entry{Name: tableName(path), URI: path}}, nil
-	case strings.HasSuffix(path, tableSuffix):
+		return nil, fault.New(fault.KindOf(err), "serve %s: %w", uri, err)
+	case table:
+		return singleTable{Entry{Name: tableName(store.URI()), URI: store.URI()}}, nil
+	case strings.HasSuffix(store.URI(), tableSuffix):
 		return nil, fault.New(fault.InvalidArgument, "serve %s: it is not a Lance table: it has no _versions directory", uri)
 	}
-	return &directory{path: path}, nil
+	return &directory{store: store}, nil
 }
 
-// isTable reports whether a directory holds a table: its manifests are below _versions, since the
-// first release of the format.
-func isTable(path string) bool {
-	info, err := os.Stat(filepath.Join(path, "_versions"))
-	return err == nil && info.IsDir()
+// isTable reports whether a directory of a store, "" or with a slash at its end, holds a table.
+func isTable(ctx context.Context, store storage.Store, dir string) (bool, error) {
+	_, dirs, err := store.List(ctx, dir)
+	return slices.Contains(dirs, dir+versionsDir), err
 }
 
-func tableName(path string) string { return strings.TrimSuffix(filepath.Base(path), tableSuffix) }
+// tableName is the name of the table at a URI or path.
+func tableName(uri string) string {
+	return strings.TrimSuffix(path.Base(strings.ReplaceAll(uri, `\`, "/")), tableSuffix)
+}
 
 // singleTable is a root that is a table itself.
 type singleTable struct{ entry Entry }
 
-func (s singleTable) list() ([]Entry, error) { return []Entry{s.entry}, nil }
+func (s singleTable) list(context.Context) ([]Entry, error) { return []Entry{s.entry}, nil }
 
-// directory is a root that holds tables. Its list is kept while the directory's modification time
-// stands still: making, renaming or removing an entry moves it.
+// directory is a root that holds tables. Where the store knows when the directory changed, its list is kept while that
+// time stands still, since making, renaming or removing an entry moves it.
 type directory struct {
-	path string
+	store storage.Store
 
-	mu      sync.Mutex
-	entries []Entry
-	listed  bool
-	changed time.Time // modification time seen before the listing
-	at      time.Time // when it was listed
+	mu       sync.Mutex
+	entries  []Entry
+	listed   bool
+	changed  time.Time // when the directory changed, as seen before the listing
+	listedAt time.Time
 }
 
 // settle is how long a list is not trusted after the directory changed: file systems keep time in
 // ticks, and a table appears (its directory) a moment before it is one (its first version).
 const settle = 2 * time.Second
 
-func (d *directory) list() ([]Entry, error) {
+func (d *directory) list(ctx context.Context) ([]Entry, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	info, err := os.Stat(d.path)
+	changed, known, err := storage.RootModified(ctx, d.store)
 	if err != nil {
-		return nil, fault.New(fault.Unavailable, "list tables in %s: %w", d.path, err)
+		return nil, d.failed(ctx, err)
 	}
-	if d.listed && info.ModTime().Equal(d.changed) && d.at.Sub(d.changed) > settle {
+	if known && d.listed && changed.Equal(d.changed) && d.listedAt.Sub(d.changed) > settle {
 		return slices.Clone(d.entries), nil
 	}
-	files, err := os.ReadDir(d.path)
+	_, dirs, err := d.store.List(ctx, "")
 	if err != nil {
-		return nil, fault.New(fault.Unavailable, "list tables in %s: %w", d.path, err)
+		return nil, d.failed(ctx, err)
 	}
-	d.entries = d.entries[:0:0]
-	for _, f := range files {
-		path := filepath.Join(d.path, f.Name())
-		// A link to a table's directory is a table too, so the entry's own type does not count.
-		if strings.HasSuffix(f.Name(), tableSuffix) && isTable(path) {
-			d.entries = append(d.entries, Entry{Name: tableName(path), URI: path})
+	var entries []Entry
+	for _, dir := range dirs {
+		name := strings.TrimSuffix(dir, "/")
+		if !strings.HasSuffix(name, tableSuffix) {
+			continue
+		}
+		table, err := isTable(ctx, d.store, dir)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		// A directory that cannot be looked into is no table for us; the others are served.
+		if err == nil && table {
+			entries = append(entries, Entry{Name: tableName(name), URI: strings.TrimSuffix(d.store.URI(), "/") + "/" + name})
 		}
 	}
-	d.listed, d.changed, d.at = true, info.ModTime(), time.Now()
+	d.entries, d.listed, d.changed, d.listedAt = entries, true, changed, time.Now()
 	return slices.Clone(d.entries), nil
+}
+
+func (d *directory) failed(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return fault.New(fault.Unavailable, "list tables in %s: %w", d.store.URI(), err)
 }

@@ -13,7 +13,7 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/internal/fixtures"
-	"lanceflight/lancefmt/storage"
+	memstore "lanceflight/lancefmt/storage/mem"
 	"lanceflight/vecindex"
 	"lanceflight/vecindex/lanceidx/indexpb"
 )
@@ -38,7 +38,7 @@ func indexFiles(t testing.TB, name string) (main, aux []byte) {
 func use(t testing.TB, main, aux []byte) error {
 	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 	defer mem.AssertSize(t, 0)
-	store := storage.NewMemoryWith(mem)
+	store := memstore.NewWith(mem)
 	store.Put("i/"+indexFile, main)
 	if aux != nil {
 		store.Put("i/"+auxiliaryFile, aux)

@@ -16,6 +16,8 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt/storage"
+	"lanceflight/lancefmt/storage/local"
+	memstore "lanceflight/lancefmt/storage/mem"
 	"lanceflight/vecindex"
 	"lanceflight/vecindex/ivf"
 	"lanceflight/vecindex/ivf/ivftest"
@@ -34,7 +36,7 @@ func fixtureDirs(t testing.TB, name string) (root string, dirs []string) {
 }
 
 func localStore(t testing.TB, root string) storage.Store {
-	s, err := storage.OpenLocal(root)
+	s, err := local.Dir(root)
 	require.NoError(t, err)
 	return s
 }
@@ -200,7 +202,7 @@ func TestKindsThatAreNotServed(t *testing.T) {
 		{`__blocked_ex_codes`, `__blockee_ex_codes`, `column "__blocked_ex_codes" is needed`},
 	} {
 		spoil := func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(c.old), []byte(c.new)) }
-		store := storage.NewMemory()
+		store := memstore.New()
 		store.Put("i/"+indexFile, spoil(main))
 		store.Put("i/"+auxiliaryFile, spoil(aux))
 		_, err := Open(ctx, store, "i", nil)

@@ -18,6 +18,8 @@ import (
 	"lanceflight/lancefmt/encoding/v01"
 	"lanceflight/lancefmt/file"
 	"lanceflight/lancefmt/storage"
+	"lanceflight/lancefmt/storage/local"
+	memstore "lanceflight/lancefmt/storage/mem"
 )
 
 // boundedAllocator fails the test if more than limit bytes are held at once.
@@ -202,7 +204,7 @@ func readWhole(t testing.TB, data []byte, cols []encoding.Column, f encoding.Fie
 	// An array has at most two bytes for each byte of the file and column (8 of positions become a length of 8
 	// and a bit), and what it is made of is held beside it.
 	mem := &boundedAllocator{Allocator: checked, t: t, limit: len(cols) * (8*len(data) + 4096)}
-	store := storage.NewMemoryWith(mem)
+	store := memstore.NewWith(mem)
 	store.Put("f", data)
 	obj, err := store.Open(ctx, "f", -1)
 	require.NoError(t, err)
@@ -299,7 +301,7 @@ func seeds(t testing.TB, use func(kind int, f encoding.Field, rows int64, cols [
 	paths, err := filepath.Glob("../../testdata/damage/*_v0_1.lance/data/*.lance")
 	require.NoError(t, err)
 	for _, path := range append(paths, fixtures.Glob(t, "types_v0_1.lance/data/*.lance")...) {
-		store, err := storage.OpenLocal(filepath.Dir(path))
+		store, err := local.Dir(filepath.Dir(path))
 		require.NoError(t, err)
 		obj, err := store.Open(ctx, filepath.Base(path), -1)
 		require.NoError(t, err)

@@ -12,13 +12,14 @@ import (
 	"lanceflight/lancefmt/encoding/v20"
 	"lanceflight/lancefmt/file"
 	"lanceflight/lancefmt/storage"
+	"lanceflight/lancefmt/storage/local"
 )
 
 // FuzzDescribe explains pages whose encoding and buffer are arbitrary: bounded output, within the buffers.
 func FuzzDescribe(f *testing.F) {
 	ctx := context.Background()
 	for _, path := range fixtures.Glob(f, "encodings_v2_0.lance/data/*.lance") {
-		store, err := storage.OpenLocal(filepath.Dir(path))
+		store, err := local.Dir(filepath.Dir(path))
 		require.NoError(f, err)
 		obj, err := store.Open(ctx, filepath.Base(path), -1)
 		require.NoError(f, err)

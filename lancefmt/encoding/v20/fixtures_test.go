@@ -28,6 +28,7 @@ import (
 	"lanceflight/lancefmt/encoding/v20"
 	"lanceflight/lancefmt/file"
 	"lanceflight/lancefmt/storage"
+	"lanceflight/lancefmt/storage/local"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -57,7 +58,7 @@ func openObject(t testing.TB, obj storage.Object, path string) *dataFile {
 
 func openPath(t testing.TB, path string) *dataFile {
 	t.Helper()
-	store, err := storage.OpenLocal(filepath.Dir(path))
+	store, err := local.Dir(filepath.Dir(path))
 	require.NoError(t, err)
 	obj, err := store.Open(context.Background(), filepath.Base(path), -1)
 	require.NoError(t, err)

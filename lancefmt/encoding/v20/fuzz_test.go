@@ -22,6 +22,7 @@ import (
 	"lanceflight/lancefmt/file"
 	"lanceflight/lancefmt/pb/enc20pb"
 	"lanceflight/lancefmt/storage"
+	memstore "lanceflight/lancefmt/storage/mem"
 )
 
 // boundedAllocator fails the test if more than limit bytes are held at once.
@@ -143,7 +144,7 @@ func FuzzPage(f *testing.F) {
 			items.BufRanges = []storage.Range{{Length: int64(len(data))}}
 			cols = append(cols, encoding.Column{Index: len(cols), Pages: []encoding.Page{items}})
 		}
-		store := storage.NewMemory()
+		store := memstore.New()
 		store.Put("f", data)
 		obj, err := store.Open(context.Background(), "f", -1)
 		require.NoError(t, err)
@@ -270,7 +271,7 @@ func TestFlippedBytes(t *testing.T) {
 // readEverything opens a file image and reads all its columns; it returns the first error.
 func readEverything(t testing.TB, data []byte) (first error) {
 	ctx := context.Background()
-	store := storage.NewMemory()
+	store := memstore.New()
 	store.Put("f", data)
 	obj, err := store.Open(ctx, "f", -1)
 	require.NoError(t, err)

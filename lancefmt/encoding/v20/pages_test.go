@@ -28,6 +28,7 @@ import (
 	"lanceflight/lancefmt/encoding/bitpack"
 	"lanceflight/lancefmt/pb/enc20pb"
 	"lanceflight/lancefmt/storage"
+	memstore "lanceflight/lancefmt/storage/mem"
 )
 
 // testPage is a page to be laid out in memory.
@@ -67,7 +68,7 @@ func layout(t testing.TB, columns ...[]testPage) ([]byte, []encoding.Column) {
 }
 
 func sourceOf(t testing.TB, data []byte, mem memory.Allocator) encoding.Source {
-	store := storage.NewMemoryWith(mem)
+	store := memstore.NewWith(mem)
 	store.Put("t.lance", data)
 	obj, err := store.Open(context.Background(), "t.lance", -1)
 	require.NoError(t, err)
@@ -235,7 +236,7 @@ func TestFlatPages(t *testing.T) {
 // TestReadAliases pins that uncompressed rows of one page are not copied.
 func TestReadAliases(t *testing.T) {
 	data, cols := layout(t, []testPage{{noNulls(flatOf(32, 0)), 4, [][]byte{words(32, 1, 2, 3, 4)}}})
-	store := storage.NewMemory()
+	store := memstore.New()
 	store.Put("t", data)
 	obj, err := store.Open(context.Background(), "t", -1)
 	require.NoError(t, err)

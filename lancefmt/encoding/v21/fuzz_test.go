@@ -22,6 +22,7 @@ import (
 	"lanceflight/lancefmt/encoding/v21"
 	"lanceflight/lancefmt/file"
 	"lanceflight/lancefmt/storage"
+	"lanceflight/lancefmt/storage/local"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -63,7 +64,7 @@ func seeds(t testing.TB) []seed {
 	for _, pattern := range []string{"encodings_v2_1", "encodings_v2_2", "encodings_v2_2_small_pages", "encodings_v2_3", "types_v2_1", "types_v2_2", "types_v2_3",
 		"laion_small_pages", "laion_v2_3_unstable", "blob_metadata_v2_1", "blob_v2_extension"} {
 		for _, path := range fixtures.Glob(t, pattern+".lance/data/*.lance") {
-			store, err := storage.OpenLocal(filepath.Dir(path))
+			store, err := local.Dir(filepath.Dir(path))
 			require.NoError(t, err)
 			obj, err := store.Open(ctx, filepath.Base(path), -1)
 			require.NoError(t, err)

@@ -19,6 +19,8 @@ import (
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/storage"
+	"lanceflight/lancefmt/storage/local"
+	memstore "lanceflight/lancefmt/storage/mem"
 	"lanceflight/vecindex"
 	"lanceflight/vecindex/lanceidx"
 	"lanceflight/vecindex/lanceidx/build"
@@ -157,7 +159,7 @@ func TestBuildAndSearch(t *testing.T) {
 		t.Run(fmt.Sprintf("%s of %s, %s", c.kind, c.element, c.metric), func(t *testing.T) {
 			h := hold(vectors, dim, c.element, null)
 			defer h.all.Release()
-			store := storage.NewMemory()
+			store := memstore.New()
 			stages := map[string]bool{}
 			sum, err := build.Build(ctx, h, store, "_indices/x", build.Spec{
 				Kind: c.kind, Metric: c.metric, Partitions: partitions, SubVectors: 8,
@@ -231,7 +233,7 @@ func TestBuildIsDeterministic(t *testing.T) {
 		} {
 			spec.Kind, spec.Partitions, spec.SubVectors, spec.SampleRate, spec.TempDir = kind, 20, 4, 8, t.TempDir()
 			h.batch = []int{1700, 6000, 300}[i]
-			store := storage.NewMemory()
+			store := memstore.New()
 			sum, err := build.Build(ctx, h, store, "d", spec)
 			require.NoError(t, err)
 			if i == 2 && kind == build.IVFFlat {
@@ -267,7 +269,7 @@ func TestBuildSkipsVectors(t *testing.T) {
 	h := hold(v, dim, arrow.PrimitiveTypes.Float32, nil)
 	defer h.all.Release()
 	for metric, skipped := range map[vecindex.Metric]int64{vecindex.L2: 3, vecindex.Cosine: 4} {
-		store := storage.NewMemory()
+		store := memstore.New()
 		sum, err := build.Build(context.Background(), h, store, "x", build.Spec{Kind: build.IVFFlat, Metric: metric, Partitions: 3})
 		require.NoError(t, err)
 		require.Equal(t, skipped, sum.Skipped)
@@ -309,11 +311,11 @@ func TestBuildErrors(t *testing.T) {
 		{nulls, build.Spec{Kind: build.IVFPQ, SubVectors: 2}, fault.InvalidArgument}, // 101 vectors for 256 codewords
 		{nulls, build.Spec{Kind: build.IVFFlat, Partitions: 102}, fault.InvalidArgument},
 	} {
-		_, err := build.Build(ctx, c.v, storage.NewMemory(), "x", c.spec)
+		_, err := build.Build(ctx, c.v, memstore.New(), "x", c.spec)
 		require.Equal(t, c.kind, fault.KindOf(err), "%d: %v", i, err)
 	}
 
-	store := storage.NewMemory()
+	store := memstore.New()
 	spec := build.Spec{Kind: build.IVFFlat, Partitions: 2}
 	_, err := build.Build(ctx, floats, store, "x", spec)
 	require.NoError(t, err)
@@ -323,7 +325,7 @@ func TestBuildErrors(t *testing.T) {
 	// A source that fails, or a context that ends, leaves nothing.
 	floats.failAt, floats.batch = 200, 100
 	dir := t.TempDir()
-	local, err := storage.OpenLocal(dir)
+	local, err := local.Dir(dir)
 	require.NoError(t, err)
 	_, err = build.Build(ctx, floats, local, "_indices/y", spec)
 	require.Equal(t, fault.Unavailable, fault.KindOf(err))
@@ -359,7 +361,7 @@ func TestBuildEndsWithItsContext(t *testing.T) {
 		for _, stage := range c.stages {
 			ctx, cancel := context.WithCancel(context.Background())
 			dir, temp := t.TempDir(), t.TempDir()
-			store, err := storage.OpenLocal(dir)
+			store, err := local.Dir(dir)
 			require.NoError(t, err)
 			spec := c.spec
 			spec.Partitions, spec.TempDir, spec.MemoryLimit = 10, temp, 40<<10 // rows spill
@@ -422,7 +424,7 @@ func TestColumn(t *testing.T) {
 		require.Equal(t, min(n, int(snap.NumRows())), got)
 	}
 
-	sum, err := build.Build(ctx, v, storage.NewMemory(), "x", build.Spec{Kind: build.IVFFlat, Metric: vecindex.Cosine})
+	sum, err := build.Build(ctx, v, memstore.New(), "x", build.Spec{Kind: build.IVFFlat, Metric: vecindex.Cosine})
 	require.NoError(t, err)
 	require.EqualValues(t, vectors, sum.Rows)
 	require.Equal(t, 1, sum.Spec.Partitions)

@@ -2,39 +2,9 @@ package storage
 
 import (
 	"context"
-	"net/url"
-	"path/filepath"
-	"strings"
 
 	"lanceflight/internal/fault"
 )
-
-// Open opens the store that a URI names: a path, or file://PATH. Other schemes are
-// fault.Unsupported.
-func Open(ctx context.Context, uri string) (Store, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	scheme, rest, ok := strings.Cut(uri, "://")
-	if !ok || len(scheme) < 2 {
-		if uri == "" {
-			return nil, fault.New(fault.InvalidArgument, "the location of a table is empty")
-		}
-		return OpenLocal(uri)
-	}
-	if !strings.EqualFold(scheme, "file") {
-		return nil, fault.New(fault.Unsupported, "tables at %s:// (%s)", scheme, uri)
-	}
-	host, path, _ := strings.Cut(rest, "/")
-	if host != "" && host != "localhost" {
-		return nil, fault.New(fault.Unsupported, "file:// with a host name (%s)", uri)
-	}
-	path, err := url.PathUnescape("/" + path)
-	if err != nil {
-		return nil, fault.New(fault.InvalidArgument, "%s: %w", uri, err)
-	}
-	return OpenLocal(filepath.FromSlash(path))
-}
 
 // Stater is a store that can look at an object, or a directory where there are such things,
 // without opening it.

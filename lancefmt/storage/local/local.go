@@ -1,34 +1,54 @@
-package storage
+// Package local is the store of a directory of this machine, whose files are memory-mapped.
+//
+// The bytes of a mapped file are read from the disk when they are touched; see storage.Guard. A new object is written under
+// a temporary name and then linked to its own, so that nobody ever sees half of it.
+package local
 
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/mmap"
+	"lanceflight/lancefmt/storage"
 )
 
-// LocalOptions are the knobs of a local store.
-type LocalOptions struct {
+// Scheme opens file://PATH, with an empty host or localhost. An absolute path is percent-encoded there.
+var Scheme = storage.Scheme{Name: "file", Open: func(_ context.Context, rest string) (storage.Store, error) {
+	host, path, _ := strings.Cut(rest, "/")
+	if host != "" && host != "localhost" {
+		return nil, fault.New(fault.InvalidArgument, "file://%s is not a file URI of this machine", rest)
+	}
+	path, err := url.PathUnescape("/" + path)
+	if err != nil {
+		return nil, fault.New(fault.InvalidArgument, "file://%s: %w", rest, err)
+	}
+	return Dir(filepath.FromSlash(path))
+}}
+
+// Options are the knobs of a local store.
+type Options struct {
 	// DisableMmap reads with pread into buffers of the Go heap: for file systems where a mapping
 	// is slower than a read, and for tests of that path.
 	DisableMmap bool
 }
 
-// OpenLocal opens a directory as a store whose objects are memory-mapped. A missing directory is
-// fault.NotFound.
-func OpenLocal(dir string) (Store, error) { return OpenLocalWith(dir, LocalOptions{}) }
+// Dir opens a directory as a store whose objects are memory-mapped. A missing directory is fault.NotFound.
+func Dir(dir string) (storage.Store, error) { return DirWith(dir, Options{}) }
 
-// OpenLocalWith is OpenLocal with options.
-func OpenLocalWith(dir string, opts LocalOptions) (Store, error) {
+// DirWith is Dir with options.
+func DirWith(dir string, opts Options) (storage.Store, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fault.New(fault.InvalidArgument, "path %q: %w", dir, err)
@@ -38,15 +58,15 @@ func OpenLocalWith(dir string, opts LocalOptions) (Store, error) {
 		return nil, osError("open", abs, err)
 	}
 	if !info.IsDir() {
-		return nil, fault.New(fault.InvalidArgument, "%s is not a directory", abs)
+		return nil, fault.New(fault.InvalidArgument, "open %s: it is a file; a Lance table is a directory NAME.lance", abs)
 	}
 	return &localStore{root: abs, opts: opts}, nil
 }
 
-// localStore holds no file open: mappings and descriptors belong to objects.
+// localStore holds no file open, since mappings and descriptors belong to objects.
 type localStore struct {
 	root string
-	opts LocalOptions
+	opts Options
 }
 
 func (s *localStore) URI() string { return s.root }
@@ -54,21 +74,13 @@ func (s *localStore) URI() string { return s.root }
 // resolve turns a name into a path. Names come from manifests, that is from outside, so one that
 // leaves the root is refused; links inside the root are the administrator's and are followed.
 func (s *localStore) resolve(name string) (string, error) {
-	if err := checkName(name); err != nil {
+	if err := storage.CheckName(name); err != nil {
 		return "", err
 	}
 	return filepath.Join(s.root, filepath.FromSlash(name)), nil
 }
 
-// checkName refuses names that are not plain slash-separated paths below the root.
-func checkName(name string) error {
-	if name == "." || !fs.ValidPath(name) || strings.ContainsAny(name, "\\\x00") {
-		return fault.New(fault.InvalidArgument, "object name %q does not stay below the store's root", name)
-	}
-	return nil
-}
-
-func (s *localStore) Open(ctx context.Context, name string, sizeBytes int64) (Object, error) {
+func (s *localStore) Open(ctx context.Context, name string, sizeBytes int64) (storage.Object, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -89,17 +101,16 @@ func (s *localStore) Open(ctx context.Context, name string, sizeBytes int64) (Ob
 		return nil, osError("open", name, err)
 	}
 	size := info.Size()
-	if sizeBytes >= 0 && size != sizeBytes {
+	if err := storage.CheckSize(name, size, sizeBytes); err != nil {
 		f.Close()
-		return nil, &fault.CorruptError{File: name, Column: -1, Page: -1, Offset: -1,
-			Msg: sizeMismatch(size, sizeBytes)}
+		return nil, err
 	}
 	if size == 0 {
 		f.Close()
-		return &bytesObject{name: name}, nil
+		return storage.NewBytesObject(name, nil, nil), nil // an empty file cannot be mapped
 	}
 	if !s.opts.DisableMmap {
-		if m, err := newMapping(f, size, name); err == nil {
+		if m, err := mmap.Map(f, size, name); err == nil {
 			f.Close()
 			return &mappedObject{name: name, size: size, mapped: m}, nil
 		}
@@ -108,17 +119,29 @@ func (s *localStore) Open(ctx context.Context, name string, sizeBytes int64) (Ob
 	return &fileObject{name: name, size: size, file: f}, nil
 }
 
+// RootModified implements storage.RootDater: the file system keeps the time of a directory.
+func (s *localStore) RootModified(ctx context.Context) (time.Time, bool, error) {
+	if err := ctx.Err(); err != nil {
+		return time.Time{}, false, err
+	}
+	info, err := os.Stat(s.root)
+	if err != nil {
+		return time.Time{}, false, osError("stat", s.root, err)
+	}
+	return info.ModTime(), true, nil
+}
+
 // Stat returns size and modification time of a file or a directory.
-func (s *localStore) Stat(ctx context.Context, name string) (Info, error) {
+func (s *localStore) Stat(ctx context.Context, name string) (storage.Info, error) {
 	full, err := s.resolve(name)
 	if err != nil {
-		return Info{}, err
+		return storage.Info{}, err
 	}
 	info, err := os.Stat(full)
 	if err != nil {
-		return Info{}, osError("stat", name, err)
+		return storage.Info{}, osError("stat", name, err)
 	}
-	return Info{Name: name, SizeBytes: info.Size(), LastModified: info.ModTime()}, nil
+	return storage.Info{Name: name, SizeBytes: info.Size(), LastModified: info.ModTime()}, nil
 }
 
 func (s *localStore) readDir(ctx context.Context, prefix string) ([]fs.DirEntry, error) {
@@ -142,13 +165,13 @@ func (s *localStore) readDir(ctx context.Context, prefix string) ([]fs.DirEntry,
 	return entries, nil
 }
 
-func (s *localStore) List(ctx context.Context, prefix string) ([]Info, []string, error) {
+func (s *localStore) List(ctx context.Context, prefix string) ([]storage.Info, []string, error) {
 	entries, err := s.readDir(ctx, prefix)
 	if err != nil {
 		return nil, nil, err
 	}
-	base := listBase(prefix)
-	var objects []Info
+	base := storage.ListBase(prefix)
+	var objects []storage.Info
 	var dirs []string
 	for _, entry := range entries {
 		name := base + entry.Name()
@@ -166,7 +189,7 @@ func (s *localStore) List(ctx context.Context, prefix string) ([]Info, []string,
 			dirs = append(dirs, name+"/")
 			continue
 		}
-		objects = append(objects, Info{Name: name, SizeBytes: info.Size(), LastModified: info.ModTime()})
+		objects = append(objects, storage.Info{Name: name, SizeBytes: info.Size(), LastModified: info.ModTime()})
 	}
 	return objects, dirs, nil
 }
@@ -177,7 +200,7 @@ func (s *localStore) ListNames(ctx context.Context, prefix string) ([]string, er
 	if err != nil {
 		return nil, err
 	}
-	base := listBase(prefix)
+	base := storage.ListBase(prefix)
 	names := make([]string, 0, len(entries))
 	for _, entry := range entries {
 		if !entry.IsDir() {
@@ -185,13 +208,6 @@ func (s *localStore) ListNames(ctx context.Context, prefix string) ([]string, er
 		}
 	}
 	return names, nil
-}
-
-func listBase(prefix string) string {
-	if prefix == "" || strings.HasSuffix(prefix, "/") {
-		return prefix
-	}
-	return prefix + "/"
 }
 
 // PutIfAbsent implements Store; see Create.
@@ -246,8 +262,8 @@ type fileObject struct {
 func (o *fileObject) Name() string     { return o.name }
 func (o *fileObject) SizeBytes() int64 { return o.size }
 
-func (o *fileObject) ReadRanges(ctx context.Context, ranges []Range) ([]*memory.Buffer, error) {
-	return readCoalesced(ctx, o.name, o.size, ranges, memory.DefaultAllocator, func(p []byte, off int64) error {
+func (o *fileObject) ReadRanges(ctx context.Context, ranges []storage.Range) ([]*memory.Buffer, error) {
+	return storage.ReadCoalesced(ctx, o.name, o.size, ranges, memory.DefaultAllocator, func(p []byte, off int64) error {
 		n, err := o.file.ReadAt(p, off)
 		if n == len(p) {
 			return nil
@@ -255,7 +271,10 @@ func (o *fileObject) ReadRanges(ctx context.Context, ranges []Range) ([]*memory.
 		if err == nil || errors.Is(err, os.ErrClosed) {
 			return fault.New(fault.Internal, "read %s: the object is closed", o.name)
 		}
-		return shortRead(o.name, off, len(p), n, err)
+		if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return osError("read", o.name, err)
+		}
+		return storage.ShortRead(o.name, off, len(p), n)
 	})
 }
 
@@ -270,18 +289,18 @@ type mappedObject struct {
 	size int64
 
 	mu     sync.Mutex
-	mapped *mapping // nil once closed
+	mapped *mmap.Mapping // nil once closed
 }
 
 func (o *mappedObject) Name() string     { return o.name }
 func (o *mappedObject) SizeBytes() int64 { return o.size }
 
-func (o *mappedObject) ReadRanges(ctx context.Context, ranges []Range) ([]*memory.Buffer, error) {
+func (o *mappedObject) ReadRanges(ctx context.Context, ranges []storage.Range) ([]*memory.Buffer, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	for _, r := range ranges {
-		if err := checkRange(o.name, o.size, r); err != nil {
+		if err := storage.CheckRange(o.name, o.size, r); err != nil {
 			return nil, err
 		}
 	}
@@ -292,7 +311,7 @@ func (o *mappedObject) ReadRanges(ctx context.Context, ranges []Range) ([]*memor
 	}
 	buffers := make([]*memory.Buffer, len(ranges))
 	for i, r := range ranges {
-		buffers[i] = o.mapped.slice(r)
+		buffers[i] = o.mapped.Slice(r.Offset, r.Length)
 	}
 	return buffers, nil
 }
@@ -303,40 +322,7 @@ func (o *mappedObject) Close() error {
 	o.mapped = nil
 	o.mu.Unlock()
 	if m != nil {
-		m.release()
+		m.Release()
 	}
 	return nil
-}
-
-// bytesObject is an object in memory; also the empty file, which cannot be mapped.
-type bytesObject struct {
-	name string
-	data []byte
-	mem  memory.Allocator // nil: buffers alias data
-}
-
-func (o *bytesObject) Name() string     { return o.name }
-func (o *bytesObject) SizeBytes() int64 { return int64(len(o.data)) }
-func (o *bytesObject) Close() error     { return nil }
-
-func (o *bytesObject) ReadRanges(ctx context.Context, ranges []Range) ([]*memory.Buffer, error) {
-	if o.mem != nil {
-		return readCoalesced(ctx, o.name, int64(len(o.data)), ranges, o.mem, func(p []byte, off int64) error {
-			copy(p, o.data[off:])
-			return nil
-		})
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	for _, r := range ranges {
-		if err := checkRange(o.name, int64(len(o.data)), r); err != nil {
-			return nil, err
-		}
-	}
-	buffers := make([]*memory.Buffer, len(ranges))
-	for i, r := range ranges {
-		buffers[i] = memory.NewBufferBytes(slices.Clip(o.data[r.Offset:r.End()]))
-	}
-	return buffers, nil
 }

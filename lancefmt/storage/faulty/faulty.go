@@ -1,4 +1,5 @@
-package storage
+// Package faulty wraps a store and makes things go wrong in it, for tests of what lies above.
+package faulty
 
 import (
 	"context"
@@ -8,9 +9,11 @@ import (
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"lanceflight/lancefmt/storage"
 )
 
-// Fault is one thing that goes wrong in a Faulty store.
+// Fault is one thing that goes wrong in a Store.
 type Fault struct {
 	// Match is a path.Match pattern of the names that suffer ("data/*"); "" is every name.
 	Match string
@@ -27,11 +30,10 @@ type Fault struct {
 	Scribble func(offset int64, data []byte)
 }
 
-// Faulty wraps a store and makes calls fail, wait or return damaged bytes, for tests of what lies
-// above. It is safe for concurrent use; which of several concurrent calls Skip and Times hit is not
-// defined.
-type Faulty struct {
-	Store
+// Store wraps a store and makes calls fail, wait or return damaged bytes. It is safe for concurrent use; which of several
+// concurrent calls Skip and Times hit is not defined.
+type Store struct {
+	storage.Store
 
 	mu     sync.Mutex
 	faults []*armed
@@ -42,9 +44,9 @@ type armed struct {
 	opens, reads int
 }
 
-// NewFaulty wraps a store. More faults can be added while it is used.
-func NewFaulty(store Store, faults ...Fault) *Faulty {
-	f := &Faulty{Store: store}
+// Wrap wraps a store. More faults can be added while it is used.
+func Wrap(store storage.Store, faults ...Fault) *Store {
+	f := &Store{Store: store}
 	for _, x := range faults {
 		f.Add(x)
 	}
@@ -52,21 +54,21 @@ func NewFaulty(store Store, faults ...Fault) *Faulty {
 }
 
 // Add arms one more fault.
-func (f *Faulty) Add(x Fault) {
+func (f *Store) Add(x Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.faults = append(f.faults, &armed{Fault: x})
 }
 
 // Clear disarms all faults.
-func (f *Faulty) Clear() {
+func (f *Store) Clear() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.faults = nil
 }
 
 // hits returns the faults that strike this call.
-func (f *Faulty) hits(name string, count func(*armed) *int) (struck []Fault) {
+func (f *Store) hits(name string, count func(*armed) *int) (struck []Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, a := range f.faults {
@@ -84,24 +86,10 @@ func (f *Faulty) hits(name string, count func(*armed) *int) (struck []Fault) {
 	return struck
 }
 
-func wait(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// Open implements Store.
-func (f *Faulty) Open(ctx context.Context, name string, sizeBytes int64) (Object, error) {
+// Open implements storage.Store.
+func (f *Store) Open(ctx context.Context, name string, sizeBytes int64) (storage.Object, error) {
 	for _, x := range f.hits(name, func(a *armed) *int { return &a.opens }) {
-		if err := wait(ctx, x.Delay); err != nil {
+		if err := storage.Wait(ctx, x.Delay); err != nil {
 			return nil, err
 		}
 		if x.OpenErr != nil {
@@ -115,20 +103,20 @@ func (f *Faulty) Open(ctx context.Context, name string, sizeBytes int64) (Object
 	return &faultyObject{Object: o, store: f}, nil
 }
 
-// Stat implements Stater where the wrapped store does.
-func (f *Faulty) Stat(ctx context.Context, name string) (Info, error) {
-	return Stat(ctx, f.Store, name)
+// Stat implements storage.Stater.
+func (f *Store) Stat(ctx context.Context, name string) (storage.Info, error) {
+	return storage.Stat(ctx, f.Store, name)
 }
 
 type faultyObject struct {
-	Object
-	store *Faulty
+	storage.Object
+	store *Store
 }
 
-func (o *faultyObject) ReadRanges(ctx context.Context, ranges []Range) ([]*memory.Buffer, error) {
+func (o *faultyObject) ReadRanges(ctx context.Context, ranges []storage.Range) ([]*memory.Buffer, error) {
 	struck := o.store.hits(o.Name(), func(a *armed) *int { return &a.reads })
 	for _, x := range struck {
-		if err := wait(ctx, x.Delay); err != nil {
+		if err := storage.Wait(ctx, x.Delay); err != nil {
 			return nil, err
 		}
 		if x.ReadErr != nil {
@@ -137,7 +125,7 @@ func (o *faultyObject) ReadRanges(ctx context.Context, ranges []Range) ([]*memor
 		if x.CutAt > 0 {
 			for _, r := range ranges {
 				if r.End() > x.CutAt {
-					return nil, shortRead(o.Name(), r.Offset, int(r.Length), int(max(0, x.CutAt-r.Offset)), nil)
+					return nil, storage.ShortRead(o.Name(), r.Offset, int(r.Length), int(max(0, x.CutAt-r.Offset)))
 				}
 			}
 		}
@@ -160,7 +148,7 @@ func (o *faultyObject) ReadRanges(ctx context.Context, ranges []Range) ([]*memor
 	return buffers, nil
 }
 
-// Create implements Creator; nothing goes wrong in it.
-func (f *Faulty) Create(ctx context.Context, name string) (Writer, error) {
-	return Create(ctx, f.Store, name)
+// Create implements storage.Creator; nothing goes wrong in it.
+func (f *Store) Create(ctx context.Context, name string) (storage.Writer, error) {
+	return storage.Create(ctx, f.Store, name)
 }
