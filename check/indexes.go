@@ -38,14 +38,6 @@ type coverKey struct {
 	deleted  string
 }
 
-// vectorKinds, scalarKinds are what can be opened; the files of other kinds are decoded only.
-var (
-	vectorKinds = []string{"IVF_FLAT", "IVF_PQ", "IVF_SQ", "IVF_RQ", "IVF_HNSW_FLAT", "IVF_HNSW_PQ", "IVF_HNSW_SQ", "VECTOR"}
-	scalarKinds = []string{"BTREE", "BITMAP", "LABEL_LIST", "NGRAM", "ZONEMAP", "BLOOMFILTER"}
-)
-
-const fragmentReuse = "FRAGMENT_REUSE"
-
 // indexes checks the files of the indices of a version, and tells their coverage if it is the head of its line.
 func (c *checker) indexes(ctx context.Context, s *lancefmt.Snapshot, head bool) error {
 	byName := map[string][]*lancefmt.Index{}
@@ -73,7 +65,7 @@ func (c *checker) indexes(ctx context.Context, s *lancefmt.Snapshot, head bool) 
 		return nil
 	}
 	for _, name := range names {
-		if byName[name][0].Kind != fragmentReuse {
+		if byName[name][0].Kind != index.FragmentReuse.Name {
 			c.report.Indexes = append(c.report.Indexes, coverage(s, byName[name]))
 		}
 	}
@@ -141,8 +133,7 @@ func (c *checker) segmentFiles(ctx context.Context, s *lancefmt.Snapshot, x *lan
 		}
 	}
 	if len(there) == 0 {
-		// What a reuse index says may stand in the manifest itself.
-		if len(x.Files) == 0 && (slices.Contains(vectorKinds, x.Kind) || slices.Contains(scalarKinds, x.Kind) || x.Kind == "INVERTED") {
+		if kind, known := index.Find(x.Kind); len(x.Files) == 0 && known && !kind.MayLackFiles {
 			p.File = x.Dir()
 			c.addf(p, MissingFile, "there are no files of this segment")
 		}
@@ -282,15 +273,16 @@ func (c *checker) problems() int {
 // openIndex opens a segment as a search would, which compares its files with each other.
 func (c *checker) openIndex(ctx context.Context, s *lancefmt.Snapshot, x *lancefmt.Index, seg *segment) error {
 	p := c.ofSegment(s, x)
+	kind, _ := index.Find(x.Kind)
 	var err error
 	switch {
-	case slices.Contains(vectorKinds, x.Kind):
-		index, e := lanceidx.OpenWith(ctx, x.Store(), x.Dir(), lanceidx.Options{Mem: c.opts.Mem, Cache: lanceidx.NewCache(0)})
+	case kind.Vector:
+		vectors, e := lanceidx.OpenWith(ctx, x.Store(), x.Dir(), lanceidx.Options{Mem: c.opts.Mem, Cache: lanceidx.NewCache(0)})
 		if err = e; err == nil {
-			err = index.Close()
+			err = vectors.Close()
 		}
-	case slices.Contains(scalarKinds, x.Kind):
-		err = c.openScalar(ctx, s, x, seg)
+	case kind.Open != nil:
+		err = c.openScalar(ctx, s, x, kind, seg)
 	}
 	// Kinds that cannot be searched yet are no finding: their files are decoded.
 	if err == nil || fault.Is(err, fault.Unsupported) {
@@ -299,7 +291,7 @@ func (c *checker) openIndex(ctx context.Context, s *lancefmt.Snapshot, x *lancef
 	return c.fail(ctx, p, err)
 }
 
-func (c *checker) openScalar(ctx context.Context, s *lancefmt.Snapshot, x *lancefmt.Index, seg *segment) error {
+func (c *checker) openScalar(ctx context.Context, s *lancefmt.Snapshot, x *lancefmt.Index, kind index.Kind, seg *segment) error {
 	opened, err := index.Open(ctx, x.Store(), index.Description{Kind: x.Kind, Dir: x.Dir(), Details: x.Details, NoDetails: x.TypeURL == "", IndexVersion: x.IndexVersion,
 		Files: x.Files, ColumnType: keyType(s, x)}, index.Options{Mem: c.opts.Mem})
 	if err != nil {
@@ -309,10 +301,10 @@ func (c *checker) openScalar(ctx context.Context, s *lancefmt.Snapshot, x *lance
 	seg.mu.Lock()
 	seg.addresses = opened.Addresses()
 	seg.mu.Unlock()
-	if x.Kind != "BITMAP" {
+	if kind.Rows != index.RowsInSets {
 		return nil
 	}
-	// The union of all bitmaps is the rows that the index has.
+	// The union of all sets is the rows that the index has.
 	for _, p := range []index.Predicate{{Op: index.InRange}, {Op: index.IsNull}} {
 		if !opened.Supports(p) {
 			return nil
@@ -348,7 +340,7 @@ func keyType(s *lancefmt.Snapshot, x *lancefmt.Index) arrow.DataType {
 
 // indexRows compares the rows that indices have with those of a version.
 func (c *checker) indexRows(ctx context.Context, s *lancefmt.Snapshot) error {
-	reused := slices.ContainsFunc(s.Indexes(), func(x *lancefmt.Index) bool { return x.Kind == fragmentReuse })
+	reused := slices.ContainsFunc(s.Indexes(), func(x *lancefmt.Index) bool { return x.Kind == index.FragmentReuse.Name })
 	for _, x := range s.Indexes() {
 		seg := c.segments[fileKey{s.Store(), x.Dir()}]
 		if seg == nil || !seg.rowIDs {
@@ -411,9 +403,9 @@ func (c *checker) segmentRows(ctx context.Context, s *lancefmt.Snapshot, x *lanc
 			return nil
 		}
 	}
-	// Only these kinds have rows whose value is NULL; addresses in fragments that were compacted are mapped to
-	// new ones when the index is read.
-	if !covers || seg.broken || reused && !byID || (x.Kind != "BTREE" && x.Kind != "BITMAP") {
+	// The other kinds leave out rows, such as those whose value is NULL. Addresses in fragments that were compacted are
+	// mapped to new ones when the index is read.
+	if kind, _ := index.Find(x.Kind); !covers || seg.broken || reused && !byID || kind.Rows == index.RowsPartly {
 		return nil
 	}
 	missing, err := c.missing(ctx, s, seg, f, i, byID)

@@ -15,6 +15,7 @@ import (
 
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/file"
+	"lanceflight/lancefmt/index"
 	"lanceflight/lancefmt/storage"
 	"lanceflight/vecindex/lanceidx"
 	"lanceflight/vecindex/lanceidx/indexpb"
@@ -80,12 +81,12 @@ func Indexes(ctx context.Context, s *lancefmt.Snapshot) (*IndexesReport, error) 
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		r.Indexes = append(r.Indexes, index(ctx, s, x))
+		r.Indexes = append(r.Indexes, reportSegment(ctx, s, x))
 	}
 	return r, nil
 }
 
-func index(ctx context.Context, s *lancefmt.Snapshot, x *lancefmt.Index) IndexReport {
+func reportSegment(ctx context.Context, s *lancefmt.Snapshot, x *lancefmt.Index) IndexReport {
 	y := IndexReport{Name: x.Name, UUID: x.UUID, Kind: x.Kind, Columns: x.Fields, Covering: x.Covering, DatasetVersion: x.DatasetVersion,
 		IndexVersion: x.IndexVersion, CreatedAt: optional(x.CreatedAt), TableRows: s.NumRows(), Metadata: x.Metadata, Files: []IndexFileReport{}}
 	if x.Fragments != nil {
@@ -218,10 +219,10 @@ func (y *IndexReport) parameter(name, k, v string) {
 		}
 		y.Parameters[k] = v
 	}
-	switch k {
-	case "lance:ivf", "lance:flat", "lance:hnsw", "null_bitmap", "lance:label_list_nulls", "partitions":
-		return // numbers of global buffers, and lists as long as there are partitions
-	case "storage_metadata":
+	if index.IsInternal(k) {
+		return
+	}
+	if k == "storage_metadata" {
 		var texts []string
 		if json.Unmarshal([]byte(v), &texts) == nil && len(texts) > 0 {
 			v = texts[0]

@@ -3,11 +3,14 @@ package lancefmt
 import (
 	"context"
 	"fmt"
+	"path"
 	"time"
 
 	"github.com/RoaringBitmap/roaring/v2"
+	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/internal/fault"
+	"lanceflight/lancefmt/index"
 	"lanceflight/lancefmt/storage"
 	"lanceflight/lancefmt/table"
 )
@@ -56,7 +59,7 @@ func (x *Index) Dir() string { return x.dir }
 func (x *Index) Store() storage.Store { return x.store }
 
 func newIndex(s *Snapshot, m *table.Index) *Index {
-	x := &Index{Name: m.Name, UUID: m.UUID, Fields: paths(s, m.Fields), Covering: paths(s, m.Covering), Kind: m.Kind(),
+	x := &Index{Name: m.Name, UUID: m.UUID, Fields: paths(s, m.Fields), Covering: paths(s, m.Covering), Kind: index.KindOf(m),
 		TypeURL: m.TypeURL, Details: m.Details, Fragments: m.Fragments, DatasetVersion: m.DatasetVersion,
 		IndexVersion: m.IndexVersion, CreatedAt: m.CreatedAt, Files: m.Files, Metadata: m.Metadata}
 	at, err := s.folder(m.Base, table.IndicesDir)
@@ -66,6 +69,35 @@ func newIndex(s *Snapshot, m *table.Index) *Index {
 	}
 	x.store, x.dir = at.store, at.name+m.UUID
 	return x
+}
+
+// inferKind sets the kind of an index whose entry in the manifest has no details, as by writers up to 0.19, from the files of
+// the segment and the type of the column. The newer kinds always come with details.
+func (x *Index) inferKind(ctx context.Context, s *Snapshot, m *table.Index) {
+	if m.TypeURL != "" || x.Err != nil {
+		return
+	}
+	has := map[string]bool{}
+	for _, f := range m.Files {
+		has[f.Path] = true
+	}
+	if len(has) == 0 {
+		files, err := storage.ListNames(ctx, x.store, x.dir+"/")
+		if err != nil {
+			x.Err, x.dir = err, ""
+			return
+		}
+		for _, name := range files {
+			has[path.Base(name)] = true
+		}
+	}
+	var column arrow.DataType
+	if len(m.Fields) == 1 {
+		if f := s.manifest.Schema.Field(m.Fields[0]); f != nil {
+			column = f.Type
+		}
+	}
+	x.Kind = index.KindOfFiles(has, column)
 }
 
 // readFragmentReuse reads where compactions moved rows of indexed fragments, and names that; nil if none did.
@@ -111,7 +143,7 @@ func (s *Snapshot) readIndexes(ctx context.Context) error {
 		m := &s.manifest.Indexes[i]
 		x := newIndex(s, m)
 		x.inferKind(ctx, s, m)
-		moves := !s.HasStableRowIDs() || m.HasRowAddresses()
+		moves := !s.HasStableRowIDs() || index.HasAddresses(m)
 		switch {
 		case m.IsFragmentReuse():
 		case err != nil && moves && x.Err == nil:

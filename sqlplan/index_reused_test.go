@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"lanceflight/lancefmt"
+	"lanceflight/lancefmt/index"
 	"lanceflight/lancefmt/pb/tablepb"
 	"lanceflight/lancefmt/table"
 )
@@ -31,8 +32,8 @@ func reuseFragments(t *testing.T, path string) {
 	twin := readRawManifest(t, path+".twin", 0)
 	now := readRawManifest(t, path, 0)
 	addresses := func(x *tablepb.IndexMetadata) bool {
-		kind := table.Index{TypeURL: x.GetIndexDetails().GetTypeUrl(), IndexVersion: x.GetIndexVersion()}
-		return kind.HasRowAddresses()
+		m := table.Index{TypeURL: x.GetIndexDetails().GetTypeUrl(), IndexVersion: x.GetIndexVersion()}
+		return index.HasAddresses(&m)
 	}
 	list := slices.DeleteFunc(now.indexes.Indices, addresses)
 	require.NotEmpty(t, list)

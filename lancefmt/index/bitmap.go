@@ -16,6 +16,17 @@ import (
 	"lanceflight/lancefmt/encoding"
 )
 
+// Bitmap is the kind of index that has the set of rows of each distinct value.
+var Bitmap = Kind{
+	Name: "BITMAP", Details: "bitmapindexdetails", Version: 0, Open: openBitmap,
+	Ops: []Op{In, InRange, IsNull, Prefix}, Rank: 1, Exact: true, Rows: RowsInSets,
+	InFiles: func(has map[string]bool, column arrow.DataType) bool {
+		return has[bitmapLookup] && column != nil && !isList(column)
+	},
+}
+
+func isList(t arrow.DataType) bool { return t.ID() == arrow.LIST || t.ID() == arrow.LARGE_LIST }
+
 // A BITMAP index has a row per distinct value, bitmap_page_lookup.lance: keys | bitmaps. The keys are
 // kept in memory, sorted here since old writers did not; the row sets (rowsetcodec.go) are read when
 // they are asked for. A NULL key has the rows that are NULL. An index over an empty table has no rows.
@@ -204,9 +215,6 @@ func (x *keyRows) sizeBytes() int64 {
 	return x.keys.sizeBytes() + int64(4*(len(x.order)+len(x.nulls)))
 }
 
-// Addresses implements Index.
-func (x *bitmap) Addresses() bool { return false }
-
 // SizeBytes implements Index.
 func (x *bitmap) SizeBytes() int64 { return x.sizeBytes() + x.cachedBytes() }
 
@@ -241,4 +249,32 @@ func (x *bitmap) Search(ctx context.Context, p Predicate) (Answer, error) {
 	}
 	out.Sure = out.May
 	return out, nil
+}
+
+// fewKeys is the number of row sets that are counted one by one; of more, each is taken for one of average size.
+const fewKeys = 64
+
+func (x *keyRows) estimate(ctx context.Context, keys []int32, rows int64) (found int64, err error) {
+	if len(keys) > fewKeys {
+		return int64(float64(rows) * float64(len(keys)) / float64(x.keys.n)), nil
+	}
+	err = x.each(ctx, slices.Clone(keys), func(_ int32, set *RowSet) { found += set.Len() })
+	return min(found, rows), err
+}
+
+// EstimateRows implements Estimator.
+func (x *bitmap) EstimateRows(ctx context.Context, p Predicate, rows int64) (found int64, ok bool, err error) {
+	if !x.Supports(p) {
+		return 0, false, nil
+	}
+	keys := x.keyRows.nulls
+	if p.Op != IsNull {
+		spans, err := x.typ.spans(p)
+		if err != nil {
+			return 0, false, err
+		}
+		keys = x.find(spans)
+	}
+	found, err = x.estimate(ctx, keys, rows)
+	return found, err == nil, err
 }

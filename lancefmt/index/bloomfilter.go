@@ -13,6 +13,12 @@ import (
 	"lanceflight/lancefmt/encoding"
 )
 
+// BloomFilter is the kind of index that knows which values a zone of rows surely lacks.
+var BloomFilter = Kind{
+	Name: "BLOOMFILTER", Details: "bloomfilterindexdetails", Version: 0, Open: openBloomFilter,
+	Ops: []Op{In, IsNull}, Rank: 4, Addresses: always, Internal: []string{zoneNulls},
+}
+
 // A BLOOMFILTER index has a row per zone of bloomfilter_item rows of a fragment, bloomfilter.lance:
 // fragment_id | zone_start | zone_length | has_null | bloom_filter_data, the last a split-block filter
 // (sbbf.go) of the zone's values, read when it is asked for. The metadata null_bitmap is as in ZONEMAP.
@@ -157,9 +163,6 @@ func fits(word uint64, width int, signed bool) bool {
 	}
 	return word<<shift>>shift == word
 }
-
-// Addresses implements Index.
-func (x *bloomFilter) Addresses() bool { return true }
 
 // SizeBytes implements Index.
 func (x *bloomFilter) SizeBytes() int64 {

@@ -15,6 +15,14 @@ import (
 	"lanceflight/lancefmt/encoding"
 )
 
+// BTree is the kind of index that has a column's values in order.
+var BTree = Kind{
+	Name: "BTREE", Details: "btreeindexdetails", Version: 1, Open: openBTree,
+	Ops: []Op{In, InRange, IsNull, Prefix}, Rank: 0, Exact: true,
+	Addresses: func(version int32) bool { return version >= btreeAddresses }, Rows: RowsInColumn,
+	InFiles: func(has map[string]bool, _ arrow.DataType) bool { return has[btreeLookup] },
+}
+
 // A BTREE index is the column's values in order, cut into pages of batch_size rows, and a directory:
 //
 //	page_lookup.lance   min | max | null_count | page_idx     a row per page; kept in memory
@@ -327,9 +335,6 @@ func (x *btree) min(row int) key {
 	return x.mins.at(row)
 }
 
-// Addresses implements Index.
-func (x *btree) Addresses() bool { return x.desc.IndexVersion >= btreeAddresses }
-
 // SizeBytes implements Index.
 func (x *btree) SizeBytes() int64 {
 	return x.mins.sizeBytes() + x.maxs.sizeBytes() + int64(16*len(x.page)+8*len(x.nullRows)) + x.cachedBytes()
@@ -607,4 +612,73 @@ func (x *btree) readIDs(ctx context.Context, f *indexFile, rows []encoding.Range
 		ids = ids[r.Len():]
 	}
 	return out, sizes, nil
+}
+
+// fewPages is the number of pages of which a part satisfies a predicate that are looked into; of more, half is taken to.
+const fewPages = 4
+
+// EstimateRows implements Estimator. Where few pages satisfy the predicate in part it reads their values, which the search needs too, and is exact.
+// Else values of an In that do not fill a page are taken to be distinct.
+func (x *btree) EstimateRows(ctx context.Context, p Predicate, _ int64) (found int64, ok bool, err error) {
+	if !x.Supports(p) {
+		return 0, false, nil
+	}
+	if p.Op == IsNull {
+		for _, n := range x.nullCount {
+			found += int64(n)
+		}
+		return found, true, nil
+	}
+	spans, err := x.typ.spans(p)
+	if err != nil {
+		return 0, false, err
+	}
+	var partial []visit
+	var guess int64 // of the rows in partial
+	for _, v := range x.visits(spans) {
+		start, end := x.pageRows(x.part(x.page[v.row]), x.page[v.row])
+		switch {
+		case v.whole:
+			found += end - start
+			continue
+		case p.Op == In:
+			guess += int64(v.end - v.start)
+		default:
+			guess += (end - start) / 2
+		}
+		partial = append(partial, v)
+	}
+	if len(partial) > fewPages {
+		if p.Op == In {
+			guess = max(guess, int64(len(p.Values))) // neighbours are one span
+		}
+		return found + guess, true, nil
+	}
+	pages := make([]uint64, len(partial))
+	for i, v := range partial {
+		pages[i] = x.page[v.row]
+	}
+	values, err := loadPages(ctx, x, cacheKeys, pages, x.readKeys)
+	if err != nil {
+		return 0, false, err
+	}
+	for i, v := range partial {
+		if err := x.fits(values[i], v.row); err != nil {
+			return 0, false, err
+		}
+		for _, s := range spans[v.start:v.end] {
+			from, to := values[i].rows(values[i].numNulls, s)
+			found += int64(to - from)
+		}
+	}
+	return found, true, nil
+}
+
+// NumRows is the number of rows that the index has, NULLs included. An index that has less than the fragments that it covers
+// was damaged by its writer: such are known of versions before 2.0.
+func (x *btree) NumRows() (rows int64) {
+	for _, p := range x.parts {
+		rows += p.file.rows
+	}
+	return rows
 }

@@ -10,7 +10,10 @@
 // pages and zones, the keys of bitmaps) and what it read below it in a cache of bounded size. Nothing
 // that it returns aliases a file.
 //
-// Start reading with btree.go; keys.go has the order of values, rowset.go the sets.
+// What there is to know of each kind stands in its own file, as a Kind; kind.go lists them. Kinds that are known by name
+// only are in unread.go, those of vectors in vector.go.
+//
+// Start reading with kind.go and btree.go; keys.go has the order of values, rowset.go the sets.
 package index
 
 import (
@@ -77,8 +80,7 @@ type Index interface {
 	Supports(p Predicate) bool
 	// Search answers a predicate that is supported. Damaged files are a fault.CorruptError.
 	Search(ctx context.Context, p Predicate) (Answer, error)
-	// Addresses reports whether answers are row addresses where the table has stable row ids. Those of
-	// BITMAP, LABEL_LIST, NGRAM and old BTREE indices are row ids there.
+	// Addresses reports whether answers are row addresses where the table has stable row ids; see Kind.Addresses.
 	Addresses() bool
 	// SizeBytes estimates the memory that the index holds now, without a cache that it shares.
 	SizeBytes() int64
@@ -86,9 +88,17 @@ type Index interface {
 	Close() error
 }
 
+// Estimator is implemented by indices that can tell how many rows a search would find, about, for much less than the search:
+// BTREE and ZONEMAP from memory, BITMAP and LABEL_LIST from row sets that they read and keep.
+type Estimator interface {
+	// EstimateRows is the number of rows in Answer.May, of the rows of the index; ok is false if that is not known. Errors
+	// are those of Search.
+	EstimateRows(ctx context.Context, p Predicate, rows int64) (found int64, ok bool, err error)
+}
+
 // Description says what Open opens.
 type Description struct {
-	Kind         string            // "BTREE", "BITMAP", "LABEL_LIST", "NGRAM", "ZONEMAP", "BLOOMFILTER"
+	Kind         string            // the name of a Kind with Open
 	Dir          string            // the segment's folder in the store, "_indices/UUID"
 	Details      []byte            // the message of IndexMetadata.index_details
 	NoDetails    bool              // index_details is absent: by pylance up to 0.19
@@ -121,12 +131,12 @@ const (
 // Open opens one segment and reads the directory of its files. Kinds that this package does not read,
 // and versions of them that are newer than it, are fault.Unsupported.
 func Open(ctx context.Context, store storage.Store, desc Description, opts Options) (Index, error) {
-	kind, ok := kinds[desc.Kind]
-	if !ok {
+	kind, _ := Find(desc.Kind)
+	if kind.Open == nil {
 		return nil, fault.New(fault.Unsupported, "scalar index of kind %s", desc.Kind)
 	}
-	if v := desc.IndexVersion; v < 0 || v > kind.version {
-		return nil, fault.New(fault.Unsupported, "%s index of version %d; versions up to %d are", desc.Kind, v, kind.version)
+	if v := desc.IndexVersion; v < 0 || v > kind.Version {
+		return nil, fault.New(fault.Unsupported, "%s index of version %d; versions up to %d are", desc.Kind, v, kind.Version)
 	}
 	if opts.Mem == nil {
 		opts.Mem = memory.DefaultAllocator
@@ -134,7 +144,7 @@ func Open(ctx context.Context, store storage.Store, desc Description, opts Optio
 	if opts.MaxLookupBytes == 0 {
 		opts.MaxLookupBytes = defaultMaxLookupBytes
 	}
-	s := &segment{store: store, desc: desc, opts: opts, cache: opts.Cache}
+	s := &segment{kind: kind, store: store, desc: desc, opts: opts, cache: opts.Cache}
 	if s.cache == nil {
 		bytes := opts.CacheBytes
 		if bytes == 0 {
@@ -143,7 +153,7 @@ func Open(ctx context.Context, store storage.Store, desc Description, opts Optio
 		s.cache, s.ownCache = NewCache(bytes), true
 	}
 	s.cacheID = s.cache.newOwner()
-	x, err := kind.open(ctx, s)
+	x, err := kind.Open(ctx, s)
 	if err != nil {
 		s.Close()
 		return nil, err
@@ -151,22 +161,9 @@ func Open(ctx context.Context, store storage.Store, desc Description, opts Optio
 	return x, nil
 }
 
-// kinds maps the kinds that Open opens to their readers, and the newest version of each that is known:
-// those of lance-index 14.0.2, …_INDEX_VERSION in scalar/*.rs.
-var kinds = map[string]struct {
-	open    func(ctx context.Context, s *segment) (Index, error)
-	version int32
-}{
-	"BTREE":       {openBTree, 1},
-	"BITMAP":      {openBitmap, 0},
-	"LABEL_LIST":  {openLabelList, 1},
-	"NGRAM":       {openNGram, 0},
-	"ZONEMAP":     {openZoneMap, 0},
-	"BLOOMFILTER": {openBloomFilter, 0},
-}
-
 // segment is what the kinds share: the files of a segment and where to keep what was read of them.
 type segment struct {
+	kind     Kind
 	store    storage.Store
 	desc     Description
 	opts     Options
@@ -175,6 +172,9 @@ type segment struct {
 	ownCache bool
 	files    []*indexFile
 }
+
+// Addresses implements Index.
+func (s *segment) Addresses() bool { return s.kind.namesAddresses(s.desc.IndexVersion) }
 
 // open opens a file of the segment; Close closes it.
 func (s *segment) open(ctx context.Context, name string) (*indexFile, error) {

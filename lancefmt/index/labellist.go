@@ -9,6 +9,16 @@ import (
 	"lanceflight/internal/fault"
 )
 
+// LabelList is the kind of index that has the set of rows of each distinct item of lists.
+var LabelList = Kind{
+	Name: "LABEL_LIST", Details: "labellistindexdetails", Version: 1, Open: openLabelList,
+	Ops: []Op{HasAny, HasAll, IsNull}, Rank: 2, Exact: true,
+	InFiles: func(has map[string]bool, column arrow.DataType) bool {
+		return has[bitmapLookup] && column != nil && isList(column)
+	},
+	Internal: []string{labelListNulls},
+}
+
 // A LABEL_LIST index is a BITMAP index of the items of lists: bitmap_page_lookup.lance, keys | bitmaps,
 // where a row is in the set of each of its items. The metadata lance:label_list_nulls names the global
 // buffer with the set of rows whose list is NULL, which have no items; indices of version 0 lack it.
@@ -69,9 +79,6 @@ func (f *indexFile) rowSet(ctx context.Context, metadata string, remap func(uint
 	return set.remap(remap), nil
 }
 
-// Addresses implements Index.
-func (x *labelList) Addresses() bool { return false }
-
 // SizeBytes implements Index.
 func (x *labelList) SizeBytes() int64 {
 	n := x.items.sizeBytes() + x.cachedBytes()
@@ -130,4 +137,34 @@ func (x *labelList) having(ctx context.Context, values []any) (*RowSet, error) {
 		return nil, err
 	}
 	return x.items.union(ctx, x.items.find(spans))
+}
+
+// EstimateRows implements Estimator. Items are taken to have nothing to do with each other.
+func (x *labelList) EstimateRows(ctx context.Context, p Predicate, rows int64) (found int64, ok bool, err error) {
+	if !x.Supports(p) {
+		return 0, false, nil
+	}
+	if p.Op == IsNull {
+		return x.nullLists.Len(), true, nil
+	}
+	share := 1.0
+	for _, v := range p.Values {
+		spans, err := x.items.typ.spans(Predicate{Op: In, Values: []any{v}})
+		if err != nil {
+			return 0, false, err
+		}
+		n, err := x.items.estimate(ctx, x.items.find(spans), rows)
+		if err != nil {
+			return 0, false, err
+		}
+		one := float64(n) / float64(max(1, rows))
+		if p.Op == HasAny {
+			one = 1 - one
+		}
+		share *= one
+	}
+	if p.Op == HasAny {
+		share = 1 - share
+	}
+	return int64(share * float64(rows)), true, nil
 }

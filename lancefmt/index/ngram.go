@@ -12,6 +12,12 @@ import (
 	"lanceflight/internal/fault"
 )
 
+// NGram is the kind of index that has the set of rows of each trigram in strings.
+var NGram = Kind{
+	Name: "NGRAM", Details: "ngramindexdetails", Version: 0, Open: openNGram,
+	Ops: []Op{Contains, Prefix, IsNull}, Rank: 3, ExactNulls: true,
+}
+
 // An NGRAM index has a row per trigram that occurs in some string, ngram_postings.lance: tokens |
 // posting_list, a set of row ids (decodeTreemap). Token 0 has the rows that are NULL.
 //
@@ -160,9 +166,6 @@ const maxTrigrams = 24
 func (x *ngram) rows(token uint32) []int32 {
 	return x.postings.find([]span{{lo: key{word: uint64(token)}, end: key{word: uint64(token) + 1}}})
 }
-
-// Addresses implements Index.
-func (x *ngram) Addresses() bool { return false }
 
 // SizeBytes implements Index.
 func (x *ngram) SizeBytes() int64 { return x.postings.sizeBytes() + x.cachedBytes() }

@@ -7,6 +7,12 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 )
 
+// ZoneMap is the kind of index that has the bounds of the values in each zone of rows.
+var ZoneMap = Kind{
+	Name: "ZONEMAP", Details: "zonemapindexdetails", Version: 0, Open: openZoneMap,
+	Ops: []Op{In, InRange, IsNull, Prefix}, Rank: 5, Addresses: always, Internal: []string{zoneNulls},
+}
+
 // A ZONEMAP index has a row per zone of rows_per_zone rows of a fragment, zonemap.lance: min | max |
 // null_count | nan_count | fragment_id | zone_start | zone_length, all of it kept in memory. The metadata
 // null_bitmap names the global buffer with the rows that are NULL; old writers did not record them.
@@ -95,9 +101,6 @@ func (x *zoneMap) numbers(i int) (span, bool) {
 	return s, true
 }
 
-// Addresses implements Index.
-func (x *zoneMap) Addresses() bool { return true }
-
 // SizeBytes implements Index.
 func (x *zoneMap) SizeBytes() int64 {
 	return x.sizeBytes() + x.mins.sizeBytes() + x.maxs.sizeBytes() + int64(8*(len(x.nullCount)+len(x.nanCount)))
@@ -152,4 +155,33 @@ func (s span) overlaps(o span) bool { return !s.below(o.lo) && !o.below(s.lo) }
 
 func (s span) covers(o span) bool {
 	return compareKeys(s.lo, o.lo) <= 0 && (s.toEnd || !o.toEnd && compareKeys(o.end, s.end) <= 0)
+}
+
+// Shares of the rows of a zone that a predicate is taken to hold for, if it holds for some and not surely for all.
+const (
+	zoneShareRange = 0.5
+	zoneShareIn    = 0.01
+)
+
+// EstimateRows implements Estimator.
+func (x *zoneMap) EstimateRows(ctx context.Context, p Predicate, _ int64) (found int64, ok bool, err error) {
+	if !x.Supports(p) {
+		return 0, false, nil
+	}
+	if p.Op == IsNull {
+		for _, n := range x.nullCount {
+			found += int64(n)
+		}
+		return found, true, nil
+	}
+	a, err := x.Search(ctx, p)
+	if err != nil {
+		return 0, false, err
+	}
+	sure := a.Sure.Len()
+	share := zoneShareRange
+	if p.Op == In {
+		share = zoneShareIn
+	}
+	return sure + int64(share*float64(a.May.Len()-sure)+0.5), true, nil
 }

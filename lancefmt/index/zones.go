@@ -19,6 +19,9 @@ type zones struct {
 	nulls  *RowSet // the rows that are NULL; nil if not recorded
 }
 
+// zoneNulls is the key of a file's metadata that names the global buffer with the rows that are NULL.
+const zoneNulls = "null_bitmap"
+
 // maxZoneRows bounds the rows of all zones of a segment, since the sets that searches return grow with it:
 // 64 bytes for 65,536 rows.
 const maxZoneRows = 1 << 36
@@ -49,7 +52,7 @@ func openZones(ctx context.Context, s *segment, f *indexFile) (*zones, error) {
 		}
 		z.first[i] = fragment<<32 | starts[i]
 	}
-	z.nulls, err = f.rowSet(ctx, "null_bitmap", nil)
+	z.nulls, err = f.rowSet(ctx, zoneNulls, nil)
 	return z, err
 }
 

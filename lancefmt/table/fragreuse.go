@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"strings"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
@@ -41,7 +42,7 @@ type movedFragment struct {
 
 // IsFragmentReuse reports whether an index is the system's own that DecodeFragmentReuse reads.
 func (x *Index) IsFragmentReuse() bool {
-	return x.Name == "__lance_frag_reuse" && x.Kind() == "FRAGMENT_REUSE"
+	return x.Name == "__lance_frag_reuse" && strings.HasSuffix(strings.ToLower(x.TypeURL), "fragmentreuseindexdetails")
 }
 
 // FragmentReuseFile is where the content of a fragment reuse index lies outside of the manifest.

@@ -1,7 +1,6 @@
 package table
 
 import (
-	"strings"
 	"time"
 
 	"github.com/RoaringBitmap/roaring/v2"
@@ -83,58 +82,4 @@ func newIndex(p *tablepb.IndexMetadata, readerFlags uint64) (Index, error) {
 		x.Files = append(x.Files, IndexFile{Path: f.GetPath(), SizeBytes: int64(f.GetSizeBytes())})
 	}
 	return x, nil
-}
-
-// kinds of indices by the last part of their type URL, in lower case: Lance compares without case.
-var kinds = map[string]string{
-	"btreeindexdetails": "BTREE", "bitmapindexdetails": "BITMAP", "labellistindexdetails": "LABEL_LIST",
-	"ngramindexdetails": "NGRAM", "invertedindexdetails": "INVERTED", "zonemapindexdetails": "ZONEMAP",
-	"bloomfilterindexdetails": "BLOOMFILTER", "fragmentreuseindexdetails": "FRAGMENT_REUSE",
-	"memwalindexdetails": "MEM_WAL", "jsonindexdetails": "JSON", "rtreeindexdetails": "RTREE",
-	"fmindexdetails": "FM", "minhashlshindexdetails": "MINHASH_LSH",
-}
-
-// Kind names the kind of an index as CREATE INDEX does: "BTREE", "INVERTED", "IVF_PQ", …; "VECTOR"
-// for a vector index whose details do not say more (old writers); else the type URL.
-func (x *Index) Kind() string {
-	name := strings.ToLower(x.TypeURL[strings.LastIndexAny(x.TypeURL, "./")+1:])
-	if kind, ok := kinds[name]; ok {
-		return kind
-	}
-	if name != "vectorindexdetails" {
-		return x.TypeURL
-	}
-	p := new(tablepb.VectorKind)
-	if unmarshal(x.Details, p, "index details") != nil {
-		return "VECTOR"
-	}
-	kind := "IVF_"
-	if p.GetHnsw() != nil {
-		kind = "IVF_HNSW_"
-	}
-	switch p.GetCompression().(type) {
-	case *tablepb.VectorKind_Pq:
-		return kind + "PQ"
-	case *tablepb.VectorKind_Sq:
-		return kind + "SQ"
-	case *tablepb.VectorKind_Rq:
-		return kind + "RQ"
-	case *tablepb.VectorKind_Flat:
-		return kind + "FLAT"
-	}
-	return "VECTOR"
-}
-
-// HasRowAddresses reports whether the rows in the files of an index are row addresses in a table with stable row ids too; those of
-// the other kinds are row ids there.
-//
-// Source: lance-table 14.0.2, IndexMetadata::results_are_row_addrs.
-func (x *Index) HasRowAddresses() bool {
-	switch x.Kind() {
-	case "ZONEMAP", "BLOOMFILTER", "FM":
-		return true
-	case "BTREE":
-		return x.IndexVersion >= 1
-	}
-	return false
 }

@@ -170,13 +170,6 @@ func TestCoveringColumnsAreNoKeys(t *testing.T) {
 	x := must(DecodeManifest(manifestFile(m, &tablepb.IndexSection{Indices: []*tablepb.IndexMetadata{index}}))).Indexes[0]
 	require.Equal(t, []int32{4}, x.Fields)
 	require.Equal(t, []int32{5, 6}, x.Covering)
-	require.Equal(t, "", x.Kind())
-	x.TypeURL = "/lance.index.pb.VectorIndexDetails"
-	require.Equal(t, "VECTOR", x.Kind())
-	x.TypeURL = "/LANCE.TABLE.btreeindexdetails"
-	require.Equal(t, "BTREE", x.Kind())
-	x.TypeURL = "/new.Kind"
-	require.Equal(t, "/new.Kind", x.Kind())
 }
 
 func TestSchemaTypes(t *testing.T) {
@@ -276,7 +269,7 @@ func FuzzManifest(f *testing.F) {
 		require.Len(t, m.Fragments, s.Fragments)
 		_ = m.Readable()
 		for i := range m.Indexes {
-			_ = m.Indexes[i].Kind()
+			_ = m.Indexes[i].IsFragmentReuse()
 		}
 		for i := range m.Fragments {
 			_, _ = DecodeRowIDs(m.Fragments[i].RowIDs.Inline, m.Fragments[i].PhysicalRows)

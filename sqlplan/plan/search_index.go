@@ -2,9 +2,9 @@ package plan
 
 import (
 	"fmt"
-	"strings"
 
 	"lanceflight/lancefmt"
+	"lanceflight/lancefmt/index"
 	"lanceflight/sqlplan/settings"
 	"lanceflight/vecindex"
 )
@@ -17,7 +17,8 @@ func UnusableIndex(x *lancefmt.Index, err error) error {
 // isVectorIndex reports whether an index on a column of vectors is one to search. Kinds that are not known are: when they are opened, that is
 // found out and said.
 func IsVectorIndex(x *lancefmt.Index) bool {
-	return x.Kind == "VECTOR" || strings.HasPrefix(x.Kind, "IVF") || strings.HasPrefix(x.Kind, "HNSW")
+	kind, _ := index.Find(x.Kind)
+	return kind.Vector
 }
 
 // ExactLimit is the number of survivors of a filter up to which comparing each one's vector costs less than an index: a read and a

@@ -79,8 +79,11 @@ func (x *Index) Covers(fragment uint32) bool {
 	return false
 }
 
-// exactKinds are the indices that know which rows satisfy a predicate; the others know which cannot.
-var exactKinds = map[string]bool{"BTREE": true, "BITMAP": true, "LABEL_LIST": true}
+// kind is what the index can do.
+func (x *Index) kind() index.Kind {
+	k, _ := index.Find(x.Kind)
+	return k
+}
 
 func (x *Leaf) bounds(bool) bool { return true }
 func (x *Logic) bounds(truth bool) bool {
@@ -109,7 +112,7 @@ func (x *Weak) bounds(truth bool) bool {
 func (*Const) bounds(bool) bool   { return true }
 func (*Unknown) bounds(bool) bool { return false }
 
-func (x *Leaf) exact(bool) bool { return exactKinds[x.Index.Kind] || x.isNull() }
+func (x *Leaf) exact(bool) bool { return x.Index.kind().Exact || x.isNull() }
 func (x *Logic) exact(truth bool) bool {
 	for _, a := range x.Args {
 		if !a.exact(truth) {
@@ -132,9 +135,9 @@ func (x *Weak) exact(truth bool) bool {
 func (*Const) exact(bool) bool   { return true }
 func (*Unknown) exact(bool) bool { return false }
 
-// isNull: every kind but those of zones knows which rows are NULL.
+// isNull reports whether the leaf asks for NULLs, and its index knows exactly which rows they are.
 func (x *Leaf) isNull() bool {
-	return x.Predicate != nil && x.Predicate.Op == index.IsNull && x.Index.Kind != "ZONEMAP" && x.Index.Kind != "BLOOMFILTER"
+	return x.Predicate != nil && x.Predicate.Op == index.IsNull && (x.Index.kind().Exact || x.Index.kind().ExactNulls)
 }
 
 func (x *Leaf) String() string { return x.Index.Name + " " + x.Index.Kind + " " + x.Text }

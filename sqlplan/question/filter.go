@@ -135,7 +135,7 @@ func ScalarIndexes(snap *lancefmt.Snapshot) map[string][]*Index {
 	byName := map[string]*Index{}
 	out := map[string][]*Index{}
 	for _, s := range snap.Indexes() {
-		if _, known := IndexRank[s.Kind]; !known || len(s.Fields) != 1 || s.Fragments == nil || s.Fragments.IsEmpty() {
+		if kind, _ := index.Find(s.Kind); len(kind.Ops) == 0 || len(s.Fields) != 1 || s.Fragments == nil || s.Fragments.IsEmpty() {
 			continue
 		}
 		x := byName[s.Name]
@@ -153,7 +153,7 @@ func ScalarIndexes(snap *lancefmt.Snapshot) map[string][]*Index {
 		}
 	}
 	for _, list := range out {
-		slices.SortStableFunc(list, func(a, b *Index) int { return IndexRank[a.Kind] - IndexRank[b.Kind] })
+		slices.SortStableFunc(list, func(a, b *Index) int { return a.kind().Rank - b.kind().Rank })
 	}
 	return out
 }
@@ -169,19 +169,6 @@ func fieldType(fields []arrow.Field, path string) arrow.DataType {
 		}
 	}
 	return nil
-}
-
-// indexRank orders kinds by how much they say.
-var IndexRank = map[string]int{"BTREE": 0, "BITMAP": 1, "LABEL_LIST": 2, "NGRAM": 3, "BLOOMFILTER": 4, "ZONEMAP": 5}
-
-// indexOps are the predicates that a kind of index answers. Index.Supports has the last word.
-var indexOps = map[string][]index.Op{
-	"BTREE":       {index.In, index.InRange, index.IsNull, index.Prefix},
-	"BITMAP":      {index.In, index.InRange, index.IsNull, index.Prefix},
-	"LABEL_LIST":  {index.HasAny, index.HasAll, index.IsNull},
-	"NGRAM":       {index.Contains, index.Prefix, index.IsNull},
-	"BLOOMFILTER": {index.In, index.IsNull},
-	"ZONEMAP":     {index.In, index.InRange, index.IsNull, index.Prefix},
 }
 
 // indexMatcher turns conditions into index expressions.
@@ -386,7 +373,7 @@ func (m *matcher) constant(e expr.Expr) (l expr.Literal, known, ok bool) {
 // leaf asks the best index of a column that answers an operator; nil if there is none.
 func (m *matcher) leaf(col keyColumn, e expr.Expr, p *index.Predicate, op index.Op) Expr {
 	for _, x := range m.indexes[col.path] {
-		if slices.Contains(indexOps[x.Kind], op) {
+		if slices.Contains(x.kind().Ops, op) {
 			return &Leaf{Index: x, Predicate: p, Text: Short(e.String())}
 		}
 	}

@@ -18,7 +18,7 @@ func NewZones(filter expr.Expr, columns []Column) *Filter {
 	for _, c := range columns {
 		m.source[c.ID] = c.Source
 		if _, ok := index.NewSummaries(storageType(c.Type)); ok && !lancefmt.IsSystemColumn(c.Source) && m.indexes[c.Source] == nil {
-			m.indexes[c.Source] = []*Index{{Name: c.Source, Kind: "ZONEMAP", Column: c.Source, Type: c.Type}}
+			m.indexes[c.Source] = []*Index{{Name: c.Source, Kind: index.ZoneMap.Name, Column: c.Source, Type: c.Type}}
 		}
 	}
 	f := &Filter{filter: filter, match: m}

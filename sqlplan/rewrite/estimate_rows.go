@@ -179,11 +179,11 @@ func leftAside(snap *lancefmt.Snapshot, filter expr.Expr, read []plan.ScanCol, f
 					if len(x.Fields) != 1 || plan.IsVectorIndex(x) || x.Fields[0] != source[id] && !strings.HasPrefix(x.Fields[0], source[id]+".") {
 						continue
 					}
-					_, known := question.IndexRank[x.Kind]
+					kind, _ := index.Find(x.Kind)
 					switch {
 					case off:
 						add(x.Name + ": lance.use_scalar_index is false")
-					case !known:
+					case len(kind.Ops) == 0:
 						add(fmt.Sprintf("%s: indices of kind %s are not read", x.Name, x.Kind))
 					case x.Fragments == nil || x.Fragments.IsEmpty():
 						add(x.Name + ": it has no rows")
