@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/gather"
 	"lanceflight/lancefmt/encoding"
 	"lanceflight/lancefmt/file"
 	"lanceflight/lancefmt/table"
@@ -111,7 +112,7 @@ func (f *Fragment) overlayValues(ctx context.Context, structs []*table.Field, fi
 		base.Retain()
 		return base, nil
 	}
-	merged, err := gather(ctx, batches, positions, mem)
+	merged, err := orderRows(batches, refsOfPositions(batches, positions), mem)
 	if err != nil {
 		return nil, err
 	}
@@ -201,4 +202,24 @@ func (f *Fragment) readOverlay(ctx context.Context, o *table.Overlay, structs []
 		inner = inner.(*array.Struct).Field(0)
 	}
 	return assemble(want, []arrow.Array{inner}, mem)
+}
+
+// refsOfPositions turns positions in batches that follow one another into the batch and the row in it.
+func refsOfPositions(batches []arrow.RecordBatch, positions []int64) []gather.Ref {
+	starts := make([]int64, len(batches)+1)
+	for i, b := range batches {
+		starts[i+1] = starts[i] + b.NumRows()
+	}
+	refs := make([]gather.Ref, len(positions))
+	for i, p := range positions {
+		piece, found := slices.BinarySearch(starts, p)
+		if !found {
+			piece--
+		}
+		for starts[piece+1] == p { // an empty batch
+			piece++
+		}
+		refs[i] = gather.Ref{Batch: int32(piece), Row: int32(p - starts[piece])}
+	}
+	return refs
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/gather"
 	"lanceflight/lancefmt/encoding"
 	"lanceflight/lancefmt/storage"
 )
@@ -31,34 +32,56 @@ func (s *Snapshot) Take(ctx context.Context, rowIDs []uint64, columns []string, 
 
 // TakeAddresses is Take for row addresses. Deleted rows are read as if they were not.
 func (s *Snapshot) TakeAddresses(ctx context.Context, addrs []uint64, columns []string, mem memory.Allocator) (arrow.RecordBatch, error) {
-	// Sorted, equal addresses stand together and so do those of a fragment.
-	sorted := slices.Clone(addrs)
-	slices.Sort(sorted)
-	sorted = slices.Compact(sorted)
-	var groups []takeGroup
-	for _, addr := range sorted {
-		id, offset := uint32(addr>>32), int64(uint32(addr))
-		if len(groups) == 0 || groups[len(groups)-1].fragment.meta.ID != id {
-			f := s.Fragment(id)
-			if f == nil {
-				return nil, fault.New(fault.NotFound, "version %d of table %s has no fragment %d", s.Version(), s.table.Name(), id)
-			}
-			groups = append(groups, takeGroup{fragment: f})
-		}
-		g := &groups[len(groups)-1]
-		if offset >= g.fragment.rows {
-			return nil, fault.New(fault.NotFound, "fragment %d of table %s has no row %d", id, s.table.Name(), offset)
-		}
-		if n := len(g.rows); n > 0 && g.rows[n-1].End == offset {
-			g.rows[n-1].End++
-		} else {
-			g.rows = append(g.rows, encoding.Range{Start: offset, End: offset + 1})
+	return s.TakeWith(ctx, addrs, columns, TakeOptions{Mem: mem})
+}
+
+// TakeOptions say how rows are taken.
+type TakeOptions struct {
+	// Mem allocates the batch that is returned, and what is read for it.
+	Mem memory.Allocator
+	// Workers is the most fragments that are read at a time; 0 is one for each processor.
+	Workers int
+	// Read replaces Fragment.Read, for callers that count what they read. It may be called by several goroutines at once.
+	Read func(ctx context.Context, f *Fragment, columns []string, rows []encoding.Range) (arrow.RecordBatch, error)
+}
+
+// sequentialBytes and sequentialParts bound a take that is not worth a goroutine for each fragment: waking one takes as long
+// as reading some ten rows.
+const (
+	sequentialBytes = 64 << 10
+	sequentialParts = 16
+)
+
+// TakeWith is TakeAddresses with options. Addresses are sorted and grouped, so that each fragment is asked once for ascending
+// ranges, and the answers are put into the order asked for. Addresses may repeat.
+func (s *Snapshot) TakeWith(ctx context.Context, addrs []uint64, columns []string, opts TakeOptions) (arrow.RecordBatch, error) {
+	if opts.Read == nil {
+		opts.Read = func(ctx context.Context, f *Fragment, columns []string, rows []encoding.Range) (arrow.RecordBatch, error) {
+			return f.Read(ctx, columns, rows, opts.Mem)
 		}
 	}
-	if len(groups) == 0 {
-		return s.empty(columns, mem)
+	items := make([]gather.Keyed, len(addrs))
+	for i, a := range addrs {
+		items[i] = gather.Keyed{Key: a, Row: int32(i)}
 	}
-	batches := make([]arrow.RecordBatch, len(groups))
+	gather.SortKeyed(items)
+	refs := make([]gather.Ref, len(addrs))
+	parts := SplitAddresses(items, refs)
+	if len(parts) == 0 {
+		return s.empty(columns, opts.Mem)
+	}
+	fragments := make([]*Fragment, len(parts))
+	for i, p := range parts {
+		f := s.Fragment(p.Fragment)
+		if f == nil {
+			return nil, fault.New(fault.NotFound, "version %d of table %s has no fragment %d", s.Version(), s.table.Name(), p.Fragment)
+		}
+		if last := p.Rows[len(p.Rows)-1].End - 1; last >= f.rows {
+			return nil, fault.New(fault.NotFound, "fragment %d of table %s has no row %d", p.Fragment, s.table.Name(), last)
+		}
+		fragments[i] = f
+	}
+	batches := make([]arrow.RecordBatch, len(parts))
 	defer func() {
 		for _, b := range batches {
 			if b != nil {
@@ -66,44 +89,110 @@ func (s *Snapshot) TakeAddresses(ctx context.Context, addrs []uint64, columns []
 			}
 		}
 	}()
-	group, gctx := errgroup.WithContext(ctx)
-	group.SetLimit(max(2, runtime.GOMAXPROCS(0)))
-	for i := range groups {
-		read := func() (err error) {
-			batches[i], err = groups[i].fragment.Read(gctx, columns, groups[i].rows, mem)
-			return err
-		}
-		if len(groups) == 1 {
-			if err := read(); err != nil {
-				return nil, err
-			}
-			break
-		}
-		group.Go(read)
+	read := func(ctx context.Context, i int) (err error) {
+		batches[i], err = opts.Read(ctx, fragments[i], columns, parts[i].Rows)
+		return err
 	}
-	if err := group.Wait(); err != nil {
+	if err := readParts(ctx, parts, fragments, columns, opts.Workers, read); err != nil {
 		return nil, err
-	}
-	if len(groups) == 1 && slices.Equal(sorted, addrs) {
-		batches[0].Retain()
-		return batches[0], nil
-	}
-	positions := make([]int64, len(addrs))
-	for i, addr := range addrs {
-		at, _ := slices.BinarySearch(sorted, addr)
-		positions[i] = int64(at)
 	}
 	var out arrow.RecordBatch
 	err := storage.Guard(func() (err error) {
-		out, err = gather(ctx, batches, positions, mem)
+		out, err = orderRows(batches, refs, opts.Mem)
 		return err
 	})
 	return out, err
 }
 
-type takeGroup struct {
-	fragment *Fragment
-	rows     []encoding.Range
+// readParts calls read for each part, for several at a time if there is enough to read.
+func readParts(ctx context.Context, parts []FragmentRows, fragments []*Fragment, columns []string, workers int,
+	read func(ctx context.Context, i int) error,
+) error {
+	if len(parts) == 1 || len(parts) <= sequentialParts && takeBytes(parts, fragments, columns) <= sequentialBytes {
+		for i := range parts {
+			if err := read(ctx, i); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(max(2, workers))
+	for i := range parts {
+		group.Go(func() error { return read(ctx, i) })
+	}
+	return group.Wait()
+}
+
+// takeBytes estimates the bytes of a take by the widths of rows in the first three fragments of it.
+func takeBytes(parts []FragmentRows, fragments []*Fragment, columns []string) float64 {
+	var all int64
+	for _, p := range parts {
+		all += encoding.Count(p.Rows)
+	}
+	var bytes, rows float64
+	for _, f := range fragments[:min(3, len(fragments))] {
+		n := float64(f.rows)
+		bytes += n * f.BytesPerRow(columns)
+		rows += n
+	}
+	return float64(all) * bytes / max(1, rows)
+}
+
+// FragmentRows are ascending rows of one fragment.
+type FragmentRows struct {
+	Fragment uint32 // its id
+	Rows     []encoding.Range
+}
+
+// SplitAddresses groups sorted row addresses (fragment << 32 | offset) by fragment, and writes into refs, unless it is nil,
+// where each of the original rows will be found: the number of the group, and the row among the group's.
+func SplitAddresses(sorted []gather.Keyed, refs []gather.Ref) []FragmentRows {
+	var parts []FragmentRows
+	row := int32(-1)
+	for i, it := range sorted {
+		id, offset := uint32(it.Key>>32), int64(uint32(it.Key))
+		if len(parts) == 0 || parts[len(parts)-1].Fragment != id {
+			parts = append(parts, FragmentRows{Fragment: id})
+			row = -1
+		}
+		p := &parts[len(parts)-1]
+		if row < 0 || sorted[i-1].Key != it.Key {
+			row++
+			if n := len(p.Rows); n > 0 && p.Rows[n-1].End == offset {
+				p.Rows[n-1].End++
+			} else {
+				p.Rows = append(p.Rows, encoding.Range{Start: offset, End: offset + 1})
+			}
+		}
+		if refs != nil {
+			refs[it.Row] = gather.Ref{Batch: int32(len(parts) - 1), Row: row}
+		}
+	}
+	return parts
+}
+
+// orderRows returns rows of several batches with the same columns. A column may be NULL if it may be in one of them.
+func orderRows(batches []arrow.RecordBatch, refs []gather.Ref, mem memory.Allocator) (arrow.RecordBatch, error) {
+	schema := batches[0].Schema()
+	var fields []arrow.Field // a copy, once one differs
+	for _, b := range batches[1:] {
+		for i := range schema.NumFields() {
+			if b.Schema().Field(i).Nullable && !schema.Field(i).Nullable {
+				if fields == nil {
+					fields = slices.Clone(schema.Fields())
+				}
+				fields[i].Nullable = true
+			}
+		}
+	}
+	if fields != nil {
+		schema = arrow.NewSchema(fields, nil)
+	}
+	return gather.InterleaveBatches(mem, schema, batches, refs)
 }
 
 // empty returns a batch without rows.

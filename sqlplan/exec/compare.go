@@ -9,6 +9,7 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/internal/recycle"
+	"lanceflight/lancefmt"
 	"lanceflight/sqlplan/kernel"
 )
 
@@ -22,19 +23,19 @@ const maxCompareHeld = 2 * compareBytes
 // compareRows reads rows of one fragment, by ascending address, and gives their vectors to add. They are compared as they are read,
 // without the copy that another order would need.
 func (v *vectorSearchOp) compareRows(ctx context.Context, items []kernel.Keyed, add func(vectors arrow.Array) error) error {
-	parts := splitByFragment(items, nil)
+	parts := lancefmt.SplitAddresses(items, nil)
 	if len(parts) != 1 {
 		return fault.New(fault.Internal, "rows of %d fragments where one was announced", len(parts))
 	}
-	if countRows(parts[0].ranges) != int64(len(items)) {
+	if countRows(parts[0].Rows) != int64(len(items)) {
 		return fault.New(fault.Internal, "%d rows to compare, of which some repeat", len(items))
 	}
-	frag := v.fetch.byID[parts[0].id]
+	frag := v.node.Snap.Fragment(parts[0].Fragment)
 	if frag == nil {
-		return fault.New(fault.Internal, "row address in fragment %d, which version %d does not have", parts[0].id, v.node.Snap.Version())
+		return fault.New(fault.Internal, "row address in fragment %d, which version %d does not have", parts[0].Fragment, v.node.Snap.Version())
 	}
 	mem := compareMem.Get().(*recycle.Allocator)
-	b, err := v.fetch.reader.readInto(ctx, mem, frag, []string{v.node.Column}, parts[0].ranges)
+	b, err := v.fetch.reader.readInto(ctx, mem, frag, []string{v.node.Column}, parts[0].Rows)
 	if err == nil {
 		err = add(b.Column(0))
 		b.Release()

@@ -7,7 +7,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"golang.org/x/sync/errgroup"
 
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt"
@@ -170,111 +169,31 @@ type fetcher struct {
 	env    *Env
 	snap   *lancefmt.Snapshot
 	reader *rowReader
-	byID   map[uint32]*lancefmt.Fragment
 }
 
 func newFetcher(env *Env, snap *lancefmt.Snapshot, stats *OpStats) *fetcher {
-	f := &fetcher{env: env, snap: snap, reader: &rowReader{env: env, stats: stats}, byID: map[uint32]*lancefmt.Fragment{}}
-	for _, frag := range snap.Fragments() {
-		f.byID[frag.ID()] = frag
-	}
-	return f
+	return &fetcher{env: env, snap: snap, reader: &rowReader{env: env, stats: stats}}
 }
 
-// rows returns the given columns for row addresses in any order; addresses may repeat. Addresses are sorted
-// and grouped, so that each fragment is asked once for ascending ranges, and the answers are put into
-// the order asked for.
+// rows returns the given columns for row addresses in any order; addresses may repeat.
 func (f *fetcher) rows(ctx context.Context, addrs []uint64, columns []string) (arrow.RecordBatch, error) {
-	items := make([]kernel.Keyed, len(addrs))
-	for i, a := range addrs {
-		items[i] = kernel.Keyed{Key: a, Row: int32(i)}
-	}
-	kernel.SortKeyed(items)
-	refs := make([]kernel.Ref, len(addrs))
-	parts := splitByFragment(items, refs)
-	batches := make([]arrow.RecordBatch, len(parts))
-	defer func() {
-		for _, b := range batches {
-			if b != nil {
-				b.Release()
-			}
-		}
-	}()
-	if err := f.readParts(ctx, parts, columns, batches); err != nil {
-		return nil, err
-	}
-	if len(batches) == 0 {
-		return nil, fault.New(fault.Internal, "take of no rows")
-	}
-	return kernel.InterleaveBatches(f.env.Mem, batches[0].Schema(), batches, refs)
-}
-
-// sequentialBytes and sequentialParts bound a fetch that is not worth a goroutine for each fragment: waking one takes as long
-// as reading some ten rows.
-const (
-	sequentialBytes = 64 << 10
-	sequentialParts = 16
-)
-
-// readParts reads each fragment's rows, several fragments at a time.
-func (f *fetcher) readParts(ctx context.Context, parts []fragmentRows, columns []string, batches []arrow.RecordBatch) error {
-	read := func(ctx context.Context, i int) (err error) {
-		frag := f.byID[parts[i].id]
-		if frag == nil {
-			return fault.New(fault.Internal, "row address in fragment %d, which version %d does not have", parts[i].id, f.snap.Version())
-		}
-		batches[i], err = f.reader.read(ctx, frag, columns, parts[i].ranges)
-		return err
-	}
-	var rows int64
-	for _, p := range parts {
-		rows += countRows(p.ranges)
-	}
-	if len(parts) == 1 || len(parts) <= sequentialParts && float64(rows)*bytesPerRow(f.snap, columns) <= sequentialBytes {
-		for i := range parts {
-			if err := read(ctx, i); err != nil {
+	b, err := f.snap.TakeWith(ctx, addrs, columns, lancefmt.TakeOptions{
+		Mem: f.env.Mem, Workers: f.env.workers(),
+		Read: func(ctx context.Context, frag *lancefmt.Fragment, columns []string, rows []encoding.Range) (b arrow.RecordBatch, err error) {
+			err = guard(func() error {
+				b, err = f.reader.read(ctx, frag, columns, rows)
 				return err
+			})
+			return b, err
+		},
+	})
+	if err != nil {
+		// Whoever made the addresses looked at the same snapshot.
+		for _, a := range addrs {
+			if id := uint32(a >> 32); f.snap.Fragment(id) == nil {
+				return nil, fault.New(fault.Internal, "row address in fragment %d, which version %d does not have", id, f.snap.Version())
 			}
 		}
-		return nil
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(max(2, f.env.workers()))
-	for i := range parts {
-		g.Go(func() error { return guard(func() error { return read(ctx, i) }) })
-	}
-	return g.Wait()
-}
-
-// fragmentRows are rows wanted of one fragment.
-type fragmentRows struct {
-	id     uint32
-	ranges []encoding.Range
-}
-
-// splitByFragment groups sorted addresses (fragment << 32 | offset) and writes into refs, unless it is nil, where each of the
-// original rows will be found: the number of the group, and the row among the group's.
-func splitByFragment(items []kernel.Keyed, refs []kernel.Ref) []fragmentRows {
-	var parts []fragmentRows
-	row := int32(-1)
-	for i, it := range items {
-		id, offset := uint32(it.Key>>32), int64(uint32(it.Key))
-		if len(parts) == 0 || parts[len(parts)-1].id != id {
-			parts = append(parts, fragmentRows{id: id})
-			row = -1
-		}
-		p := &parts[len(parts)-1]
-		if row < 0 || items[i-1].Key != it.Key {
-			row++
-			if n := len(p.ranges); n > 0 && p.ranges[n-1].End == offset {
-				p.ranges[n-1].End++
-			} else {
-				p.ranges = append(p.ranges, encoding.Range{Start: offset, End: offset + 1})
-			}
-		}
-		if refs != nil {
-			refs[it.Row] = kernel.Ref{Batch: int32(len(parts) - 1), Row: row}
-		}
-	}
-	return parts
+	return b, err
 }

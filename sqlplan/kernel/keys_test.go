@@ -15,6 +15,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"lanceflight/internal/gather/gathertest"
 )
 
 // compareFloats is PostgreSQL's order: NaN equals itself and is above +Inf.
@@ -123,7 +125,7 @@ func TestKeysOrderAsValuesDo(t *testing.T) {
 		var orders []Order
 		for range rapid.IntRange(1, 3).Draw(rt, "columns") {
 			dt := rapid.SampledFrom(comparable).Draw(rt, "type")
-			cols = append(cols, randomArray(t, memory.DefaultAllocator, r, dt, n, rapid.Bool().Draw(rt, "nulls")))
+			cols = append(cols, gathertest.RandomArray(t, memory.DefaultAllocator, r, dt, n, rapid.Bool().Draw(rt, "nulls")))
 			orders = append(orders, Order{rapid.Bool().Draw(rt, "desc"), rapid.Bool().Draw(rt, "nulls first")})
 		}
 		compare := func(i, j int) int {
@@ -155,7 +157,7 @@ func TestKeysOrderAsValuesDo(t *testing.T) {
 
 func TestKeysAppendInPieces(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
-	a := randomArray(t, memory.DefaultAllocator, r, arrow.BinaryTypes.String, 20, true)
+	a := gathertest.RandomArray(t, memory.DefaultAllocator, r, arrow.BinaryTypes.String, 20, true)
 	var whole, pieces Keys
 	require.NoError(t, whole.Encode([]arrow.Array{a}, nil, 20))
 	for i := int64(0); i < 20; i += 5 {
@@ -172,8 +174,8 @@ func TestKeysAppendInPieces(t *testing.T) {
 
 func TestWordsOrderAsValuesDo(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
-	for _, dt := range types {
-		a := randomArray(t, memory.DefaultAllocator, r, dt, 50, false)
+	for _, dt := range gathertest.Types {
+		a := gathertest.RandomArray(t, memory.DefaultAllocator, r, dt, 50, false)
 		words, ok := Normalise(a, nil)
 		var k Keys
 		require.NoError(t, k.Encode([]arrow.Array{a}, nil, 50))
@@ -204,7 +206,7 @@ func TestSortKeyed(t *testing.T) {
 		keys := rapid.SliceOfN(rapid.Uint64(), 0, 300).Draw(rt, "keys")
 		items := make([]Keyed, len(keys))
 		for i, k := range keys {
-			items[i] = Keyed{k & mask, int32(i)}
+			items[i] = Keyed{Key: k & mask, Row: int32(i)}
 		}
 		want := slices.Clone(items)
 		slices.SortStableFunc(want, func(a, b Keyed) int { return cmp.Compare(a.Key, b.Key) })

@@ -1,4 +1,5 @@
-package kernel
+// Package gathertest makes random arrays of every type that rows are moved in, for tests.
+package gathertest
 
 import (
 	"math"
@@ -13,8 +14,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 )
 
-// types are the Arrow types that rows are moved and compared in.
-var types = []arrow.DataType{
+// Types are the Arrow types that rows are moved and compared in.
+var Types = []arrow.DataType{
 	arrow.Null, arrow.FixedWidthTypes.Boolean,
 	arrow.PrimitiveTypes.Int8, arrow.PrimitiveTypes.Int16, arrow.PrimitiveTypes.Int32, arrow.PrimitiveTypes.Int64,
 	arrow.PrimitiveTypes.Uint8, arrow.PrimitiveTypes.Uint16, arrow.PrimitiveTypes.Uint32, arrow.PrimitiveTypes.Uint64,
@@ -32,9 +33,9 @@ var types = []arrow.DataType{
 	&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int16, ValueType: arrow.BinaryTypes.String},
 }
 
-// randomArray makes an array of n values, a slice of a longer one; one in five is NULL if nulls. Values come from
+// RandomArray makes an array of n values, a slice of a longer one; one in five is NULL if nulls. Values come from
 // small domains, so that they repeat.
-func randomArray(t testing.TB, mem memory.Allocator, r *rand.Rand, dt arrow.DataType, n int, nulls bool) arrow.Array {
+func RandomArray(t testing.TB, mem memory.Allocator, r *rand.Rand, dt arrow.DataType, n int, nulls bool) arrow.Array {
 	b := array.NewBuilder(mem, dt)
 	defer b.Release()
 	lead := r.IntN(4)

@@ -1,4 +1,4 @@
-package kernel
+package gather
 
 import (
 	"math/rand/v2"
@@ -8,6 +8,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
+
+	"lanceflight/internal/gather/gathertest"
 )
 
 // sameRow compares by what Arrow prints, which tells -0 and 0 apart and takes NaN for NaN.
@@ -20,11 +22,11 @@ func sameRow(t *testing.T, want arrow.Array, i int, got arrow.Array, j int) {
 }
 
 func TestTakeEveryType(t *testing.T) {
-	for _, dt := range types {
+	for _, dt := range gathertest.Types {
 		for _, nulls := range []bool{false, true} {
 			mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
 			r := rand.New(rand.NewPCG(1, 2))
-			src := randomArray(t, mem, r, dt, 40, nulls)
+			src := gathertest.RandomArray(t, mem, r, dt, 40, nulls)
 			for _, n := range []int{0, 1, 7, 100} {
 				rows := make([]int32, n)
 				for i := range rows {
@@ -49,7 +51,7 @@ func TestTakeEveryType(t *testing.T) {
 
 func TestTakeOfARunIsASlice(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	src := randomArray(t, memory.DefaultAllocator, r, arrow.PrimitiveTypes.Int64, 10, false)
+	src := gathertest.RandomArray(t, memory.DefaultAllocator, r, arrow.PrimitiveTypes.Int64, 10, false)
 	got, err := Take(memory.DefaultAllocator, src, []int32{3, 4, 5})
 	require.NoError(t, err)
 	require.Equal(t, src.Data().Buffers()[1], got.Data().Buffers()[1])
@@ -59,13 +61,13 @@ func TestTakeOfARunIsASlice(t *testing.T) {
 }
 
 func TestInterleaveEveryType(t *testing.T) {
-	for _, dt := range types {
+	for _, dt := range gathertest.Types {
 		for _, nulls := range []bool{false, true} {
 			mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
 			r := rand.New(rand.NewPCG(3, 4))
 			var src []arrow.Array
 			for i := range 3 {
-				src = append(src, randomArray(t, mem, r, dt, 5+i, nulls && i != 1))
+				src = append(src, gathertest.RandomArray(t, mem, r, dt, 5+i, nulls && i != 1))
 			}
 			refs := make([]Ref, 60)
 			for i := range refs {
@@ -90,10 +92,10 @@ func TestBatches(t *testing.T) {
 	mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
 	defer mem.AssertSize(t, 0)
 	r := rand.New(rand.NewPCG(3, 4))
-	schema := arrow.NewSchema([]arrow.Field{{Name: "a", Type: types[3]}, {Name: "b", Type: arrow.BinaryTypes.String, Nullable: true}}, nil)
+	schema := arrow.NewSchema([]arrow.Field{{Name: "a", Type: gathertest.Types[3]}, {Name: "b", Type: arrow.BinaryTypes.String, Nullable: true}}, nil)
 	var src []arrow.RecordBatch
 	for range 2 {
-		a, b := randomArray(t, mem, r, types[3], 9, false), randomArray(t, mem, r, arrow.BinaryTypes.String, 9, true)
+		a, b := gathertest.RandomArray(t, mem, r, gathertest.Types[3], 9, false), gathertest.RandomArray(t, mem, r, arrow.BinaryTypes.String, 9, true)
 		src = append(src, array.NewRecordBatch(schema, []arrow.Array{a, b}, 9))
 		a.Release()
 		b.Release()
@@ -131,21 +133,4 @@ func TestTakeRefusesOffsetsBeyond2GiB(t *testing.T) {
 	defer mem.AssertSize(t, 0)
 	_, err := Take(mem, src, rows)
 	require.ErrorContains(t, err, "2 GiB")
-}
-
-func TestArrayBytes(t *testing.T) {
-	mem := memory.DefaultAllocator
-	r := rand.New(rand.NewPCG(5, 6))
-	for _, dt := range types {
-		a := randomArray(t, mem, r, dt, 40, true)
-		whole, half := ArrayBytes(a), int64(0)
-		for i := range int64(2) {
-			s := array.NewSlice(a, i*20, i*20+20)
-			half += ArrayBytes(s)
-		}
-		require.InDelta(t, float64(whole), float64(half), 16, dt)
-		require.Zero(t, ArrayBytes(array.NewSlice(a, 3, 3)))
-	}
-	f := randomArray(t, mem, r, arrow.FixedSizeListOf(3, arrow.PrimitiveTypes.Float32), 40, false)
-	require.EqualValues(t, 40*12, ArrayBytes(f))
 }

@@ -1,4 +1,12 @@
-package kernel
+// Package gather moves rows of Arrow arrays and batches: chosen rows of one, or of several in any order.
+//
+//	Take(array, rows)          rows of one array; those that follow each other without a gap share its buffers
+//	Interleave(arrays, refs)   rows of several arrays
+//	SortKeyed(items)           a radix sort of rows by 64-bit keys, such as row addresses
+//
+// The storage layer puts the rows that it takes into order with it, and so do operators, by way of sqlplan/kernel.
+// Functions are pure. Arrays that come out are the caller's to release; arrays that go in are borrowed.
+package gather
 
 import (
 	"math"
