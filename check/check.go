@@ -294,14 +294,14 @@ func (c *checker) fail(ctx context.Context, p Problem, err error) error {
 	return nil
 }
 
-// at is a problem in a version.
-func at(s *lancefmt.Snapshot, code Code) Problem {
+// problemAt is a problem in a version.
+func problemAt(s *lancefmt.Snapshot, code Code) Problem {
 	return Problem{Code: code, Version: s.Version(), Branch: s.Branch()}
 }
 
 // in is a problem in a fragment.
 func in(f *lancefmt.Fragment, code Code) Problem {
-	p := at(f.Snapshot(), code)
+	p := problemAt(f.Snapshot(), code)
 	id := f.ID()
 	p.Fragment = &id
 	return p

@@ -73,7 +73,7 @@ func (c *checker) indexes(ctx context.Context, s *lancefmt.Snapshot, head bool) 
 }
 
 func (c *checker) ofSegment(s *lancefmt.Snapshot, x *lancefmt.Index) Problem {
-	p := at(s, BadIndex)
+	p := problemAt(s, BadIndex)
 	p.Index, p.Segment = x.Name, x.UUID
 	return p
 }

@@ -169,7 +169,7 @@ func (c *checker) manifest(ctx context.Context, s *lancefmt.Snapshot) error {
 	if c.names[name] {
 		return nil
 	}
-	p := at(s, BadTransaction)
+	p := problemAt(s, BadTransaction)
 	p.File = c.fileName(s.Store(), name)
 	data, err := storage.ReadAll(ctx, s.Store(), name, maxTransactionBytes)
 	if fault.Is(err, fault.NotFound) {

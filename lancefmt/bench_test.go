@@ -61,7 +61,7 @@ func BenchmarkTake(b *testing.B) {
 	require.NoError(b, err)
 	var all []uint64
 	for _, f := range s.Fragments() {
-		for _, r := range live(b, f) {
+		for _, r := range liveRanges(b, f) {
 			for i := r.Start; i < r.End; i++ {
 				all = append(all, uint64(f.ID())<<32|uint64(i))
 			}

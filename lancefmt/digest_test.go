@@ -133,8 +133,8 @@ func valueWriter(w hash.Hash, a arrow.Array) func(i int) {
 	return nil
 }
 
-// live returns the ranges of a fragment's rows that are not deleted.
-func live(t testing.TB, f *Fragment) (rows []encoding.Range) {
+// liveRanges returns the ranges of a fragment's rows that are not deleted.
+func liveRanges(t testing.TB, f *Fragment) (rows []encoding.Range) {
 	deleted, err := f.Deleted(context.Background())
 	require.NoError(t, err)
 	at := int64(0)
@@ -156,7 +156,7 @@ func live(t testing.TB, f *Fragment) (rows []encoding.Range) {
 // scan reads all live rows, a batch per fragment.
 func scan(t testing.TB, s *Snapshot, columns []string, mem memory.Allocator, use func(b arrow.RecordBatch)) {
 	for _, f := range s.Fragments() {
-		b, err := f.Read(context.Background(), columns, live(t, f), mem)
+		b, err := f.Read(context.Background(), columns, liveRanges(t, f), mem)
 		require.NoError(t, err, "version %d fragment %d", s.Version(), f.ID())
 		require.Equal(t, f.NumRows(), b.NumRows())
 		use(b)

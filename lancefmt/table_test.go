@@ -504,7 +504,7 @@ func TestConcurrentUse(t *testing.T) {
 					return
 				}
 				f := s.Fragments()[(worker*7+i)%len(s.Fragments())]
-				b, err := f.Read(ctx, []string{"key", "caption", RowIDColumn}, live(t, f), mem)
+				b, err := f.Read(ctx, []string{"key", "caption", RowIDColumn}, liveRanges(t, f), mem)
 				if err != nil {
 					t.Error(err)
 					return
