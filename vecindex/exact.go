@@ -15,11 +15,6 @@ import (
 // dimension 0 are fault.InvalidArgument.
 func NewQuery(m Metric, v []float32) (*distance.Query, error) { return distance.NewQuery(m, v) }
 
-// NewQueryFloat64 is NewQuery with all the digits that a float64 column is compared with.
-func NewQueryFloat64(m Metric, v []float64) (*distance.Query, error) {
-	return distance.NewQueryFloat64(m, v)
-}
-
 // Exact keeps the k rows nearest to a query of all that it is fed, comparing whole vectors. It serves
 // exact search, rows that no index covers, and refining.
 //

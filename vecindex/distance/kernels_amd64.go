@@ -13,9 +13,6 @@ var wide = accelerated && cpu.X86.HasAVX512F
 // widensHalves adds F16C, bit 29 of CPUID leaf 1, which x/sys/cpu does not know.
 var widensHalves = accelerated && cpuidLeaf1ECX()>>29&1 != 0
 
-// Accelerated reports whether the kernels use SIMD instructions.
-func Accelerated() bool { return accelerated }
-
 // The kernels in kernels_amd64.s. rows, dim and n are at least 1; they read and write exactly the
 // elements that the arguments describe, at any alignment. They cannot be preempted, so callers hand
 // them at most sliceFloats numbers at a time.

@@ -2,8 +2,6 @@
 
 package distance
 
-// Accelerated reports whether the kernels use SIMD instructions.
-func Accelerated() bool { return false }
 
 func squaredL2Rows(dst, query, values []float32, stride int) {
 	squaredL2RowsPortable(dst, query, values, stride)
