@@ -92,7 +92,8 @@ func TestWholeTables(t *testing.T) {
 	fixtures.Path(t, "laion_v2_2.lance")
 	dir, _ := fixtures.Dir()
 	var tables []string
-	for _, pattern := range []string{filepath.Join(dir, "*.lance"), "testdata/*.lance", "../lancefmt/testdata/*.lance", "../lancefmt/testdata/damage/*.lance"} {
+	for _, pattern := range []string{filepath.Join(dir, "*.lance"), "testdata/*.lance", "../lancefmt/testdata/*.lance",
+		"../lancefmt/testdata/damage/*.lance"} {
 		found, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		tables = append(tables, found...)

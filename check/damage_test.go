@@ -134,7 +134,8 @@ func (x tableFiles) damage(line string) error {
 		if err != nil {
 			return err
 		}
-		return x.edit(table.VersionsDir+strings.TrimPrefix(table.NamingV2.ManifestName(version), table.VersionsDir), op == "set-index", words[2], words[3])
+		return x.edit(table.VersionsDir+strings.TrimPrefix(table.NamingV2.ManifestName(version), table.VersionsDir),
+			op == "set-index", words[2], words[3])
 	default:
 		return fmt.Errorf("no damage is called %q", op)
 	}

@@ -91,7 +91,8 @@ func (c *checker) dataFile(ctx context.Context, f *lancefmt.Fragment, i int, d *
 
 // fileFacts looks into a file, unless a newer version had it; nil if it is out of reach. Columns of an overlay have
 // numbers of rows of their own.
-func (c *checker) fileFacts(ctx context.Context, store storage.Store, name string, d *table.DataFile, p Problem, overlay bool) (*dataFacts, error) {
+func (c *checker) fileFacts(ctx context.Context, store storage.Store, name string, d *table.DataFile, p Problem,
+	overlay bool) (*dataFacts, error) {
 	key := fileKey{store, name}
 	x := c.data[key]
 	if x == nil {
@@ -122,7 +123,8 @@ func (c *checker) fileFacts(ctx context.Context, store storage.Store, name strin
 }
 
 // openData reads footer and column metadata of a data file or an overlay.
-func (c *checker) openData(ctx context.Context, store storage.Store, name string, d *table.DataFile, x *dataFacts, p Problem, overlay bool) error {
+func (c *checker) openData(ctx context.Context, store storage.Store, name string, d *table.DataFile, x *dataFacts,
+	p Problem, overlay bool) error {
 	o, err := store.Open(ctx, name, -1)
 	if err != nil {
 		return c.fail(ctx, p, err)

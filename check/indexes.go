@@ -227,7 +227,8 @@ func openIndexFile(ctx context.Context, store storage.Store, name string) (*file
 var rowIDColumns = []string{"_rowid", "ids"}
 
 // indexColumn decodes a column of an index file, and keeps the row ids in it.
-func (c *checker) indexColumn(ctx context.Context, s *lancefmt.Snapshot, x *lancefmt.Index, seg *segment, info storage.Info, column string, starts []int64, onDisk int64) error {
+func (c *checker) indexColumn(ctx context.Context, s *lancefmt.Snapshot, x *lancefmt.Index, seg *segment,
+	info storage.Info, column string, starts []int64, onDisk int64) error {
 	p := c.ofSegment(s, x)
 	p.File, p.Column = info.Name, column
 	r, err := openIndexFile(ctx, s.Store(), info.Name)
@@ -292,7 +293,8 @@ func (c *checker) openIndex(ctx context.Context, s *lancefmt.Snapshot, x *lancef
 }
 
 func (c *checker) openScalar(ctx context.Context, s *lancefmt.Snapshot, x *lancefmt.Index, kind index.Kind, seg *segment) error {
-	opened, err := index.Open(ctx, x.Store(), index.Description{Kind: x.Kind, Dir: x.Dir(), Details: x.Details, NoDetails: x.TypeURL == "", IndexVersion: x.IndexVersion,
+	opened, err := index.Open(ctx, x.Store(), index.Description{Kind: x.Kind, Dir: x.Dir(), Details: x.Details,
+		NoDetails: x.TypeURL == "", IndexVersion: x.IndexVersion,
 		Files: x.Files, ColumnType: keyType(s, x)}, index.Options{Mem: c.opts.Mem})
 	if err != nil {
 		return err
@@ -379,7 +381,8 @@ func (c *checker) unknownIDs(s *lancefmt.Snapshot, x *lancefmt.Index, seg *segme
 }
 
 // segmentRows compares a segment with fragment i of a version.
-func (c *checker) segmentRows(ctx context.Context, s *lancefmt.Snapshot, x *lancefmt.Index, seg *segment, f *lancefmt.Fragment, i int, reused bool) error {
+func (c *checker) segmentRows(ctx context.Context, s *lancefmt.Snapshot, x *lancefmt.Index, seg *segment,
+	f *lancefmt.Fragment, i int, reused bool) error {
 	covers := x.Fragments != nil && x.Fragments.Contains(f.ID())
 	key := coverKey{segment: seg, fragment: f.ID(), rows: f.NumPhysicalRows()}
 	if store, name, err := f.LocateDeletions(); err == nil && store != nil {
@@ -431,7 +434,8 @@ func (c *checker) segmentRows(ctx context.Context, s *lancefmt.Snapshot, x *lanc
 
 // missing returns the offsets of the rows of fragment i that are not deleted, and that a segment lacks; none where that
 // cannot be told.
-func (c *checker) missing(ctx context.Context, s *lancefmt.Snapshot, seg *segment, f *lancefmt.Fragment, i int, byID bool) (*roaring.Bitmap, error) {
+func (c *checker) missing(ctx context.Context, s *lancefmt.Snapshot, seg *segment, f *lancefmt.Fragment, i int,
+	byID bool) (*roaring.Bitmap, error) {
 	none := roaring.New()
 	deleted, err := f.Deleted(ctx)
 	if err != nil {
@@ -472,7 +476,8 @@ func (c *checker) missing(ctx context.Context, s *lancefmt.Snapshot, seg *segmen
 const maxMissingRead = 1 << 16
 
 // allNull reports whether the indexed column is NULL in the rows, and whether all of them were looked at.
-func (c *checker) allNull(ctx context.Context, x *lancefmt.Index, f *lancefmt.Fragment, rows *roaring.Bitmap) (null, complete bool, err error) {
+func (c *checker) allNull(ctx context.Context, x *lancefmt.Index, f *lancefmt.Fragment, rows *roaring.Bitmap) (null,
+	complete bool, err error) {
 	if len(x.Fields) != 1 || strings.Contains(x.Fields[0], ".") {
 		return false, true, nil
 	}

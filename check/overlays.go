@@ -76,7 +76,8 @@ func (c *checker) overlay(ctx context.Context, f *lancefmt.Fragment, i int, o *t
 
 // overlayValues compares the number of values of a field, and of fields in it, with that of the rows covered, and puts
 // them into jobs. It reports whether they agree.
-func (c *checker) overlayValues(f *lancefmt.Fragment, i int, o *table.Overlay, x *dataFacts, around []*table.Field, field *table.Field) bool {
+func (c *checker) overlayValues(f *lancefmt.Fragment, i int, o *table.Overlay, x *dataFacts, around []*table.Field,
+	field *table.Field) bool {
 	path := append(append([]*table.Field(nil), around...), field)
 	e := encoding.Field{Metadata: field.Metadata}
 	if _, ok := field.Type.(*arrow.StructType); ok && !file.IsPacked(e) && !file.IsBlob(e) && !isBlobV2(field) {

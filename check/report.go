@@ -164,7 +164,8 @@ func (r *Report) WriteText(w io.Writer) error {
 		if x.Branch != "" {
 			at = fmt.Sprintf(" (branch %s)", x.Branch)
 		}
-		fmt.Fprintf(w, "index %s%s: %s on %s, %s, %s\n", x.Index, at, x.Kind, strings.Join(x.Columns, ", "), count(int64(x.Segments), "segment"), covers)
+		fmt.Fprintf(w, "index %s%s: %s on %s, %s, %s\n", x.Index, at, x.Kind, strings.Join(x.Columns, ", "),
+			count(int64(x.Segments), "segment"), covers)
 	}
 	if n := len(r.Unreferenced); n > 0 {
 		var bytes int64

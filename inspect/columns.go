@@ -326,7 +326,8 @@ func Page(ctx context.Context, s *lancefmt.Snapshot, fragment uint32, column str
 
 // eachFile opens the data files of a version one after the other. Where one cannot be opened fn is given
 // the error.
-func eachFile(ctx context.Context, s *lancefmt.Snapshot, fn func(f *lancefmt.Fragment, d *table.DataFile, x *file.Reader, err error) error) error {
+func eachFile(ctx context.Context, s *lancefmt.Snapshot, fn func(f *lancefmt.Fragment, d *table.DataFile,
+	x *file.Reader, err error) error) error {
 	for _, f := range s.Fragments() {
 		for i := range f.Files() {
 			if err := ctx.Err(); err != nil {
@@ -405,5 +406,6 @@ func noColumn(s *lancefmt.Snapshot, column string) error {
 	for _, f := range s.Fields() {
 		names = append(names, f.Name)
 	}
-	return fault.New(fault.NotFound, "no file has a column %q (paths such as a.b name leaves); the schema has %s", column, strings.Join(names, ", "))
+	return fault.New(fault.NotFound, "no file has a column %q (paths such as a.b name leaves); the schema has %s",
+		column, strings.Join(names, ", "))
 }

@@ -107,7 +107,8 @@ func dataReport(ctx context.Context, store storage.Store, name string, args []st
 		}
 		return &BytesReport{File: name, Column: label, Sections: sections, Page: &pageReports(ctx, 0, r, c)[page]}, nil
 	}
-	return nil, fault.New(fault.InvalidArgument, "of a file give nothing, \"bytes\", or \"page COLUMN PAGE\"; not %q", strings.Join(args, " "))
+	return nil, fault.New(fault.InvalidArgument, "of a file give nothing, \"bytes\", or \"page COLUMN PAGE\"; not %q",
+		strings.Join(args, " "))
 }
 
 // columnNumber finds a column by number or path.

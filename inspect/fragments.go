@@ -96,7 +96,8 @@ func Fragments(ctx context.Context, s *lancefmt.Snapshot) (*FragmentsReport, err
 }
 
 func dataFile(ctx context.Context, f *lancefmt.Fragment, i int, d table.DataFile) DataFileReport {
-	x := DataFileReport{Path: d.Path, StorageVersion: StorageVersion(d.Major, d.Minor), Bytes: d.SizeBytes, Base: d.Base, Fields: len(d.Fields)}
+	x := DataFileReport{Path: d.Path, StorageVersion: StorageVersion(d.Major, d.Minor), Bytes: d.SizeBytes,
+		Base: d.Base, Fields: len(d.Fields)}
 	store, name, err := f.Locate(i)
 	if err != nil {
 		x.Missing = err.Error()

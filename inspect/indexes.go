@@ -307,7 +307,8 @@ func (r *IndexesReport) WriteText(w io.Writer) error {
 			fmt.Fprintf(w, " with %d of %d rows\n", x.CoveredRows, x.TableRows)
 		}
 		if p := x.Partitions; p != nil {
-			fmt.Fprintf(w, "  %s of dimension %d, %d rows, %d…%d each\n", count(int64(p.Partitions), "partition"), p.Dimension, p.Rows, p.MinRows, p.MaxRows)
+			fmt.Fprintf(w, "  %s of dimension %d, %d rows, %d…%d each\n", count(int64(p.Partitions), "partition"),
+				p.Dimension, p.Rows, p.MinRows, p.MaxRows)
 		}
 		if len(x.Covering) > 0 {
 			fmt.Fprintf(w, "  carries %s\n", strings.Join(x.Covering, ", "))

@@ -56,7 +56,8 @@ type BaseReport struct {
 // Summarize reports a version at a glance: numbers, schema, what columns take, indices.
 func Summarize(ctx context.Context, s *lancefmt.Snapshot) (*Summary, error) {
 	m, t := s.Manifest(), s.Table()
-	r := &Summary{Table: t.Name(), Version: s.Version(), Branch: s.Branch(), Timestamp: s.Timestamp(), Writer: s.Writer(), Operation: m.Operation,
+	r := &Summary{Table: t.Name(), Version: s.Version(), Branch: s.Branch(), Timestamp: s.Timestamp(),
+		Writer: s.Writer(), Operation: m.Operation,
 		StorageVersion: s.StorageVersion(), StableRowIDs: s.HasStableRowIDs(), ReaderFlags: m.ReaderFlags, WriterFlags: m.WriterFlags,
 		Rows: s.NumRows(), Fragments: len(s.Fragments()), Fields: len(s.Fields()), ManifestBytes: m.SizeBytes, Transaction: m.TransactionFile,
 		Config: s.Config(), Metadata: s.Metadata(), Schema: Schema(s)}
@@ -112,11 +113,14 @@ func Summarize(ctx context.Context, s *lancefmt.Snapshot) (*Summary, error) {
 var flagNames = []struct {
 	flag uint64
 	name string
-}{{table.FlagDeletionFiles, "deletions"}, {table.FlagStableRowIDs, "stable row ids"}, {table.FlagV2Format, "v2"}, {table.FlagTableConfig, "config"},
+}{{table.FlagDeletionFiles, "deletions"}, {table.FlagStableRowIDs, "stable row ids"}, {table.FlagV2Format,
+	"v2"}, {table.FlagTableConfig, "config"},
 	{table.FlagBasePaths, "base paths"}, {table.FlagNoTransactionFile, "no transaction file"}, {table.FlagDataOverlays, "overlays"},
-	{table.FlagCoveringColumns, "covering columns"}, {table.FlagMixedFileVersions, "mixed file versions"}, {table.FlagStableIDReuse, "stable id reuse"},
+	{table.FlagCoveringColumns, "covering columns"}, {table.FlagMixedFileVersions,
+		"mixed file versions"}, {table.FlagStableIDReuse, "stable id reuse"},
 	{table.FlagFragmentReuse, "fragment reuse"}, {table.FlagSpilledLineage, "spilled lineage"}, {table.FlagFragmentTree, "fragment tree"},
-	{table.FlagIndependentCovering, "independent covering"}, {table.FlagManagedBlobs, "managed blobs"}, {table.FlagNonReusableFieldIDs, "field ids not reused"},
+	{table.FlagIndependentCovering, "independent covering"}, {table.FlagManagedBlobs,
+		"managed blobs"}, {table.FlagNonReusableFieldIDs, "field ids not reused"},
 	{table.FlagZoneSeeds, "zone seeds"}, {table.FlagObjectMetadata, "object metadata"}}
 
 // flags renders feature flags: the number, then what they are about.

@@ -121,7 +121,8 @@ func Branches(ctx context.Context, t *lancefmt.Table) (*BranchesReport, error) {
 	}
 	r := &BranchesReport{Branches: make([]BranchReport, 0, len(branches))}
 	for name, b := range branches {
-		x := BranchReport{Name: name, Parent: b.Parent, ParentVersion: b.ParentVersion, CreatedAt: optional(b.CreatedAt), Metadata: b.Metadata}
+		x := BranchReport{Name: name, Parent: b.Parent, ParentVersion: b.ParentVersion,
+			CreatedAt: optional(b.CreatedAt), Metadata: b.Metadata}
 		versions, err := t.BranchVersions(ctx, name)
 		if err != nil {
 			return nil, err

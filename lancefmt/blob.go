@@ -98,7 +98,8 @@ func (l *blobLoader) load(ctx context.Context, field encoding.Field, data arrow.
 
 // blobLengths returns the octet lengths of blobs, which their descriptors tell; only files of which a blob
 // is all are opened.
-func (f *Fragment) blobLengths(ctx context.Context, i int, c encoding.ColumnReader, rows []encoding.Range, mem memory.Allocator) (arrow.Array, error) {
+func (f *Fragment) blobLengths(ctx context.Context, i int, c encoding.ColumnReader, rows []encoding.Range,
+	mem memory.Allocator) (arrow.Array, error) {
 	a, err := c.Read(ctx, rows, mem)
 	if err != nil {
 		return nil, err

@@ -337,7 +337,8 @@ const (
 )
 
 // tryFlip changes one byte and says what became of it. err is what must not be.
-func tryFlip(files map[string][]byte, name string, at int, flip byte, want everything, regions regions, only *reach) (outcome string, err error) {
+func tryFlip(files map[string][]byte, name string, at int, flip byte, want everything, regions regions,
+	only *reach) (outcome string, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)

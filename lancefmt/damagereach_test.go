@@ -76,7 +76,8 @@ func (r *reach) add(files map[string][]byte, name string, data []byte, want *eve
 	r.tags = r.tags || got.tagErr != nil || got.tags != want.tags
 	r.versions = r.versions || got.versions != want.versions
 	for i, c := range got.columns {
-		if c.err != nil || c.fragment != want.columns[i].fragment || c.name != want.columns[i].name || !array.Equal(c.values, want.columns[i].values) {
+		if c.err != nil || c.fragment != want.columns[i].fragment || c.name != want.columns[i].name ||
+			!array.Equal(c.values, want.columns[i].values) {
 			r.columns[i] = true
 		}
 	}

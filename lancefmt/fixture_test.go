@@ -420,7 +420,8 @@ func TestRowsOfMixedTypes(t *testing.T) {
 			b, err := s.Take(ctx, take, []string{field.Name}, mem)
 			require.NoError(t, err, field.Name)
 			got := b.Column(0)
-			require.True(t, arrow.TypeEqual(want.DataType(), got.DataType()), "%s is %s, not %s", field.Name, got.DataType(), want.DataType())
+			require.True(t, arrow.TypeEqual(want.DataType(), got.DataType()), "%s is %s, not %s", field.Name,
+				got.DataType(), want.DataType())
 			switch want.DataType().ID() {
 			case arrow.FLOAT16, arrow.DICTIONARY: // arrow-go compares no NaN, and indices instead of values
 				require.Equal(t, want.Len(), got.Len())

@@ -34,7 +34,8 @@ func (f *Fragment) init(s *Snapshot, meta *table.Fragment) {
 // there when the version was committed: a clean-up removed it since, or the table was replaced.
 func (f *Fragment) needs(file string, err error) error {
 	if fault.Is(err, fault.NotFound) {
-		return fmt.Errorf("fragment %d: version %d of table %s needs %s, which is gone: %w", f.meta.ID, f.snapshot.Version(), f.snapshot.table.Name(), file, err)
+		return fmt.Errorf("fragment %d: version %d of table %s needs %s, which is gone: %w", f.meta.ID,
+			f.snapshot.Version(), f.snapshot.table.Name(), file, err)
 	}
 	return fmt.Errorf("fragment %d: %w", f.meta.ID, err)
 }
@@ -176,10 +177,11 @@ func (f *Fragment) BytesPerRow(columns []string) float64 {
 			sum += 8
 			continue
 		}
-		p, err := get(context.Background(), f.snapshot.table.cache, widthKey{f.snapshot, f.meta.ID, name}, func(ctx context.Context) (loaded[float64], error) {
-			w, err := f.width(ctx, name)
-			return loaded[float64]{value: w, cost: 128}, err
-		})
+		p, err := get(context.Background(), f.snapshot.table.cache, widthKey{f.snapshot, f.meta.ID, name},
+			func(ctx context.Context) (loaded[float64], error) {
+				w, err := f.width(ctx, name)
+				return loaded[float64]{value: w, cost: 128}, err
+			})
 		if err != nil {
 			sum += 16
 			continue

@@ -120,7 +120,8 @@ func (s *Snapshot) readFragmentReuse(ctx context.Context) (key string, r *table.
 			return "", nil, err
 		}
 		if file.Offset > uint64(len(data)) || file.Size > uint64(len(data))-file.Offset {
-			return "", nil, fault.Corruptf("the fragment reuse index lies in bytes %d and %d more of %s, which has %d", file.Offset, file.Size, file.Name, len(data))
+			return "", nil, fault.Corruptf("the fragment reuse index lies in bytes %d and %d more of %s, which has %d",
+				file.Offset, file.Size, file.Name, len(data))
 		}
 		r, err = table.DecodeFragmentReuseContent(data[file.Offset:][:file.Size])
 		return m.UUID, r, err

@@ -38,7 +38,8 @@ func (f *Fragment) Overlays() []table.Overlay { return f.meta.Overlays }
 // ReadOverlay reads values of overlay i as its file has them, also those that newer overlays hide: value k is that of the
 // k-th row which the overlay covers. path leads from a top-level field of the version to one that is no struct. The
 // caller releases the array.
-func (f *Fragment) ReadOverlay(ctx context.Context, i int, path []*table.Field, values []encoding.Range, mem memory.Allocator) (arrow.Array, error) {
+func (f *Fragment) ReadOverlay(ctx context.Context, i int, path []*table.Field, values []encoding.Range,
+	mem memory.Allocator) (arrow.Array, error) {
 	if len(path) == 0 || encoding.Count(values) == 0 {
 		return nil, fault.New(fault.Internal, "no values of overlay %d are asked for", i)
 	}

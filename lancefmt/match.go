@@ -18,7 +18,8 @@ import (
 // ok is false, and the bits are as they were, where that cannot be done: columns whose type is not one of t.Bits bits, system
 // columns, columns in several files or in none, overlaid ones, and files before 2.1. mem is used meanwhile. After an error
 // the bits mean nothing.
-func (f *Fragment) Match(ctx context.Context, column string, first, n int64, t *encoding.Test, bits []uint64, mem memory.Allocator) (ok bool, err error) {
+func (f *Fragment) Match(ctx context.Context, column string, first, n int64, t *encoding.Test, bits []uint64,
+	mem memory.Allocator) (ok bool, err error) {
 	if first < 0 || n < 0 || n > f.rows-first {
 		return false, fault.New(fault.Internal, "fragment %d of %d rows: %d rows from %d on were to be tested", f.meta.ID, f.rows, n, first)
 	}

@@ -33,11 +33,13 @@ func TestMatch(t *testing.T) {
 						require.Equal(t, fault.Unsupported, fault.KindOf(err))
 						break
 					}
-					require.Empty(t, checkMatch(f, column.Name, rows, b.Column(0), rng, mem), "%s: %s of fragment %d, rows %v", name, column.Name, f.ID(), rows)
+					require.Empty(t, checkMatch(f, column.Name, rows, b.Column(0), rng, mem),
+						"%s: %s of fragment %d, rows %v", name, column.Name, f.ID(), rows)
 					b.Release()
 				}
 			}
-			if ok, err := f.Match(ctx, snap.Schema().Field(0).Name, 0, f.NumPhysicalRows()+1, &encoding.Test{Bits: 64}, make([]uint64, 1<<16), mem); err == nil || ok {
+			if ok, err := f.Match(ctx, snap.Schema().Field(0).Name, 0, f.NumPhysicalRows()+1, &encoding.Test{Bits: 64},
+				make([]uint64, 1<<16), mem); err == nil || ok {
 				t.Fatalf("rows behind the last are tested")
 			}
 			tested++

@@ -167,7 +167,8 @@ func assembleList(want arrow.ListLikeType, have []arrow.ArrayData, n int, mem me
 }
 
 // withValidity makes data of n values whose validity is the union of what the sources say.
-func withValidity(want arrow.DataType, have []arrow.ArrayData, n int, offsets *memory.Buffer, children []arrow.ArrayData, mem memory.Allocator) arrow.ArrayData {
+func withValidity(want arrow.DataType, have []arrow.ArrayData, n int, offsets *memory.Buffer,
+	children []arrow.ArrayData, mem memory.Allocator) arrow.ArrayData {
 	var validity *memory.Buffer
 	if !slices.ContainsFunc(have, func(d arrow.ArrayData) bool { return d.NullN() == 0 || d.Buffers()[0] == nil }) {
 		validity = memory.NewResizableBuffer(mem)

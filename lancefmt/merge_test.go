@@ -38,16 +38,20 @@ func TestAssemble(t *testing.T) {
 		out  string
 	}{
 		{"one file has all", xy, []arrow.DataType{xy}, []string{`[{"x":1,"y":"a"},null]`}, `[{"x":1,"y":"a"},null]`},
-		{"a child is missing", xy, []arrow.DataType{y}, []string{`[{"y":"a"},null,{"y":null}]`}, `[{"x":null,"y":"a"},null,{"x":null,"y":null}]`},
+		{"a child is missing", xy, []arrow.DataType{y}, []string{`[{"y":"a"},null,{"y":null}]`},
+			`[{"x":null,"y":"a"},null,{"x":null,"y":null}]`},
 		{"two files", xy, []arrow.DataType{x, y}, []string{`[{"x":1},null,null]`, `[{"y":"a"},{"y":"b"},null]`},
 			`[{"x":1,"y":"a"},{"x":null,"y":"b"},null]`},
-		{"two files in the other order", xy, []arrow.DataType{y, x}, []string{`[{"y":"a"},null]`, `[{"x":1},{"x":2}]`}, `[{"x":1,"y":"a"},{"x":2,"y":null}]`},
+		{"two files in the other order", xy, []arrow.DataType{y, x}, []string{`[{"y":"a"},null]`, `[{"x":1},{"x":2}]`},
+			`[{"x":1,"y":"a"},{"x":2,"y":null}]`},
 		{"lists of structs", arrow.ListOf(xy), []arrow.DataType{arrow.ListOf(x), arrow.ListOf(y)},
 			[]string{`[[{"x":1},null],null,[],[{"x":3}]]`, `[[{"y":"a"},{"y":"b"}],[],[],[{"y":null}]]`},
 			`[[{"x":1,"y":"a"},{"x":null,"y":"b"}],[],[],[{"x":3,"y":null}]]`},
-		{"large lists with a missing child", arrow.LargeListOf(xy), []arrow.DataType{arrow.LargeListOf(x)}, []string{`[[{"x":1},{"x":2}],null]`},
+		{"large lists with a missing child", arrow.LargeListOf(xy), []arrow.DataType{arrow.LargeListOf(x)},
+			[]string{`[[{"x":1},{"x":2}],null]`},
 			`[[{"x":1,"y":null},{"x":2,"y":null}],null]`},
-		{"fixed-size lists of structs", arrow.FixedSizeListOf(2, xy), []arrow.DataType{arrow.FixedSizeListOf(2, x), arrow.FixedSizeListOf(2, y)},
+		{"fixed-size lists of structs", arrow.FixedSizeListOf(2, xy), []arrow.DataType{arrow.FixedSizeListOf(2, x),
+			arrow.FixedSizeListOf(2, y)},
 			[]string{`[[{"x":1},{"x":2}],null]`, `[[{"y":"a"},null],null]`}, `[[{"x":1,"y":"a"},{"x":2,"y":null}],null]`},
 		{"structs in structs", arrow.StructOf(fields("s", xy, "z", dict)...),
 			[]arrow.DataType{arrow.StructOf(fields("s", x, "z", dict)...), arrow.StructOf(fields("s", y)...)},
@@ -109,7 +113,8 @@ func TestNullsOfEveryType(t *testing.T) {
 	mem := checked(t)
 	for _, typ := range []arrow.DataType{arrow.Null, arrow.PrimitiveTypes.Int64, arrow.BinaryTypes.String, arrow.BinaryTypes.LargeBinary,
 		arrow.FixedSizeListOf(768, arrow.PrimitiveTypes.Float32), arrow.ListOf(arrow.BinaryTypes.String), arrow.StructOf(fields("a", arrow.PrimitiveTypes.Int8, "b", arrow.BinaryTypes.String)...),
-		&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int16, ValueType: arrow.BinaryTypes.String}, arrow.MapOf(arrow.BinaryTypes.String, arrow.PrimitiveTypes.Int32),
+		&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int16,
+			ValueType: arrow.BinaryTypes.String}, arrow.MapOf(arrow.BinaryTypes.String, arrow.PrimitiveTypes.Int32),
 		&arrow.Decimal256Type{Precision: 50, Scale: 3}, &arrow.FixedSizeBinaryType{ByteWidth: 16}, arrow.FixedWidthTypes.Boolean, arrow.FixedWidthTypes.Timestamp_us} {
 		for _, n := range []int64{0, 1, 100} {
 			a := nulls(typ, n, dirty{mem})

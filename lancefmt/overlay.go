@@ -21,12 +21,14 @@ import (
 // field in one, or a list, map or value as a whole, and never says that a struct is NULL. base is not released.
 //
 // Source: lance 14.0.2, dataset/overlay.rs.
-func (f *Fragment) overlay(ctx context.Context, field *table.Field, base arrow.Array, rows []encoding.Range, mem memory.Allocator) (arrow.Array, error) {
+func (f *Fragment) overlay(ctx context.Context, field *table.Field, base arrow.Array, rows []encoding.Range,
+	mem memory.Allocator) (arrow.Array, error) {
 	return f.overlayIn(ctx, nil, field, base, rows, mem)
 }
 
 // overlayIn is overlay for a field in structs, the outermost first.
-func (f *Fragment) overlayIn(ctx context.Context, structs []*table.Field, field *table.Field, base arrow.Array, rows []encoding.Range, mem memory.Allocator) (arrow.Array, error) {
+func (f *Fragment) overlayIn(ctx context.Context, structs []*table.Field, field *table.Field, base arrow.Array,
+	rows []encoding.Range, mem memory.Allocator) (arrow.Array, error) {
 	if !f.overlaid(field) {
 		base.Retain()
 		return base, nil
@@ -74,7 +76,8 @@ func hasLeaf(field *table.Field, id int32) bool {
 }
 
 // overlayValues replaces values of a field that is no struct.
-func (f *Fragment) overlayValues(ctx context.Context, structs []*table.Field, field *table.Field, base arrow.Array, rows []encoding.Range, mem memory.Allocator) (arrow.Array, error) {
+func (f *Fragment) overlayValues(ctx context.Context, structs []*table.Field, field *table.Field, base arrow.Array,
+	rows []encoding.Range, mem memory.Allocator) (arrow.Array, error) {
 	positions := make([]int64, base.Len()) // in the base and what is read of overlays behind it
 	for i := range positions {
 		positions[i] = int64(i)
@@ -152,7 +155,8 @@ func routed(covered *roaring.Bitmap, rows []encoding.Range, positions []int64, b
 }
 
 // readOverlay reads values of a field in structs, which is in the overlay, as an array of type want.
-func (f *Fragment) readOverlay(ctx context.Context, o *table.Overlay, structs []*table.Field, field *table.Field, want arrow.DataType, values []encoding.Range, mem memory.Allocator) (arrow.Array, error) {
+func (f *Fragment) readOverlay(ctx context.Context, o *table.Overlay, structs []*table.Field, field *table.Field,
+	want arrow.DataType, values []encoding.Range, mem memory.Allocator) (arrow.Array, error) {
 	if o.File.Legacy() {
 		return nil, fault.New(fault.Unsupported, "overlay %s of storage version 0.1 (legacy)", o.File.Path)
 	}
@@ -190,7 +194,8 @@ func (f *Fragment) readOverlay(ctx context.Context, o *table.Overlay, structs []
 	}
 	n = min(n, r.value.NumRows())
 	if last := values[len(values)-1].End; n < last {
-		return nil, fault.Place(fault.Corruptf("the overlay has %d values of the field, but at least %d rows", n, last), r.value.Name(), columns[0], -1, -1)
+		return nil, fault.Place(fault.Corruptf("the overlay has %d values of the field, but at least %d rows", n, last),
+			r.value.Name(), columns[0], -1, -1)
 	}
 	a, err := c.Read(ctx, values, mem)
 	if err != nil {

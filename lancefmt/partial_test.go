@@ -17,7 +17,8 @@ import (
 // fragments lack too, scanned and taken.
 func TestPartialColumns(t *testing.T) {
 	ctx := context.Background()
-	for _, name := range []string{"laion_v2_0", "laion_v2_1", "laion_v2_2", "laion_small_pages", "laion_history", "deletions_arrow_and_bitmap", "types_v2_0", "types_v2_1", "types_v2_2", "types_v2_3", "types_v0_1", "laion_legacy_v0_1"} {
+	for _, name := range []string{"laion_v2_0", "laion_v2_1", "laion_v2_2", "laion_small_pages", "laion_history",
+		"deletions_arrow_and_bitmap", "types_v2_0", "types_v2_1", "types_v2_2", "types_v2_3", "types_v0_1", "laion_legacy_v0_1"} {
 		s := zonedSnapshot(t, name, Options{})
 		mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
 		checked := 0

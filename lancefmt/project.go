@@ -124,7 +124,8 @@ func (p *projector) project(f *table.Field) (encoding.Field, bool) {
 func whole(children []*table.Field) []encoding.Field {
 	fields := make([]encoding.Field, len(children))
 	for i, c := range children {
-		fields[i] = encoding.Field{Name: c.Name, Type: c.Type, Nullable: c.Nullable, Column: -1, Children: whole(c.Children), Metadata: c.Metadata, JSONB: c.JSON()}
+		fields[i] = encoding.Field{Name: c.Name, Type: c.Type, Nullable: c.Nullable, Column: -1,
+			Children: whole(c.Children), Metadata: c.Metadata, JSONB: c.JSON()}
 	}
 	return fields
 }

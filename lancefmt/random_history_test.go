@@ -68,7 +68,8 @@ func TestRandomHistoriesAgainstPylance(t *testing.T) {
 			}
 			versions++
 			if msg := checkHistory(t, tables[r.URI], r); msg != "" {
-				t.Errorf("seed %s (%s), %s branch %q version %d: %s\n%s", strings.TrimSuffix(filepath.Base(path), ".json"), note.Storage, filepath.Base(r.URI), r.Branch, r.Version,
+				t.Errorf("seed %s (%s), %s branch %q version %d: %s\n%s", strings.TrimSuffix(filepath.Base(path),
+					".json"), note.Storage, filepath.Base(r.URI), r.Branch, r.Version,
 					msg, strings.Join(note.Log, "\n"))
 				break
 			}
@@ -102,7 +103,8 @@ func checkHistory(t *testing.T, tab *Table, r historyRead) string {
 		return ""
 	}
 	if s.NumRows() != r.Rows || !sameText(s.Config(), r.Config) || !sameText(s.Metadata(), r.Metadata) {
-		return fmt.Sprintf("%d rows instead of %d, config %v instead of %v, metadata %v instead of %v", s.NumRows(), r.Rows, s.Config(), r.Config, s.Metadata(), r.Metadata)
+		return fmt.Sprintf("%d rows instead of %d, config %v instead of %v, metadata %v instead of %v", s.NumRows(),
+			r.Rows, s.Config(), r.Config, s.Metadata(), r.Metadata)
 	}
 	file, err := os.Open(r.File)
 	require.NoError(t, err)

@@ -72,12 +72,14 @@ func checkRandomTables(t *testing.T, env string, more ...string) {
 		require.NoError(t, json.Unmarshal(b, &note))
 		n, msg := checkRandomTable(t, strings.TrimSuffix(path, ".json"))
 		columns += n
-		// What pylance has written and cannot read is refused here too, or lacks what it says it has: there are dictionaries of lists that are too short.
+		// What pylance has written and cannot read is refused here too, or lacks what it says it
+		// has: there are dictionaries of lists that are too short.
 		if note.Cannot != "" && (strings.Contains(msg, "not supported: ") || strings.Contains(msg, "corrupt file ")) {
 			continue
 		}
 		if msg != "" {
-			t.Errorf("seed %s, %s: %s (pylance reads differently: %t, cannot: %q)", strings.TrimSuffix(filepath.Base(path), ".json"), note.Version, msg, note.Differs, note.Cannot)
+			t.Errorf("seed %s, %s: %s (pylance reads differently: %t, cannot: %q)",
+				strings.TrimSuffix(filepath.Base(path), ".json"), note.Version, msg, note.Differs, note.Cannot)
 		}
 	}
 	t.Logf("%d tables, %d columns", len(notes), columns)
@@ -185,7 +187,8 @@ func checkMatch(frag *Fragment, column string, rows []encoding.Range, values arr
 	}
 	mask := ^uint64(0) >> (64 - fixed.BitWidth())
 	x, y := pattern(rng.IntN(values.Len())), pattern(rng.IntN(values.Len()))
-	for _, arcs := range [][]encoding.Arc{nil, {{Low: x}}, {{Low: x, Size: (y - x) & mask}}, {{Low: (y + 1) & mask, Size: mask - 1}}, {{Low: y, Size: mask}}, {{Low: x}, {Low: y, Size: mask / 5}}} {
+	for _, arcs := range [][]encoding.Arc{nil, {{Low: x}}, {{Low: x, Size: (y - x) & mask}},
+		{{Low: (y + 1) & mask, Size: mask - 1}}, {{Low: y, Size: mask}}, {{Low: x}, {Low: y, Size: mask / 5}}} {
 		first, last := rows[0].Start, rows[len(rows)-1].End
 		first = max(0, first-rng.Int64N(70))
 		bits := make([]uint64, (last-first+63)/64)

@@ -75,7 +75,8 @@ func (f *Fragment) Read(ctx context.Context, columns []string, rows []encoding.R
 	at := int64(0)
 	for _, r := range rows {
 		if r.Start < at || r.End < r.Start || r.End > f.rows {
-			return nil, fault.New(fault.Internal, "fragment %d of %d rows: rows %d to %d were asked for after row %d", f.meta.ID, f.rows, r.Start, r.End, at)
+			return nil, fault.New(fault.Internal, "fragment %d of %d rows: rows %d to %d were asked for after row %d",
+				f.meta.ID, f.rows, r.Start, r.End, at)
 		}
 		at = r.End
 	}
@@ -114,7 +115,8 @@ func (f *Fragment) Read(ctx context.Context, columns []string, rows []encoding.R
 	return array.NewRecordBatch(arrow.NewSchema(fields, nil), arrays, n), nil
 }
 
-func (f *Fragment) readColumn(ctx context.Context, name string, rows []encoding.Range, n int64, mem memory.Allocator) (arrow.Field, arrow.Array, error) {
+func (f *Fragment) readColumn(ctx context.Context, name string, rows []encoding.Range, n int64,
+	mem memory.Allocator) (arrow.Field, arrow.Array, error) {
 	if err := ctx.Err(); err != nil {
 		return arrow.Field{}, nil, err
 	}
@@ -173,7 +175,8 @@ func (f *Fragment) readColumn(ctx context.Context, name string, rows []encoding.
 }
 
 // readPart reads what one data file has of a column.
-func (f *Fragment) readPart(ctx context.Context, i int, field encoding.Field, rows []encoding.Range, mem memory.Allocator) (arrow.Array, error) {
+func (f *Fragment) readPart(ctx context.Context, i int, field encoding.Field, rows []encoding.Range,
+	mem memory.Allocator) (arrow.Array, error) {
 	r, err := f.open(ctx, i)
 	if err != nil {
 		return nil, err

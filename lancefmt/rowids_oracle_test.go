@@ -71,7 +71,8 @@ func TestRowIDsAgainstPylance(t *testing.T) {
 		}
 		require.NoError(t, tab.Close())
 	}
-	for _, kind := range []string{"Range_", "RangeWithBitmap_", "holes U16Array_", "holes U32Array_", "sorted U16Array_", "sorted U32Array_", "array U16Array_"} {
+	for _, kind := range []string{"Range_", "RangeWithBitmap_", "holes U16Array_", "holes U32Array_",
+		"sorted U16Array_", "sorted U32Array_", "array U16Array_"} {
 		require.True(t, seen[kind], "no table has %s: %v", kind, seen)
 	}
 }

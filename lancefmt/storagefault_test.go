@@ -31,26 +31,34 @@ func TestStorageFaults(t *testing.T) {
 		says    string
 		timeout time.Duration
 	}{
-		"data unavailable":       {fault: faulty.Fault{Match: "data/*", OpenErr: gone}, kind: fault.Unavailable, says: "does not answer (after 3 attempts)"},
-		"pages unavailable":      {fault: faulty.Fault{Match: "data/*", ReadErr: gone}, kind: fault.Unavailable, says: "does not answer (after 3 attempts)"},
-		"data denied":            {fault: faulty.Fault{Match: "data/*", OpenErr: denied}, kind: fault.PermissionDenied, says: "fragment"},
-		"pages short":            {fault: faulty.Fault{Match: "data/*", CutAt: 100}, kind: fault.Corrupt, says: "data/"},
-		"pages hang":             {fault: faulty.Fault{Match: "data/*", Delay: time.Hour}, kind: fault.Unavailable, says: "no answer within"},
-		"hang past the deadline": {fault: faulty.Fault{Match: "data/*", Delay: time.Hour}, kind: fault.DeadlineExceeded, timeout: 5 * time.Millisecond},
-		"deletions unavailable":  {fault: faulty.Fault{Match: "_deletions/*", ReadErr: gone}, kind: fault.Unavailable, says: "does not answer"},
-		"deletions short":        {fault: faulty.Fault{Match: "_deletions/*", CutAt: 9}, kind: fault.Corrupt, says: "_deletions/"},
-		"manifest unavailable":   {fault: faulty.Fault{Match: "_versions/*", OpenErr: gone}, kind: fault.Unavailable, says: "does not answer"},
-		"manifest denied":        {fault: faulty.Fault{Match: "_versions/*", OpenErr: denied}, kind: fault.PermissionDenied, says: "nobody"},
-		"manifest short":         {fault: faulty.Fault{Match: "_versions/*", CutAt: 20}, kind: fault.Corrupt, says: "_versions/"},
-		"a passing failure":      {fault: faulty.Fault{ReadErr: gone, Times: 1}},
-		"another one":            {fault: faulty.Fault{OpenErr: gone, Times: 1}},
-		"a passing silence":      {fault: faulty.Fault{Match: "data/*", Delay: time.Hour, Times: 1}},
+		"data unavailable": {fault: faulty.Fault{Match: "data/*", OpenErr: gone}, kind: fault.Unavailable,
+			says: "does not answer (after 3 attempts)"},
+		"pages unavailable": {fault: faulty.Fault{Match: "data/*", ReadErr: gone}, kind: fault.Unavailable,
+			says: "does not answer (after 3 attempts)"},
+		"data denied": {fault: faulty.Fault{Match: "data/*", OpenErr: denied}, kind: fault.PermissionDenied, says: "fragment"},
+		"pages short": {fault: faulty.Fault{Match: "data/*", CutAt: 100}, kind: fault.Corrupt, says: "data/"},
+		"pages hang": {fault: faulty.Fault{Match: "data/*", Delay: time.Hour}, kind: fault.Unavailable,
+			says: "no answer within"},
+		"hang past the deadline": {fault: faulty.Fault{Match: "data/*", Delay: time.Hour}, kind: fault.DeadlineExceeded,
+			timeout: 5 * time.Millisecond},
+		"deletions unavailable": {fault: faulty.Fault{Match: "_deletions/*", ReadErr: gone}, kind: fault.Unavailable,
+			says: "does not answer"},
+		"deletions short": {fault: faulty.Fault{Match: "_deletions/*", CutAt: 9}, kind: fault.Corrupt, says: "_deletions/"},
+		"manifest unavailable": {fault: faulty.Fault{Match: "_versions/*", OpenErr: gone}, kind: fault.Unavailable,
+			says: "does not answer"},
+		"manifest denied": {fault: faulty.Fault{Match: "_versions/*", OpenErr: denied},
+			kind: fault.PermissionDenied, says: "nobody"},
+		"manifest short":    {fault: faulty.Fault{Match: "_versions/*", CutAt: 20}, kind: fault.Corrupt, says: "_versions/"},
+		"a passing failure": {fault: faulty.Fault{ReadErr: gone, Times: 1}},
+		"another one":       {fault: faulty.Fault{OpenErr: gone, Times: 1}},
+		"a passing silence": {fault: faulty.Fault{Match: "data/*", Delay: time.Hour, Times: 1}},
 	} {
 		t.Run(what, func(t *testing.T) {
 			local, err := local.Dir(fixtures.Path(t, "deletions_arrow_and_bitmap.lance"))
 			require.NoError(t, err)
 			failing := faulty.Wrap(local)
-			tab, err := OpenStore(ctx, storage.NewRetrying(failing, storage.RetryOptions{Attempts: 3, Backoff: time.Microsecond, AttemptTimeout: 50 * time.Millisecond}), Options{})
+			tab, err := OpenStore(ctx, storage.NewRetrying(failing, storage.RetryOptions{Attempts: 3,
+				Backoff: time.Microsecond, AttemptTimeout: 50 * time.Millisecond}), Options{})
 			require.NoError(t, err)
 			mem := checked(t)
 			failing.Add(c.fault)

@@ -134,14 +134,17 @@ func TestDamagedTables(t *testing.T) {
 		kind    fault.Kind
 		says    string
 	}{
-		"a data file is gone":           {"data/*.lance", os.Remove, fault.NotFound, "data/"},
-		"a data file is cut":            {"data/*.lance", func(p string) error { return os.Truncate(p, 1000) }, fault.Corrupt, "1000 bytes, but the table says"},
-		"a data file is another":        {"data/*.lance", overwrite("x"), fault.Corrupt, "data/"},
-		"a deletion file is gone":       {"_deletions/*", os.Remove, fault.NotFound, "_deletions/"},
-		"a deletion file is cut":        {"_deletions/*", func(p string) error { return os.Truncate(p, 9) }, fault.Corrupt, "_deletions/"},
-		"a deletion file is another":    {"_deletions/*", overwrite("x"), fault.Corrupt, "_deletions/"},
-		"a manifest is cut":             {"_versions/*.manifest", func(p string) error { return os.Truncate(p, 99) }, fault.Corrupt, "_versions/"},
-		"a manifest is empty":           {"_versions/*.manifest", func(p string) error { return os.Truncate(p, 0) }, fault.Corrupt, "_versions/"},
+		"a data file is gone": {"data/*.lance", os.Remove, fault.NotFound, "data/"},
+		"a data file is cut": {"data/*.lance", func(p string) error { return os.Truncate(p, 1000) },
+			fault.Corrupt, "1000 bytes, but the table says"},
+		"a data file is another":     {"data/*.lance", overwrite("x"), fault.Corrupt, "data/"},
+		"a deletion file is gone":    {"_deletions/*", os.Remove, fault.NotFound, "_deletions/"},
+		"a deletion file is cut":     {"_deletions/*", func(p string) error { return os.Truncate(p, 9) }, fault.Corrupt, "_deletions/"},
+		"a deletion file is another": {"_deletions/*", overwrite("x"), fault.Corrupt, "_deletions/"},
+		"a manifest is cut": {"_versions/*.manifest", func(p string) error { return os.Truncate(p, 99) },
+			fault.Corrupt, "_versions/"},
+		"a manifest is empty": {"_versions/*.manifest", func(p string) error { return os.Truncate(p, 0) },
+			fault.Corrupt, "_versions/"},
 		"a manifest has another's name": {"_versions/*.manifest", swapManifest, fault.Corrupt, "its name of version"},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -330,7 +333,8 @@ func TestReadShapes(t *testing.T) {
 	b.Release()
 	_, err = f.Read(ctx, []string{"nobody"}, rows, mem)
 	require.Equal(t, fault.NotFound, fault.KindOf(err))
-	for _, bad := range [][]encoding.Range{{{Start: 0, End: f.NumPhysicalRows() + 1}}, {{Start: -1, End: 1}}, {{Start: 5, End: 4}}, {{Start: 5, End: 6}, {Start: 5, End: 7}}} {
+	for _, bad := range [][]encoding.Range{{{Start: 0, End: f.NumPhysicalRows() + 1}}, {{Start: -1, End: 1}},
+		{{Start: 5, End: 4}}, {{Start: 5, End: 6}, {Start: 5, End: 7}}} {
 		require.Equal(t, fault.Internal, fault.KindOf(errOf(f.Read(ctx, []string{"key"}, bad, mem))))
 	}
 
@@ -382,7 +386,8 @@ func TestTake(t *testing.T) {
 			for c := range columns {
 				require.Equal(t, columns[c], b.ColumnName(c))
 				for i, p := range positions {
-					require.True(t, array.SliceEqual(b.Column(c), int64(i), int64(i+1), whole[c], int64(p), int64(p+1)), "%s row %d", columns[c], i)
+					require.True(t, array.SliceEqual(b.Column(c), int64(i), int64(i+1), whole[c], int64(p), int64(p+1)),
+						"%s row %d", columns[c], i)
 				}
 			}
 			b.Release()
@@ -566,7 +571,8 @@ func TestIndexes(t *testing.T) {
 	require.Equal(t, "INVERTED", kinds["caption_idx"])
 	require.Equal(t, "BTREE", kinds["key_idx"])
 
-	for name, want := range map[string]string{"vector_ivf_hnsw_sq_l2": "IVF_HNSW_SQ", "vector_ivf_rq_l2": "IVF_RQ", "vector_ivf_flat_dot": "IVF_FLAT"} {
+	for name, want := range map[string]string{"vector_ivf_hnsw_sq_l2": "IVF_HNSW_SQ", "vector_ivf_rq_l2": "IVF_RQ",
+		"vector_ivf_flat_dot": "IVF_FLAT"} {
 		s, err := open(t, name).Snapshot(ctx, Ref{})
 		require.NoError(t, err)
 		require.Equal(t, want, s.Indexes()[0].Kind, name)

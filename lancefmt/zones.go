@@ -79,7 +79,8 @@ func (f *Fragment) Zones(ctx context.Context, column string) (*Zones, error) {
 	}
 	return f.snapshot.table.zones.get(key, func() (*Zones, int64) {
 		n := f.NumZones()
-		return &Zones{summaries: summaries, size: f.snapshot.table.opts.ZoneRows, rows: f.rows, deleted: deleted, list: make([]index.Summary, n)}, int64(n)*index.SummaryBytes + 256
+		return &Zones{summaries: summaries, size: f.snapshot.table.opts.ZoneRows, rows: f.rows, deleted: deleted,
+			list: make([]index.Summary, n)}, int64(n)*index.SummaryBytes + 256
 	}, f.NumZones()), nil
 }
 

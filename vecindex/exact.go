@@ -60,8 +60,8 @@ func (e *Exact) Bound(lower, upper *float32) {
 const exactRows = 1024
 
 // Add feeds vectors: a fixed-size list of float16, float32, float64, uint8 or int8, of the query's
-// dimension, or lists of such vectors of floats if the query has several, and one row id for each. Another type or dimension is fault.InvalidArgument. The array is
-// read in place.
+// dimension, or lists of such vectors of floats if the query has several, and one row id for each.
+// Another type or dimension is fault.InvalidArgument. The array is read in place.
 func (e *Exact) Add(vectors arrow.Array, rowIDs []uint64) error {
 	if vectors.Len() != len(rowIDs) {
 		return fault.New(fault.Internal, "%d vectors with %d row ids", vectors.Len(), len(rowIDs))

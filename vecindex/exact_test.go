@@ -16,7 +16,8 @@ import (
 )
 
 // vectorArray builds a list of vectors; a nil row is NULL, a NaN element is a NULL element if nulls.
-func vectorArray(t testing.TB, mem memory.Allocator, elem arrow.DataType, dim int, rows [][]float32, nullElements bool) *array.FixedSizeList {
+func vectorArray(t testing.TB, mem memory.Allocator, elem arrow.DataType, dim int, rows [][]float32,
+	nullElements bool) *array.FixedSizeList {
 	b := array.NewFixedSizeListBuilder(mem, int32(dim), elem)
 	defer b.Release()
 	for _, row := range rows {

@@ -33,7 +33,8 @@ func NewQueries(all []*distance.Query) (*Queries, error) {
 	metric, dim := all[0].Metric(), all[0].Dim()
 	for _, x := range all {
 		if x.Metric() != metric || x.Dim() != dim {
-			return nil, fault.New(fault.Internal, "a batch of queries of %s in %d dimensions and of %s in %d", metric, dim, x.Metric(), x.Dim())
+			return nil, fault.New(fault.Internal, "a batch of queries of %s in %d dimensions and of %s in %d", metric,
+				dim, x.Metric(), x.Dim())
 		}
 	}
 	if metric > Dot || len(all) <= fewQueries {

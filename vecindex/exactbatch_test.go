@@ -45,7 +45,8 @@ func vectorsOf(mem memory.Allocator, t arrow.DataType, rows [][]float64) arrow.A
 func TestExactBatchIsExact(t *testing.T) {
 	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 	defer mem.AssertSize(t, 0)
-	types := []arrow.DataType{arrow.PrimitiveTypes.Float32, arrow.FixedWidthTypes.Float16, arrow.PrimitiveTypes.Float64, arrow.PrimitiveTypes.Uint8, arrow.PrimitiveTypes.Int8}
+	types := []arrow.DataType{arrow.PrimitiveTypes.Float32, arrow.FixedWidthTypes.Float16, arrow.PrimitiveTypes.Float64,
+		arrow.PrimitiveTypes.Uint8, arrow.PrimitiveTypes.Int8}
 	metrics := []vecindex.Metric{vecindex.L2, vecindex.Cosine, vecindex.Dot, vecindex.Hamming}
 	trials := 300
 	if testing.Short() {
@@ -181,7 +182,8 @@ func TestExactBatchIsExact(t *testing.T) {
 				require.NoError(t, want.Add(all, ids))
 				hits = want.Hits()
 			}
-			require.Equal(t, hits, got.Hits(i), "trial %d: query %d of %d, %s over %s, dim %d, %d rows", trial, i, numQueries, metric, typ, dim, numRows)
+			require.Equal(t, hits, got.Hits(i), "trial %d: query %d of %d, %s over %s, dim %d, %d rows", trial, i,
+				numQueries, metric, typ, dim, numRows)
 		}
 		all.Release()
 	}

@@ -131,7 +131,8 @@ func runServe(cmd *cobra.Command, uris []string) error {
 }
 
 // openEngine opens the tables, or the embedded sample for none, and the engine over them.
-func openEngine(ctx context.Context, uris, allowBases []string, memoryLimit string, log *slog.Logger) (*sqlplan.Engine, *catalog.Catalog, func(), error) {
+func openEngine(ctx context.Context, uris, allowBases []string, memoryLimit string, log *slog.Logger) (*sqlplan.Engine,
+	*catalog.Catalog, func(), error) {
 	cleanup := func() {}
 	if len(uris) == 0 {
 		dir, err := os.MkdirTemp("", "lanceflight-sample-")

@@ -430,7 +430,8 @@ func nested(t arrow.DataType) bool {
 }
 
 // withChild gathers the child and makes the parent array from it.
-func (g *gatherer) withChild(t, elem arrow.DataType, child []arrow.Array, refs []Ref, buffers []*memory.Buffer, nulls int) (arrow.Array, error) {
+func (g *gatherer) withChild(t, elem arrow.DataType, child []arrow.Array, refs []Ref, buffers []*memory.Buffer,
+	nulls int) (arrow.Array, error) {
 	c := gatherer{mem: g.mem, src: child, refs: refs, n: len(refs)}
 	values, err := c.run(elem)
 	if err != nil {

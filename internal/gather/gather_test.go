@@ -92,10 +92,12 @@ func TestBatches(t *testing.T) {
 	mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
 	defer mem.AssertSize(t, 0)
 	r := rand.New(rand.NewPCG(3, 4))
-	schema := arrow.NewSchema([]arrow.Field{{Name: "a", Type: gathertest.Types[3]}, {Name: "b", Type: arrow.BinaryTypes.String, Nullable: true}}, nil)
+	schema := arrow.NewSchema([]arrow.Field{{Name: "a", Type: gathertest.Types[3]},
+		{Name: "b", Type: arrow.BinaryTypes.String, Nullable: true}}, nil)
 	var src []arrow.RecordBatch
 	for range 2 {
-		a, b := gathertest.RandomArray(t, mem, r, gathertest.Types[3], 9, false), gathertest.RandomArray(t, mem, r, arrow.BinaryTypes.String, 9, true)
+		a, b := gathertest.RandomArray(t, mem, r, gathertest.Types[3], 9, false), gathertest.RandomArray(t, mem, r,
+			arrow.BinaryTypes.String, 9, true)
 		src = append(src, array.NewRecordBatch(schema, []arrow.Array{a, b}, 9))
 		a.Release()
 		b.Release()

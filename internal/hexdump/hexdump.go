@@ -102,7 +102,8 @@ func (d *Dump) add(n int, shown []byte, format string, args ...any) {
 	if len(text) > maxMeaning {
 		text = strings.ToValidUTF8(text[:maxMeaning], "") + "…"
 	}
-	d.lines = append(d.lines, Line{Offset: d.base + int64(d.pos), Length: int64(n), Hex: hex.EncodeToString(shown), Depth: d.depth, Meaning: text})
+	d.lines = append(d.lines, Line{Offset: d.base + int64(d.pos), Length: int64(n), Hex: hex.EncodeToString(shown),
+		Depth: d.depth, Meaning: text})
 }
 
 // Note adds a line without bytes.

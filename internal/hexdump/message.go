@@ -84,7 +84,8 @@ func (d *Dump) message(end int, desc protoreflect.MessageDescriptor) {
 }
 
 // below returns the type of the message in a field.
-func (d *Dump) below(desc protoreflect.MessageDescriptor, fd protoreflect.FieldDescriptor, url string) (protoreflect.MessageDescriptor, bool) {
+func (d *Dump) below(desc protoreflect.MessageDescriptor, fd protoreflect.FieldDescriptor,
+	url string) (protoreflect.MessageDescriptor, bool) {
 	switch {
 	case fd == nil:
 		return nil, false

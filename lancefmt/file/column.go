@@ -120,7 +120,8 @@ func parseColumn(index int, b []byte, size, dataEnd int64) (encoding.Column, []d
 		case *filepb.Encoding_Indirect:
 			at := storage.Range{Offset: int64(loc.Indirect.GetBufferLocation()), Length: int64(loc.Indirect.GetBufferLength())}
 			if !inside(at.Offset, at.Length, size) {
-				return "", nil, fault.Corruptf("deferred encoding of %d bytes at %d lies outside the file", uint64(at.Length), uint64(at.Offset))
+				return "", nil, fault.Corruptf("deferred encoding of %d bytes at %d lies outside the file",
+					uint64(at.Length), uint64(at.Offset))
 			}
 			deferred = append(deferred, deferredEncoding{page, at})
 		}
@@ -132,7 +133,8 @@ func parseColumn(index int, b []byte, size, dataEnd int64) (encoding.Column, []d
 	var first int64
 	for i, p := range m.GetPages() {
 		if p.GetLength() > maxRows || p.GetPriority() > maxRows || first > maxRows {
-			return encoding.Column{}, nil, fault.Place(fault.Corruptf("page claims %d rows from row %d on", p.GetLength(), p.GetPriority()), "", index, i, -1)
+			return encoding.Column{}, nil, fault.Place(fault.Corruptf("page claims %d rows from row %d on",
+				p.GetLength(), p.GetPriority()), "", index, i, -1)
 		}
 		page := encoding.Page{NumRows: int64(p.GetLength()), FirstRow: first, Priority: int64(p.GetPriority())}
 		first += page.NumRows
@@ -155,7 +157,8 @@ func bufferRanges(offsets, sizes []uint64, dataEnd int64) ([]storage.Range, erro
 	for i := range out {
 		out[i] = storage.Range{Offset: int64(offsets[i]), Length: int64(sizes[i])}
 		if !inside(out[i].Offset, out[i].Length, dataEnd) {
-			return nil, fault.Corruptf("buffer %d: %d bytes at %d lie outside the file's %d bytes of pages", i, sizes[i], offsets[i], dataEnd)
+			return nil, fault.Corruptf("buffer %d: %d bytes at %d lie outside the file's %d bytes of pages", i,
+				sizes[i], offsets[i], dataEnd)
 		}
 	}
 	return out, nil
@@ -218,7 +221,8 @@ func (r *Reader) fieldColumns(f encoding.Field, cols []int) ([]int, error) {
 		return nil, fault.New(fault.Internal, "field %q has no type", f.Name)
 	}
 	if f.Column >= len(r.columns) {
-		return nil, fault.Place(fault.Corruptf("field %q is said to be column %d of %d", f.Name, f.Column, len(r.columns)), r.obj.Name(), -1, -1, -1)
+		return nil, fault.Place(fault.Corruptf("field %q is said to be column %d of %d", f.Name, f.Column,
+			len(r.columns)), r.obj.Name(), -1, -1, -1)
 	}
 	if f.Column >= 0 {
 		cols = append(cols, f.Column)
@@ -315,7 +319,8 @@ func (c *columnReader) ReadValidity(ctx context.Context, rows []encoding.Range, 
 }
 
 // Match implements encoding.Matcher: not for every field, and not in files before 2.1.
-func (c *columnReader) Match(ctx context.Context, first, n int64, t *encoding.Test, bits []uint64, mem memory.Allocator) (ok bool, err error) {
+func (c *columnReader) Match(ctx context.Context, first, n int64, t *encoding.Test, bits []uint64,
+	mem memory.Allocator) (ok bool, err error) {
 	if n < 0 || int64(len(bits)) < (n+63)/64 {
 		return false, fault.New(fault.Internal, "%d words of bits for %d rows", len(bits), n)
 	}
@@ -360,7 +365,8 @@ func lengthsOf(a arrow.Array, mem memory.Allocator) (arrow.Array, error) {
 }
 
 // read runs fn with the decoder.
-func (c *columnReader) read(ctx context.Context, rows []encoding.Range, fn func(inner encoding.ColumnReader) (arrow.Array, error)) (out arrow.Array, err error) {
+func (c *columnReader) read(ctx context.Context, rows []encoding.Range,
+	fn func(inner encoding.ColumnReader) (arrow.Array, error)) (out arrow.Array, err error) {
 	if err := checkRows(rows, c.r.rows); err != nil {
 		return nil, err
 	}

@@ -133,8 +133,9 @@ func (r *Reader) Describe(ctx context.Context, maxLines int) (out []hexdump.Sect
 	return out, err
 }
 
-// DescribePage explains the buffers of a page down to their bytes; see v20.Describe and v21.Describe;
-// pages of storage version 0.1 with their entry in the page table, and the dictionary. A column or page that the file lacks is fault.NotFound.
+// DescribePage explains the buffers of a page down to their bytes; see v20.Describe and
+// v21.Describe; pages of storage version 0.1 with their entry in the page table, and the
+// dictionary. A column or page that the file lacks is fault.NotFound.
 func (r *Reader) DescribePage(ctx context.Context, column, page, maxLines int) (out []hexdump.Section, err error) {
 	if column < 0 || column >= len(r.columns) {
 		return nil, fault.New(fault.NotFound, "file %s has %d columns, asked for number %d", r.Name(), len(r.columns), column)
@@ -144,7 +145,8 @@ func (r *Reader) DescribePage(ctx context.Context, column, page, maxLines int) (
 		return nil, err
 	}
 	if page < 0 || page >= len(c.Pages) {
-		return nil, fault.New(fault.NotFound, "column %d of file %s has %d pages, asked for number %d", column, r.Name(), len(c.Pages), page)
+		return nil, fault.New(fault.NotFound, "column %d of file %s has %d pages, asked for number %d", column,
+			r.Name(), len(c.Pages), page)
 	}
 	p := &c.Pages[page]
 	ranges := make([]storage.Range, len(p.BufRanges))

@@ -104,7 +104,8 @@ func describeEntryV01(d *hexdump.Dump, column string, kind legacyKind, batch int
 // describePageV01 explains a page of a column: its entry in the page table, then its buffers, which are plain
 // values, or positions (of the bytes of values, or of the items of lists) and what lies there, then the dictionary that
 // it points into. A section has at most maxLines lines.
-func (r *Reader) describePageV01(ctx context.Context, c *encoding.Column, page int, bufs [][]byte, maxLines int) ([]hexdump.Section, error) {
+func (r *Reader) describePageV01(ctx context.Context, c *encoding.Column, page int, bufs [][]byte,
+	maxLines int) ([]hexdump.Section, error) {
 	l := r.legacy
 	f, p := &l.fields[c.Index], &c.Pages[page]
 	ranges := []storage.Range{{Offset: l.entry(c.Index, page), Length: pageEntry}}

@@ -194,7 +194,8 @@ func concat(t *testing.T, parts []arrow.Array) arrow.Array {
 
 func sameType(want, got string) bool {
 	head := func(s string) string { return strings.FieldsFunc(s+" ", func(r rune) bool { return !isWord(r) })[0] }
-	alias := map[string]string{"utf8": "string", "large_utf8": "large_string", "float": "float32", "double": "float64", "halffloat": "float16"}
+	alias := map[string]string{"utf8": "string", "large_utf8": "large_string", "float": "float32", "double": "float64",
+		"halffloat": "float16"}
 	w, g := head(want), head(got)
 	if a, ok := alias[w]; ok {
 		w = a

@@ -53,7 +53,8 @@ func parseFooter(tail []byte, size int64) (footer, error) {
 		return footer{}, fault.Corruptf("offset table of %d columns at %d in a file of %d bytes", f.numColumns, uint64(f.columnTable), size)
 	}
 	if !inside(f.globalTable, f.numGlobals*tableEntry, end) {
-		return footer{}, fault.Corruptf("offset table of %d global buffers at %d in a file of %d bytes", f.numGlobals, uint64(f.globalTable), size)
+		return footer{}, fault.Corruptf("offset table of %d global buffers at %d in a file of %d bytes", f.numGlobals,
+			uint64(f.globalTable), size)
 	}
 	return f, nil
 }

@@ -170,7 +170,8 @@ func TestReaderEdges(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, a.Len())
 	a.Release()
-	for _, rows := range [][]encoding.Range{{{Start: 1, End: 0}}, {{Start: -1, End: 0}}, {{Start: 0, End: r.NumRows() + 1}}, {{Start: 5, End: 6}, {Start: 5, End: 7}}} {
+	for _, rows := range [][]encoding.Range{{{Start: 1, End: 0}}, {{Start: -1, End: 0}},
+		{{Start: 0, End: r.NumRows() + 1}}, {{Start: 5, End: 6}, {Start: 5, End: 7}}} {
 		_, err = r.ReadColumn(ctx, "key", rows, mem)
 		require.Error(t, err, "%v", rows)
 	}
@@ -216,7 +217,8 @@ func TestWrongType(t *testing.T) {
 	r := openFixture(t, fixtures.Glob(t, "laion_v2_2.lance/data/*.lance")[0])
 	fields, err := r.Fields(ctx)
 	require.NoError(t, err)
-	types := []arrow.DataType{arrow.PrimitiveTypes.Int8, arrow.BinaryTypes.LargeString, arrow.FixedSizeListOf(3, arrow.PrimitiveTypes.Float32), BlobDescriptor}
+	types := []arrow.DataType{arrow.PrimitiveTypes.Int8, arrow.BinaryTypes.LargeString,
+		arrow.FixedSizeListOf(3, arrow.PrimitiveTypes.Float32), BlobDescriptor}
 	for _, f := range fields {
 		for _, typ := range types {
 			f.Type = typ

@@ -140,7 +140,8 @@ func jsonStrings(stored arrow.ArrayData, mem memory.Allocator) (arrow.ArrayData,
 				return nil, err
 			}
 			if len(out) > math.MaxInt32 {
-				return nil, fault.New(fault.ResourceExhausted, "more than %d bytes of JSON text in one array: read fewer rows at a time", math.MaxInt32)
+				return nil, fault.New(fault.ResourceExhausted,
+					"more than %d bytes of JSON text in one array: read fewer rows at a time", math.MaxInt32)
 			}
 			if len(out) > len(room) {
 				text.Reserve(len(out))

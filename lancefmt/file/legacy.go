@@ -146,7 +146,8 @@ func (r *Reader) checkPageTable(ctx context.Context) error {
 	if f.kind == kindList {
 		extra = 0 // counted
 	}
-	if length < 0 || length > maxRows || f.bits > 0 && length > math.MaxInt64/f.bits-8 || !inside(position, ((length+extra)*f.bits+7)/8, l.pageTable) || position+((length+extra)*f.bits+7)/8 != l.pageTable {
+	if length < 0 || length > maxRows || f.bits > 0 && length > math.MaxInt64/f.bits-8 ||
+		!inside(position, ((length+extra)*f.bits+7)/8, l.pageTable) || position+((length+extra)*f.bits+7)/8 != l.pageTable {
 		return fault.Place(fault.Corruptf("the last page, %d values at %d, does not end where the page table starts, at %d", length, position, l.pageTable), "", -1, -1, l.entry(last, n-1))
 	}
 	return nil
@@ -315,7 +316,8 @@ func (r *Reader) loadLegacyColumn(ctx context.Context, i int) error {
 			return bad("a page of %d values, %d bytes at %d, leaves the file", n, size, positions[b])
 		}
 		ranges[2*b] = storage.Range{Offset: positions[b], Length: size}
-		c.Pages[b] = encoding.Page{NumRows: rows, FirstRow: first, Priority: l.batches[b], TypeURL: c.TypeURL, BufRanges: ranges[2*b : 2*b+1 : 2*b+2]}
+		c.Pages[b] = encoding.Page{NumRows: rows, FirstRow: first, Priority: l.batches[b], TypeURL: c.TypeURL,
+			BufRanges: ranges[2*b : 2*b+1 : 2*b+2]}
 		first += rows
 	}
 	if f.kind == kindVarBinary {
@@ -444,7 +446,8 @@ func (l *legacy) dictionary(f *legacyField, end int64) (storage.Range, error) {
 	}
 	at := storage.Range{Offset: d.GetOffset(), Length: ((n+extra)*bits + 7) / 8}
 	if !inside(at.Offset, at.Length, end) {
-		return storage.Range{}, fault.Corruptf("the dictionary of field %q, %d values at %d, leaves the file", f.proto.GetName(), n, at.Offset)
+		return storage.Range{}, fault.Corruptf("the dictionary of field %q, %d values at %d, leaves the file",
+			f.proto.GetName(), n, at.Offset)
 	}
 	return at, nil
 }

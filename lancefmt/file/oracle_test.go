@@ -52,7 +52,8 @@ func TestAgainstPylance(t *testing.T) {
 			idx := table.Schema().FieldIndices(f.Name)
 			require.Len(t, idx, 1)
 			exp := chunksOf(t, table.Column(idx[0]))
-			if !arrow.TypeEqual(f.Type, exp.DataType()) && strings.HasPrefix(exp.DataType().String(), "struct") && f.Type.ID() == arrow.LARGE_BINARY {
+			if !arrow.TypeEqual(f.Type, exp.DataType()) && strings.HasPrefix(exp.DataType().String(), "struct") &&
+				f.Type.ID() == arrow.LARGE_BINARY {
 				f.Type = exp.DataType() // pylance reads blobs as descriptors
 			}
 			if f.JSONB && exp.DataType().ID() == arrow.LARGE_BINARY {
@@ -157,7 +158,8 @@ func checkParts(t *testing.T, rng *rand.Rand, cr encoding.PartialReader, whole a
 		at := 0
 		for _, x := range rows {
 			for row := int(x.Start); row < int(x.End); row++ {
-				require.Equal(t, whole.IsValid(row) && whole.DataType().ID() != arrow.NULL, valid.(*array.Boolean).Value(at), "row %d of %s", row, whole.DataType())
+				require.Equal(t, whole.IsValid(row) && whole.DataType().ID() != arrow.NULL,
+					valid.(*array.Boolean).Value(at), "row %d of %s", row, whole.DataType())
 				if err == nil {
 					require.Equal(t, text(want, row), text(lengths, at), "row %d of %s", row, whole.DataType())
 				}

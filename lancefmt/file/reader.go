@@ -102,7 +102,8 @@ func (r *Reader) open(ctx context.Context) error {
 	}
 	for i, c := range r.columnTable {
 		if c.Offset < f.columnMetaStart || c.End() > f.columnTable {
-			return fault.Place(fault.Corruptf("metadata of column %d at %d to %d, all of it is said to be at %d to %d", i, c.Offset, c.End(), f.columnMetaStart, f.columnTable), "", -1, -1, f.columnTable)
+			return fault.Place(fault.Corruptf("metadata of column %d at %d to %d, all of it is said to be at %d to %d",
+				i, c.Offset, c.End(), f.columnMetaStart, f.columnTable), "", -1, -1, f.columnTable)
 		}
 	}
 	if r.globals, err = parseTable(tables[1].Bytes(), f.numGlobals, size-footerLen, "global buffer"); err != nil {

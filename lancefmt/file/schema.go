@@ -182,7 +182,8 @@ func buildFields(list []*filepb.Field, children map[int32][]*filepb.Field, depth
 		if err != nil {
 			return nil, err
 		}
-		f := encoding.Field{Name: p.GetName(), Type: typ, Nullable: p.GetNullable(), Column: -1, Children: below, JSONB: p.GetLogicalType() == "json"}
+		f := encoding.Field{Name: p.GetName(), Type: typ, Nullable: p.GetNullable(), Column: -1, Children: below,
+			JSONB: p.GetLogicalType() == "json"}
 		if n := len(p.GetMetadata()); n > 0 || p.GetExtensionName() != "" {
 			f.Metadata = make(map[string]string, n+1)
 			for k, v := range p.GetMetadata() {
@@ -377,7 +378,8 @@ func parseLogicalType(logical string, depth int) (arrow.DataType, error) {
 		if len(parts) < 2 {
 			break
 		}
-		unit, ok := map[string]arrow.TimeUnit{"s": arrow.Second, "ms": arrow.Millisecond, "us": arrow.Microsecond, "ns": arrow.Nanosecond}[parts[0]]
+		unit, ok := map[string]arrow.TimeUnit{"s": arrow.Second, "ms": arrow.Millisecond, "us": arrow.Microsecond,
+			"ns": arrow.Nanosecond}[parts[0]]
 		if !ok {
 			break
 		}

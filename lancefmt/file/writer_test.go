@@ -187,7 +187,8 @@ func (f *failing) Write(p []byte) (int, error) {
 func TestWriterErrors(t *testing.T) {
 	_, err := NewWriter(new(bytes.Buffer), []ColumnSpec{{Name: "s", Type: arrow.BinaryTypes.String}})
 	require.Equal(t, fault.Unsupported, fault.KindOf(err))
-	_, err = NewWriter(new(bytes.Buffer), []ColumnSpec{{Name: "s", Type: arrow.FixedSizeListOf(2, arrow.FixedSizeListOf(2, arrow.PrimitiveTypes.Int8))}})
+	_, err = NewWriter(new(bytes.Buffer), []ColumnSpec{{Name: "s", Type: arrow.FixedSizeListOf(2,
+		arrow.FixedSizeListOf(2, arrow.PrimitiveTypes.Int8))}})
 	require.Equal(t, fault.Unsupported, fault.KindOf(err))
 
 	columns := []ColumnSpec{{Name: "a", Type: arrow.PrimitiveTypes.Int32}, {Name: "b", Type: arrow.PrimitiveTypes.Int8}}

@@ -112,7 +112,8 @@ func mixesNulls(k *keys) bool {
 			return true
 		}
 		v := k.at(i)
-		if k.words == nil && strings.Trim(v.str, "\x00") == "" || k.words != nil && (v.word == 0 || v.word == signBit || v.word == floatKey(0).word) ||
+		if k.words == nil && strings.Trim(v.str, "\x00") == "" || k.words != nil &&
+			(v.word == 0 || v.word == signBit || v.word == floatKey(0).word) ||
 			v == decimal128Key(decimal128.Num{}) || v == decimal256Key(decimal256.Num{}) {
 			return true
 		}

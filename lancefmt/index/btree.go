@@ -617,8 +617,9 @@ func (x *btree) readIDs(ctx context.Context, f *indexFile, rows []encoding.Range
 // fewPages is the number of pages of which a part satisfies a predicate that are looked into; of more, half is taken to.
 const fewPages = 4
 
-// EstimateRows implements Estimator. Where few pages satisfy the predicate in part it reads their values, which the search needs too, and is exact.
-// Else values of an In that do not fill a page are taken to be distinct.
+// EstimateRows implements Estimator. Where few pages satisfy the predicate in part it reads their
+// values, which the search needs too, and is exact. Else values of an In that do not fill a page
+// are taken to be distinct.
 func (x *btree) EstimateRows(ctx context.Context, p Predicate, _ int64) (found int64, ok bool, err error) {
 	if !x.Supports(p) {
 		return 0, false, nil

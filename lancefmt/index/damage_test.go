@@ -76,7 +76,8 @@ func (s *sample) use(t testing.TB, which int, data []byte) error {
 	}
 	fine := func(err error) error {
 		k := fault.KindOf(err)
-		require.True(t, k == fault.Corrupt || k == fault.Unsupported || k == fault.NotFound || k == fault.ResourceExhausted, "%v: %v", k, err)
+		require.True(t, k == fault.Corrupt || k == fault.Unsupported || k == fault.NotFound ||
+			k == fault.ResourceExhausted, "%v: %v", k, err)
 		if k == fault.Corrupt {
 			require.ErrorContains(t, err, s.desc.Dir+"/", "no file is named")
 		}

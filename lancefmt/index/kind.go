@@ -39,8 +39,8 @@ type Kind struct {
 	// Rows says whether a segment's files have each row of the fragments that it covers, and where.
 	Rows RowsIn
 
-	// Open opens a segment of at most the index_version Version, which is the newest one that is known. It is nil for kinds that this package does
-	// not read.
+	// Open opens a segment of at most the index_version Version, which is the newest one that is
+	// known. It is nil for kinds that this package does not read.
 	Open    func(ctx context.Context, s *segment) (Index, error)
 	Version int32
 	// Vector says that vecindex/lanceidx opens the segments.

@@ -49,7 +49,8 @@ func checkSummaries(t testing.TB, rng *rand.Rand, arr arrow.Array, rounds int) b
 		require.True(t, !got.AllTrue || seen[yes] == to-from, what...)
 		require.True(t, !got.AllFalse || seen[no] == to-from, what...)
 		share := s.Share(&q, &summary)
-		require.True(t, share >= 0 && share <= 1 && (share > 0 || !got.AllTrue) && (share == 0 || got.MaybeTrue) && (share > 0.999 || !got.AllTrue), append(what, share)...)
+		require.True(t, share >= 0 && share <= 1 && (share > 0 || !got.AllTrue) && (share == 0 || got.MaybeTrue) &&
+			(share > 0.999 || !got.AllTrue), append(what, share)...)
 		if to == from+1 && p.Op == index.IsNull { // sharp where it can be
 			require.Equal(t, seen[yes] == 1, got.AllTrue, what...)
 			require.Equal(t, seen[no] == 1, got.AllFalse, what...)
@@ -97,8 +98,10 @@ func TestSharesOfSummaries(t *testing.T) {
 		require.True(t, ok)
 		summary := s.Of(arr, 0, arr.Len())
 		int := arr.DataType().ID() == arrow.INT32
-		for _, c := range []struct{ low, high, share float64 }{{-5, 5, 1}, {-4, -3, 0.1}, {-10, 0, 0.5}, {0, 100, 0.5}, {4.9, 5, 0.01}, {6, 7, 0}, {3, 2, 0}} {
-			p := index.Predicate{Op: index.InRange, Low: &index.Bound{Value: number(c.low, int), Inclusive: true}, High: &index.Bound{Value: number(c.high, int)}}
+		for _, c := range []struct{ low, high, share float64 }{{-5, 5, 1}, {-4, -3, 0.1}, {-10, 0, 0.5}, {0, 100, 0.5},
+			{4.9, 5, 0.01}, {6, 7, 0}, {3, 2, 0}} {
+			p := index.Predicate{Op: index.InRange, Low: &index.Bound{Value: number(c.low, int), Inclusive: true},
+				High: &index.Bound{Value: number(c.high, int)}}
 			q, ok := s.Question(p)
 			require.True(t, ok)
 			require.InDelta(t, c.share, s.Share(&q, &summary), 0.01, "%v from %v to %v", arr.DataType(), c.low, c.high)
@@ -113,9 +116,11 @@ func TestSummariesOfAwkwardValues(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
 	defer mem.AssertSize(t, 0)
-	floats := []float64{math.NaN(), math.Copysign(math.NaN(), -1), 0, math.Copysign(0, -1), math.Inf(1), math.Inf(-1), 1, -1, 1.5, math.MaxFloat32, 5e-324}
+	floats := []float64{math.NaN(), math.Copysign(math.NaN(), -1), 0, math.Copysign(0, -1), math.Inf(1), math.Inf(-1),
+		1, -1, 1.5, math.MaxFloat32, 5e-324}
 	long := strings.Repeat("x", 40)
-	strs := []string{"", "a", "ab", "\xff", "\xff\xff", long, long + "y", strings.Repeat("\xff", 33), strings.Repeat("\xff", 40) + "a", "b\x00", "b"}
+	strs := []string{"", "a", "ab", "\xff", "\xff\xff", long, long + "y", strings.Repeat("\xff", 33),
+		strings.Repeat("\xff", 40) + "a", "b\x00", "b"}
 	ints := []int64{math.MinInt64, math.MaxInt64, 0, -1, 1, 7}
 	for range 300 {
 		few := 1 + rng.IntN(4) // values in play: runs of few are where a summary is sharp

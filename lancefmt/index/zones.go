@@ -48,7 +48,8 @@ func openZones(ctx context.Context, s *segment, f *indexFile) (*zones, error) {
 			return nil, f.corruptf("zone %d is %d rows from row %d of fragment %d on", i, z.length[i], starts[i], fragment)
 		}
 		if total += z.length[i]; total > maxZoneRows {
-			return nil, fault.New(fault.ResourceExhausted, "the zones of a scalar index have more than %d rows (%s)", uint64(maxZoneRows), f.name)
+			return nil, fault.New(fault.ResourceExhausted, "the zones of a scalar index have more than %d rows (%s)",
+				uint64(maxZoneRows), f.name)
 		}
 		z.first[i] = fragment<<32 | starts[i]
 	}

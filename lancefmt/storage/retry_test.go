@@ -61,7 +61,8 @@ func TestRetryEnds(t *testing.T) {
 }
 
 func TestNoRetryOfWhatIsFinal(t *testing.T) {
-	for _, kind := range []fault.Kind{fault.NotFound, fault.PermissionDenied, fault.Corrupt, fault.InvalidArgument, fault.ResourceExhausted} {
+	for _, kind := range []fault.Kind{fault.NotFound, fault.PermissionDenied, fault.Corrupt, fault.InvalidArgument,
+		fault.ResourceExhausted} {
 		err := fault.New(kind, "no")
 		if kind == fault.Corrupt {
 			err = fault.Corruptf("no")

@@ -166,7 +166,8 @@ func unpack(data []byte, codec uint64, want int64) ([]byte, error) {
 	case codecZSTD:
 		// Writers that stream declare windows of megabytes for a handful of bytes; DecodeAll needs none,
 		// as what was decoded is all there, and the capacity bounds that.
-		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecodeAllCapLimit(true), zstd.WithDecoderMaxWindow(maxZstdWindow), zstd.WithDecoderLowmem(true))
+		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecodeAllCapLimit(true),
+			zstd.WithDecoderMaxWindow(maxZstdWindow), zstd.WithDecoderLowmem(true))
 		if err != nil {
 			return nil, err
 		}

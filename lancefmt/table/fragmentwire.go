@@ -253,7 +253,8 @@ func (f *DataFile) check(fragment uint32) error {
 	}
 	// Legacy files have no column indices.
 	if !f.Legacy() && len(f.Fields) != len(f.ColumnIndices) {
-		return fault.Corruptf("data file %q of fragment %d lists %d fields but %d columns", f.Path, fragment, len(f.Fields), len(f.ColumnIndices))
+		return fault.Corruptf("data file %q of fragment %d lists %d fields but %d columns", f.Path, fragment,
+			len(f.Fields), len(f.ColumnIndices))
 	}
 	return nil
 }

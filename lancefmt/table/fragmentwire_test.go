@@ -16,7 +16,8 @@ func TestFragmentsFromBytes(t *testing.T) {
 		m := &tablepb.Manifest{Version: rapid.Uint64().Draw(t, "version")}
 		numbers := rapid.SliceOfN(rapid.Int32Range(-3, 300), 0, 3)
 		for range rapid.IntRange(0, 4).Draw(t, "fragments") {
-			p := &tablepb.DataFragment{Id: rapid.Uint64Range(0, 1<<33).Draw(t, "id"), PhysicalRows: rapid.Uint64Range(0, 1<<33).Draw(t, "rows")}
+			p := &tablepb.DataFragment{Id: rapid.Uint64Range(0, 1<<33).Draw(t, "id"),
+				PhysicalRows: rapid.Uint64Range(0, 1<<33).Draw(t, "rows")}
 			for range rapid.IntRange(0, 3).Draw(t, "files") {
 				fields := numbers.Draw(t, "fields")
 				f := &tablepb.DataFile{Path: rapid.SampledFrom([]string{"a.lance", "b/c.lance", "", "../x", "é"}).Draw(t, "path"),
@@ -55,7 +56,8 @@ func TestFragmentsFromBytes(t *testing.T) {
 			}
 			require.NoError(t, err)
 			for j := range want.Files { // nil and empty are the same
-				for _, l := range []*[]int32{&want.Files[j].Fields, &got.Files[j].Fields, &want.Files[j].ColumnIndices, &got.Files[j].ColumnIndices} {
+				for _, l := range []*[]int32{&want.Files[j].Fields, &got.Files[j].Fields, &want.Files[j].ColumnIndices,
+					&got.Files[j].ColumnIndices} {
 					*l = append([]int32{}, *l...)
 				}
 			}

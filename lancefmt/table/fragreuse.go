@@ -118,7 +118,8 @@ func newReuseGroup(p *tablepb.FragmentReuseDetails_Group) (g reuseGroup, err err
 		}
 		delete(moved, m.id)
 		if m.count = m.moved.GetCardinality(); m.count > 0 && uint64(m.moved.Maximum()) >= f.GetPhysicalRows() {
-			return g, fault.Corruptf("the fragment reuse index moves row %d of fragment %d, which has %d", m.moved.Maximum(), m.id, f.GetPhysicalRows())
+			return g, fault.Corruptf("the fragment reuse index moves row %d of fragment %d, which has %d",
+				m.moved.Maximum(), m.id, f.GetPhysicalRows())
 		}
 		from += m.count
 		g.old = append(g.old, m)

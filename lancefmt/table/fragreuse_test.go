@@ -57,9 +57,11 @@ func reuseExample() *tablepb.FragmentReuseDetails_Content {
 		reuseGroupOf(treemap(), reuseFragments(7, 2), nil),
 	}
 	second := []*tablepb.FragmentReuseDetails_Group{
-		reuseGroupOf(treemap(rowAddr(9, 0), rowAddr(9, 2), rowAddr(9, 3), rowAddr(5, 0)), reuseFragments(9, 4, 5, 1), reuseFragments(12, 1, 13, 3)),
+		reuseGroupOf(treemap(rowAddr(9, 0), rowAddr(9, 2), rowAddr(9, 3), rowAddr(5, 0)), reuseFragments(9, 4, 5, 1),
+			reuseFragments(12, 1, 13, 3)),
 	}
-	return &tablepb.FragmentReuseDetails_Content{Versions: []*tablepb.FragmentReuseDetails_Version{{DatasetVersion: 4, Groups: first}, {DatasetVersion: 8, Groups: second}}}
+	return &tablepb.FragmentReuseDetails_Content{Versions: []*tablepb.FragmentReuseDetails_Version{{DatasetVersion: 4,
+		Groups: first}, {DatasetVersion: 8, Groups: second}}}
 }
 
 func reuseIndex(t testing.TB, c *tablepb.FragmentReuseDetails_Content) *Index {
@@ -75,8 +77,10 @@ func TestFragmentReuse(t *testing.T) {
 	require.Nil(t, file)
 	const gone = ^uint64(0)
 	for from, want := range map[uint64]uint64{
-		rowAddr(3, 0): rowAddr(12, 0), rowAddr(3, 1): gone, rowAddr(3, 2): gone, rowAddr(3, 3): rowAddr(13, 0), rowAddr(4, 0): gone, rowAddr(4, 1): rowAddr(13, 1),
-		rowAddr(5, 0): rowAddr(13, 2), rowAddr(7, 1): gone, rowAddr(9, 2): rowAddr(13, 0), rowAddr(6, 5): rowAddr(6, 5), rowAddr(12, 0): rowAddr(12, 0), rowAddr(3, 9): gone,
+		rowAddr(3, 0): rowAddr(12, 0), rowAddr(3, 1): gone, rowAddr(3, 2): gone, rowAddr(3, 3): rowAddr(13,
+			0), rowAddr(4, 0): gone, rowAddr(4, 1): rowAddr(13, 1),
+		rowAddr(5, 0): rowAddr(13, 2), rowAddr(7, 1): gone, rowAddr(9, 2): rowAddr(13, 0), rowAddr(6, 5): rowAddr(6,
+			5), rowAddr(12, 0): rowAddr(12, 0), rowAddr(3, 9): gone,
 	} {
 		got, ok := r.Remap(from)
 		if !ok {

@@ -117,7 +117,8 @@ func ReadManifest(ctx context.Context, store storage.Store, name string) (m *Man
 	}
 	defer o.Close()
 	if o.SizeBytes() > maxManifestBytes {
-		return nil, fault.New(fault.ResourceExhausted, "manifest %s has %d bytes; at most %d are read", name, o.SizeBytes(), int64(maxManifestBytes))
+		return nil, fault.New(fault.ResourceExhausted, "manifest %s has %d bytes; at most %d are read", name,
+			o.SizeBytes(), int64(maxManifestBytes))
 	}
 	buffers, err := o.ReadRanges(ctx, []storage.Range{{Length: o.SizeBytes()}})
 	if err != nil {
@@ -227,7 +228,8 @@ func fragmentOf(p *tablepb.DataFragment) (Fragment, error) {
 		case d.GetNumDeletedRows() == 0:
 			f.Deletions.NumDeleted = -1
 		case f.PhysicalRows >= 0 && d.GetNumDeletedRows() > uint64(f.PhysicalRows):
-			return f, fault.Corruptf("fragment %d has %d rows, of which %d are said to be deleted", f.ID, f.PhysicalRows, d.GetNumDeletedRows())
+			return f, fault.Corruptf("fragment %d has %d rows, of which %d are said to be deleted", f.ID,
+				f.PhysicalRows, d.GetNumDeletedRows())
 		}
 	}
 	f.RowIDs = lineage(p.GetInlineRowIds(), p.GetColumnRowIds() != nil)

@@ -164,7 +164,8 @@ func TestWhatIsNotReadable(t *testing.T) {
 }
 
 func TestCoveringColumnsAreNoKeys(t *testing.T) {
-	index := &tablepb.IndexMetadata{Name: "i", Uuid: &tablepb.UUID{Uuid: make([]byte, 16)}, Fields: []int32{4, 5, 6}, CoveringFields: []int32{5, 6}}
+	index := &tablepb.IndexMetadata{Name: "i", Uuid: &tablepb.UUID{Uuid: make([]byte, 16)}, Fields: []int32{4, 5, 6},
+		CoveringFields: []int32{5, 6}}
 	m := plain()
 	m.ReaderFeatureFlags = FlagCoveringColumns
 	x := must(DecodeManifest(manifestFile(m, &tablepb.IndexSection{Indices: []*tablepb.IndexMetadata{index}}))).Indexes[0]
@@ -191,7 +192,8 @@ func TestSchemaTypes(t *testing.T) {
 		require.NoError(t, s.Fields[0].Err, logical)
 		require.Equal(t, want, s.Fields[0].Type.String())
 	}
-	for _, logical := range []string{"", "int128", "decimal:128:39:0", "decimal:64:3:1", "timestamp:us", "timestamp:day:-", "fixed_size_list:float",
+	for _, logical := range []string{"", "int128", "decimal:128:39:0", "decimal:64:3:1", "timestamp:us",
+		"timestamp:day:-", "fixed_size_list:float",
 		"fixed_size_list:float:-1", "fixed_size_list:what:3", "dict:string:string:false", "fixed_size_binary:x", "time32:us"} {
 		s, err := NewSchema([]*filepb.Field{field(0, -1, "x", logical), field(1, -1, "y", "int8")}, nil)
 		require.NoError(t, err)
@@ -205,7 +207,8 @@ func TestSchemaTypes(t *testing.T) {
 		field(5, 4, "entries", "struct"), field(6, 5, "key", "string"), field(7, 5, "value", "double"),
 		field(8, -1, "l", "large_list.struct"), field(9, 8, "item", "struct"), field(10, 9, "q", "unheard of"),
 		field(11, -1, "f", "fixed_size_list:struct:2"), field(12, 11, "item", "struct"), field(13, 12, "z", "int32"),
-		{Id: 14, ParentId: -1, Name: "e", LogicalType: "fixed_size_binary:2", ExtensionName: "lance.bfloat16", Metadata: map[string][]byte{"k": {0xff}}},
+		{Id: 14, ParentId: -1, Name: "e", LogicalType: "fixed_size_binary:2", ExtensionName: "lance.bfloat16",
+			Metadata: map[string][]byte{"k": {0xff}}},
 	}, map[string][]byte{"k": []byte("v")})
 	require.NoError(t, err)
 	require.Equal(t, "struct<a.b: list<item: int16, nullable> nullable, m: map<utf8, float64, items_nullable> nullable>", s.Fields[0].Type.String())
@@ -241,7 +244,8 @@ func TestManifestNames(t *testing.T) {
 		require.Equal(t, want, version)
 		require.Equal(t, len(filepath.Base(name)) == 29, naming == NamingV2)
 	}
-	for _, name := range []string{"", ".manifest", "latest_version_hint.json", "d18446744073709551614.manifest", "x.manifest", "-1.manifest", "0.manifest",
+	for _, name := range []string{"", ".manifest", "latest_version_hint.json", "d18446744073709551614.manifest",
+		"x.manifest", "-1.manifest", "0.manifest",
 		"18446744073709551615.manifest", "99999999999999999999.manifest", "00000000000000000001.manifest", "1.manifest.tmp", "1", "123456789012345678901.manifest"} {
 		_, _, ok := ParseManifestName(name)
 		require.False(t, ok, name)
@@ -251,7 +255,8 @@ func TestManifestNames(t *testing.T) {
 }
 
 func FuzzManifest(f *testing.F) {
-	for _, pattern := range []string{"laion_v2_2.lance", "laion_stable_row_ids.lance", "branches.lance/tree/experiment", "deletions_arrow_and_bitmap.lance", "types_v2_2.lance", "compacted_deferred_remap.lance"} {
+	for _, pattern := range []string{"laion_v2_2.lance", "laion_stable_row_ids.lance", "branches.lance/tree/experiment",
+		"deletions_arrow_and_bitmap.lance", "types_v2_2.lance", "compacted_deferred_remap.lance"} {
 		for _, path := range fixtures.Glob(f, pattern+"/_versions/*.manifest") {
 			f.Add(must(os.ReadFile(path)))
 		}

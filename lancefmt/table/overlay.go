@@ -61,7 +61,8 @@ func overlayOf(p *tablepb.DataOverlayFile, fragment uint32) (o Overlay, err erro
 	case *tablepb.DataOverlayFile_FieldCoverage:
 		list := c.FieldCoverage.GetOffsetBitmaps()
 		if len(list) != len(o.File.Fields) {
-			return o, fault.Corruptf("overlay %q of fragment %d has %d fields, but the rows of %d", o.File.Path, fragment, len(o.File.Fields), len(list))
+			return o, fault.Corruptf("overlay %q of fragment %d has %d fields, but the rows of %d", o.File.Path,
+				fragment, len(o.File.Fields), len(list))
 		}
 		for _, data := range list {
 			b, err := coverage(data)
@@ -84,7 +85,8 @@ func (s *Schema) changed(f *Fragment, x *Index) bool {
 			continue
 		}
 		for k, id := range o.File.Fields {
-			if id >= 0 && !o.Coverage(k).IsEmpty() && slices.ContainsFunc(x.Fields, func(indexed int32) bool { return s.related(id, indexed) }) {
+			if id >= 0 && !o.Coverage(k).IsEmpty() && slices.ContainsFunc(x.Fields,
+				func(indexed int32) bool { return s.related(id, indexed) }) {
 				return true
 			}
 		}

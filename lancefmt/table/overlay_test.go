@@ -14,7 +14,8 @@ import (
 
 func overlayMessage(version uint64, fields []int32, rows ...[]uint32) *tablepb.DataOverlayFile {
 	columns := make([]int32, len(fields))
-	p := &tablepb.DataOverlayFile{CommittedVersion: version, DataFile: &tablepb.DataFile{Path: "o.lance", Fields: fields, ColumnIndices: columns, FileMajorVersion: 2, FileMinorVersion: 1}}
+	p := &tablepb.DataOverlayFile{CommittedVersion: version, DataFile: &tablepb.DataFile{Path: "o.lance",
+		Fields: fields, ColumnIndices: columns, FileMajorVersion: 2, FileMinorVersion: 1}}
 	var list [][]byte
 	for _, r := range rows {
 		list = append(list, must(roaring.BitmapOf(r...).ToBytes()))
@@ -29,7 +30,8 @@ func overlayMessage(version uint64, fields []int32, rows ...[]uint32) *tablepb.D
 
 func TestOverlays(t *testing.T) {
 	m := plain()
-	m.Fields = append(m.Fields, &filepb.Field{Id: 1, ParentId: -1, Name: "s", LogicalType: "struct"}, &filepb.Field{Id: 2, ParentId: 1, Name: "x", LogicalType: "int32"},
+	m.Fields = append(m.Fields, &filepb.Field{Id: 1, ParentId: -1, Name: "s", LogicalType: "struct"},
+		&filepb.Field{Id: 2, ParentId: 1, Name: "x", LogicalType: "int32"},
 		&filepb.Field{Id: 3, ParentId: 1, Name: "y", LogicalType: "int32"})
 	m.Fragments[0].Overlays = []*tablepb.DataOverlayFile{
 		overlayMessage(5, []int32{0, FieldTombstone}, []uint32{1, 3}),
@@ -48,7 +50,8 @@ func TestOverlays(t *testing.T) {
 		built  uint64
 		want   bool
 	}{
-		{[]int32{0}, 4, true}, {[]int32{0}, 5, false}, {[]int32{2}, 4, true}, {[]int32{1}, 3, true}, {[]int32{3}, 3, false}, {[]int32{1}, 5, false},
+		{[]int32{0}, 4, true}, {[]int32{0}, 5, false}, {[]int32{2}, 4, true}, {[]int32{1}, 3, true}, {[]int32{3}, 3,
+			false}, {[]int32{1}, 5, false},
 	} {
 		changed := d.Overlaid(&Index{Fields: c.fields, DatasetVersion: c.built})
 		require.Equal(t, c.want, changed != nil, "%v", c)

@@ -100,14 +100,16 @@ func NewSchema(fields []*filepb.Field, schemaMetadata map[string][]byte) (*Schem
 	s := &Schema{byID: make(map[int32]*Field, len(fields)), Metadata: text(schemaMetadata)}
 	depth := make(map[*Field]int, len(fields))
 	for _, p := range fields {
-		f := &Field{ID: p.GetId(), Name: p.GetName(), LogicalType: p.GetLogicalType(), Nullable: p.GetNullable(), Metadata: text(p.GetMetadata())}
+		f := &Field{ID: p.GetId(), Name: p.GetName(), LogicalType: p.GetLogicalType(), Nullable: p.GetNullable(),
+			Metadata: text(p.GetMetadata())}
 		f.annotate(p.GetExtensionName())
 		if p.GetParentId() == -1 {
 			s.Fields = append(s.Fields, f)
 		} else {
 			parent := s.byID[p.GetParentId()]
 			if parent == nil {
-				return nil, fault.Corruptf("field %d (%s) names the parent %d, which does not stand before it", f.ID, f.Name, p.GetParentId())
+				return nil, fault.Corruptf("field %d (%s) names the parent %d, which does not stand before it", f.ID,
+					f.Name, p.GetParentId())
 			}
 			if depth[f] = depth[parent] + 1; depth[f] > maxDepth {
 				return nil, fault.New(fault.Unsupported, "fields nested more than %d deep (field %d)", maxDepth, f.ID)

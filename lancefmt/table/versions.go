@@ -82,7 +82,8 @@ func (t *Tracker) Latest(ctx context.Context) (VersionFile, storage.Info, error)
 			return VersionFile{}, storage.Info{}, err
 		}
 		if len(files) == 0 {
-			return VersionFile{}, storage.Info{}, fault.New(fault.NotFound, "no table versions in %s%s of %s", t.dir, VersionsDir, t.store.URI())
+			return VersionFile{}, storage.Info{}, fault.New(fault.NotFound, "no table versions in %s%s of %s", t.dir,
+				VersionsDir, t.store.URI())
 		}
 		latest := files[len(files)-1]
 		info, err := storage.Stat(ctx, t.store, latest.Name)

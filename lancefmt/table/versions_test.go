@@ -112,7 +112,8 @@ func TestRefs(t *testing.T) {
 	}
 	_, err = ReadTag(ctx, store, "b")
 	require.Equal(t, fault.NotFound, fault.KindOf(err))
-	for _, data := range []string{"", "{}", "[]", `{"version":0}`, `{"version":-1}`, `{"version":1,"branch":"../x"}`, `{"version":1,"createdAt":"yesterday"}`} {
+	for _, data := range []string{"", "{}", "[]", `{"version":0}`, `{"version":-1}`, `{"version":1,"branch":"../x"}`,
+		`{"version":1,"createdAt":"yesterday"}`} {
 		store.Put("_refs/tags/b.json", []byte(data))
 		_, err := ReadTag(ctx, store, "b")
 		require.Equal(t, fault.Corrupt, fault.KindOf(err), "%s", data)

@@ -166,10 +166,11 @@ func (f *Answers) Add(vectors arrow.Array, rowIDs []uint64) error {
 	return nil
 }
 
-// multiply puts into sums a lower bound of the row's distance from each query: what the matrix yields less
-// what rounding may have added. A sum of dim products, in any order, is off by at most dim·ε of the sum of their sizes (Higham, Accuracy and Stability of
-// Numerical Algorithms, section 3.1); the rest is for the elements of float64 columns, rounded here, and for the
-// operations around the sum.
+// multiply puts into sums a lower bound of the row's distance from each query: what the matrix
+// yields less what rounding may have added. A sum of dim products, in any order, is off by at most
+// dim·ε of the sum of their sizes (Higham, Accuracy and Stability of Numerical Algorithms, section
+// 3.1); the rest is for the elements of float64 columns, rounded here, and for the operations
+// around the sum.
 func (f *Answers) multiply(row []float32) {
 	const epsilon = 1.0 / (1 << 24)
 	off := float32(2*len(row)+16) * epsilon

@@ -18,7 +18,8 @@ import (
 // All queries at once have the answers that each has alone, to the last bit and at ties.
 func TestAnswersAreThoseOfExactSearch(t *testing.T) {
 	for _, metric := range []vecindex.Metric{vecindex.L2, vecindex.Cosine, vecindex.Dot, vecindex.Hamming} {
-		for _, of := range []arrow.DataType{arrow.PrimitiveTypes.Float32, arrow.FixedWidthTypes.Float16, arrow.PrimitiveTypes.Float64, arrow.PrimitiveTypes.Uint8, arrow.PrimitiveTypes.Int8} {
+		for _, of := range []arrow.DataType{arrow.PrimitiveTypes.Float32, arrow.FixedWidthTypes.Float16,
+			arrow.PrimitiveTypes.Float64, arrow.PrimitiveTypes.Uint8, arrow.PrimitiveTypes.Int8} {
 			if metric == vecindex.Hamming && of.ID() != arrow.UINT8 {
 				continue
 			}

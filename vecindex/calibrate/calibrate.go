@@ -53,7 +53,8 @@ type Config struct {
 	Products int64
 }
 
-// DefaultProducts take about a second on two cores, and the reading of the rows another: 150,000 rows of 768 dimensions against 128 queries.
+// DefaultProducts take about a second on two cores, and the reading of the rows another: 150,000
+// rows of 768 dimensions against 128 queries.
 const DefaultProducts = 15e9
 
 // Class is the number of rows, at least k, that a search for k rows is calibrated for: 1, 2, 5, 10, 20, 50, 100, …. The

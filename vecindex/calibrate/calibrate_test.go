@@ -69,7 +69,8 @@ func (s *source) Read(ctx context.Context, ranges []calibrate.Range, workers int
 	return g.Wait()
 }
 
-func (s *source) Search(ctx context.Context, q calibrate.Query, l calibrate.Level, count int, within *vecindex.RowSet) ([]vecindex.Hit, int64, error) {
+func (s *source) Search(ctx context.Context, q calibrate.Query, l calibrate.Level, count int,
+	within *vecindex.RowSet) ([]vecindex.Hit, int64, error) {
 	p := vecindex.Params{K: count, NProbes: l.NProbes, MaxNProbes: l.NProbes, EF: l.EF, Workers: 1}
 	if within != nil {
 		p.Filter = within
@@ -132,8 +133,9 @@ func (s *source) recall(t testing.TB, held [][]float32, c calibrate.Choice, k in
 	return float64(found) / float64(wanted)
 }
 
-// tolerance is how far the recall of other queries may stay behind what was asked for: the calibration promises that recall on average, with
-// a margin for its own luck; 200 other queries have luck too.
+// tolerance is how far the recall of other queries may stay behind what was asked for: the
+// calibration promises that recall on average, with a margin for its own luck; 200 other queries
+// have luck too.
 const tolerance = 0.015
 
 func TestChoicesReachTheRecallAskedFor(t *testing.T) {

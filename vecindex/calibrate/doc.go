@@ -11,8 +11,9 @@
 // be found always, as what a user asks with is not in the table. They tell about queries that lie where the
 // vectors do; texts asked of images, say, lie elsewhere, and find less at the same level.
 //
-// Where rows are lists of vectors a query is several vectors of a row, as many as the statement's query has, for more vectors are harder: rows
-// with fewer serve only where there are not enough others. Each query is compared with the rows on its own, so there are fewer of them.
+// Where rows are lists of vectors a query is several vectors of a row, as many as the statement's
+// query has, for more vectors are harder: rows with fewer serve only where there are not enough
+// others. Each query is compared with the rows on its own, so there are fewer of them.
 //
 // Refining replaces estimated distances by exact ones, so that the k best of the candidates are found if they are
 // among them. Hence recall at a refine factor r is the share of the true neighbours among the first r·k candidates: one search

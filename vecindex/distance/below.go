@@ -39,7 +39,8 @@ func (c *Centers) Below(values []float32, stride int, scale, shift, limit []floa
 					for i := range scores {
 						scores[i] = float32(math.Inf(1))
 					}
-					nearestTile(&scores, &index, tile, tileStride, c.panels[p*panelWidth*c.dim:][:panelWidth*c.dim], c.starts[p*panelWidth:][:panelWidth], c.dim, 0)
+					nearestTile(&scores, &index, tile, tileStride, c.panels[p*panelWidth*c.dim:][:panelWidth*c.dim],
+						c.starts[p*panelWidth:][:panelWidth], c.dim, 0)
 					lanes := min(panelWidth, c.n-p*panelWidth)
 					limits := limit[p*panelWidth:][:lanes]
 					for i := range count {

@@ -424,7 +424,8 @@ func FuzzOtherKernels(f *testing.F) {
 	}
 	f.Add(seed, uint8(1), uint8(3))
 	f.Add(make([]byte, 4*64), uint8(0), uint8(8))
-	f.Add(binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, 0x7fc000007f800000), 0xff80000080000000), uint8(0), uint8(1))
+	f.Add(binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, 0x7fc000007f800000),
+		0xff80000080000000), uint8(0), uint8(1))
 	f.Fuzz(func(t *testing.T, data []byte, skip, dim uint8) {
 		data = data[min(len(data), int(skip%8)):]
 		halves := make([]uint16, len(data)/2)

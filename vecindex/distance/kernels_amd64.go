@@ -163,7 +163,8 @@ func dotColumns(dst, columns, v []float32) {
 //go:noescape
 func nearestTileAVX2(best *float32, index *uint32, rows *float32, strideBytes int, panels, starts *float32, numPanels, dim, first int)
 
-func nearestTile(best *[tileRows * panelWidth]float32, index *[tileRows * panelWidth]uint32, rows []float32, stride int, panels, starts []float32, dim int, first uint32) {
+func nearestTile(best *[tileRows * panelWidth]float32, index *[tileRows * panelWidth]uint32, rows []float32, stride int,
+	panels, starts []float32, dim int, first uint32) {
 	if !accelerated {
 		nearestTilePortable(best, index, rows, stride, panels, starts, dim, first)
 		return

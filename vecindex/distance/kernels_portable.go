@@ -2,7 +2,6 @@
 
 package distance
 
-
 func squaredL2Rows(dst, query, values []float32, stride int) {
 	squaredL2RowsPortable(dst, query, values, stride)
 }
@@ -30,6 +29,7 @@ func squaredL2Bytes(a, b []byte) uint64 { return squaredL2BytesPortable(a, b) }
 
 func dotBytes(a []float32, b []byte) float32 { return dotBytesPortable(a, b) }
 
-func nearestTile(best *[tileRows * panelWidth]float32, index *[tileRows * panelWidth]uint32, rows []float32, stride int, panels, starts []float32, dim int, first uint32) {
+func nearestTile(best *[tileRows * panelWidth]float32, index *[tileRows * panelWidth]uint32, rows []float32, stride int,
+	panels, starts []float32, dim int, first uint32) {
 	nearestTilePortable(best, index, rows, stride, panels, starts, dim, first)
 }

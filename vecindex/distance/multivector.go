@@ -24,8 +24,8 @@ type MultiQuery struct {
 	queries []*Query
 }
 
-// NewMultiQuery prepares vectors, which are copied. No vector, more than MaxQueryVectors, vectors of different dimensions, Hamming, and what NewQuery
-// refuses are fault.InvalidArgument.
+// NewMultiQuery prepares vectors, which are copied. No vector, more than MaxQueryVectors, vectors
+// of different dimensions, Hamming, and what NewQuery refuses are fault.InvalidArgument.
 func NewMultiQuery(m Metric, vectors [][]float32) (*MultiQuery, error) {
 	if len(vectors) == 0 || len(vectors) > MaxQueryVectors {
 		return nil, fault.New(fault.InvalidArgument, "the query has %d vectors; 1 to %d are allowed", len(vectors), MaxQueryVectors)
@@ -40,7 +40,8 @@ func NewMultiQuery(m Metric, vectors [][]float32) (*MultiQuery, error) {
 			return nil, fault.New(fault.InvalidArgument, "vector %d of the query: %w", i+1, err)
 		}
 		if len(v) != len(vectors[0]) {
-			return nil, fault.New(fault.InvalidArgument, "vector %d of the query has %d dimensions, vector 1 has %d", i+1, len(v), len(vectors[0]))
+			return nil, fault.New(fault.InvalidArgument, "vector %d of the query has %d dimensions, vector 1 has %d",
+				i+1, len(v), len(vectors[0]))
 		}
 		q.queries[i] = one
 	}
@@ -56,8 +57,9 @@ func (q *MultiQuery) Dim() int { return q.queries[0].Dim() }
 // Len returns the number of vectors.
 func (q *MultiQuery) Len() int { return len(q.queries) }
 
-// Multivectors is an Arrow array whose rows are lists of vectors: list or large_list of fixed_size_list of float16, float32 or float64. It reads
-// the array in place and does not retain it.
+// Multivectors is an Arrow array whose rows are lists of vectors: list or large_list of
+// fixed_size_list of float16, float32 or float64. It reads the array in place and does not retain
+// it.
 type Multivectors struct {
 	rows  array.ListLike
 	inner *array.FixedSizeList
@@ -179,9 +181,11 @@ func NewMaxSim(q *MultiQuery) *MaxSim { return &MaxSim{query: q} }
 // first-level cache meanwhile.
 const maxSimBytes = 24 << 10
 
-// Distances writes the distances of rows first … first+len(dst)-1 to dst. It is NaN for a row that is NULL or has no vector, and for one with a vector at no
-// distance from the query's: a zero vector under cosine, infinite elements whose products cancel. NULL vectors and elements count as zeros. A vector
-// with a NaN element is farther than every other, as if the row did not have it. Vectors of another dimension are fault.InvalidArgument.
+// Distances writes the distances of rows first … first+len(dst)-1 to dst. It is NaN for a row that
+// is NULL or has no vector, and for one with a vector at no distance from the query's: a zero
+// vector under cosine, infinite elements whose products cancel. NULL vectors and elements count as
+// zeros. A vector with a NaN element is farther than every other, as if the row did not have it.
+// Vectors of another dimension are fault.InvalidArgument.
 func (s *MaxSim) Distances(dst []float32, m *Multivectors, first int) error {
 	if m.dim != s.query.Dim() {
 		return fault.New(fault.InvalidArgument, "the query's vectors have %d dimensions, the column's %d", s.query.Dim(), m.dim)
@@ -245,7 +249,8 @@ func (s *MaxSim) rows(dst []float32, m *Multivectors, first, start, end, block i
 	}
 }
 
-// large is rows where one of the rows has all the vectors, and the others none: block after block, each of them compared with every vector of the query.
+// large is rows where one of the rows has all the vectors, and the others none: block after block,
+// each of them compared with every vector of the query.
 func (s *MaxSim) large(dst []float32, m *Multivectors, start, end, block int) {
 	nan := float32(math.NaN())
 	s.rowLeast = slices.Grow(s.rowLeast[:0], len(s.query.queries))[:len(s.query.queries)]

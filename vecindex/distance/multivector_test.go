@@ -210,7 +210,8 @@ func TestMultiQueryErrors(t *testing.T) {
 	require.Equal(t, fault.InvalidArgument, fault.KindOf(err))
 }
 
-// BenchmarkMaxSim compares 32 query vectors with pages of 64 vectors of 128 dimensions; a "byte" of the speed is one of the rows, read once for each query vector.
+// BenchmarkMaxSim compares 32 query vectors with pages of 64 vectors of 128 dimensions; a "byte" of
+// the speed is one of the rows, read once for each query vector.
 func BenchmarkMaxSim(b *testing.B) {
 	r := rand.New(rand.NewPCG(5, 6))
 	vector := func() []float32 {

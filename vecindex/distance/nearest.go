@@ -135,7 +135,8 @@ func (c *Centers) Nearest(labels []uint32, scores []float32, values []float32, s
 
 // nearestTilePortable is the definition of the kernel: for each of tileRows vectors and each lane, the smallest
 // start + Σ xⱼ·panelⱼ over the panels, and the number of its centre, if it is smaller than what is there.
-func nearestTilePortable(best *[tileRows * panelWidth]float32, index *[tileRows * panelWidth]uint32, rows []float32, stride int, panels, starts []float32, dim int, first uint32) {
+func nearestTilePortable(best *[tileRows * panelWidth]float32, index *[tileRows * panelWidth]uint32, rows []float32,
+	stride int, panels, starts []float32, dim int, first uint32) {
 	for p := 0; p < len(starts); p += panelWidth {
 		panel := panels[p*dim:][:panelWidth*dim]
 		for r := range tileRows {

@@ -207,8 +207,9 @@ func Between(m Metric, a, b []float32) float32 {
 	return float32(math.NaN())
 }
 
-// Normalize writes v / |v| to dst, which may be v. A zero vector becomes NaN, as in Lance. Squares are added one after another, as Lance does: what
-// quantizers make of a query may hang on its last bit.
+// Normalize writes v / |v| to dst, which may be v. A zero vector becomes NaN, as in Lance. Squares
+// are added one after another, as Lance does: what quantizers make of a query may hang on its last
+// bit.
 func Normalize(dst, v []float32) {
 	var square float32
 	for _, x := range v {

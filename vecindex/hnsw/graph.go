@@ -1,5 +1,6 @@
-// Package hnsw walks hierarchical navigable small world graphs (Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search
-// using Hierarchical Navigable Small World graphs", 2016; cited as [HNSW]).
+// Package hnsw walks hierarchical navigable small world graphs (Malkov and Yashunin, "Efficient and
+// robust approximate nearest neighbor search using Hierarchical Navigable Small World graphs",
+// 2016; cited as [HNSW]).
 //
 //	level 2   entry ──greedily──> nearest
 //	level 1                         └──greedily──> nearest
@@ -34,8 +35,8 @@ type level struct {
 	rows map[uint32]uint32 // row of a node; nil on level 0
 }
 
-// New makes a graph of n nodes; it keeps the slices, and drops neighbours that are no nodes from them, as Lance does. levels[0] has all nodes. What
-// contradicts itself is a CorruptError.
+// New makes a graph of n nodes; it keeps the slices, and drops neighbours that are no nodes from
+// them, as Lance does. levels[0] has all nodes. What contradicts itself is a CorruptError.
 func New(n int, entry uint32, levels []Level) (*Graph, error) {
 	if n <= 0 || int64(n) > math.MaxUint32 || len(levels) == 0 {
 		return nil, fault.Corruptf("a graph of %d nodes and %d levels", n, len(levels))

@@ -26,11 +26,13 @@ type Scratch struct {
 	distances  []float32
 }
 
-// Search returns up to ef nodes near the query, nearest first, in memory of the scratch. accept says of a node whether it may be in the result;
-// the walk passes through others too. nil accepts all. visited is how many distances were computed. The error is that of ctx.
+// Search returns up to ef nodes near the query, nearest first, in memory of the scratch. accept
+// says of a node whether it may be in the result; the walk passes through others too. nil accepts
+// all. visited is how many distances were computed. The error is that of ctx.
 //
 // Source: [HNSW] algorithms 2 (the walk on level 0) and 5; level 0 is entered where level 1 led to.
-func (g *Graph) Search(ctx context.Context, ef int, distances Distances, accept func(Node) bool, s *Scratch) (found []Node, visited int, err error) {
+func (g *Graph) Search(ctx context.Context, ef int, distances Distances, accept func(Node) bool,
+	s *Scratch) (found []Node, visited int, err error) {
 	if ef <= 0 {
 		return nil, 0, nil
 	}

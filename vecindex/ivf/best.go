@@ -8,8 +8,9 @@ import (
 	"lanceflight/vecindex"
 )
 
-// best is the heap of a search. All its workers fill it, in all its rounds, so that each leaves out what the others' finds are already nearer than.
-// A hit that is left out is farther than K others: what remains does not depend on who found what first.
+// best is the heap of a search. All its workers fill it, in all its rounds, so that each leaves out
+// what the others' finds are already nearer than. A hit that is left out is farther than K others:
+// what remains does not depend on who found what first.
 type best struct {
 	mu  sync.Mutex
 	top *vecindex.TopK

@@ -41,11 +41,13 @@ func TestConformanceInMemory(t *testing.T) {
 	vectors, rowIDs, queries := corpus(1500, 16, 6)
 	for _, metric := range []vecindex.Metric{vecindex.L2, vecindex.Cosine, vecindex.Dot} {
 		for _, c := range []ivftest.BuildConfig{
-			{Partitions: 12}, {Partitions: 12, SubVectors: 8, Bits: 8}, {Partitions: 7, SubVectors: 8, Bits: 4}, {Partitions: 1, SubVectors: 4, Bits: 8},
+			{Partitions: 12}, {Partitions: 12, SubVectors: 8, Bits: 8}, {Partitions: 7, SubVectors: 8,
+				Bits: 4}, {Partitions: 1, SubVectors: 4, Bits: 8},
 			{Partitions: 12, RQBits: 1}, {Partitions: 5, RQBits: 4}, {Partitions: 1, RQBits: 8},
 		} {
 			c.Metric = metric
-			t.Run(fmt.Sprintf("%s/partitions=%d/sub=%d/bits=%d/rq=%d", metric, c.Partitions, c.SubVectors, c.Bits, c.RQBits), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s/partitions=%d/sub=%d/bits=%d/rq=%d", metric, c.Partitions, c.SubVectors, c.Bits,
+				c.RQBits), func(t *testing.T) {
 				m, store, err := ivftest.Build(c, vectors, rowIDs)
 				require.NoError(t, err)
 				x, err := ivf.New(m, store)
@@ -66,7 +68,8 @@ func TestConformanceWithTiesAndEmptyPartitions(t *testing.T) {
 	queries := [][]float32{vectors[3], vectors[7], make([]float32, 8)}
 	queries[2][1] = 0.5
 	for _, metric := range []vecindex.Metric{vecindex.L2, vecindex.Cosine, vecindex.Dot} {
-		for _, c := range []ivftest.BuildConfig{{Partitions: 9}, {Partitions: 9, SubVectors: 4, Bits: 8}, {Partitions: 9, SubVectors: 4, Bits: 4}} {
+		for _, c := range []ivftest.BuildConfig{{Partitions: 9}, {Partitions: 9, SubVectors: 4, Bits: 8},
+			{Partitions: 9, SubVectors: 4, Bits: 4}} {
 			c.Metric = metric
 			t.Run(fmt.Sprintf("%s/sub=%d/bits=%d", metric, c.SubVectors, c.Bits), func(t *testing.T) {
 				m, store, err := ivftest.Build(c, vectors, rowIDs)

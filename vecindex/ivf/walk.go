@@ -12,8 +12,9 @@ import (
 // rows that do not pass, about as many for each that does as there are rows for each that does.
 const walkShare = 16
 
-// walkGraph searches a partition by its graph, if it has one and that is the better way: then it reports true. Rows that pass the filter are
-// never lost by a walk that finds too few: they are scored one by one.
+// walkGraph searches a partition by its graph, if it has one and that is the better way: then it
+// reports true. Rows that pass the filter are never lost by a walk that finds too few: they are
+// scored one by one.
 func (w *worker) walkGraph(ctx context.Context, p int, part Partition) (walked bool, err error) {
 	params := w.search.params
 	if part.Graph == nil {

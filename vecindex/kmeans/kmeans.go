@@ -43,8 +43,9 @@ func (c *Config) defaults() {
 	}
 }
 
-// Train clusters the n = len(data) / dim vectors of data, row-major, which it only reads. Vectors with a NaN or an infinite element are left out. Fewer vectors
-// than K are fault.InvalidArgument. Memory: the centroids a few times over, and 12 bytes for each vector.
+// Train clusters the n = len(data) / dim vectors of data, row-major, which it only reads. Vectors
+// with a NaN or an infinite element are left out. Fewer vectors than K are fault.InvalidArgument.
+// Memory: the centroids a few times over, and 12 bytes for each vector.
 func Train(ctx context.Context, data []float32, dim int, c Config) (*Result, error) {
 	c.defaults()
 	if dim <= 0 || len(data)%dim != 0 {

@@ -280,7 +280,8 @@ func TestTrainBytesRepairsEmptyClusters(t *testing.T) {
 	for i := range data {
 		data[i] = byte(rng.Uint32())
 	}
-	m := &modes{Config: Config{K: k}, data: data, dim: dim, n: n, labels: make([]uint32, n), best: make([]uint32, n), centroids: make([]byte, k*dim)}
+	m := &modes{Config: Config{K: k}, data: data, dim: dim, n: n, labels: make([]uint32, n), best: make([]uint32, n),
+		centroids: make([]byte, k*dim)}
 	m.defaults()
 	before, err := m.assign(context.Background())
 	require.NoError(t, err)

@@ -12,9 +12,10 @@ import (
 // them, so of a large sample a part must do.
 const seedRows = 16
 
-// seed draws the first centroids: one by chance, then each with a probability in proportion to its squared distance
-// from the nearest so far (Arthur and Vassilvitskii 2007, section 2.2). Where all of the rest are distance 0 away, that is with fewer distinct vectors
-// than centroids, the rest are drawn by chance.
+// seed draws the first centroids: one by chance, then each with a probability in proportion to its
+// squared distance from the nearest so far (Arthur and Vassilvitskii 2007, section 2.2). Where all
+// of the rest are distance 0 away, that is with fewer distinct vectors than centroids, the rest are
+// drawn by chance.
 func (t *trainer) seed(ctx context.Context) error {
 	rng := rand.New(rand.NewPCG(t.Seed, 0x6b6d65616e73))
 	rows := t.candidates(rng)

@@ -55,7 +55,8 @@ func BenchmarkLargeIndex(b *testing.B) {
 		b.Skipf("set %s to the folder of an index", largeIndex)
 	}
 	ctx := context.Background()
-	f, err := openFiles(ctx, localStore(b, filepath.Dir(filepath.Dir(dir))), "_indices/"+filepath.Base(dir), Options{Cache: NewCache(1 << 30)})
+	f, err := openFiles(ctx, localStore(b, filepath.Dir(filepath.Dir(dir))), "_indices/"+filepath.Base(dir),
+		Options{Cache: NewCache(1 << 30)})
 	require.NoError(b, err)
 	m, err := f.model(ctx)
 	require.NoError(b, err)

@@ -48,7 +48,8 @@ func use(t testing.TB, main, aux []byte) error {
 	check := func(err error) error {
 		if err != nil {
 			k := fault.KindOf(err)
-			require.True(t, k == fault.Corrupt || k == fault.Unsupported || k == fault.NotFound || k == fault.ResourceExhausted, "%v: %v", k, err)
+			require.True(t, k == fault.Corrupt || k == fault.Unsupported || k == fault.NotFound ||
+				k == fault.ResourceExhausted, "%v: %v", k, err)
 			if k == fault.Corrupt {
 				require.ErrorContains(t, err, "i/", "no file is named")
 			}

@@ -286,7 +286,8 @@ func (r *tableRows) requireAnswer(t testing.TB, want answer, hits []vecindex.Hit
 		require.True(t, near(want.Distances[i], float64(h.Distance)), "hit %d: pylance %v, here %v", i, want.Distances[i], h.Distance)
 		key := r.keys[h.RowID]
 		if at := slices.Index(want.Keys, key); at >= 0 {
-			require.True(t, near(want.Distances[at], float64(h.Distance)), "key %d: pylance %v, here %v", key, want.Distances[at], h.Distance)
+			require.True(t, near(want.Distances[at], float64(h.Distance)), "key %d: pylance %v, here %v", key,
+				want.Distances[at], h.Distance)
 		} else {
 			require.True(t, near(last, float64(h.Distance)), "key %d at %v is not among pylance's %v", key, h.Distance, want)
 		}

@@ -62,7 +62,8 @@ func TestGolden(t *testing.T) {
 					want := r.exact(t, metric, v.query(t, i), v.K, r.where(t, s.Where))
 					total += recall(r.keysOf(want), r.keysOf(hits))
 				}
-				return fmt.Sprintf("recall@%d=%.3f hits=%d probed=%d/%d scanned=%d filtered=%d refined=%d read=%d\n", v.K, total/float64(len(v.Queries)),
+				return fmt.Sprintf("recall@%d=%.3f hits=%d probed=%d/%d scanned=%d filtered=%d refined=%d read=%d\n",
+					v.K, total/float64(len(v.Queries)),
 					found, stats.PartitionsProbed, stats.PartitionsTotal, stats.CodesScanned, stats.RowsFiltered, r.refined, stats.BytesRead)
 			}
 			return fmt.Sprintf("unknown command %q", d.Cmd)

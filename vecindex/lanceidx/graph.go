@@ -106,7 +106,8 @@ func (f *files) makeGraph(p int, ids, neighbors arrow.Array) (*hnsw.Graph, error
 	}
 	values, ok := list.ListValues().(*array.Uint32)
 	if !ok || values.NullN() > 0 {
-		return nil, fault.Corruptf("the graph of partition %d: neighbours of %s, %d of them NULL", p, list.ListValues().DataType(), list.ListValues().NullN())
+		return nil, fault.Corruptf("the graph of partition %d: neighbours of %s, %d of them NULL", p,
+			list.ListValues().DataType(), list.ListValues().NullN())
 	}
 	shape := f.graphShapes[p]
 	var levels []hnsw.Level

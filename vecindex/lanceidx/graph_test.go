@@ -62,7 +62,8 @@ func TestWalksAgreeWithScans(t *testing.T) {
 				all += want.Stats.CodesScanned
 				// Every third row, then a few: none may be lost.
 				for _, step := range []uint64{3, 40, 200} {
-					p := vecindex.Params{K: 10, NProbes: 2, EF: 20, Filter: vecindex.FilterFunc(func(id uint64) bool { return id%step == 0 })}
+					p := vecindex.Params{K: 10, NProbes: 2, EF: 20,
+						Filter: vecindex.FilterFunc(func(id uint64) bool { return id%step == 0 })}
 					a, err := scan.Search(ctx, q, p)
 					require.NoError(t, err)
 					b, err := walk.Search(ctx, q, p)
@@ -70,7 +71,8 @@ func TestWalksAgreeWithScans(t *testing.T) {
 					require.Len(t, b.Hits, len(a.Hits), "every %d", step)
 				}
 			}
-			t.Logf("recall@10 of ef 20 against a scan: %.3f, distances: %.2f of a scan's", float64(found)/200, float64(visited)/float64(all))
+			t.Logf("recall@10 of ef 20 against a scan: %.3f, distances: %.2f of a scan's", float64(found)/200,
+				float64(visited)/float64(all))
 			require.Greater(t, found, int64(150))
 			require.Less(t, visited, all)
 		})

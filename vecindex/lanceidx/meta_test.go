@@ -30,11 +30,13 @@ func TestIndexMeta(t *testing.T) {
 func TestStorageMeta(t *testing.T) {
 	m, err := parseStorageMeta(map[string]string{keyStorage: `["{\"codebook_position\":2,\"nbits\":8,\"num_sub_vectors\":96,\"dimension\":768,\"codebook_tensor\":[],\"transposed\":true}"]`})
 	require.NoError(t, err)
-	require.Equal(t, storageMeta{CodebookPosition: 2, NumBits: 8, NumSubVectors: 96, Dimension: 768, CodebookTensor: []int{}, Transposed: true}, m)
+	require.Equal(t, storageMeta{CodebookPosition: 2, NumBits: 8, NumSubVectors: 96, Dimension: 768,
+		CodebookTensor: []int{}, Transposed: true}, m)
 	m, err = parseStorageMeta(map[string]string{keyStorage: `["{\"dim\":32,\"num_bits\":8,\"bounds\":{\"start\":-1.5,\"end\":2}}"]`})
 	require.NoError(t, err)
 	require.Equal(t, storageMeta{Dim: 32, ElementBits: 8, Bounds: bounds{Start: -1.5, End: 2}}, m)
-	for _, bad := range []map[string]string{nil, {keyStorage: `{}`}, {keyStorage: `[]`}, {keyStorage: `["["]`}, {keyStorage: `["{\"dim\":1e99}"]`}} {
+	for _, bad := range []map[string]string{nil, {keyStorage: `{}`}, {keyStorage: `[]`}, {keyStorage: `["["]`},
+		{keyStorage: `["{\"dim\":1e99}"]`}} {
 		_, err = parseStorageMeta(bad)
 		require.True(t, fault.Is(err, fault.Corrupt), "%v: %v", bad, err)
 	}

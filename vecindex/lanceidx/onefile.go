@@ -191,7 +191,8 @@ func (f *oneFile) model(ctx context.Context) (m ivf.Model, err error) {
 	if err := f.partitions(partitions, centroids.rows); err != nil {
 		return m, err
 	}
-	return ivf.Model{Metric: metric, Centroids: centroids.values, Lengths: f.lengths, Quantizer: q, Half: centroids.half(), Double: centroids.element == indexpb.Tensor_FLOAT64, Kind: "IVF_PQ"}, nil
+	return ivf.Model{Metric: metric, Centroids: centroids.values, Lengths: f.lengths, Quantizer: q,
+		Half: centroids.half(), Double: centroids.element == indexpb.Tensor_FLOAT64, Kind: "IVF_PQ"}, nil
 }
 
 // codebookOf takes the tensor, or the plain numbers of older files.

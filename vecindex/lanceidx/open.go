@@ -38,8 +38,9 @@ type Options struct {
 	// __lance_frag_reuse index); false drops a row. RemapKey names the translation, for the cache.
 	RemapRow func(rowID uint64) (uint64, bool)
 	RemapKey string
-	// WalkBytes is the size of a partition's codes from which on its graph is walked, in an index that has graphs; smaller ones are scanned, which
-	// finds more in about the same time. 0 means 4 MiB.
+	// WalkBytes is the size of a partition's codes from which on its graph is walked, in an index
+	// that has graphs; smaller ones are scanned, which finds more in about the same time. 0 means 4
+	// MiB.
 	WalkBytes int64
 	// IndexBytes and AuxiliaryBytes are the sizes of the files that IndexMetadata.files states; 0
 	// means unknown, which costs a request each on object stores.
@@ -262,7 +263,8 @@ func readMessage(ctx context.Context, r *file.Reader, buffer int, msg proto.Mess
 	defer buf.Release()
 	return storage.Guard(func() error {
 		if err := proto.Unmarshal(buf.Bytes(), msg); err != nil {
-			return fault.Place(fault.Corruptf("global buffer %d, %s: %v", buffer, msg.ProtoReflect().Descriptor().Name(), err), r.Name(), -1, -1, -1)
+			return fault.Place(fault.Corruptf("global buffer %d, %s: %v", buffer,
+				msg.ProtoReflect().Descriptor().Name(), err), r.Name(), -1, -1, -1)
 		}
 		return nil
 	})

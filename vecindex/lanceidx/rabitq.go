@@ -15,8 +15,9 @@ import (
 	"lanceflight/vecindex/quantize"
 )
 
-// Columns of auxiliary.idx in an IVF_RQ index. __error_factors, which bounds the error of an estimate with some probability, is not read: a search
-// that left rows out by it would find others when it looks at partitions in another order.
+// Columns of auxiliary.idx in an IVF_RQ index. __error_factors, which bounds the error of an
+// estimate with some probability, is not read: a search that left rows out by it would find others
+// when it looks at partitions in another order.
 const (
 	signsColumn      = "_rabit_codes"
 	addColumn        = "__add_factors"
@@ -219,7 +220,8 @@ func (f *files) remapRQ(part *ivf.Partition, r *quantize.RQRows) int {
 		}
 	}
 	if n := len(part.RowIDs); len(kept) < n {
-		r.Add, r.Scale, r.AddEx, r.ScaleEx = gather(r.Add, kept, n), gather(r.Scale, kept, n), gather(r.AddEx, kept, n), gather(r.ScaleEx, kept, n)
+		r.Add, r.Scale, r.AddEx, r.ScaleEx = gather(r.Add, kept, n), gather(r.Scale, kept, n), gather(r.AddEx, kept,
+			n), gather(r.ScaleEx, kept, n)
 		r.Signs, r.Magnitudes = gather(r.Signs, kept, n), gather(r.Magnitudes, kept, n)
 	}
 	part.RowIDs = ids

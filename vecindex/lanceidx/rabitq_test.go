@@ -67,7 +67,8 @@ func TestRaBitQAgainstPylance(t *testing.T) {
 				search := func(k int) []vecindex.Hit {
 					var lists [][]vecindex.Hit
 					for _, x := range segments {
-						r, err := x.Search(t.Context(), a.Query, vecindex.Params{K: k, NProbes: a.Probes, MaxNProbes: a.Probes, Filter: filter})
+						r, err := x.Search(t.Context(), a.Query, vecindex.Params{K: k, NProbes: a.Probes,
+							MaxNProbes: a.Probes, Filter: filter})
 						require.NoError(t, err)
 						lists = append(lists, r.Hits)
 					}

@@ -62,7 +62,8 @@ func NewPQ(c PQConfig) (*PQ, error) {
 	}
 	words := 1 << c.Bits
 	if len(c.Codebook) != words*c.Dim {
-		return nil, fault.Corruptf("codebook of %d numbers; %d codewords of %d dimensions need %d", len(c.Codebook), words, c.Dim, words*c.Dim)
+		return nil, fault.Corruptf("codebook of %d numbers; %d codewords of %d dimensions need %d", len(c.Codebook),
+			words, c.Dim, words*c.Dim)
 	}
 	q := &PQ{
 		metric: c.Metric, dim: c.Dim, subVectors: c.SubVectors, bits: c.Bits, half: c.Half, rowMajor: c.RowMajor,
@@ -218,7 +219,8 @@ func (s *pqScorer) fillTwo() {
 		prefetch.Lines(ahead[:min(step, len(ahead))])
 		prefetch.Lines(behind[:min(stepBehind, len(behind))])
 		ahead, behind = ahead[min(step, len(ahead)):], behind[min(stepBehind, len(behind)):]
-		distance.SquaredL2ColumnsOfTwo(s.tables[m*256:][:256], s.tablesAhead[m*256:][:256], s.q.columns[m*256*sub:][:256*sub], s.rest[m*sub:][:sub], s.restAhead[m*sub:][:sub])
+		distance.SquaredL2ColumnsOfTwo(s.tables[m*256:][:256], s.tablesAhead[m*256:][:256],
+			s.q.columns[m*256*sub:][:256*sub], s.rest[m*sub:][:sub], s.restAhead[m*sub:][:sub])
 	}
 }
 

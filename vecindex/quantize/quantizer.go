@@ -34,7 +34,8 @@ type Scorer interface {
 // from memory meanwhile. It changes no distance.
 type Announcer interface {
 	Scorer
-	// Announce names the codes of the partition that the next Enter is for. If after is not nil, it is the centroid of the one that is probably
-	// entered after that, with its codes: sums for both can then be done together. What after points to must not change until then.
+	// Announce names the codes of the partition that the next Enter is for. If after is not nil, it
+	// is the centroid of the one that is probably entered after that, with its codes: sums for both
+	// can then be done together. What after points to must not change until then.
 	Announce(codes []byte, after []float32, codesAfter []byte)
 }

@@ -61,8 +61,8 @@ type RQConfig struct {
 // MaxRQBits is the largest number of bits for a dimension.
 const MaxRQBits = 9
 
-// NewRQ checks a configuration, whose slices it keeps. What contradicts itself is a CorruptError; Hamming, and combinations that Lance does not
-// write, are fault.Unsupported.
+// NewRQ checks a configuration, whose slices it keeps. What contradicts itself is a CorruptError;
+// Hamming, and combinations that Lance does not write, are fault.Unsupported.
 func NewRQ(c RQConfig) (*RQ, error) {
 	if c.Metric == distance.Hamming {
 		return nil, fault.New(fault.Unsupported, "RaBitQ under the hamming distance")

@@ -33,7 +33,8 @@ func TestFastRotationIsOrthogonal(t *testing.T) {
 	}
 }
 
-// packBlock is the inverse of unpackBlock, from the layout as Lance describes it: of a code's low bits those that a plane of top bits leaves.
+// packBlock is the inverse of unpackBlock, from the layout as Lance describes it: of a code's low
+// bits those that a plane of top bits leaves.
 func packBlock(v *[magnitudeDims]byte, bits int) []byte {
 	out := make([]byte, 8*bits)
 	low := bits

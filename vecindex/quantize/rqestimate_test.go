@@ -42,7 +42,8 @@ func TestRQEstimates(t *testing.T) {
 				var bias, square float64
 				const rotations = 4
 				for range rotations {
-					q, err := quantize.NewRQ(quantize.RQConfig{Metric: metric, Dim: dim, CodeDim: dim, Bits: bits, Signs: randomSigns(rng, dim)})
+					q, err := quantize.NewRQ(quantize.RQConfig{Metric: metric, Dim: dim, CodeDim: dim, Bits: bits,
+						Signs: randomSigns(rng, dim)})
 					require.NoError(t, err)
 					centroid, query := normals(rng, dim), normals(rng, dim)
 					vectors := make([][]float32, n)

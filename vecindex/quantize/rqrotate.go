@@ -22,9 +22,11 @@ func (q *RQ) Rotate(dst, v []float32) {
 	rotateFast(dst, q.signs)
 }
 
-// rotateFast rotates in place by random signs and Hadamard transforms, in O(D log D) instead of D²: each round flips signs, transforms as many
-// elements as the largest power of two within D, those at the front in even rounds and those at the end in odd ones, and if that is not
-// all, rotates element i against i + D/2 by 45°. Everything is orthogonal once scaled; 45° rotations are scaled all at the end.
+// rotateFast rotates in place by random signs and Hadamard transforms, in O(D log D) instead of D²:
+// each round flips signs, transforms as many elements as the largest power of two within D, those
+// at the front in even rounds and those at the end in odd ones, and if that is not all, rotates
+// element i against i + D/2 by 45°. Everything is orthogonal once scaled; 45° rotations are scaled
+// all at the end.
 func rotateFast(v []float32, signs []byte) {
 	d := len(v)
 	perRound := (d + 7) / 8

@@ -9,8 +9,9 @@ import (
 
 // rqScorer estimates distances from codes; see RQ for the formula.
 //
-// ⟨u, P q⟩ comes from a table for every four dimensions. Lance rounds their entries to bytes, which 32 rows at once can look up, and only for rows
-// in whole blocks of 32; the others get the sum of the entries themselves. So does this, to arrive at the same estimates.
+// ⟨u, P q⟩ comes from a table for every four dimensions. Lance rounds their entries to bytes, which
+// 32 rows at once can look up, and only for rows in whole blocks of 32; the others get the sum of
+// the entries themselves. So does this, to arrive at the same estimates.
 type rqScorer struct {
 	q       *RQ
 	query   []float32

@@ -236,7 +236,8 @@ func osError(verb, name string, err error) error {
 		kind = fault.AlreadyExists
 	case errors.Is(err, syscall.ENOSPC):
 		kind = fault.ResourceExhausted
-	case errors.Is(err, syscall.EISDIR), errors.Is(err, syscall.ELOOP), errors.Is(err, syscall.ENAMETOOLONG), errors.Is(err, syscall.EINVAL):
+	case errors.Is(err, syscall.EISDIR), errors.Is(err, syscall.ELOOP), errors.Is(err,
+		syscall.ENAMETOOLONG), errors.Is(err, syscall.EINVAL):
 		kind = fault.InvalidArgument
 	}
 	var pathErr *fs.PathError

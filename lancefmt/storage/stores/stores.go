@@ -36,7 +36,7 @@ func Open(ctx context.Context, uri string) (storage.Store, error) {
 	if !ok {
 		return local.Dir(uri)
 	}
-	scheme := find(name)
+	scheme := findScheme(name)
 	if scheme == nil {
 		return nil, unsupported(name)
 	}
@@ -45,7 +45,7 @@ func Open(ctx context.Context, uri string) (storage.Store, error) {
 
 // Supported returns nil for a path, or for a URI whose scheme Open knows; else the error that Open gives.
 func Supported(uri string) error {
-	if name, _, ok := split(uri); ok && find(name) == nil {
+	if name, _, ok := split(uri); ok && findScheme(name) == nil {
 		return unsupported(name)
 	}
 	return nil
@@ -77,7 +77,7 @@ func split(uri string) (name, rest string, ok bool) {
 	return strings.ToLower(name), rest, ok && len(name) >= 2
 }
 
-func find(name string) *storage.Scheme {
+func findScheme(name string) *storage.Scheme {
 	if i := slices.IndexFunc(schemes, func(s storage.Scheme) bool { return s.Name == name }); i >= 0 {
 		return &schemes[i]
 	}

@@ -11,7 +11,8 @@ import (
 )
 
 // buildRQ is Build for RaBitQ.
-func buildRQ(c BuildConfig, rng *rand.Rand, m ivf.Model, store ivf.MemStore, rows [][]float32, members [][]int) (ivf.Model, ivf.MemStore, error) {
+func buildRQ(c BuildConfig, rng *rand.Rand, m ivf.Model, store ivf.MemStore, rows [][]float32,
+	members [][]int) (ivf.Model, ivf.MemStore, error) {
 	dim := len(rows[0])
 	signs := make([]byte, 4*((dim+7)/8))
 	for i := range signs {
@@ -34,8 +35,9 @@ func buildRQ(c BuildConfig, rng *rand.Rand, m ivf.Model, store ivf.MemStore, row
 	return m, store, nil
 }
 
-// EncodeRQ makes the codes of vectors of one partition, and the factors that repair them, straight from the formulas beside quantize.RQ: with r the
-// rotated residual and ū its code, centred, o − c is taken for |r|²/⟨ū, r⟩ · ū, whose product with r is right.
+// EncodeRQ makes the codes of vectors of one partition, and the factors that repair them, straight
+// from the formulas beside quantize.RQ: with r the rotated residual and ū its code, centred, o − c
+// is taken for |r|²/⟨ū, r⟩ · ū, whose product with r is right.
 func EncodeRQ(q *quantize.RQ, metric vecindex.Metric, centroid []float32, vectors [][]float32) quantize.RQRows {
 	var out quantize.RQRows
 	x := q.Bits() - 1

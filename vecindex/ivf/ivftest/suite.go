@@ -155,7 +155,8 @@ func (s suite) filters(t *testing.T) {
 		}
 		empty := s.search(t, q, vecindex.Params{K: k, NProbes: 1, Filter: vecindex.NewRowSet()})
 		require.Equal(t, 1, empty.Stats.PartitionsProbed, "a filter that knows it is empty needs no search")
-		capped := s.search(t, q, vecindex.Params{K: k, NProbes: 1, MaxNProbes: 2, Filter: vecindex.FilterFunc(func(uint64) bool { return false })})
+		capped := s.search(t, q, vecindex.Params{K: k, NProbes: 1, MaxNProbes: 2,
+			Filter: vecindex.FilterFunc(func(uint64) bool { return false })})
 		require.Equal(t, min(2, parts), capped.Stats.PartitionsProbed)
 
 		// From dense to a few rows: k come back wherever k qualify, the right ones if all are probed.

@@ -29,9 +29,10 @@ type Summary struct {
 	DimensionsPerSub int
 }
 
-// Build writes index.idx and auxiliary.idx to dir, "_indices/{uuid}" below the root of the store, where nothing may be yet
-// (fault.AlreadyExists). Settings that do not fit the vectors are fault.InvalidArgument, or fault.Unsupported. When it fails, or ctx ends, there is no
-// index.idx, hence no index.
+// Build writes index.idx and auxiliary.idx to dir, "_indices/{uuid}" below the root of the store,
+// where nothing may be yet (fault.AlreadyExists). Settings that do not fit the vectors are
+// fault.InvalidArgument, or fault.Unsupported. When it fails, or ctx ends, there is no index.idx,
+// hence no index.
 func Build(ctx context.Context, v Vectors, store storage.Store, dir string, spec Spec) (*Summary, error) {
 	spec, err := spec.fill(v.Type(), v.NumRows())
 	if err != nil {

@@ -205,7 +205,8 @@ func TestBuildAndSearch(t *testing.T) {
 					if d, ok := want[hit.RowID]; ok {
 						hits++
 						if c.recall == 1 {
-							require.InDelta(t, d, hit.Distance/x.DistanceScale(), 1e-3*(1+math.Abs(float64(d)))) // a query is rounded to float16
+							// a query is rounded to float16
+							require.InDelta(t, d, hit.Distance/x.DistanceScale(), 1e-3*(1+math.Abs(float64(d))))
 						}
 					}
 				}
@@ -352,7 +353,8 @@ func TestBuildEndsWithItsContext(t *testing.T) {
 		spec    build.Spec
 		stages  []string
 	}{
-		{arrow.PrimitiveTypes.Float32, build.Spec{Kind: build.IVFPQ, SubVectors: 4}, []string{"sample", "partitions", "codebook", "rows", "write"}},
+		{arrow.PrimitiveTypes.Float32, build.Spec{Kind: build.IVFPQ, SubVectors: 4},
+			[]string{"sample", "partitions", "codebook", "rows", "write"}},
 		{arrow.PrimitiveTypes.Float32, build.Spec{Kind: build.IVFSQ}, []string{"sample", "partitions", "rows", "write"}},
 		{arrow.PrimitiveTypes.Uint8, build.Spec{Kind: build.IVFFlat, Metric: vecindex.Hamming}, []string{"partitions", "rows", "write"}},
 	} {

@@ -155,7 +155,8 @@ func (b *builder) trainBytes(ctx context.Context) error {
 		return err
 	}
 	if len(sample) < b.Partitions*b.dim {
-		return fault.New(fault.InvalidArgument, "%s needs %d vectors to learn from; the column has %d", b.Spec, b.Partitions, len(sample)/b.dim)
+		return fault.New(fault.InvalidArgument, "%s needs %d vectors to learn from; the column has %d", b.Spec,
+			b.Partitions, len(sample)/b.dim)
 	}
 	b.summary.SampleVectors = len(sample) / b.dim
 	r, err := kmeans.TrainBytes(ctx, sample, b.dim, kmeans.Config{

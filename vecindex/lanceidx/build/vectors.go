@@ -35,8 +35,9 @@ type column struct {
 	mem  memory.Allocator
 }
 
-// Column gives the vectors of a top-level column; deleted rows are left out. mem is where pages are decoded; nil means the Go heap. A column that is
-// no fixed-size list is fault.InvalidArgument, one that is not there fault.NotFound.
+// Column gives the vectors of a top-level column; deleted rows are left out. mem is where pages are
+// decoded; nil means the Go heap. A column that is no fixed-size list is fault.InvalidArgument, one
+// that is not there fault.NotFound.
 func Column(snap *lancefmt.Snapshot, name string, mem memory.Allocator) (Vectors, error) {
 	if mem == nil {
 		mem = memory.DefaultAllocator
@@ -198,7 +199,8 @@ func (c *column) scan(ctx context.Context, f func(arrow.RecordBatch) error) erro
 	return ctx.Err()
 }
 
-func (c *column) read(ctx context.Context, frag *lancefmt.Fragment, names []string, rows []encoding.Range, f func(arrow.RecordBatch) error) error {
+func (c *column) read(ctx context.Context, frag *lancefmt.Fragment, names []string, rows []encoding.Range,
+	f func(arrow.RecordBatch) error) error {
 	b, err := frag.Read(ctx, names, rows, c.mem)
 	if err != nil {
 		return err

@@ -73,9 +73,11 @@ func (c *counter) Write(p []byte) (int, error) {
 func (b *builder) codeColumn() file.ColumnSpec {
 	switch b.Kind {
 	case IVFPQ:
-		return file.ColumnSpec{Name: "__pq_code", Type: arrow.FixedSizeListOf(int32(b.codeBytes), arrow.PrimitiveTypes.Uint8), Nullable: true}
+		return file.ColumnSpec{Name: "__pq_code", Type: arrow.FixedSizeListOf(int32(b.codeBytes),
+			arrow.PrimitiveTypes.Uint8), Nullable: true}
 	case IVFSQ:
-		return file.ColumnSpec{Name: "__sq_code", Type: arrow.FixedSizeListOf(int32(b.codeBytes), arrow.PrimitiveTypes.Uint8), Nullable: true}
+		return file.ColumnSpec{Name: "__sq_code", Type: arrow.FixedSizeListOf(int32(b.codeBytes),
+			arrow.PrimitiveTypes.Uint8), Nullable: true}
 	}
 	return file.ColumnSpec{Name: "flat", Type: arrow.FixedSizeListOf(int32(b.dim), b.vectors.Type().Elem())}
 }
@@ -233,7 +235,8 @@ func (b *builder) writeIndex(w *counter) error {
 	if b.float {
 		meta.CentroidsTensor = b.tensor(b.centroids, b.Partitions, b.dim)
 	} else {
-		meta.CentroidsTensor = &indexpb.Tensor{DataType: indexpb.Tensor_UINT8, Shape: []uint32{uint32(b.Partitions), uint32(b.dim)}, Data: b.modes}
+		meta.CentroidsTensor = &indexpb.Tensor{DataType: indexpb.Tensor_UINT8, Shape: []uint32{uint32(b.Partitions),
+			uint32(b.dim)}, Data: b.modes}
 	}
 	number, err := b.message(f, meta)
 	if err != nil {
