@@ -147,7 +147,7 @@ func (s *scanOp) planFor(filter *question.Filter, terms []int, plans map[string]
 	}
 	var cond expr.Expr
 	if len(conds) > 0 {
-		cond = conjoin(conds)
+		cond = expr.Conjoin(conds)
 	}
 	p, err := newScanPlan(s.node, cond)
 	plans[string(key)] = p

@@ -132,7 +132,7 @@ func newScanPlan(n *plan.Scan, filter expr.Expr) (*scanPlan, error) {
 			}
 			at[id] = slot[name]
 		}
-		cond, err := expr.Compile(conjoin(conjuncts), at)
+		cond, err := expr.Compile(expr.Conjoin(conjuncts), at)
 		if err != nil {
 			return nil, err
 		}

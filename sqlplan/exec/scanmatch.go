@@ -58,7 +58,7 @@ func (s *scanOp) newTestedPlan(p *scanPlan, wanted []plan.Col) (*testedPlan, err
 	}
 	t := &testedPlan{}
 	var rest []expr.Expr
-	for _, c := range conjuncts(p.filter) {
+	for _, c := range expr.Conjuncts(p.filter) {
 		if test, ok := s.testOf(c, source); ok && !values[test.column] {
 			t.tests = append(t.tests, test)
 		} else {
@@ -70,7 +70,7 @@ func (s *scanOp) newTestedPlan(p *scanPlan, wanted []plan.Col) (*testedPlan, err
 	}
 	var left expr.Expr
 	if len(rest) > 0 {
-		left = conjoin(rest)
+		left = expr.Conjoin(rest)
 	}
 	var err error
 	t.rest, err = newScanPlan(s.node, left)

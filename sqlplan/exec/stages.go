@@ -11,30 +11,13 @@ import (
 
 // stageConjuncts splits a scan's filter at its top-level ANDs into groups, cheapest columns first: what
 // numbers decide is decided before strings are read, and what strings decide before images are.
-// Within a group the order is that of the statement. The rows that a later group is evaluated for are
-// fewer, which can only remove errors that a condition would raise, as SQL allows.
+// expr.OrderConditions says what comes first within a group, and what may guard what.
 func stageConjuncts(n *plan.Scan, filter expr.Expr, source map[expr.ColID]string) [][]expr.Expr {
 	if filter == nil {
 		return nil
 	}
-	var byCost [costClasses][]expr.Expr
-	for _, c := range conjuncts(filter) {
-		class := 0
-		for _, id := range expr.Columns(c) {
-			class = max(class, costClass(n, id, source[id]))
-		}
-		byCost[class] = append(byCost[class], c)
-	}
-	var out [][]expr.Expr
-	for _, group := range byCost {
-		if len(group) > 0 {
-			out = append(out, group)
-		}
-	}
-	return out
+	return expr.StageConditions(expr.Conjuncts(filter), func(id expr.ColID) int { return costClass(n, id, source[id]) })
 }
-
-const costClasses = 3
 
 // costClass is 0 for numbers and the like, 1 for strings and short lists, 2 for vectors and blobs.
 func costClass(n *plan.Scan, id expr.ColID, source string) int {
@@ -71,24 +54,4 @@ func bytesPerRow(snap *lancefmt.Snapshot, columns []string) float64 {
 		return 0
 	}
 	return bytes / rows
-}
-
-// conjuncts are the operands of the AND at the top of e, or e itself.
-func conjuncts(e expr.Expr) []expr.Expr {
-	if l, ok := e.(*expr.Logic); ok && l.Op == "AND" {
-		var out []expr.Expr
-		for _, a := range l.Args {
-			out = append(out, conjuncts(a)...)
-		}
-		return out
-	}
-	return []expr.Expr{e}
-}
-
-// conjoin is the inverse of conjuncts.
-func conjoin(xs []expr.Expr) expr.Expr {
-	if len(xs) == 1 {
-		return xs[0]
-	}
-	return &expr.Logic{Op: "AND", Args: xs}
 }
