@@ -12,12 +12,6 @@ import (
 	"lanceflight/sqlplan/kernel"
 )
 
-// LiteralAt returns row i of an array as a constant of the array's type. Values are copied.
-func LiteralAt(arr arrow.Array, i int) (Literal, error) {
-	v, err := valueAt(arr, i)
-	return Literal{Value: v, T: arr.DataType()}, err
-}
-
 // valueAt is row i in the Go type that Literal documents.
 func valueAt(arr arrow.Array, i int) (any, error) {
 	if arr.IsNull(i) {
@@ -137,22 +131,6 @@ func itemsAt(values arrow.Array, start, end int) (any, error) {
 	return out, nil
 }
 
-// Broadcast makes an array of n copies of a constant; the caller releases it.
-func Broadcast(l Literal, n int, mem memory.Allocator) (arrow.Array, error) {
-	if l.T == nil || l.T.ID() == arrow.NULL {
-		return array.NewNull(n), nil
-	}
-	if l.Value == nil {
-		return nullArray(mem, l.T, n)
-	}
-	one, err := single(l, mem)
-	if err != nil || n == 1 {
-		return one, err
-	}
-	defer one.Release()
-	return repeatRow(mem, one, n)
-}
-
 // nullArray makes n NULLs of a type.
 func nullArray(mem memory.Allocator, t arrow.DataType, n int) (arrow.Array, error) {
 	if t.ID() == arrow.NULL {
@@ -194,11 +172,11 @@ func repeatRow(mem memory.Allocator, one arrow.Array, n int) (arrow.Array, error
 	return kernel.Take(mem, one, make([]int32, n))
 }
 
-// single makes an array of one row that is not NULL.
-func single(l Literal, mem memory.Allocator) (arrow.Array, error) {
-	switch t := l.T.(type) {
+// oneValue makes an array of one row, which is not NULL, from a value as appendValue takes it.
+func oneValue(v any, t arrow.DataType, mem memory.Allocator) (arrow.Array, error) {
+	switch t := t.(type) {
 	case *arrow.DictionaryType:
-		values, err := single(Literal{l.Value, t.ValueType}, mem)
+		values, err := oneValue(v, t.ValueType, mem)
 		if err != nil {
 			return nil, err
 		}
@@ -210,16 +188,16 @@ func single(l Literal, mem memory.Allocator) (arrow.Array, error) {
 		defer zero.Release()
 		return array.NewDictionaryArray(t, zero, values), nil
 	case arrow.ExtensionType:
-		storage, err := single(Literal{l.Value, t.StorageType()}, mem)
+		storage, err := oneValue(v, t.StorageType(), mem)
 		if err != nil {
 			return nil, err
 		}
 		defer storage.Release()
 		return array.NewExtensionArrayWithStorage(t, storage), nil
 	}
-	b := array.NewBuilder(mem, l.T)
+	b := array.NewBuilder(mem, t)
 	defer b.Release()
-	if err := appendValue(b, l.Value); err != nil {
+	if err := appendValue(b, v); err != nil {
 		return nil, err
 	}
 	return b.NewArray(), nil

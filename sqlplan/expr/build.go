@@ -405,7 +405,7 @@ func NewCast(x Expr, to arrow.DataType, try bool) (Expr, error) {
 	if arrow.TypeEqual(x.Type(), to) {
 		return x, nil
 	}
-	if _, ok := castKernel(x.Type(), to); !ok {
+	if !canCast(x.Type(), to) {
 		return nil, noCast(x.Type(), to)
 	}
 	if l, ok := x.(*Literal); ok {
@@ -498,7 +498,7 @@ func NewNegate(x Expr) (Expr, error) {
 
 // castAdvice says how to convert x, if that is possible.
 func castAdvice(x Expr, to arrow.DataType) string {
-	if _, ok := castKernel(x.Type(), to); !ok {
+	if !canCast(x.Type(), to) {
 		return ""
 	}
 	return "; CAST(" + shortText(x) + " AS " + TypeName(to) + ") converts it"
@@ -517,7 +517,7 @@ func NewArith(op string, x, y Expr) (Expr, error) {
 	case "||":
 		return newConcat(x, y)
 	case "&", "|", "#", "<<", ">>":
-		return newBits2(op, x, y)
+		return newBitwise(op, x, y)
 	case "&&":
 		return NewCall("list_has_any", []Expr{x, y})
 	case "@>":
@@ -657,7 +657,7 @@ func asText(x Expr) (Expr, error) {
 	if undecided(x) {
 		return Coerce(x, tText)
 	}
-	if _, ok := castKernel(x.Type(), tText); !ok {
+	if !canCast(x.Type(), tText) {
 		return nil, noCast(x.Type(), tText)
 	}
 	return implicitCast(x, tText), nil
@@ -682,4 +682,68 @@ func newListConcat(x, y Expr) (Expr, error) {
 	}
 	t = arrow.ListOf(elemOf(t))
 	return &Arith{Op: "||", X: implicitCast(both[0], t), Y: implicitCast(both[1], t), T: t}, nil
+}
+
+func newBitwise(op string, x, y Expr) (Expr, error) {
+	both, t, err := unify(op, []Expr{x, y})
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range both {
+		if !kindOf(e.Type()).integer() {
+			return nil, fault.New(fault.InvalidArgument, "%s needs integers, but %s is %s", op, shortText(e), TypeName(e.Type()))
+		}
+	}
+	if (op == "<<" || op == ">>") && kindOf(x.Type()).integer() {
+		// The type of what is shifted, whatever that of the distance.
+		t = x.Type()
+		both = []Expr{x, implicitCast(both[1], t)}
+	}
+	return &Arith{Op: op, X: both[0], Y: both[1], T: t}, nil
+}
+
+// temporalResult decides x op y where one side is a date, time, timestamp or interval, and converts the
+// operands to what temporalKernel expects.
+func temporalResult(op string, x, y Expr) (Expr, error) {
+	kx, ky := kindOf(x.Type()), kindOf(y.Type())
+	arith := func(x, y Expr, t arrow.DataType) (Expr, error) { return &Arith{Op: op, X: x, Y: y, T: t}, nil }
+	switch {
+	case kx == kDate && ky == kDate && op == "-":
+		return arith(x, y, tInt64)
+	case kx == kDate && ky.integer() && (op == "+" || op == "-"):
+		return arith(x, implicitCast(y, tInt64), tDate)
+	case kx.integer() && ky == kDate && op == "+":
+		return arith(y, implicitCast(x, tInt64), tDate)
+	case kx == kDate && ky == kInterval && (op == "+" || op == "-"):
+		return arith(implicitCast(x, tTimestamp), y, tTimestamp)
+	case kx == kDate && ky == kTime && op == "+":
+		return arith(implicitCast(x, tTimestamp), implicitCast(y, tInterval), tTimestamp)
+	case kx == kTimestamp && ky == kInterval && (op == "+" || op == "-"):
+		t := x.Type().(*arrow.TimestampType)
+		if t.Unit < arrow.Microsecond { // an interval may have parts of a second
+			t = &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: t.TimeZone}
+		}
+		return arith(implicitCast(x, t), y, t)
+	case kx == kInterval && (ky == kDate || ky == kTimestamp || ky == kTime) && op == "+":
+		return temporalResult(op, y, x)
+	case kx == kTime && ky == kDate && op == "+":
+		return temporalResult(op, y, x)
+	case kx == kTime && ky == kInterval && (op == "+" || op == "-"):
+		t := &arrow.Time64Type{Unit: max(timeUnit(x.Type()), arrow.Microsecond)}
+		return arith(implicitCast(x, t), y, t)
+	case (kx == kTimestamp || kx == kDate) && (ky == kTimestamp || ky == kDate) && op == "-",
+		kx == kTime && ky == kTime && op == "-":
+		both, _, err := unify(op, []Expr{x, y})
+		if err != nil {
+			return nil, err
+		}
+		return arith(both[0], both[1], tInterval)
+	case kx == kInterval && ky == kInterval && (op == "+" || op == "-"):
+		return arith(x, y, tInterval)
+	case kx == kInterval && ky.numeric() && (op == "*" || op == "/"):
+		return arith(x, implicitCast(y, tFloat64), tInterval)
+	case kx.numeric() && ky == kInterval && op == "*":
+		return arith(y, implicitCast(x, tFloat64), tInterval)
+	}
+	return nil, fault.New(fault.InvalidArgument, "there is no %s %s %s; dates and timestamps take + and - with INTERVAL '1 day', and dates with whole days", TypeName(x.Type()), op, TypeName(y.Type()))
 }

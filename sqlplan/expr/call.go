@@ -2,23 +2,24 @@ package expr
 
 import (
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/bitutil"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 )
 
 // call is one evaluation of a kernel: its arguments, and where the result is not NULL.
 type call struct {
-	f    *frame
-	args []vec // scalars have one row, others n; lazy ones only if the kernel said so
-	n    int
-	t    arrow.DataType // of the result
+	alloc memory.Allocator
+	args  []vec // scalars have one row, others n; lazy ones only if the kernel said so
+	n     int
+	t     arrow.DataType // of the result
 
 	owned []vec          // arguments that were flattened here
 	valid *memory.Buffer // nil = no NULL
 	bits  []uint64       // of valid
 }
 
-func (c *call) mem() memory.Allocator { return c.f.mem }
+func (c *call) mem() memory.Allocator { return c.alloc }
 
 // prepare flattens lazy arguments and, for strict kernels, combines the arguments' validity.
 func (c *call) prepare(strict bool) error {
@@ -26,7 +27,7 @@ func (c *call) prepare(strict bool) error {
 		if c.args[i].lazy {
 			v := c.args[i]
 			v.arr.Retain()
-			if err := v.flatten(c.f); err != nil {
+			if err := v.flatten(c.alloc); err != nil {
 				v.release()
 				return err
 			}
@@ -132,59 +133,56 @@ func (c *call) free() {
 	}
 }
 
-// kernelNode computes a function of all its arguments, one batch at a time.
-type kernelNode struct {
-	args []node
-	t    arrow.DataType
-	// loose kernels look after NULLs themselves; the others get no rows but the result is NULL
-	// wherever an argument is.
-	loose bool
-	// lazy kernels read only strings through texts, which gathers on the fly.
-	lazy bool
-	run  func(c *call) (arrow.Array, error)
+// nested makes a list or struct around children; it takes the buffers over.
+func (c *call) nested(children []arrow.ArrayData, bufs ...*memory.Buffer) arrow.Array {
+	valid, nulls := c.countedValid()
+	all := append(buffers(valid), bufs...)
+	d := array.NewData(c.t, c.n, all, children, nulls, 0)
+	defer d.Release()
+	for _, b := range all {
+		if b != nil {
+			b.Release()
+		}
+	}
+	return array.MakeFromData(d)
 }
 
-func (n *kernelNode) typ() arrow.DataType { return n.t }
-
-func (n *kernelNode) eval(f *frame, r rows) (vec, error) {
-	if err := f.ctx.Err(); err != nil {
-		return vec{}, err
-	}
-	c := &call{f: f, n: r.n, t: n.t, args: make([]vec, 0, len(n.args))}
-	defer func() {
-		c.free()
-		for _, v := range c.args {
-			v.release()
-		}
-	}()
-	scalar := true
-	for _, a := range n.args {
-		v, err := run(a, f, r)
-		if err != nil {
-			return vec{}, err
-		}
-		if v.lazy && !n.lazy {
-			if err := v.flatten(f); err != nil {
-				v.release()
-				return vec{}, err
-			}
-		}
-		c.args = append(c.args, v)
-		scalar = scalar && v.scalar
-		if !n.loose && v.nullScalar() {
-			a, err := nullArray(f.mem, n.t, 1)
-			return vec{arr: a, scalar: true}, err
-		}
-	}
-	if scalar {
-		c.n = 1
-	}
-	if !n.loose {
-		c.combineValidity()
-	}
-	a, err := n.run(c)
+// finishList makes a list array whose items are rows of src; off are its offsets.
+func (c *call) finishList(elem arrow.DataType, src []arrow.Array, refs []interleaved, off []int32) (arrow.Array, error) {
+	values, err := interleave(c.mem(), elem, src, refs)
 	if err != nil {
-		return vec{}, err
+		return nil, err
 	}
-	return vec{arr: a, scalar: scalar}, nil
+	defer values.Release()
+	return c.listOf(values, off), nil
+}
+
+// listOf makes a list array of type c.t around its items.
+func (c *call) listOf(values arrow.Array, off []int32) arrow.Array {
+	offBuf, o := newFixed[int32](c.mem(), c.n+1)
+	copy(o, off)
+	valid, nulls := c.countedValid()
+	d := array.NewData(c.t, c.n, buffers(valid, offBuf), []arrow.ArrayData{values.Data()}, nulls, 0)
+	defer d.Release()
+	offBuf.Release()
+	if valid != nil {
+		valid.Release()
+	}
+	return array.MakeFromData(d)
+}
+
+// spread is argument i with one row per row of the result.
+func (c *call) spread(i int) (arrow.Array, error) {
+	v := c.args[i]
+	if !v.scalar {
+		v.arr.Retain()
+		return v.arr, nil
+	}
+	return repeatRow(c.mem(), v.arr, c.n)
+}
+
+// validRow says whether argument k of a loose kernel is not NULL in row i.
+func (c *call) validRow(k, i int) bool {
+	v := c.args[k]
+	return v.arr.DataType().ID() != arrow.NULL && v.arr.IsValid(v.row(i))
 }

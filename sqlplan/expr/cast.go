@@ -37,16 +37,6 @@ func (c *caster) fails(i int, text string) error {
 	return fault.New(fault.InvalidArgument, "cannot cast %s to %s", text, TypeName(c.to))
 }
 
-func (c *compiler) cast(e *Cast, x node) (node, error) {
-	fn, ok := castKernel(e.X.Type(), e.To)
-	if !ok {
-		return nil, noCast(e.X.Type(), e.To)
-	}
-	return &kernelNode{args: []node{x}, t: e.To, run: func(c *call) (arrow.Array, error) {
-		return fn(&caster{c, c.args[0].arr.DataType(), e.To, e.Try})
-	}}, nil
-}
-
 func noCast(from, to arrow.DataType) error {
 	if err := beyond(from, to); err != nil {
 		return err
@@ -64,34 +54,44 @@ func castArray(mem memory.Allocator, a arrow.Array, to arrow.DataType, try bool)
 	if !ok {
 		return nil, noCast(a.DataType(), to)
 	}
-	c := &call{f: &frame{mem: mem}, args: []vec{{arr: a}}, n: a.Len(), t: to}
+	c := &call{alloc: mem, args: []vec{{arr: a}}, n: a.Len(), t: to}
 	defer c.free()
 	c.combineValidity()
 	return fn(&caster{c, a.DataType(), to, try})
 }
 
-// CastLiteral casts a constant as CAST does. Lists, text and little-endian float32 bytes become
-// vectors if they have the right dimension; the error names both dimensions.
-func CastLiteral(l Literal, to arrow.DataType) (Literal, error) {
-	if l.T == nil || l.T.ID() == arrow.NULL || l.Value == nil {
-		return Literal{nil, to}, nil
-	}
-	if arrow.TypeEqual(l.T, to) {
-		return l, nil
+// canCast says whether there is a cast between two types at all.
+func canCast(from, to arrow.DataType) bool {
+	_, ok := castKernel(from, to)
+	return ok
+}
+
+// castRunner is the kernel of a cast as the kernel of a call with one argument. ok is false if there is no
+// such cast.
+func castRunner(from, to arrow.DataType, try bool) (run func(*call) (arrow.Array, error), ok bool) {
+	fn, ok := castKernel(from, to)
+	return func(c *call) (arrow.Array, error) {
+		return fn(&caster{c, c.args[0].arr.DataType(), to, try})
+	}, ok
+}
+
+// castValue casts one value, which is not NULL, of the Go type that constants have for from.
+func castValue(v any, from, to arrow.DataType) (any, error) {
+	if arrow.TypeEqual(from, to) {
+		return v, nil
 	}
 	mem := memory.NewGoAllocator()
-	a, err := Broadcast(l, 1, mem)
+	a, err := oneValue(v, from, mem)
 	if err != nil {
-		return Literal{}, err
+		return nil, err
 	}
 	defer a.Release()
 	b, err := castArray(mem, a, to, false)
 	if err != nil {
-		return Literal{}, err
+		return nil, err
 	}
 	defer b.Release()
-	v, err := valueAt(b, 0)
-	return Literal{v, to}, err
+	return valueAt(b, 0)
 }
 
 // castKernel finds the kernel for a pair of types; ok false if there is no such cast.
@@ -414,8 +414,7 @@ func (c *caster) rowText(i int) string {
 	if err != nil {
 		return "the value"
 	}
-	l := Literal{v, c.from}
-	return l.String()
+	return sqlText(v, c.from)
 }
 
 // each runs fn for every row that is not NULL; fn returns false for a row that does not convert.
@@ -508,7 +507,7 @@ func castFromDecimal(c *caster) (arrow.Array, error) {
 			return ok && n.HighBits() == 0
 		})
 	}
-	wide := &call{f: c.f, args: c.args, n: c.n, t: tInt64}
+	wide := &call{alloc: c.alloc, args: c.args, n: c.n, t: tInt64}
 	defer wide.free()
 	wide.combineValidity()
 	w := &caster{wide, c.from, tInt64, c.try}
@@ -549,7 +548,7 @@ func castToBool(c *caster) (arrow.Array, error) {
 // castFromBool makes 0 and 1, through TINYINT.
 func castFromBool(c *caster) (arrow.Array, error) {
 	b := boolsOf(c.args[0])
-	tiny := &call{f: c.f, args: c.args, n: c.n, t: arrow.PrimitiveTypes.Int8}
+	tiny := &call{alloc: c.alloc, args: c.args, n: c.n, t: arrow.PrimitiveTypes.Int8}
 	defer tiny.free()
 	tiny.combineValidity()
 	buf, out := newFixed[int8](c.mem(), c.n)
@@ -706,8 +705,7 @@ func appendRow(b []byte, a arrow.Array, i int, nested bool) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := Literal{v, a.DataType()}
-	s := l.text()
+	s := valueText(v, a.DataType())
 	if nested && kindOf(plain(a.DataType())) == kText && needsQuotes(s) {
 		s = quoteText(s)
 	}

@@ -351,11 +351,11 @@ func scanList(s string, t arrow.DataType) (any, error) {
 			out[i] = v
 			continue
 		}
-		l, err := CastLiteral(Literal{it.text, tText}, elem)
+		v, err := castValue(it.text, tText, elem)
 		if err != nil {
 			return nil, err
 		}
-		out[i] = l.Value
+		out[i] = v
 	}
 	return out, nil
 }
@@ -477,20 +477,6 @@ func castList(c *caster) (arrow.Array, error) {
 		}
 	}
 	return c.nested([]arrow.ArrayData{cast.Data()}, offBuf), nil
-}
-
-// nested makes a list or struct around children; it takes the buffers over.
-func (c *call) nested(children []arrow.ArrayData, bufs ...*memory.Buffer) arrow.Array {
-	valid, nulls := c.countedValid()
-	all := append(buffers(valid), bufs...)
-	d := array.NewData(c.t, c.n, all, children, nulls, 0)
-	defer d.Release()
-	for _, b := range all {
-		if b != nil {
-			b.Release()
-		}
-	}
-	return array.MakeFromData(d)
 }
 
 func castFixedList(c *caster, src array.ListLike, to *arrow.FixedSizeListType) (arrow.Array, error) {

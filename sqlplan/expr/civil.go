@@ -166,3 +166,16 @@ func instant(loc *time.Location, wall, per int64) int64 {
 	s := floorDiv(wall, per)
 	return wall + (instantOf(loc, s)-s)*per
 }
+
+// intervalSpan is the length of an interval in days and nanoseconds of a day.
+func intervalSpan(v arrow.MonthDayNanoInterval) (days, nanos int64) {
+	days = floorDiv(v.Nanoseconds, nanosPerDay)
+	return days + int64(v.Months)*30 + int64(v.Days), v.Nanoseconds - days*nanosPerDay
+}
+
+// isoWeek is the year and the week, from 1, that a day belongs to under ISO 8601.
+func isoWeek(days int64) (year, week int64) {
+	thursday := days - floorMod(days+3, 7) + 3
+	y, _, _ := civil(thursday)
+	return y, (thursday-daysOf(y, 1, 1))/7 + 1
+}

@@ -8,47 +8,6 @@ import (
 // the set bits. A column against a constant is the hot path of every scan: it touches the column's
 // buffer in place, and converts the constant to the column's type rather than the column.
 
-type cmpOp uint8
-
-const (
-	opEq cmpOp = iota
-	opNe
-	opLt
-	opLe
-	opGt
-	opGe
-	opDistinct
-	opSame // IS NOT DISTINCT FROM
-)
-
-var cmpOps = map[string]cmpOp{
-	"=": opEq, "!=": opNe, "<>": opNe, "<": opLt, "<=": opLe, ">": opGt, ">=": opGe,
-	"IS DISTINCT FROM": opDistinct, "IS NOT DISTINCT FROM": opSame,
-}
-
-// negated holds NOT (x op y) for values that are not NULL: the order is total, NaN included.
-var negated = [...]cmpOp{opEq: opNe, opNe: opEq, opLt: opGe, opLe: opGt, opGt: opLe, opGe: opLt, opDistinct: opSame, opSame: opDistinct}
-
-// swapped holds y op x.
-var swapped = [...]cmpOp{opEq: opEq, opNe: opNe, opLt: opGt, opLe: opGe, opGt: opLt, opGe: opLe, opDistinct: opDistinct, opSame: opSame}
-
-// of turns a three-way comparison into the answer of op.
-func (op cmpOp) of(c int) bool {
-	switch op {
-	case opEq, opSame:
-		return c == 0
-	case opNe, opDistinct:
-		return c != 0
-	case opLt:
-		return c < 0
-	case opLe:
-		return c <= 0
-	case opGt:
-		return c > 0
-	}
-	return c >= 0
-}
-
 // compareNode is x op y.
 type compareNode struct {
 	op   cmpOp
@@ -101,15 +60,6 @@ func fastColumn(t arrow.DataType) bool {
 }
 
 func (n *compareNode) typ() arrow.DataType { return tBool }
-
-// bound is a comparison of a column with a constant, ready to run: x op v for the values of the
-// column, or the same answer for all of them.
-type bound struct {
-	op      cmpOp
-	v       any // int64, uint64, float64, []byte
-	fixed   bool
-	outcome bool
-}
 
 // bind prepares the comparison with the constant's value in this execution. usable is false where
 // the general path has to do it.
@@ -231,7 +181,7 @@ func (n *compareNode) eval(f *frame, r rows) (vec, error) {
 		return vec{}, err
 	}
 	defer y.release()
-	return compareVecs(f, n.op, x, y, r.n)
+	return compareVecs(f.mem, n.op, x, y, r.n)
 }
 
 func (n *compareNode) evalColumn(f *frame, r rows, b bound) (vec, error) {
@@ -286,11 +236,11 @@ func (n *betweenNode) eval(f *frame, r rows) (vec, error) {
 	if n.negated {
 		lo, hi = opLt, opGt
 	}
-	a, err := compareVecs(f, lo, vs[0], vs[1], r.n)
+	a, err := compareVecs(f.mem, lo, vs[0], vs[1], r.n)
 	if err != nil {
 		return vec{}, err
 	}
-	b, err := compareVecs(f, hi, vs[0], vs[2], r.n)
+	b, err := compareVecs(f.mem, hi, vs[0], vs[2], r.n)
 	if err != nil {
 		a.release()
 		return vec{}, err

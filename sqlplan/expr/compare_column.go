@@ -60,14 +60,6 @@ func constAs[T fixed](v any) (c T, isNaN bool) {
 	return c, false
 }
 
-func b2u(b bool) uint64 {
-	var u uint64
-	if b {
-		u = 1
-	}
-	return u
-}
-
 // scalarChunk compares up to 64 values with a constant that is not NaN. NaN values are above it, so the
 // tests for "above" are the negation of those for "not above".
 func scalarChunk[T fixed](op cmpOp, v []T, c T) uint64 {

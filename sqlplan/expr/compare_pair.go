@@ -7,6 +7,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"lanceflight/internal/fault"
 )
@@ -14,21 +15,21 @@ import (
 // Two computed operands, of any type.
 
 // compareVecs compares two vecs of the same type over n rows. Both stay the caller's.
-func compareVecs(f *frame, op cmpOp, x, y vec, n int) (vec, error) {
+func compareVecs(mem memory.Allocator, op cmpOp, x, y vec, n int) (vec, error) {
 	scalar := x.scalar && y.scalar
 	if scalar {
 		n = 1
 	}
 	if op < opDistinct && (x.nullScalar() || y.nullScalar()) {
-		a, err := nullArray(f.mem, tBool, 1)
+		a, err := nullArray(mem, tBool, 1)
 		return vec{arr: a, scalar: true}, err
 	}
-	c := &call{f: f, args: []vec{x, y}, n: n, t: tBool}
+	c := &call{alloc: mem, args: []vec{x, y}, n: n, t: tBool}
 	defer c.free()
 	if err := c.prepare(true); err != nil {
 		return vec{}, err
 	}
-	buf, vals := newBits(f.mem, n)
+	buf, vals := newBits(mem, n)
 	eachChunk, err := chunkPair(op, c)
 	if err != nil {
 		buf.Release()
@@ -129,14 +130,6 @@ func chunkPair(op cmpOp, c *call) (func(row, n int) uint64, error) {
 	return nil, fault.New(fault.Unsupported, "comparing values of type %s", TypeName(x.arr.DataType()))
 }
 
-// row is the row of v.arr that row i is about; v is not lazy.
-func (v vec) row(i int) int {
-	if v.scalar {
-		return 0
-	}
-	return i
-}
-
 func pairNums[T fixed](op cmpOp, x, y vec) func(row, n int) uint64 {
 	nx, ny := numsOf[T](x), numsOf[T](y)
 	if y.scalar && !x.scalar && ny.vals[0] == ny.vals[0] {
@@ -185,12 +178,6 @@ func compareIntervals(a, b arrow.MonthDayNanoInterval) int {
 		return c
 	}
 	return cmp.Compare(na, nb)
-}
-
-// intervalSpan is the length of an interval in days and nanoseconds of a day.
-func intervalSpan(v arrow.MonthDayNanoInterval) (days, nanos int64) {
-	days = floorDiv(v.Nanoseconds, nanosPerDay)
-	return days + int64(v.Months)*30 + int64(v.Days), v.Nanoseconds - days*nanosPerDay
 }
 
 // compareRows orders two rows of arrays of the same type, element by element; NULLs inside are last
@@ -252,7 +239,3 @@ func compareValues(x, y any) int {
 	}
 	return 0
 }
-
-// CompareValues orders two values of Literals of one type, neither of them NULL: negative, zero or positive. NaN is above
-// every number and equal to itself.
-func CompareValues(x, y any) int { return compareValues(x, y) }

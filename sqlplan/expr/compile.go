@@ -83,3 +83,24 @@ func constant(n node) bool {
 	}
 	return false
 }
+
+func (c *compiler) arith(e *Arith, args []node) (node, error) {
+	n := &kernelNode{args: args, t: e.T, loose: e.Op == "||" && kindOf(e.T) == kList}
+	run, err := arithKernel(e.Op, e.X.Type(), e.Y.Type(), e.T)
+	n.run = run
+	return n, err
+}
+
+// negate compiles -x.
+func (c *compiler) negate(e *Negate, x node) (node, error) {
+	run, err := negateKernel(e.Type())
+	return &kernelNode{args: []node{x}, t: e.Type(), run: run}, err
+}
+
+func (c *compiler) cast(e *Cast, x node) (node, error) {
+	run, ok := castRunner(e.X.Type(), e.To, e.Try)
+	if !ok {
+		return nil, noCast(e.X.Type(), e.To)
+	}
+	return &kernelNode{args: []node{x}, t: e.To, run: run}, nil
+}

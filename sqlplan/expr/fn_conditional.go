@@ -39,19 +39,9 @@ func nullifArgs(args []Expr) ([]Expr, arrow.DataType, error) {
 	return []Expr{x, y}, x.Type(), nil
 }
 
-// spread is argument i with one row per row of the result.
-func (c *call) spread(i int) (arrow.Array, error) {
-	v := c.args[i]
-	if !v.scalar {
-		v.arr.Retain()
-		return v.arr, nil
-	}
-	return repeatRow(c.mem(), v.arr, c.n)
-}
-
 // nullif is NULL where both arguments are equal, else the first.
 func nullif(c *call) (arrow.Array, error) {
-	eq, err := compareVecs(c.f, opEq, c.args[0], c.args[1], c.n)
+	eq, err := compareVecs(c.alloc, opEq, c.args[0], c.args[1], c.n)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +74,7 @@ func extreme(c *call, op cmpOp) (arrow.Array, error) {
 		return nil, err
 	}
 	for i := 1; i < len(c.args); i++ {
-		next, err := c.better(op, best, c.args[i])
+		next, err := better(c, op, best, c.args[i])
 		best.Release()
 		if err != nil {
 			return nil, err
@@ -95,12 +85,12 @@ func extreme(c *call, op cmpOp) (arrow.Array, error) {
 }
 
 // better merges an argument into the best so far.
-func (c *call) better(op cmpOp, best arrow.Array, v vec) (arrow.Array, error) {
+func better(c *call, op cmpOp, best arrow.Array, v vec) (arrow.Array, error) {
 	if v.nullScalar() {
 		best.Retain()
 		return best, nil
 	}
-	wins, err := compareVecs(c.f, op, v, vec{arr: best}, c.n)
+	wins, err := compareVecs(c.alloc, op, v, vec{arr: best}, c.n)
 	if err != nil {
 		return nil, err
 	}

@@ -104,19 +104,11 @@ func init() {
 		{[]string{"current_time", "localtime"}, tTime},
 	} {
 		t := f.t
-		for _, n := range f.names {
-			clockFunctions[n] = true
-		}
 		register(&function{name: f.names[0], aliases: f.names[1:], category: "datetime", volatility: Stable, rewrite: func([]Expr) (Expr, error) {
 			return NewCast(NewLiteral(time.Now().UnixMicro(), tTimestamp), t, false)
 		}})
 	}
 }
-
-var clockFunctions = map[string]bool{}
-
-// ReadsClock says whether a lower-case name is that of a function whose value is the time at which the statement is bound.
-func ReadsClock(name string) bool { return clockFunctions[name] }
 
 // parts are the names of fields, by every spelling.
 var parts = map[string]string{}
@@ -356,13 +348,6 @@ func dateField(part string, per int64, days, instant, offset func(i int) int64) 
 	}
 	// Parts of the clock, of a date: midnight.
 	return clockField(part, 1, func(int) int64 { return 0 })
-}
-
-// isoWeek is the year and the week, from 1, that a day belongs to under ISO 8601.
-func isoWeek(days int64) (year, week int64) {
-	thursday := days - floorMod(days+3, 7) + 3
-	y, _, _ := civil(thursday)
-	return y, (thursday-daysOf(y, 1, 1))/7 + 1
 }
 
 func intervalField(part string, at func(i int) arrow.MonthDayNanoInterval) field {

@@ -20,15 +20,6 @@ func init() {
 	})
 }
 
-// BytesDim returns the dimension of a type of vectors of bytes, fixed-size lists of UTINYINT.
-func BytesDim(t arrow.DataType) (dim int, ok bool) {
-	f, ok := plain(t).(*arrow.FixedSizeListType)
-	if !ok || plain(f.Elem()).ID() != arrow.UINT8 {
-		return 0, false
-	}
-	return int(f.Len()), true
-}
-
 // bytesPair makes both vectors those of bytes: one side tells the dimension, the other may be any numbers that are bytes.
 func bytesPair(args []Expr) ([]Expr, arrow.DataType, error) {
 	dim := -1

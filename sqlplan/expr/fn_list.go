@@ -48,7 +48,7 @@ func init() {
 		&function{name: "list_prepend", aliases: []string{"array_prepend"}, category: "list", volatility: Immutable, args: []argClass{openArg, listArg}, rewrite: newConcatCall},
 		&function{name: "array_to_string", aliases: []string{"list_to_string"}, category: "list", volatility: Immutable, cost: CostScan, fails: FailsOnValue, args: []argClass{listArg, textArg, textArg}, required: 2,
 			result: func(a []Expr) ([]Expr, arrow.DataType, error) {
-				if _, ok := castKernel(elemOf(a[0].Type()), tText); !ok {
+				if !canCast(elemOf(a[0].Type()), tText) {
 					return nil, nil, noCast(elemOf(a[0].Type()), tText)
 				}
 				a[0] = implicitCast(a[0], arrow.ListOf(tText))
@@ -74,13 +74,6 @@ func init() {
 }
 
 func newConcatCall(a []Expr) (Expr, error) { return NewArith("||", a[0], a[1]) }
-
-// items is where the items of row i of a list or map lie among all items.
-func (a *rowArgs) items(k, i int) (start, end int) {
-	v := a.c.args[k]
-	s, e := v.arr.(array.ListLike).ValueOffsets(v.row(i))
-	return int(s), int(e)
-}
 
 // elementType is the type of x[i]: an item of a list, a character of a string.
 func elementType(a []Expr) ([]Expr, arrow.DataType, error) {
@@ -220,26 +213,9 @@ func listSlice(c *call) (arrow.Array, error) {
 	return c.finishList(elemOf(c.t), []arrow.Array{values}, refs, off)
 }
 
-// find is the place of the second argument in the list of row i, -1 if it is not there. sawNull says
-// that a NULL was passed on the way.
-func (a *rowArgs) find(i int) (at int, sawNull bool) {
-	v := a.c.args[0]
-	values := v.arr.(array.ListLike).ListValues()
-	s, e := a.items(0, i)
-	item := a.c.args[1]
-	for j := s; j < e; j++ {
-		if values.IsNull(j) {
-			sawNull = true
-		} else if compareRows(values, j, item.arr, item.row(i)) == 0 {
-			return j - s, sawNull
-		}
-	}
-	return -1, sawNull
-}
-
 func listContains(c *call) (arrow.Array, error) {
 	run, _ := boolOut(func(a *rowArgs, i int) (bool, error) {
-		at, _ := a.find(i)
+		at, _ := findItem(a, i)
 		return at >= 0, nil
 	})(nil)
 	return run(c)
@@ -247,7 +223,7 @@ func listContains(c *call) (arrow.Array, error) {
 
 func listPosition(c *call) (arrow.Array, error) {
 	run, _ := fixedOut(func(a *rowArgs, i int) (int64, bool, error) {
-		at, _ := a.find(i)
+		at, _ := findItem(a, i)
 		return int64(at) + 1, at >= 0, nil
 	})(nil)
 	return run(c)
@@ -361,4 +337,21 @@ func mapItems(keys bool) func(*call) (arrow.Array, error) {
 		}
 		return c.finishList(values.DataType(), []arrow.Array{values}, refs, off)
 	}
+}
+
+// findItem is the place of the second argument in the list of row i, -1 if it is not there. sawNull says
+// that a NULL was passed on the way.
+func findItem(a *rowArgs, i int) (at int, sawNull bool) {
+	v := a.c.args[0]
+	values := v.arr.(array.ListLike).ListValues()
+	s, e := a.items(0, i)
+	item := a.c.args[1]
+	for j := s; j < e; j++ {
+		if values.IsNull(j) {
+			sawNull = true
+		} else if compareRows(values, j, item.arr, item.row(i)) == 0 {
+			return j - s, sawNull
+		}
+	}
+	return -1, sawNull
 }

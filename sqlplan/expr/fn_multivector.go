@@ -2,7 +2,6 @@ package expr
 
 import (
 	"math"
-	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -24,24 +23,6 @@ import (
 var lanceMetric = map[string]distance.Metric{
 	"l2_distance": distance.L2, "cosine_distance": distance.Cosine, "cosine_similarity": distance.Cosine,
 	"inner_product": distance.Dot, "negative_inner_product": distance.Dot,
-}
-
-// IsMultivector says whether values of a type are lists of vectors of floats, and of which dimension.
-func IsMultivector(t arrow.DataType) (dim int, ok bool) { return distance.MultivectorDim(t) }
-
-// multivectorType is the type of query vectors.
-func multivectorType(dim int) arrow.DataType {
-	return arrow.ListOf(arrow.FixedSizeListOf(int32(dim), tFloat32))
-}
-
-// listOfLists says whether x is a list of lists of numbers.
-func listOfLists(x Expr) bool {
-	t := plain(x.Type())
-	if kindOf(t) != kList {
-		return false
-	}
-	e := plain(elemOf(t))
-	return kindOf(e) == kList && kindOf(plain(elemOf(e))).numeric()
 }
 
 // multivectorPair makes the operands of a distance agree in type, if one of them is a list of vectors; ok false if none is.
@@ -124,96 +105,6 @@ func sameItems(a, b arrow.DataType) bool {
 		return false
 	}
 	return sameItems(elemOf(a), elemOf(b))
-}
-
-// MultivectorLiteral is a constant of some vectors of one dimension.
-func MultivectorLiteral(vectors [][]float32) *Literal {
-	items := make([]any, len(vectors))
-	for i, v := range vectors {
-		items[i] = v
-	}
-	return NewLiteral(items, multivectorType(len(vectors[0])))
-}
-
-// VectorsOf returns the value of l as vectors of dim float32, one or more: a list of vectors or of lists, one vector, the text of either, or
-// little-endian float32 bytes, vector after vector. NULL, no vector, another dimension, NaN and infinities are InvalidArgument.
-func VectorsOf(l Literal, dim int) ([][]float32, error) {
-	switch v := l.Value.(type) {
-	case nil:
-		return nil, fault.New(fault.InvalidArgument, "the query is NULL; vectors of %d dimensions are needed", dim)
-	case string:
-		if !nestedText(v) {
-			return oneVectorOf(l, dim)
-		}
-	case []byte:
-		size := 4 * dim
-		if size == 0 || len(v) == 0 || len(v)%size != 0 {
-			return nil, fault.New(fault.InvalidArgument, "%d bytes are no vectors of %d dimensions: %d bytes each", len(v), dim, size)
-		}
-		var out [][]float32
-		for ; len(v) > 0; v = v[size:] {
-			one, err := VectorOf(Literal{Value: v[:size], T: arrow.BinaryTypes.Binary}, dim)
-			if err != nil {
-				return nil, vectorError(len(out), err)
-			}
-			out = append(out, one)
-		}
-		return out, nil
-	case []float32:
-		return oneVectorOf(l, dim)
-	default:
-		if t := plain(l.T); kindOf(t) != kList || kindOf(plain(elemOf(t))) != kList {
-			if items, ok := l.Value.([]any); !ok || len(items) > 0 || kindOf(t) != kList {
-				return oneVectorOf(l, dim)
-			}
-			return nil, noVectors()
-		}
-	}
-	items, ok := l.Value.([]any)
-	elem := arrow.DataType(arrow.ListOf(tFloat32))
-	if ok {
-		elem = plain(elemOf(plain(l.T)))
-	} else {
-		c, err := CastLiteral(l, arrow.ListOf(elem))
-		if err != nil {
-			return nil, err
-		}
-		items = c.Value.([]any)
-	}
-	if len(items) == 0 {
-		return nil, noVectors()
-	}
-	out := make([][]float32, len(items))
-	for i, item := range items {
-		if item == nil {
-			return nil, fault.New(fault.InvalidArgument, "vector %d of the query is NULL", i+1)
-		}
-		one, err := VectorOf(Literal{Value: item, T: elem}, dim)
-		if err != nil {
-			return nil, vectorError(i, err)
-		}
-		out[i] = one
-	}
-	return out, nil
-}
-
-func oneVectorOf(l Literal, dim int) ([][]float32, error) {
-	v, err := VectorOf(l, dim)
-	return [][]float32{v}, err
-}
-
-func noVectors() error {
-	return fault.New(fault.InvalidArgument, "the query has no vectors; at least one is needed")
-}
-
-func vectorError(i int, err error) error {
-	return fault.New(fault.KindOf(err), "vector %d of the query: %w", i+1, err)
-}
-
-// nestedText says whether a text starts as a list of lists.
-func nestedText(s string) bool {
-	s = strings.TrimSpace(s)
-	return len(s) > 1 && s[0] == '[' && strings.HasPrefix(strings.TrimSpace(s[1:]), "[")
 }
 
 // runMulti computes the distances of lists of vectors.
@@ -309,15 +200,4 @@ func queryVectors(query vec, i int) ([][]float32, error) {
 		dim, _ = isVector(l.T)
 	}
 	return VectorsOf(l, dim)
-}
-
-// source is where row i of a call lies in the array, lazy or not.
-func (v vec) source(i int) int {
-	switch {
-	case v.scalar:
-		return 0
-	case v.lazy:
-		return int(v.sel[i])
-	}
-	return i
 }

@@ -450,7 +450,7 @@ func roundIntegers(c *call, how rounding) (arrow.Array, error) {
 		return nil, err
 	}
 	defer dec.Release()
-	inner := &call{f: c.f, args: []vec{{arr: dec, scalar: c.args[0].scalar}, c.args[1]}, n: c.n, t: &arrow.Decimal128Type{Precision: 38}}
+	inner := &call{alloc: c.alloc, args: []vec{{arr: dec, scalar: c.args[0].scalar}, c.args[1]}, n: c.n, t: &arrow.Decimal128Type{Precision: 38}}
 	defer inner.free()
 	inner.combineValidity()
 	out, err := roundDecimals(how)(inner)

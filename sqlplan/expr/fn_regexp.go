@@ -204,7 +204,7 @@ func regexpReplace(e *Call, res *regexps) func(*call) (arrow.Array, error) {
 		last := 0
 		for _, m := range re.FindAllStringSubmatchIndex(s, limit) {
 			w.writeString(s[last:m[0]])
-			w.expand(by, s, m)
+			expandGroups(w, by, s, m)
 			last = m[1]
 		}
 		w.writeString(s[last:])
@@ -213,7 +213,7 @@ func regexpReplace(e *Call, res *regexps) func(*call) (arrow.Array, error) {
 	return run
 }
 
-func (w *textWriter) expand(by, s string, m []int) {
+func expandGroups(w *textWriter, by, s string, m []int) {
 	for i := 0; i < len(by); i++ {
 		if by[i] != '\\' || i+1 == len(by) {
 			w.writeString(by[i : i+1])

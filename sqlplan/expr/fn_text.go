@@ -105,7 +105,7 @@ func init() {
 				w.write(s)
 				return true, nil
 			}
-			return true, w.replaceAll(s, old, a.bytes(2, i))
+			return true, replaceAll(w, s, old, a.bytes(2, i))
 		}),
 		text("repeat", FailsOnRange, []argClass{textArg, intArg}, 0, func(a *rowArgs, i int, w *textWriter) (bool, error) {
 			s, n := a.bytes(0, i), max(0, a.int(1, i))
@@ -166,10 +166,10 @@ func init() {
 				return true, nil
 			})},
 		&function{name: "from_base64", category: "string", volatility: Immutable, cost: CostScan, fails: FailsOnValue, args: []argClass{textArg}, out: tBinary, kernel: textOut(func(a *rowArgs, i int, w *textWriter) (bool, error) {
-			return true, w.decoded(a.bytes(0, i), "base64")
+			return true, writeDecoded(w, a.bytes(0, i), "base64")
 		})},
 		&function{name: "from_hex", aliases: []string{"unhex"}, category: "string", volatility: Immutable, cost: CostScan, fails: FailsOnValue, args: []argClass{textArg}, out: tBinary, kernel: textOut(func(a *rowArgs, i int, w *textWriter) (bool, error) {
-			return true, w.decoded(a.bytes(0, i), "hex")
+			return true, writeDecoded(w, a.bytes(0, i), "hex")
 		})},
 		&function{name: "levenshtein", aliases: []string{"editdist3"}, category: "string", volatility: Immutable, cost: CostHeavy, fails: FailsOnValue, args: []argClass{textArg, textArg}, out: tInt64,
 			kernel: fixedOut(func(a *rowArgs, i int) (int64, bool, error) {
@@ -179,28 +179,7 @@ func init() {
 	)
 }
 
-// maxText bounds one string that a function makes.
-const maxText = 1 << 28
-
-func tooLong(name string) error {
-	return fault.New(fault.ResourceExhausted, "%s would make a string of more than 256 MiB", name)
-}
-
-// append lets fn append to the row in place if there is room, else copies what it made.
-func (w *textWriter) append(fn func(dst []byte) []byte) {
-	free := w.room(64)
-	out := fn(free[:0:len(free)])
-	if len(out) > len(free) {
-		w.write(out)
-		return
-	}
-	if len(out) > 0 && &out[0] != &free[0] {
-		copy(free, out)
-	}
-	w.used += len(out)
-}
-
-func (w *textWriter) replaceAll(s, old, by []byte) error {
+func replaceAll(w *textWriter, s, old, by []byte) error {
 	start := w.used
 	for {
 		i := bytes.Index(s, old)
@@ -412,12 +391,6 @@ func asTexts(a []Expr) ([]Expr, arrow.DataType, error) {
 	return out, tText, nil
 }
 
-// validRow says whether argument k of a loose kernel is not NULL in row i.
-func (c *call) validRow(k, i int) bool {
-	v := c.args[k]
-	return v.arr.DataType().ID() != arrow.NULL && v.arr.IsValid(v.row(i))
-}
-
 // concatRows joins all arguments that are not NULL.
 func concatRows(c *call) (arrow.Array, error) {
 	return concatFrom(c, 0, func(int) []byte { return nil })
@@ -568,11 +541,11 @@ func encode(a *rowArgs, i int, w *textWriter) (bool, error) {
 }
 
 func decodeText(a *rowArgs, i int, w *textWriter) (bool, error) {
-	return true, w.decoded(a.bytes(0, i), strings.ToLower(a.str(1, i)))
+	return true, writeDecoded(w, a.bytes(0, i), strings.ToLower(a.str(1, i)))
 }
 
-// decoded writes the bytes that an encoded text stands for.
-func (w *textWriter) decoded(s []byte, format string) error {
+// writeDecoded writes the bytes that an encoded text stands for.
+func writeDecoded(w *textWriter, s []byte, format string) error {
 	var out []byte
 	var err error
 	switch format {
@@ -623,3 +596,10 @@ func levenshtein(a, b []rune) (int64, error) {
 	}
 	return row[len(b)], nil
 }
+
+func tooLong(name string) error {
+	return fault.New(fault.ResourceExhausted, "%s would make a string of more than 256 MiB", name)
+}
+
+// maxText bounds one string that a function makes.
+const maxText = 1 << 28

@@ -2,11 +2,14 @@ package expr
 
 import (
 	"encoding/hex"
+	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
 
 // Values as text, in PostgreSQL's forms. All append to b.
@@ -182,4 +185,122 @@ func appendInterval(b []byte, v arrow.MonthDayNanoInterval) []byte {
 func appendHex(b, v []byte) []byte {
 	b = append(b, `\x`...)
 	return hex.AppendEncode(b, v)
+}
+
+func quoteText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// sqlText is a value of the Go type that constants have for t, as SQL text. Long lists are abbreviated.
+func sqlText(v any, t arrow.DataType) string {
+	if v == nil {
+		return "NULL"
+	}
+	text := func() string { return quoteText(valueText(v, t)) }
+	switch kindOf(plain(t)) {
+	case kBool, kInt, kUint, kDecimal:
+		return valueText(v, t)
+	case kFloat:
+		s := valueText(v, t)
+		if f := v.(float64); math.IsNaN(f) || math.IsInf(f, 0) {
+			return "CAST('" + s + "' AS " + TypeName(t) + ")"
+		}
+		return s
+	case kBinary:
+		b := v.([]byte)
+		if len(b) > 32 {
+			return "X'" + hex.EncodeToString(b[:32]) + "…'"
+		}
+		return "X'" + hex.EncodeToString(b) + "'"
+	case kDate:
+		return "DATE " + text()
+	case kTime:
+		return "TIME " + text()
+	case kTimestamp:
+		return "TIMESTAMP " + text()
+	case kInterval:
+		return "INTERVAL " + text()
+	case kText:
+		return text()
+	}
+	return valueText(v, t)
+}
+
+// valueText is the value without SQL's quotes; NULL is "NULL".
+func valueText(v any, t arrow.DataType) string {
+	switch v := v.(type) {
+	case nil:
+		return "NULL"
+	case bool:
+		return boolText(v)
+	case uint64:
+		return strconv.FormatUint(v, 10)
+	case float64:
+		bits := 64
+		if t := plain(t); kindOf(t) == kFloat && bitWidth(t) < 64 {
+			bits = 32
+		}
+		return string(appendFloat(nil, v, bits))
+	case string:
+		return v
+	case []byte:
+		return string(appendHex(nil, v))
+	case decimal128.Num:
+		if t, ok := plain(t).(*arrow.Decimal128Type); ok {
+			return v.ToString(t.Scale)
+		}
+	case arrow.MonthDayNanoInterval:
+		return string(appendInterval(nil, v))
+	case []float32:
+		var b []byte
+		return string(abbreviated(b, len(v), func(b []byte, i int) []byte { return appendFloat(b, float64(v[i]), 32) }))
+	case []any:
+		return string(abbreviated(nil, len(v), func(b []byte, i int) []byte {
+			item := t
+			switch t := plain(t).(type) {
+			case *arrow.StructType:
+				item = t.Field(i).Type
+			case arrow.ListLikeType:
+				item = t.Elem()
+			}
+			return append(b, sqlText(v[i], item)...)
+		}))
+	case int64:
+		return int64Text(v, t)
+	}
+	return fmt.Sprint(v)
+}
+
+func int64Text(v int64, t arrow.DataType) string {
+	switch t := plain(t).(type) {
+	case *arrow.Date32Type:
+		return string(appendDate(nil, v))
+	case *arrow.Date64Type:
+		return string(appendDate(nil, floorDiv(v, secondsPerDay*1e3)))
+	case *arrow.Time32Type, *arrow.Time64Type:
+		return string(appendClock(nil, v, perSecond(timeUnit(t))))
+	case *arrow.DurationType:
+		return string(appendInterval(nil, durationInterval(v, t.Unit)))
+	case *arrow.TimestampType:
+		loc, err := zoneOf(t)
+		if err != nil {
+			loc, _ = loadZone("")
+		}
+		return string(appendTimestamp(nil, v, t, loc))
+	}
+	return strconv.FormatInt(v, 10)
+}
+
+// abbreviated writes [a, b, …, n items] for long lists.
+func abbreviated(b []byte, n int, item func([]byte, int) []byte) []byte {
+	const most = 8
+	b = append(b, '[')
+	for i := range min(n, most) {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = item(b, i)
+	}
+	if n > most {
+		b = fmt.Appendf(b, ", … %d in all", n)
+	}
+	return append(b, ']')
 }

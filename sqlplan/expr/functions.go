@@ -14,6 +14,11 @@ import (
 type FunctionInfo struct {
 	Name     string
 	Category string // "numeric", "string", "datetime", "list", "conditional", "vector", "system", "aggregate"
+	// Volatility, Cost and Fails are what the function states about itself. Cost and Fails are zero for
+	// aggregate functions and for functions that become another expression.
+	Volatility Volatility
+	Cost       Cost
+	Fails      Failure
 }
 
 // argClass says what an argument has to be.
@@ -96,10 +101,10 @@ func FunctionNames() []FunctionInfo {
 		if inner(name) {
 			continue
 		}
-		out = append(out, FunctionInfo{Name: name, Category: f.category})
+		out = append(out, FunctionInfo{Name: name, Category: f.category, Volatility: f.volatility, Cost: f.cost, Fails: f.fails})
 	}
 	for name := range aggregates {
-		out = append(out, FunctionInfo{Name: name, Category: "aggregate"})
+		out = append(out, FunctionInfo{Name: name, Category: "aggregate", Volatility: Immutable})
 	}
 	slices.SortFunc(out, func(a, b FunctionInfo) int { return strings.Compare(a.Name, b.Name) })
 	return out
@@ -307,17 +312,9 @@ func (c *compiler) call(e *Call, args []node) (node, error) {
 	return &kernelNode{args: args, t: e.T, loose: e.fn.loose, lazy: e.fn.lazy, run: run}, nil
 }
 
-// plainKernel is the kernel of a function that does not depend on how it is called.
-func plainKernel(run func(*call) (arrow.Array, error)) func(*Call) (func(*call) (arrow.Array, error), error) {
-	return func(*Call) (func(*call) (arrow.Array, error), error) { return run, nil }
-}
-
-// literalText is the value of a constant string argument; ok false if it is not constant or NULL.
-func literalText(x Expr) (string, bool) {
-	l, ok := x.(*Literal)
-	if !ok {
-		return "", false
-	}
-	s, ok := l.Value.(string)
-	return s, ok
+// ReadsClock says whether a lower-case name is that of a function whose value is the time at which the
+// statement is bound.
+func ReadsClock(name string) bool {
+	f := functionTable[name]
+	return f != nil && f.volatility == Stable
 }

@@ -92,7 +92,7 @@ func (n *inNode) eval(f *frame, r rows) (vec, error) {
 		a, err := nullArray(f.mem, tBool, 1)
 		return vec{arr: a, scalar: true}, err
 	}
-	c := &call{f: f, args: []vec{v}, n: r.n, t: tBool}
+	c := &call{alloc: f.mem, args: []vec{v}, n: r.n, t: tBool}
 	defer c.free()
 	if v.scalar {
 		c.n = 1

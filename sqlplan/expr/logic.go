@@ -39,7 +39,7 @@ func (n *logicNode) eval(f *frame, r rows) (vec, error) {
 		return vec{}, err
 	}
 	for i, arg := range n.args[1:] {
-		if err := v.flatten(f); err != nil {
+		if err := v.flatten(f.mem); err != nil {
 			v.release()
 			return vec{}, err
 		}
@@ -50,7 +50,7 @@ func (n *logicNode) eval(f *frame, r rows) (vec, error) {
 			}
 			w, err := run(arg, f, r)
 			if err == nil {
-				err = w.flatten(f)
+				err = w.flatten(f.mem)
 			}
 			if err != nil {
 				v.release()
@@ -127,7 +127,7 @@ func (n *logicNode) refine(f *frame, r rows, v vec, arg node) (vec, error) {
 		return vec{}, err
 	}
 	defer w.release()
-	if err := w.flatten(f); err != nil {
+	if err := w.flatten(f.mem); err != nil {
 		return vec{}, err
 	}
 	c := boolsOf(w)
@@ -317,7 +317,7 @@ func mapBools(x node, f *frame, r rows, fn func(yes, no uint64) (uint64, uint64)
 		return vec{}, err
 	}
 	defer v.release()
-	if err := v.flatten(f); err != nil {
+	if err := v.flatten(f.mem); err != nil {
 		return vec{}, err
 	}
 	b := boolsOf(v)
@@ -408,37 +408,6 @@ func (n *isNullNode) eval(f *frame, r rows) (vec, error) {
 		}
 	}
 	return vec{arr: makeArray(tBool, rows, nil, 0, buf), scalar: v.scalar}, nil
-}
-
-// validity is where the array behind v is not NULL.
-func validity(v vec) words {
-	n := v.arr.Len()
-	switch {
-	case v.arr.DataType().ID() == arrow.NULL:
-		return words{make([]byte, n/8+1), 0, n}
-	case v.arr.DataType().ID() == arrow.DICTIONARY && v.arr.(*array.Dictionary).Dictionary().NullN() > 0:
-		// A valid index may point to a NULL.
-		d, b := v.arr.(*array.Dictionary), make([]byte, n/8+1)
-		for i := range n {
-			if d.IsValid(i) && d.Dictionary().IsValid(d.GetValueIndex(i)) {
-				b[i>>3] |= 1 << (i & 7)
-			}
-		}
-		return words{b, 0, n}
-	case v.arr.NullN() == 0:
-		return words{nil, 0, n}
-	}
-	if b := v.arr.NullBitmapBytes(); b != nil {
-		return words{b, v.arr.Data().Offset(), n}
-	}
-	// Types without a bitmap of their own, such as unions and run-end encoding.
-	b := make([]byte, n/8+1)
-	for i := range n {
-		if v.arr.IsValid(i) {
-			b[i>>3] |= 1 << (i & 7)
-		}
-	}
-	return words{b, 0, n}
 }
 
 func (n *isNullNode) words(f *frame, want bool) (func(k int) uint64, bool, error) {
@@ -622,7 +591,7 @@ func (n *coalesceNode) eval(f *frame, r rows) (vec, error) {
 			}
 			break
 		}
-		if err := v.flatten(f); err != nil {
+		if err := v.flatten(f.mem); err != nil {
 			return vec{}, err
 		}
 		if v.arr.NullN() == 0 && v.arr.DataType().ID() != arrow.NULL {

@@ -279,21 +279,6 @@ func not(negated bool) string {
 
 func (c *Column) String() string { return quoteName(c.Name) }
 
-// quoteName quotes a name that would not read back as itself.
-func quoteName(name string) string {
-	plain := name != ""
-	for i, r := range name {
-		if r == '_' || r >= 'a' && r <= 'z' || i > 0 && r >= '0' && r <= '9' {
-			continue
-		}
-		plain = false
-	}
-	if plain {
-		return name
-	}
-	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
-}
-
 func (e *Not) String() string { return "NOT " + operand(e.X, precNot) }
 func (e *Logic) String() string {
 	p := precedence(e) + 1

@@ -2,6 +2,7 @@ package expr
 
 import (
 	"context"
+	"math/bits"
 	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -9,7 +10,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"lanceflight/internal/fault"
-	"lanceflight/sqlplan/kernel"
 )
 
 // Program is an expression compiled for batches with a given column order. It is safe for concurrent
@@ -52,7 +52,7 @@ func (p *Program) Eval(ctx context.Context, in Input) (arrow.Array, error) {
 	if err != nil {
 		return nil, err
 	}
-	return v.materialize(f, in.Rows)
+	return v.materialize(f.mem, in.Rows)
 }
 
 // Select appends to sel the numbers of the rows for which a boolean program is true, ascending, and
@@ -184,7 +184,7 @@ func filterEval(n node, f *frame, r rows, want bool, out []int32) ([]int32, erro
 		}
 		return appendRows(r, out), nil
 	}
-	if err := v.flatten(f); err != nil {
+	if err := v.flatten(f.mem); err != nil {
 		return nil, err
 	}
 	return collect(boolsOf(v), r, want, out), nil
@@ -200,66 +200,6 @@ func appendRows(r rows, out []int32) []int32 {
 		dst[i] = int32(i)
 	}
 	return out[:len(out)+r.n]
-}
-
-// grow makes room for n more and returns the room.
-func grow(out []int32, n int) (grown, room []int32) {
-	if cap(out)-len(out) < n {
-		bigger := make([]int32, len(out), len(out)+n)
-		copy(bigger, out)
-		out = bigger
-	}
-	return out, out[len(out) : len(out)+n]
-}
-
-// vec is an intermediate result. It owns a reference to arr.
-type vec struct {
-	arr arrow.Array
-	// scalar: arr has one row, which stands for all rows.
-	scalar bool
-	// sel, if lazy: the rows of arr that are meant.
-	sel  []int32
-	lazy bool
-}
-
-func (v *vec) release() {
-	if v.arr != nil {
-		v.arr.Release()
-	}
-}
-
-// nullScalar says whether v is NULL for all rows.
-func (v vec) nullScalar() bool {
-	return v.arr.DataType().ID() == arrow.NULL || v.scalar && v.arr.IsNull(0)
-}
-
-// flatten gathers the rows of a lazy column.
-func (v *vec) flatten(f *frame) error {
-	if !v.lazy {
-		return nil
-	}
-	a, err := kernel.Take(f.mem, v.arr, v.sel)
-	if err != nil {
-		return err
-	}
-	v.arr.Release()
-	*v = vec{arr: a}
-	return nil
-}
-
-// materialize turns v into an array of n rows and gives it away.
-func (v vec) materialize(f *frame, n int) (arrow.Array, error) {
-	if v.lazy {
-		if err := v.flatten(f); err != nil {
-			v.release()
-			return nil, err
-		}
-	}
-	if !v.scalar {
-		return v.arr, nil
-	}
-	defer v.release()
-	return repeatRow(f.mem, v.arr, n)
 }
 
 // scratch lends row lists for the inside of one evaluation.
@@ -391,4 +331,51 @@ func (n *paramNode) eval(f *frame, _ rows) (vec, error) {
 	}
 	a, err := Broadcast(l, 1, f.mem)
 	return vec{arr: a, scalar: true}, err
+}
+
+// collect appends the rows of r at whose position b is want.
+func collect(b bools, r rows, want bool, out []int32) []int32 {
+	if r.all {
+		return collectColumn(b, r, want, out)
+	}
+	for k := 0; 64*k < b.n; k++ {
+		for w := b.is(k, want); w != 0; w &= w - 1 {
+			out = append(out, r.sel[64*k+bits.TrailingZeros64(w)])
+		}
+	}
+	return out
+}
+
+// collectColumn appends the rows of r for which b, a whole column, is want.
+func collectColumn(b bools, r rows, want bool, out []int32) []int32 {
+	if !r.all {
+		for _, row := range r.sel {
+			if b.is(int(row)>>6, want)>>(row&63)&1 != 0 {
+				out = append(out, row)
+			}
+		}
+		return out
+	}
+	out, dst := grow(out, b.n)
+	k := 0
+	for w := 0; 64*w < b.n; w++ {
+		k = emit(b.is(w, want), int32(64*w), dst, k)
+	}
+	return out[:len(out)+k]
+}
+
+// emit writes base plus the numbers of the bits in w to dst from k on.
+func emit(w uint64, base int32, dst []int32, k int) int {
+	if w == ^uint64(0) {
+		d := dst[k : k+64]
+		for i := range d {
+			d[i] = base + int32(i)
+		}
+		return k + 64
+	}
+	for ; w != 0; w &= w - 1 {
+		dst[k] = base + int32(bits.TrailingZeros64(w))
+		k++
+	}
+	return k
 }

@@ -170,20 +170,6 @@ func common(a, b arrow.DataType) (arrow.DataType, bool) {
 	return nil, false
 }
 
-func timeUnit(t arrow.DataType) arrow.TimeUnit {
-	switch t := t.(type) {
-	case *arrow.Time32Type:
-		return t.Unit
-	case *arrow.Time64Type:
-		return t.Unit
-	case *arrow.TimestampType:
-		return t.Unit
-	case *arrow.DurationType:
-		return t.Unit
-	}
-	return arrow.Microsecond
-}
-
 // commonNumber is common for different number types with ka <= kb.
 func commonNumber(a, b arrow.DataType, ka, kb kind) arrow.DataType {
 	switch {
@@ -410,11 +396,24 @@ func mismatch(what string, x, y Expr) error {
 		return err
 	}
 	advice := ""
-	if _, ok := castKernel(y.Type(), x.Type()); ok {
+	if canCast(y.Type(), x.Type()) {
 		advice = "; CAST(" + shortText(y) + " AS " + TypeName(x.Type()) + ") converts one"
-	} else if _, ok := castKernel(x.Type(), y.Type()); ok {
+	} else if canCast(x.Type(), y.Type()) {
 		advice = "; CAST(" + shortText(x) + " AS " + TypeName(y.Type()) + ") converts one"
 	}
 	return fault.New(fault.InvalidArgument, "%s: %s is %s and %s is %s, which do not go together%s",
 		what, shortText(x), TypeName(x.Type()), shortText(y), TypeName(y.Type()), advice)
+}
+
+// CastLiteral casts a constant as CAST does. Lists, text and little-endian float32 bytes become
+// vectors if they have the right dimension; the error names both dimensions.
+func CastLiteral(l Literal, to arrow.DataType) (Literal, error) {
+	if l.T == nil || l.T.ID() == arrow.NULL || l.Value == nil {
+		return Literal{nil, to}, nil
+	}
+	v, err := castValue(l.Value, l.T, to)
+	if err != nil {
+		return Literal{}, err
+	}
+	return Literal{v, to}, nil
 }

@@ -2,6 +2,7 @@ package expr
 
 import (
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 )
 
 // Kernels of functions that work row by row. They run only on rows where no argument is NULL.
@@ -116,4 +117,11 @@ func boolOut(fn func(a *rowArgs, i int) (bool, error)) func(*Call) (func(*call) 
 		}
 		return makeBools(c.n, buf, c.takeValid()), nil
 	})
+}
+
+// items is where the items of row i of a list or map lie among all items.
+func (a *rowArgs) items(k, i int) (start, end int) {
+	v := a.c.args[k]
+	s, e := v.arr.(array.ListLike).ValueOffsets(v.row(i))
+	return int(s), int(e)
 }

@@ -2,6 +2,8 @@ package expr
 
 import (
 	"fmt"
+	"lanceflight/internal/fault"
+	"math"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -232,4 +234,60 @@ func TypeName(t arrow.DataType) string {
 		return TypeName(elemOf(t)) + "[]"
 	}
 	return t.String()
+}
+
+func timeUnit(t arrow.DataType) arrow.TimeUnit {
+	switch t := t.(type) {
+	case *arrow.Time32Type:
+		return t.Unit
+	case *arrow.Time64Type:
+		return t.Unit
+	case *arrow.TimestampType:
+		return t.Unit
+	case *arrow.DurationType:
+		return t.Unit
+	}
+	return arrow.Microsecond
+}
+
+// intRange is the range of an integer type; the bounds of 64-bit types are rounded.
+func intRange(t arrow.DataType) (lo, hi float64) {
+	w := bitWidth(t)
+	if kindOf(t) == kUint {
+		return 0, math.Ldexp(1, w) - boolFloat(w < 64)
+	}
+	return -math.Ldexp(1, w-1), math.Ldexp(1, w-1) - boolFloat(w < 64)
+}
+
+func boolFloat(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// quoteName quotes a name that would not read back as itself.
+func quoteName(name string) string {
+	plain := name != ""
+	for i, r := range name {
+		if r == '_' || r >= 'a' && r <= 'z' || i > 0 && r >= '0' && r <= '9' {
+			continue
+		}
+		plain = false
+	}
+	if plain {
+		return name
+	}
+	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+}
+
+// beyond is the error of an operation on a type that is carried through (selected, grouped, sorted, counted) and not computed with;
+// nil for other types. Else such an operation would seem to be a mistake of the user's.
+func beyond(types ...arrow.DataType) error {
+	for _, t := range types {
+		if t.ID() == arrow.DECIMAL256 {
+			return fault.New(fault.Unsupported, "computing with %s: values of more than 38 digits can be selected, counted, grouped and sorted", TypeName(t))
+		}
+	}
+	return nil
 }

@@ -11,31 +11,20 @@ import (
 // Arithmetic on integers and floats. Operands have the type of the result. Integers that overflow and
 // integer division by zero fail the batch, unless the row is NULL: what lies under a NULL is arbitrary.
 
-type integer interface {
-	int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64
-}
-
-func (c *compiler) arith(e *Arith, args []node) (node, error) {
-	n := &kernelNode{args: args, t: e.T, loose: e.Op == "||" && kindOf(e.T) == kList}
-	run, err := arithKernel(e)
-	n.run = run
-	return n, err
-}
-
-func arithKernel(e *Arith) (func(*call) (arrow.Array, error), error) {
-	x, y := kindOf(e.X.Type()), kindOf(e.Y.Type())
+// arithKernel is the kernel of x op y for operands of types tx and ty and a result of type t.
+func arithKernel(op string, tx, ty, t arrow.DataType) (func(*call) (arrow.Array, error), error) {
+	x, y := kindOf(tx), kindOf(ty)
 	switch {
-	case e.T.ID() == arrow.NULL:
+	case t.ID() == arrow.NULL:
 		return func(c *call) (arrow.Array, error) { return nullArray(c.mem(), c.t, c.n) }, nil
-	case e.Op == "||":
-		return concatKernel(e)
+	case op == "||":
+		return concatKernel(t)
 	case x == kDate || x == kTime || x == kTimestamp || x == kInterval || y == kDate || y == kTime || y == kTimestamp || y == kInterval:
-		return temporalKernel(e)
-	case kindOf(e.T) == kDecimal:
-		return decimalKernel(e.Op), nil
+		return temporalKernel(op, tx, ty, t)
+	case kindOf(t) == kDecimal:
+		return decimalKernel(op), nil
 	}
-	op := e.Op
-	switch e.T.ID() {
+	switch t.ID() {
 	case arrow.INT8:
 		return func(c *call) (arrow.Array, error) { return arithInts[int8](c, op) }, nil
 	case arrow.INT16:
@@ -57,14 +46,12 @@ func arithKernel(e *Arith) (func(*call) (arrow.Array, error), error) {
 	case arrow.FLOAT64:
 		return func(c *call) (arrow.Array, error) { return arithFloats[float64](c, op) }, nil
 	}
-	return nil, fault.New(fault.Internal, "no kernel for %s %s %s", TypeName(e.X.Type()), e.Op, TypeName(e.Y.Type()))
+	return nil, fault.New(fault.Internal, "no kernel for %s %s %s", TypeName(tx), op, TypeName(ty))
 }
 
 func overflow[T integer](op string, a, b T, t arrow.DataType) error {
 	return fault.New(fault.InvalidArgument, "integer overflow: %d %s %d does not fit %s", a, op, b, TypeName(t))
 }
-
-func divisionByZero() error { return fault.New(fault.InvalidArgument, "division by zero") }
 
 func arithInts[T integer](c *call, op string) (arrow.Array, error) {
 	x, y := numsOf[T](c.args[0]), numsOf[T](c.args[1])
@@ -225,34 +212,6 @@ func power(a, b float64) (float64, error) {
 	return math.Pow(a, b), nil
 }
 
-// negate compiles -x.
-func (c *compiler) negate(e *Negate, x node) (node, error) {
-	n := &kernelNode{args: []node{x}, t: e.Type()}
-	switch e.Type().ID() {
-	case arrow.INT8:
-		n.run = negateInts[int8]
-	case arrow.INT16:
-		n.run = negateInts[int16]
-	case arrow.INT32:
-		n.run = negateInts[int32]
-	case arrow.INT64:
-		n.run = negateInts[int64]
-	case arrow.FLOAT32:
-		n.run = mapFixed(func(x float32) float32 { return -x })
-	case arrow.FLOAT64:
-		n.run = mapFixed(func(x float64) float64 { return -x })
-	case arrow.DECIMAL128:
-		n.run = mapFixed(negateDecimal)
-	case arrow.INTERVAL_MONTH_DAY_NANO:
-		n.run = mapFixed(negateInterval)
-	case arrow.NULL:
-		n.run = func(c *call) (arrow.Array, error) { return nullArray(c.mem(), c.t, c.n) }
-	default:
-		return nil, fault.New(fault.Internal, "no kernel for -%s", TypeName(e.Type()))
-	}
-	return n, nil
-}
-
 func negateInts[T integer](c *call) (arrow.Array, error) {
 	x := numsOf[T](c.args[0])
 	buf, out := newFixed[T](c.mem(), c.n)
@@ -271,59 +230,56 @@ func negateInterval(v arrow.MonthDayNanoInterval) arrow.MonthDayNanoInterval {
 	return arrow.MonthDayNanoInterval{Months: -v.Months, Days: -v.Days, Nanoseconds: -v.Nanoseconds}
 }
 
-// mapFixed is the kernel of a function of one fixed-width value that cannot fail. It also runs on what
-// lies under NULLs.
-func mapFixed[A, R any](fn func(A) R) func(*call) (arrow.Array, error) {
-	return func(c *call) (arrow.Array, error) {
-		x := numsOf[A](c.args[0])
-		buf, out := newFixed[R](c.mem(), c.n)
-		for i := range out {
-			out[i] = fn(x.at(i))
+func bitInts[T integer](c *call, op string, x, y nums[T], out []T) (bad int) {
+	width := T(bitWidth(c.t))
+	for i := range out {
+		a, b := x.at(i), y.at(i)
+		switch op {
+		case "&":
+			out[i] = a & b
+		case "|":
+			out[i] = a | b
+		case "#":
+			out[i] = a ^ b
+		default:
+			switch {
+			case b < 0 || b >= width:
+				if !c.null(i) {
+					return i
+				}
+				out[i] = 0
+			case op == "<<":
+				out[i] = a << b
+			default:
+				out[i] = a >> b
+			}
 		}
-		return c.finish(buf), nil
 	}
+	return -1
 }
 
-// mapFixedErr is mapFixed for functions that can fail; it skips NULLs.
-func mapFixedErr[A, R any](fn func(A) (R, error)) func(*call) (arrow.Array, error) {
-	return func(c *call) (arrow.Array, error) {
-		x := numsOf[A](c.args[0])
-		buf, out := newFixed[R](c.mem(), c.n)
-		for i := range out {
-			if c.null(i) {
-				var zero R
-				out[i] = zero
-				continue
-			}
-			r, err := fn(x.at(i))
-			if err != nil {
-				buf.Release()
-				return nil, err
-			}
-			out[i] = r
-		}
-		return c.finish(buf), nil
-	}
-}
-
-// mapFixed2Err is mapFixedErr for two arguments.
-func mapFixed2Err[A, B, R any](fn func(A, B) (R, error)) func(*call) (arrow.Array, error) {
-	return func(c *call) (arrow.Array, error) {
-		x, y := numsOf[A](c.args[0]), numsOf[B](c.args[1])
-		buf, out := newFixed[R](c.mem(), c.n)
-		for i := range out {
-			if c.null(i) {
-				var zero R
-				out[i] = zero
-				continue
-			}
-			r, err := fn(x.at(i), y.at(i))
-			if err != nil {
-				buf.Release()
-				return nil, err
-			}
-			out[i] = r
-		}
-		return c.finish(buf), nil
+// negateKernel is the kernel of -x for a type.
+func negateKernel(t arrow.DataType) (func(*call) (arrow.Array, error), error) {
+	switch t.ID() {
+	case arrow.INT8:
+		return negateInts[int8], nil
+	case arrow.INT16:
+		return negateInts[int16], nil
+	case arrow.INT32:
+		return negateInts[int32], nil
+	case arrow.INT64:
+		return negateInts[int64], nil
+	case arrow.FLOAT32:
+		return mapFixed(func(x float32) float32 { return -x }), nil
+	case arrow.FLOAT64:
+		return mapFixed(func(x float64) float64 { return -x }), nil
+	case arrow.DECIMAL128:
+		return mapFixed(negateDecimal), nil
+	case arrow.INTERVAL_MONTH_DAY_NANO:
+		return mapFixed(negateInterval), nil
+	case arrow.NULL:
+		return func(c *call) (arrow.Array, error) { return nullArray(c.mem(), c.t, c.n) }, nil
+	default:
+		return nil, fault.New(fault.Internal, "no kernel for -%s", TypeName(t))
 	}
 }

@@ -5,67 +5,13 @@ import (
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
-
-	"lanceflight/internal/fault"
 )
 
-// Arithmetic on dates, times and intervals.
-
-// temporalResult decides x op y where one side is a date, time, timestamp or interval, and converts the
-// operands to what temporalKernel expects.
-func temporalResult(op string, x, y Expr) (Expr, error) {
-	kx, ky := kindOf(x.Type()), kindOf(y.Type())
-	arith := func(x, y Expr, t arrow.DataType) (Expr, error) { return &Arith{Op: op, X: x, Y: y, T: t}, nil }
-	switch {
-	case kx == kDate && ky == kDate && op == "-":
-		return arith(x, y, tInt64)
-	case kx == kDate && ky.integer() && (op == "+" || op == "-"):
-		return arith(x, implicitCast(y, tInt64), tDate)
-	case kx.integer() && ky == kDate && op == "+":
-		return arith(y, implicitCast(x, tInt64), tDate)
-	case kx == kDate && ky == kInterval && (op == "+" || op == "-"):
-		return arith(implicitCast(x, tTimestamp), y, tTimestamp)
-	case kx == kDate && ky == kTime && op == "+":
-		return arith(implicitCast(x, tTimestamp), implicitCast(y, tInterval), tTimestamp)
-	case kx == kTimestamp && ky == kInterval && (op == "+" || op == "-"):
-		t := x.Type().(*arrow.TimestampType)
-		if t.Unit < arrow.Microsecond { // an interval may have parts of a second
-			t = &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: t.TimeZone}
-		}
-		return arith(implicitCast(x, t), y, t)
-	case kx == kInterval && (ky == kDate || ky == kTimestamp || ky == kTime) && op == "+":
-		return temporalResult(op, y, x)
-	case kx == kTime && ky == kDate && op == "+":
-		return temporalResult(op, y, x)
-	case kx == kTime && ky == kInterval && (op == "+" || op == "-"):
-		t := &arrow.Time64Type{Unit: max(timeUnit(x.Type()), arrow.Microsecond)}
-		return arith(implicitCast(x, t), y, t)
-	case (kx == kTimestamp || kx == kDate) && (ky == kTimestamp || ky == kDate) && op == "-",
-		kx == kTime && ky == kTime && op == "-":
-		both, _, err := unify(op, []Expr{x, y})
-		if err != nil {
-			return nil, err
-		}
-		return arith(both[0], both[1], tInterval)
-	case kx == kInterval && ky == kInterval && (op == "+" || op == "-"):
-		return arith(x, y, tInterval)
-	case kx == kInterval && ky.numeric() && (op == "*" || op == "/"):
-		return arith(x, implicitCast(y, tFloat64), tInterval)
-	case kx.numeric() && ky == kInterval && op == "*":
-		return arith(y, implicitCast(x, tFloat64), tInterval)
-	}
-	return nil, fault.New(fault.InvalidArgument, "there is no %s %s %s; dates and timestamps take + and - with INTERVAL '1 day', and dates with whole days", TypeName(x.Type()), op, TypeName(y.Type()))
-}
-
-func outOfRange(t arrow.DataType) error {
-	return fault.New(fault.InvalidArgument, "the result is out of the range of %s", TypeName(t))
-}
-
 // temporalKernel computes what temporalResult allows.
-func temporalKernel(e *Arith) (func(*call) (arrow.Array, error), error) {
-	kx, ky := kindOf(e.X.Type()), kindOf(e.Y.Type())
+func temporalKernel(op string, tx, ty, t arrow.DataType) (func(*call) (arrow.Array, error), error) {
+	kx, ky := kindOf(tx), kindOf(ty)
 	sign := int64(1)
-	if e.Op == "-" {
+	if op == "-" {
 		sign = -1
 	}
 	switch {
@@ -80,7 +26,7 @@ func temporalKernel(e *Arith) (func(*call) (arrow.Array, error), error) {
 			return int32(r), nil
 		}), nil
 	case kx == kTimestamp && ky == kInterval:
-		t := e.T.(*arrow.TimestampType)
+		t := t.(*arrow.TimestampType)
 		loc, err := zoneOf(t)
 		if err != nil {
 			return nil, err
@@ -89,13 +35,13 @@ func temporalKernel(e *Arith) (func(*call) (arrow.Array, error), error) {
 			return addInterval(a, b, sign, t, loc)
 		}), nil
 	case kx == kTime && ky == kInterval:
-		per := perSecond(timeUnit(e.T))
+		per := perSecond(timeUnit(t))
 		return mapFixed2Err(func(a int64, b arrow.MonthDayNanoInterval) (int64, error) {
 			// The date part of the interval is dropped, and the clock wraps around.
 			return floorMod(a+sign*(b.Nanoseconds%nanosPerDay)/(1e9/per), per*secondsPerDay), nil
 		}), nil
 	case kx == kTimestamp:
-		per := perSecond(timeUnit(e.X.Type()))
+		per := perSecond(timeUnit(tx))
 		return mapFixed2Err(func(a, b int64) (arrow.MonthDayNanoInterval, error) {
 			d := a - b
 			if (d > a) != (b < 0) {
@@ -108,8 +54,8 @@ func temporalKernel(e *Arith) (func(*call) (arrow.Array, error), error) {
 			return arrow.MonthDayNanoInterval{Days: int32(days), Nanoseconds: d % (per * secondsPerDay) * (1e9 / per)}, nil
 		}), nil
 	case kx == kTime:
-		scale := 1e9 / perSecond(timeUnit(e.X.Type()))
-		wide := bitWidth(e.X.Type()) == 64
+		scale := 1e9 / perSecond(timeUnit(tx))
+		wide := bitWidth(tx) == 64
 		if wide {
 			return mapFixed2Err(func(a, b int64) (arrow.MonthDayNanoInterval, error) {
 				return arrow.MonthDayNanoInterval{Nanoseconds: (a - b) * scale}, nil
@@ -131,7 +77,7 @@ func temporalKernel(e *Arith) (func(*call) (arrow.Array, error), error) {
 		}), nil
 	default:
 		return mapFixed2Err(func(a arrow.MonthDayNanoInterval, b float64) (arrow.MonthDayNanoInterval, error) {
-			if e.Op == "/" {
+			if op == "/" {
 				if b == 0 {
 					return a, divisionByZero()
 				}

@@ -6,6 +6,56 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 )
 
+type cmpOp uint8
+
+const (
+	opEq cmpOp = iota
+	opNe
+	opLt
+	opLe
+	opGt
+	opGe
+	opDistinct
+	opSame // IS NOT DISTINCT FROM
+)
+
+var cmpOps = map[string]cmpOp{
+	"=": opEq, "!=": opNe, "<>": opNe, "<": opLt, "<=": opLe, ">": opGt, ">=": opGe,
+	"IS DISTINCT FROM": opDistinct, "IS NOT DISTINCT FROM": opSame,
+}
+
+// negated holds NOT (x op y) for values that are not NULL: the order is total, NaN included.
+var negated = [...]cmpOp{opEq: opNe, opNe: opEq, opLt: opGe, opLe: opGt, opGt: opLe, opGe: opLt, opDistinct: opSame, opSame: opDistinct}
+
+// swapped holds y op x.
+var swapped = [...]cmpOp{opEq: opEq, opNe: opNe, opLt: opGt, opLe: opGe, opGt: opLt, opGe: opLe, opDistinct: opDistinct, opSame: opSame}
+
+// of turns a three-way comparison into the answer of op.
+func (op cmpOp) of(c int) bool {
+	switch op {
+	case opEq, opSame:
+		return c == 0
+	case opNe, opDistinct:
+		return c != 0
+	case opLt:
+		return c < 0
+	case opLe:
+		return c <= 0
+	case opGt:
+		return c > 0
+	}
+	return c >= 0
+}
+
+// bound is a comparison of a column with a constant, ready to run: x op v for the values of the
+// column, or the same answer for all of them.
+type bound struct {
+	op      cmpOp
+	v       any // int64, uint64, float64, []byte
+	fixed   bool
+	outcome bool
+}
+
 // narrow states the comparison of x, of type t, with a constant of a wider type in t's own values: for
 // integers x > 0.5 becomes x > 0, for FLOAT x > 0.3 becomes x > the largest FLOAT below 0.3.
 func narrow(t arrow.DataType, op cmpOp, v any) (bound, bool, error) {
@@ -109,20 +159,4 @@ func narrow(t arrow.DataType, op cmpOp, v any) (bound, bool, error) {
 		return same, true, nil
 	}
 	return same, false, nil
-}
-
-// intRange is the range of an integer type; the bounds of 64-bit types are rounded.
-func intRange(t arrow.DataType) (lo, hi float64) {
-	w := bitWidth(t)
-	if kindOf(t) == kUint {
-		return 0, math.Ldexp(1, w) - boolFloat(w < 64)
-	}
-	return -math.Ldexp(1, w-1), math.Ldexp(1, w-1) - boolFloat(w < 64)
-}
-
-func boolFloat(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
 }

@@ -1,0 +1,45 @@
+package expr
+
+import (
+	"lanceflight/internal/fault"
+
+	"github.com/apache/arrow-go/v18/arrow"
+)
+
+var anyFunctions = map[string]string{"=": "$any_eq", "!=": "$any_ne", "<": "$any_lt", "<=": "$any_le", ">": "$any_gt", ">=": "$any_ge"}
+
+var negatedOps = map[string]string{"=": "!=", "!=": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+
+// NewQuantified is x op ANY (list), or x op ALL (list), for a comparison operator: NULL where no item decides it and
+// some item is NULL.
+func NewQuantified(op, quantifier string, x, list Expr) (Expr, error) {
+	if anyFunctions[op] == "" {
+		return nil, fault.New(fault.Unsupported, "the operator %s before %s", op, quantifier)
+	}
+	l, err := listArg.convert(list)
+	if err != nil {
+		return nil, err
+	}
+	if unknownString(list) || undecided(list) {
+		item := decoded(x).Type()
+		if undecided(x) {
+			item = tText
+		}
+		l, err = Coerce(list, arrow.ListOf(item))
+		if err != nil {
+			return nil, err
+		}
+	}
+	if l == nil {
+		return nil, fault.New(fault.InvalidArgument, "%s needs a list, but %s is %s", quantifier, shortText(list), TypeName(list.Type()))
+	}
+	if quantifier == "ANY" {
+		return NewCall(anyFunctions[op], []Expr{x, l})
+	}
+	// Every item satisfies op where none satisfies its opposite; comparisons are total, so this holds for NaN too.
+	some, err := NewCall(anyFunctions[negatedOps[op]], []Expr{x, l})
+	if err != nil {
+		return nil, err
+	}
+	return NewNot(some)
+}
