@@ -43,7 +43,7 @@ func init() {
 		return &function{name: name, aliases: aliases, category: "numeric", volatility: Immutable, cost: CostScan, fails: FailsOnRange, args: []argClass{intArg, intArg}, out: tInt64,
 			kernel: plainKernel(mapFixed2Err(fn))}
 	}
-	arith := func(op string) func([]Expr) (Expr, error) {
+	operator := func(op string) func([]Expr) (Expr, error) {
 		return func(a []Expr) (Expr, error) { return NewArith(op, a[0], a[1]) }
 	}
 	test := func(name string, fn func(float64) bool) *function {
@@ -69,7 +69,7 @@ func init() {
 		checked("log2", func(x float64) (float64, error) { return logarithm(x, math.Log2) }),
 		&function{name: "log", category: "numeric", volatility: Immutable, cost: CostScan, fails: FailsOnValue, args: []argClass{floatArg, floatArg}, required: 1, out: tFloat64, kernel: fixedOut(logRow)},
 		float2("power", FailsOnValue, power, "pow"),
-		&function{name: "mod", category: "numeric", volatility: Immutable, args: []argClass{numberArg, numberArg}, rewrite: arith("%")},
+		&function{name: "mod", category: "numeric", volatility: Immutable, args: []argClass{numberArg, numberArg}, rewrite: operator("%")},
 		&function{name: "div", category: "numeric", volatility: Immutable, args: []argClass{numberArg, numberArg}, rewrite: func(a []Expr) (Expr, error) {
 			q, err := NewArith("/", a[0], a[1])
 			if err != nil || kindOf(q.Type()).integer() {

@@ -53,12 +53,12 @@ func NewNumber(text string) (*Literal, error) {
 	return NewLiteral(f, tFloat64), nil
 }
 
-// NewInterval makes the literal for INTERVAL 'value' unit; unit is upper case ("DAY", "YEAR TO MONTH")
+// NewInterval makes the literal for INTERVAL 'text' unit; unit is upper case ("DAY", "YEAR TO MONTH")
 // or "".
-func NewInterval(value, unit string) (*Literal, error) {
-	v, ok := scanInterval(value, unit)
+func NewInterval(text, unit string) (*Literal, error) {
+	v, ok := scanInterval(text, unit)
 	if !ok {
-		return nil, fault.New(fault.InvalidArgument, "'%s' is not an INTERVAL; write for example '1 day 02:30:00' or '2 months'", value)
+		return nil, fault.New(fault.InvalidArgument, "'%s' is not an INTERVAL; write for example '1 day 02:30:00' or '2 months'", text)
 	}
 	return NewLiteral(v, tInterval), nil
 }
