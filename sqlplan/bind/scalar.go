@@ -10,6 +10,8 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/catalog"
 	"lanceflight/sqlplan/expr"
+	_ "lanceflight/sqlplan/expr/fn" // the functions that a call is bound to
+	_ "lanceflight/sqlplan/expr/fn" // the functions that a call is bound to
 	"lanceflight/sqlplan/parse"
 	"lanceflight/sqlplan/plan"
 	"lanceflight/sqlplan/settings"

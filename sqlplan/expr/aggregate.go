@@ -4,6 +4,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/internal/fault"
+	"lanceflight/sqlplan/expr/value"
 )
 
 // Aggregate functions are only resolved here: argument and result types. What computes them is in
@@ -26,11 +27,11 @@ func init() {
 			aggregates[n] = spec{args, resolve}
 		}
 	}
-	counts := func(args []Expr) (arrow.DataType, []Expr, error) { return tInt64, args, nil }
+	counts := func(args []Expr) (arrow.DataType, []Expr, error) { return value.TypeInt64, args, nil }
 	add(1, counts, "count", "approx_count_distinct")
 	add(1, func(args []Expr) (arrow.DataType, []Expr, error) {
 		_, args, err := boolAggregate(args)
-		return tInt64, args, err
+		return value.TypeInt64, args, err
 	}, "count_if", "countif")
 	add(1, sumAggregate, "sum")
 	add(1, avgAggregate, "avg", "mean")
@@ -41,7 +42,7 @@ func init() {
 		"quantile_cont", "percentile_cont", "quantile")
 	add(2, func(args []Expr) (arrow.DataType, []Expr, error) {
 		_, args, err := floatAggregate(args)
-		return tInt64, args, err
+		return value.TypeInt64, args, err
 	}, "regr_count")
 	add(2, discreteAggregate, "quantile_disc", "percentile_disc")
 	add(1, boolAggregate, "bool_and", "bool_or", "every")
@@ -82,21 +83,21 @@ func ResolveAggregate(name string, args []Expr, star, distinct bool) (arrow.Data
 		if distinct {
 			return nil, nil, fault.New(fault.InvalidArgument, "count(DISTINCT *) does not exist; count(DISTINCT column) does")
 		}
-		return tInt64, nil, nil
+		return value.TypeInt64, nil, nil
 	}
 	if name == "count" && len(args) == 0 && !distinct {
-		return tInt64, nil, nil // count() is count(*), as in DuckDB
+		return value.TypeInt64, nil, nil // count() is count(*), as in DuckDB
 	}
 	if len(args) == 1 && (name == "string_agg" || name == "group_concat" || name == "listagg") {
-		args = append(args[:1:1], NewLiteral(",", tText))
+		args = append(args[:1:1], NewLiteral(",", value.TypeText))
 	}
 	if len(args) != a.args {
 		return nil, nil, fault.New(fault.InvalidArgument, "%s takes %d argument(s), not %d", name, a.args, len(args))
 	}
 	conv := decodedAll(args)
 	for i, x := range conv {
-		if _, ok := x.(*Param); ok && undecided(x) {
-			conv[i] = WithParamType(x, tFloat64)
+		if _, ok := x.(*Param); ok && Undecided(x) {
+			conv[i] = WithParamType(x, value.TypeFloat64)
 		}
 	}
 	out, conv, err := a.resolve(conv)
@@ -109,36 +110,36 @@ func ResolveAggregate(name string, args []Expr, star, distinct bool) (arrow.Data
 	return out, conv, nil
 }
 
-func needs(what string, x Expr) error {
-	if err := beyond(x.Type()); err != nil {
+func Needs(what string, x Expr) error {
+	if err := value.NotComputed(x.Type()); err != nil {
 		return err
 	}
-	return fault.New(fault.InvalidArgument, "%s is %s, but %s is needed", shortText(x), TypeName(x.Type()), what)
+	return fault.New(fault.InvalidArgument, "%s is %s, but %s is needed", ShortText(x), value.TypeName(x.Type()), what)
 }
 
 func floatAggregate(args []Expr) (arrow.DataType, []Expr, error) {
 	out := make([]Expr, len(args))
 	for i, x := range args {
-		c, err := floatArg.convert(x)
+		c, err := FloatArg.convert(x)
 		if err != nil {
 			return nil, nil, err
 		}
 		if c == nil {
-			return nil, nil, needs("a number", x)
+			return nil, nil, Needs("a number", x)
 		}
 		out[i] = c
 	}
-	return tFloat64, out, nil
+	return value.TypeFloat64, out, nil
 }
 
 // avgAggregate keeps integers and decimals as they are, so that their sum is exact.
 func avgAggregate(args []Expr) (arrow.DataType, []Expr, error) {
 	x := args[0]
-	switch k := kindOf(x.Type()); {
-	case k == kInterval:
-		return tInterval, args, nil
-	case k.integer(), k == kDecimal:
-		return tFloat64, args, nil
+	switch k := value.KindOf(x.Type()); {
+	case k == value.KindInterval:
+		return value.TypeInterval, args, nil
+	case k.Integer(), k == value.KindDecimal:
+		return value.TypeFloat64, args, nil
 	}
 	return floatAggregate(args)
 }
@@ -147,30 +148,30 @@ func avgAggregate(args []Expr) (arrow.DataType, []Expr, error) {
 func sumAggregate(args []Expr) (arrow.DataType, []Expr, error) {
 	x := args[0]
 	t := x.Type()
-	switch k := kindOf(t); {
-	case k.integer() && bitWidth(t) < 64:
-		return tInt64, args, nil
-	case k.integer():
+	switch k := value.KindOf(t); {
+	case k.Integer() && value.BitWidth(t) < 64:
+		return value.TypeInt64, args, nil
+	case k.Integer():
 		return &arrow.Decimal128Type{Precision: 38}, args, nil
-	case k == kDecimal:
+	case k == value.KindDecimal:
 		return &arrow.Decimal128Type{Precision: 38, Scale: t.(*arrow.Decimal128Type).Scale}, args, nil
-	case k == kInterval:
-		return tInterval, args, nil
+	case k == value.KindInterval:
+		return value.TypeInterval, args, nil
 	}
 	return floatAggregate(args)
 }
 
 func sameAggregate(args []Expr) (arrow.DataType, []Expr, error) {
-	if undecided(args[0]) {
-		return tInt32, []Expr{implicitCast(args[0], tInt32)}, nil
+	if Undecided(args[0]) {
+		return value.TypeInt32, []Expr{ImplicitCast(args[0], value.TypeInt32)}, nil
 	}
 	return args[0].Type(), args, nil
 }
 
 func orderedAggregate(args []Expr) (arrow.DataType, []Expr, error) {
-	switch k := kindOf(args[0].Type()); k {
-	case kList, kStruct, kMap, kOther:
-		return nil, nil, needs("a type with an order", args[0])
+	switch k := value.KindOf(args[0].Type()); k {
+	case value.KindList, value.KindStruct, value.KindMap, value.KindOther:
+		return nil, nil, Needs("a type with an order", args[0])
 	}
 	return sameAggregate(args)
 }
@@ -187,12 +188,12 @@ func discreteAggregate(args []Expr) (arrow.DataType, []Expr, error) {
 
 func boolAggregate(args []Expr) (arrow.DataType, []Expr, error) {
 	x, err := boolean("the argument", args[0])
-	return tBool, []Expr{x}, err
+	return value.TypeBool, []Expr{x}, err
 }
 
 func bitAggregate(args []Expr) (arrow.DataType, []Expr, error) {
-	if !kindOf(args[0].Type()).integer() {
-		return nil, nil, needs("an integer", args[0])
+	if !value.KindOf(args[0].Type()).Integer() {
+		return nil, nil, Needs("an integer", args[0])
 	}
 	return args[0].Type(), args, nil
 }
@@ -211,11 +212,11 @@ func listAggregate(args []Expr) (arrow.DataType, []Expr, error) {
 func stringAggregate(args []Expr) (arrow.DataType, []Expr, error) {
 	out := make([]Expr, 2)
 	for i, x := range args {
-		c, err := asText(x)
+		c, err := AsText(x)
 		if err != nil {
 			return nil, nil, err
 		}
-		out[i] = implicitCast(c, tText)
+		out[i] = ImplicitCast(c, value.TypeText)
 	}
-	return tText, out, nil
+	return value.TypeText, out, nil
 }

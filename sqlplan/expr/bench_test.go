@@ -1,4 +1,4 @@
-package expr
+package expr_test
 
 import (
 	"context"
@@ -10,6 +10,9 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
+
+	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/expr/value"
 )
 
 // benchBatch has 64 Ki rows: uniform numbers from 0 to 999, with and without NULLs, captions, vectors.
@@ -19,7 +22,7 @@ func benchBatch(tb testing.TB) arrow.RecordBatch {
 	mem := memory.NewGoAllocator()
 	i64, i64n, i32 := array.NewInt64Builder(mem), array.NewInt64Builder(mem), array.NewInt32Builder(mem)
 	f32, f64, s := array.NewFloat32Builder(mem), array.NewFloat64Builder(mem), array.NewStringBuilder(mem)
-	vec := array.NewFixedSizeListBuilder(mem, dim, tFloat32)
+	vec := array.NewFixedSizeListBuilder(mem, dim, value.TypeFloat32)
 	vals := vec.ValueBuilder().(*array.Float32Builder)
 	words := []string{"a red car", "the quick brown fox", "photo of", "jumps", "over", "lazy dog", "in the street", "black and white", "portrait"}
 	for i := range n {
@@ -44,8 +47,8 @@ func benchBatch(tb testing.TB) arrow.RecordBatch {
 		}
 	}
 	fields := []arrow.Field{
-		{Name: "i64", Type: tInt64}, {Name: "i64n", Type: tInt64, Nullable: true}, {Name: "i32", Type: tInt32}, {Name: "f32", Type: tFloat32},
-		{Name: "f64", Type: tFloat64}, {Name: "s", Type: tText}, {Name: "v", Type: vec.Type(), Nullable: true},
+		{Name: "i64", Type: value.TypeInt64}, {Name: "i64n", Type: value.TypeInt64, Nullable: true}, {Name: "i32", Type: value.TypeInt32}, {Name: "f32", Type: value.TypeFloat32},
+		{Name: "f64", Type: value.TypeFloat64}, {Name: "s", Type: value.TypeText}, {Name: "v", Type: vec.Type(), Nullable: true},
 	}
 	cols := []arrow.Array{i64.NewArray(), i64n.NewArray(), i32.NewArray(), f32.NewArray(), f64.NewArray(), s.NewArray(), vec.NewArray()}
 	return array.NewRecordBatch(arrow.NewSchema(fields, nil), cols, n)
@@ -62,7 +65,7 @@ func BenchmarkSelect(b *testing.B) {
 		b.Run(sql, func(b *testing.B) {
 			e, err := bindText(sql, batch.Schema())
 			require.NoError(b, err)
-			p, err := Compile(e, positions(batch))
+			p, err := expr.Compile(e, positions(batch))
 			require.NoError(b, err)
 			in := inputOf(batch, memory.DefaultAllocator)
 			sel := make([]int32, 0, batch.NumRows())
@@ -87,7 +90,7 @@ func BenchmarkEval(b *testing.B) {
 		b.Run(sql, func(b *testing.B) {
 			e, err := bindText(sql, batch.Schema())
 			require.NoError(b, err)
-			p, err := Compile(e, positions(batch))
+			p, err := expr.Compile(e, positions(batch))
 			require.NoError(b, err)
 			in := inputOf(batch, memory.DefaultAllocator)
 			b.ReportAllocs()
@@ -113,9 +116,9 @@ func BenchmarkDistance(b *testing.B) {
 		b.Run(fmt.Sprintf("v %s ?", op), func(b *testing.B) {
 			e, err := bindText("v "+op+" ?", batch.Schema())
 			require.NoError(b, err)
-			p, err := Compile(e, positions(batch))
+			p, err := expr.Compile(e, positions(batch))
 			require.NoError(b, err)
-			in := inputOf(batch, memory.DefaultAllocator, Literal{q, arrow.FixedSizeListOf(768, tFloat32)})
+			in := inputOf(batch, memory.DefaultAllocator, expr.Literal{Value: q, T: arrow.FixedSizeListOf(768, value.TypeFloat32)})
 			b.SetBytes(4096 * 768 * 4)
 			for b.Loop() {
 				a, err := p.Eval(context.Background(), in)

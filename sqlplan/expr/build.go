@@ -6,6 +6,11 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/internal/fault"
+	"lanceflight/sqlplan/expr/arith"
+	"lanceflight/sqlplan/expr/cast"
+	"lanceflight/sqlplan/expr/compare"
+	"lanceflight/sqlplan/expr/match"
+	"lanceflight/sqlplan/expr/value"
 )
 
 // Constructors. Each checks the types of its operands, converts what converts silently, and otherwise
@@ -13,18 +18,18 @@ import (
 
 // boolean converts an operand of a logical operator.
 func boolean(what string, x Expr) (Expr, error) {
-	x = decoded(x)
+	x = Decoded(x)
 	if x.Type().ID() == arrow.BOOL {
 		return x, nil
 	}
-	if undecided(x) || unknownString(x) {
-		return Coerce(x, tBool)
+	if Undecided(x) || UnknownString(x) {
+		return Coerce(x, value.TypeBool)
 	}
 	advice := ""
-	if kindOf(x.Type()).numeric() {
-		advice = "; write " + shortText(x) + " != 0"
+	if value.KindOf(x.Type()).Numeric() {
+		advice = "; write " + ShortText(x) + " != 0"
 	}
-	return nil, fault.New(fault.InvalidArgument, "%s needs BOOLEAN, but %s is %s%s", what, shortText(x), TypeName(x.Type()), advice)
+	return nil, fault.New(fault.InvalidArgument, "%s needs BOOLEAN, but %s is %s%s", what, ShortText(x), value.TypeName(x.Type()), advice)
 }
 
 // NewNot is NOT x.
@@ -60,7 +65,7 @@ func newLogic(op string, xs []Expr) (Expr, error) {
 	}
 	switch len(args) {
 	case 0:
-		return NewLiteral(op == "AND", tBool), nil
+		return NewLiteral(op == "AND", value.TypeBool), nil
 	case 1:
 		return args[0], nil
 	}
@@ -69,37 +74,37 @@ func newLogic(op string, xs []Expr) (Expr, error) {
 
 // NewCompare is x op y; op is one of = != <> < <= > >=, IS DISTINCT FROM, IS NOT DISTINCT FROM.
 func NewCompare(op string, x, y Expr) (Expr, error) {
-	if _, ok := cmpOps[op]; !ok {
+	if _, ok := compare.Ops[op]; !ok {
 		return nil, fault.New(fault.Internal, "unknown comparison %q", op)
 	}
 	if op == "<>" {
 		op = "!="
 	}
-	x, y, err := comparable(op, x, y)
+	x, y, err := Comparable(op, x, y)
 	if err != nil {
 		return nil, err
 	}
-	switch k := kindOf(x.Type()); k {
-	case kOther:
-		return nil, fault.New(fault.Unsupported, "comparing values of type %s", TypeName(x.Type()))
+	switch k := value.KindOf(x.Type()); k {
+	case value.KindOther:
+		return nil, fault.New(fault.Unsupported, "comparing values of type %s", value.TypeName(x.Type()))
 	}
 	return &Compare{Op: op, X: x, Y: y}, nil
 }
 
-// comparable converts two operands to a type at which they compare. A number literal next to a column
+// Comparable converts two operands to a type at which they compare. A number literal next to a column
 // takes the column's type if that holds it exactly, so that the column is compared as it lies.
-func comparable(what string, x, y Expr) (Expr, Expr, error) {
-	x, y = decoded(x), decoded(y)
+func Comparable(what string, x, y Expr) (Expr, Expr, error) {
+	x, y = Decoded(x), Decoded(y)
 	if a, b, ok := adaptLiteral(x, y); ok {
 		return a, b, nil
 	}
 	if b, a, ok := adaptLiteral(y, x); ok {
 		return a, b, nil
 	}
-	if kx, ky := kindOf(x.Type()), kindOf(y.Type()); kx == ky && (kx == kText || kx == kBinary) {
+	if kx, ky := value.KindOf(x.Type()), value.KindOf(y.Type()); kx == ky && (kx == value.KindText || kx == value.KindBinary) {
 		return x, y, nil // layouts of strings mix
 	}
-	both, _, err := unify(what, []Expr{x, y})
+	both, _, err := Unify(what, []Expr{x, y})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -112,19 +117,19 @@ func adaptLiteral(x, y Expr) (Expr, Expr, bool) {
 	if _, both := x.(*Literal); !ok || both || l.Value == nil {
 		return nil, nil, false
 	}
-	kx, ky := kindOf(x.Type()), kindOf(l.T)
-	if !kx.numeric() || !ky.numeric() {
+	kx, ky := value.KindOf(x.Type()), value.KindOf(l.T)
+	if !kx.Numeric() || !ky.Numeric() {
 		return nil, nil, false
 	}
-	if kx != kFloat || ky == kFloat {
-		if c, ok := sameNumber(l, x.Type()); ok {
+	if kx != value.KindFloat || ky == value.KindFloat {
+		if c, ok := SameNumber(l, x.Type()); ok {
 			return x, c, true
 		}
 	}
-	if kx.integer() && ky == kDecimal && bitWidth(x.Type()) < 64 {
+	if kx.Integer() && ky == value.KindDecimal && value.BitWidth(x.Type()) < 64 {
 		// A fraction next to a small integer: DOUBLE holds both exactly enough, and compares fast.
-		if c, err := CastLiteral(*l, tFloat64); err == nil {
-			return implicitCast(x, tFloat64), &c, true
+		if c, err := CastLiteral(*l, value.TypeFloat64); err == nil {
+			return ImplicitCast(x, value.TypeFloat64), &c, true
 		}
 	}
 	return nil, nil, false
@@ -132,11 +137,11 @@ func adaptLiteral(x, y Expr) (Expr, Expr, bool) {
 
 // NewBetween is x [NOT] BETWEEN lo AND hi.
 func NewBetween(x, lo, hi Expr, not bool) (Expr, error) {
-	x1, lo, err := comparable("BETWEEN", x, lo)
+	x1, lo, err := Comparable("BETWEEN", x, lo)
 	if err != nil {
 		return nil, err
 	}
-	x2, hi, err := comparable("BETWEEN", x, hi)
+	x2, hi, err := Comparable("BETWEEN", x, hi)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +151,7 @@ func NewBetween(x, lo, hi Expr, not bool) (Expr, error) {
 		}
 		return &Logic{Op: "AND", Args: []Expr{&Compare{Op: ">=", X: x1, Y: lo}, &Compare{Op: "<=", X: x2, Y: hi}}}, nil
 	}
-	all, _, err := unify("BETWEEN", []Expr{x1, lo, hi})
+	all, _, err := Unify("BETWEEN", []Expr{x1, lo, hi})
 	if err != nil {
 		return nil, err
 	}
@@ -168,38 +173,38 @@ func cheap(x Expr) bool {
 func NewIn(x Expr, list []Expr, not bool) (Expr, error) {
 	if len(list) == 0 {
 		// x IN () is FALSE, also for NULL.
-		return NewLiteral(not, tBool), nil
+		return NewLiteral(not, value.TypeBool), nil
 	}
-	x = decoded(x)
+	x = Decoded(x)
 	items := make([]Expr, 0, len(list))
 	adapted := true
 	for _, it := range list {
 		l, isLiteral := it.(*Literal)
 		switch {
-		case isLiteral && kindOf(x.Type()).integer() && kindOf(plain(l.T)).numeric() && l.Value != nil:
-			c, ok := sameNumber(l, x.Type())
+		case isLiteral && value.KindOf(x.Type()).Integer() && value.KindOf(value.PlainType(l.T)).Numeric() && l.Value != nil:
+			c, ok := SameNumber(l, x.Type())
 			if !ok {
-				if kindOf(plain(l.T)).integer() {
+				if value.KindOf(value.PlainType(l.T)).Integer() {
 					continue // out of x's range: never equal
 				}
 				adapted = false
 			}
 			items = append(items, c)
-		case undecided(it) || unknownString(it) || arrow.TypeEqual(plain(it.Type()), x.Type()):
+		case Undecided(it) || UnknownString(it) || arrow.TypeEqual(value.PlainType(it.Type()), x.Type()):
 			items = append(items, it)
 		default:
 			adapted = false
 		}
 	}
-	if _, isLiteral := x.(*Literal); !adapted || undecided(x) || isLiteral {
-		all, _, err := unify("IN", append([]Expr{x}, list...))
+	if _, isLiteral := x.(*Literal); !adapted || Undecided(x) || isLiteral {
+		all, _, err := Unify("IN", append([]Expr{x}, list...))
 		if err != nil {
 			return nil, err
 		}
 		x, items = all[0], all[1:]
 	} else {
 		for i, it := range items {
-			c, err := Coerce(decoded(it), x.Type())
+			c, err := Coerce(Decoded(it), x.Type())
 			if err != nil {
 				return nil, err
 			}
@@ -213,8 +218,8 @@ func NewIn(x Expr, list []Expr, not bool) (Expr, error) {
 func splitIn(x Expr, items []Expr, not bool) (Expr, error) {
 	var set, rest []Expr
 	hashable := false
-	switch k := kindOf(x.Type()); k {
-	case kBool, kInt, kUint, kFloat, kDecimal, kText, kBinary, kDate, kTime, kTimestamp:
+	switch k := value.KindOf(x.Type()); k {
+	case value.KindBool, value.KindInt, value.KindUint, value.KindFloat, value.KindDecimal, value.KindText, value.KindBinary, value.KindDate, value.KindTime, value.KindTimestamp:
 		hashable = true
 	}
 	for _, it := range items {
@@ -247,14 +252,14 @@ func splitIn(x Expr, items []Expr, not bool) (Expr, error) {
 
 // text converts an operand that has to be a string.
 func text(what string, x Expr) (Expr, error) {
-	x = decoded(x)
-	if kindOf(x.Type()) == kText {
+	x = Decoded(x)
+	if value.KindOf(x.Type()) == value.KindText {
 		return x, nil
 	}
-	if undecided(x) {
-		return Coerce(x, tText)
+	if Undecided(x) {
+		return Coerce(x, value.TypeText)
 	}
-	return nil, fault.New(fault.InvalidArgument, "%s needs VARCHAR, but %s is %s; CAST(%s AS VARCHAR) converts it", what, shortText(x), TypeName(x.Type()), shortText(x))
+	return nil, fault.New(fault.InvalidArgument, "%s needs VARCHAR, but %s is %s; CAST(%s AS VARCHAR) converts it", what, ShortText(x), value.TypeName(x.Type()), ShortText(x))
 }
 
 // NewLike is x [NOT] LIKE|ILIKE|SIMILAR pattern [ESCAPE escape]; escape may be nil.
@@ -274,7 +279,7 @@ func NewLike(kind string, x, pattern, escape Expr, not bool) (Expr, error) {
 	}
 	// A pattern that cannot be compiled is known now.
 	if p, ok := l.Pattern.(*Literal); ok && p.Value != nil {
-		if _, err := (&compiler{}).like(&Like{Kind: kind, X: NewLiteral("", tText), Pattern: p, Escape: literalOr(l.Escape)}); err != nil {
+		if _, err := (&compiler{}).like(&Like{Kind: kind, X: NewLiteral("", value.TypeText), Pattern: p, Escape: literalOr(l.Escape)}); err != nil {
 			return nil, err
 		}
 	}
@@ -299,7 +304,7 @@ func NewRegexMatch(op string, x, pattern Expr) (Expr, error) {
 		return nil, err
 	}
 	if p, ok := pattern.(*Literal); ok && p.Value != nil {
-		if _, err := compileRegexp(p.Value.(string), false); err != nil {
+		if _, err := match.CompileRegexp(p.Value.(string), false); err != nil {
 			return nil, err
 		}
 	}
@@ -309,7 +314,7 @@ func NewRegexMatch(op string, x, pattern Expr) (Expr, error) {
 // NewIsNull is x IS [NOT] NULL.
 func NewIsNull(x Expr, not bool) Expr {
 	if p, ok := x.(*Param); ok {
-		x = WithParamType(p, tText)
+		x = WithParamType(p, value.TypeText)
 	}
 	return &IsNull{X: x, Negated: not}
 }
@@ -332,7 +337,7 @@ func NewCase(operand Expr, whens []CaseWhen, els Expr) (Expr, error) {
 	if els != nil {
 		results = append(results, els)
 	}
-	results, t, err := unifyExact("CASE", results)
+	results, t, err := UnifyExact("CASE", results)
 	if err != nil {
 		return nil, err
 	}
@@ -355,23 +360,23 @@ func NewCase(operand Expr, whens []CaseWhen, els Expr) (Expr, error) {
 	return out, nil
 }
 
-// unifyExact is unify for operands that all become the result: they have to have the very same type.
-func unifyExact(what string, xs []Expr) ([]Expr, arrow.DataType, error) {
+// UnifyExact is unify for operands that all become the result: they have to have the very same type.
+func UnifyExact(what string, xs []Expr) ([]Expr, arrow.DataType, error) {
 	// Operands of one type keep it, whatever it is; NULLs and parameters join them.
 	var t arrow.DataType
 	open := false
 	for _, x := range xs {
 		switch {
-		case undecided(x) || unknownString(x):
+		case Undecided(x) || UnknownString(x):
 			open = true
 		case t == nil:
 			t = x.Type()
 		case !arrow.TypeEqual(t, x.Type()):
-			return unify(what, xs)
+			return Unify(what, xs)
 		}
 	}
-	if t == nil || open && plain(t) != t {
-		return unify(what, xs)
+	if t == nil || open && value.PlainType(t) != t {
+		return Unify(what, xs)
 	}
 	out := make([]Expr, len(xs))
 	for i, x := range xs {
@@ -383,8 +388,8 @@ func unifyExact(what string, xs []Expr) ([]Expr, arrow.DataType, error) {
 	return out, t, nil
 }
 
-func newCoalesce(args []Expr) (Expr, error) {
-	args, t, err := unifyExact("coalesce", args)
+func NewCoalesce(args []Expr) (Expr, error) {
+	args, t, err := UnifyExact("coalesce", args)
 	if err != nil {
 		return nil, err
 	}
@@ -396,7 +401,7 @@ func newCoalesce(args []Expr) (Expr, error) {
 
 // NewCast is CAST(x AS to), or TRY_CAST, which yields NULL for values that do not convert.
 func NewCast(x Expr, to arrow.DataType, try bool) (Expr, error) {
-	if undecided(x) {
+	if Undecided(x) {
 		if p, ok := x.(*Param); ok {
 			return WithParamType(p, to), nil
 		}
@@ -405,8 +410,8 @@ func NewCast(x Expr, to arrow.DataType, try bool) (Expr, error) {
 	if arrow.TypeEqual(x.Type(), to) {
 		return x, nil
 	}
-	if !canCast(x.Type(), to) {
-		return nil, noCast(x.Type(), to)
+	if !cast.Exists(x.Type(), to) {
+		return nil, cast.NoCast(x.Type(), to)
 	}
 	if l, ok := x.(*Literal); ok {
 		c, err := CastLiteral(*l, to)
@@ -423,10 +428,10 @@ func NewCast(x Expr, to arrow.DataType, try bool) (Expr, error) {
 
 // NewField is access to a member of a struct; the name matches exactly, else if unique in any case.
 func NewField(x Expr, name string) (Expr, error) {
-	x = decoded(x)
+	x = Decoded(x)
 	t, ok := x.Type().(*arrow.StructType)
 	if !ok {
-		return nil, fault.New(fault.InvalidArgument, "%s is %s and has no member %q", shortText(x), TypeName(x.Type()), name)
+		return nil, fault.New(fault.InvalidArgument, "%s is %s and has no member %q", ShortText(x), value.TypeName(x.Type()), name)
 	}
 	index, ok := t.FieldIdx(name)
 	if !ok {
@@ -436,13 +441,13 @@ func NewField(x Expr, name string) (Expr, error) {
 			names = append(names, f.Name)
 			if strings.EqualFold(f.Name, name) {
 				if index >= 0 {
-					return nil, fault.New(fault.InvalidArgument, "%s has several members %q that differ in case; quote the name", shortText(x), name)
+					return nil, fault.New(fault.InvalidArgument, "%s has several members %q that differ in case; quote the name", ShortText(x), name)
 				}
 				index = i
 			}
 		}
 		if index < 0 {
-			return nil, fault.New(fault.InvalidArgument, "%s has no member %q%s", shortText(x), name, didYouMean(name, names))
+			return nil, fault.New(fault.InvalidArgument, "%s has no member %q%s", ShortText(x), name, DidYouMean(name, names))
 		}
 	}
 	return &Field{X: x, Name: t.Field(index).Name, Index: index, T: t.Field(index).Type}, nil
@@ -450,12 +455,12 @@ func NewField(x Expr, name string) (Expr, error) {
 
 // NewList is ARRAY[items]: a constant if all items are.
 func NewList(items []Expr) (Expr, error) {
-	args, t, err := unifyExact("ARRAY", items)
+	args, t, err := UnifyExact("ARRAY", items)
 	if err != nil {
 		return nil, err
 	}
 	if len(items) == 0 {
-		t = tInt32
+		t = value.TypeInt32
 	}
 	vals := make([]any, len(args))
 	for i, a := range args {
@@ -470,22 +475,22 @@ func NewList(items []Expr) (Expr, error) {
 
 // NewNegate is -x.
 func NewNegate(x Expr) (Expr, error) {
-	x = decoded(x)
-	if undecided(x) {
-		x, _ = Coerce(x, tFloat64)
+	x = Decoded(x)
+	if Undecided(x) {
+		x, _ = Coerce(x, value.TypeFloat64)
 	}
-	switch kindOf(x.Type()) {
-	case kInt, kFloat, kDecimal, kInterval:
-	case kUint:
+	switch value.KindOf(x.Type()) {
+	case value.KindInt, value.KindFloat, value.KindDecimal, value.KindInterval:
+	case value.KindUint:
 		// A negative number needs a signed type.
-		w := bitWidth(x.Type())
+		w := value.BitWidth(x.Type())
 		if w == 64 {
-			x = implicitCast(x, &arrow.Decimal128Type{Precision: 20})
+			x = ImplicitCast(x, &arrow.Decimal128Type{Precision: 20})
 		} else {
-			x = implicitCast(x, intType(2*w))
+			x = ImplicitCast(x, value.IntType(2*w))
 		}
 	default:
-		return nil, fault.New(fault.InvalidArgument, "- needs a number or an interval, but %s is %s", shortText(x), TypeName(x.Type()))
+		return nil, fault.New(fault.InvalidArgument, "- needs a number or an interval, but %s is %s", ShortText(x), value.TypeName(x.Type()))
 	}
 	if l, ok := x.(*Literal); ok {
 		if v, err := ConstValue(&Negate{X: l}, nil); err == nil {
@@ -498,10 +503,10 @@ func NewNegate(x Expr) (Expr, error) {
 
 // castAdvice says how to convert x, if that is possible.
 func castAdvice(x Expr, to arrow.DataType) string {
-	if !canCast(x.Type(), to) {
+	if !cast.Exists(x.Type(), to) {
 		return ""
 	}
-	return "; CAST(" + shortText(x) + " AS " + TypeName(to) + ") converts it"
+	return "; CAST(" + ShortText(x) + " AS " + value.TypeName(to) + ") converts it"
 }
 
 // NewArith is x op y for + - * / % ^ ||, the bits & | # << >>, the distances <-> <=> <#>, and -> ->> of
@@ -512,7 +517,7 @@ func NewArith(op string, x, y Expr) (Expr, error) {
 			return NewCall(name, []Expr{x, y})
 		}
 	}
-	x, y = decoded(x), decoded(y)
+	x, y = Decoded(x), Decoded(y)
 	switch op {
 	case "||":
 		return newConcat(x, y)
@@ -536,33 +541,33 @@ func NewArith(op string, x, y Expr) (Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	kx, ky := kindOf(x.Type()), kindOf(y.Type())
+	kx, ky := value.KindOf(x.Type()), value.KindOf(y.Type())
 	switch {
-	case kx == kNull && ky == kNull:
-		return NewLiteral(nil, tInt32), nil
-	case kx >= kDate && kx <= kInterval || ky >= kDate && ky <= kInterval:
+	case kx == value.KindNull && ky == value.KindNull:
+		return NewLiteral(nil, value.TypeInt32), nil
+	case kx >= value.KindDate && kx <= value.KindInterval || ky >= value.KindDate && ky <= value.KindInterval:
 		return temporalResult(op, x, y)
-	case !kx.numeric() || !ky.numeric():
+	case !kx.Numeric() || !ky.Numeric():
 		bad := x
-		if kx.numeric() {
+		if kx.Numeric() {
 			bad = y
 		}
-		if err := beyond(bad.Type()); err != nil {
+		if err := value.NotComputed(bad.Type()); err != nil {
 			return nil, err
 		}
-		return nil, fault.New(fault.InvalidArgument, "%s needs numbers, but %s is %s%s", op, shortText(bad), TypeName(bad.Type()), castAdvice(bad, tFloat64))
+		return nil, fault.New(fault.InvalidArgument, "%s needs numbers, but %s is %s%s", op, ShortText(bad), value.TypeName(bad.Type()), castAdvice(bad, value.TypeFloat64))
 	case op == "^":
-		return &Arith{Op: op, X: implicitCast(x, tFloat64), Y: implicitCast(y, tFloat64), T: tFloat64}, nil
-	case kx != kFloat && ky != kFloat && (kx == kDecimal || ky == kDecimal):
+		return &Arith{Op: op, X: ImplicitCast(x, value.TypeFloat64), Y: ImplicitCast(y, value.TypeFloat64), T: value.TypeFloat64}, nil
+	case kx != value.KindFloat && ky != value.KindFloat && (kx == value.KindDecimal || ky == value.KindDecimal):
 		tx, ty := asDecimalType(x.Type()), asDecimalType(y.Type())
-		return &Arith{Op: op, X: implicitCast(x, tx), Y: implicitCast(y, ty), T: decimalResult(op, tx, ty)}, nil
+		return &Arith{Op: op, X: ImplicitCast(x, tx), Y: ImplicitCast(y, ty), T: arith.DecimalResult(op, tx, ty)}, nil
 	}
-	both, t, err := unify(op, []Expr{x, y})
+	both, t, err := Unify(op, []Expr{x, y})
 	if err != nil {
 		return nil, err
 	}
 	if d, ok := t.(*arrow.Decimal128Type); ok { // UBIGINT with signed integers
-		t = decimalResult(op, d, d)
+		t = arith.DecimalResult(op, d, d)
 	}
 	return &Arith{Op: op, X: both[0], Y: both[1], T: t}, nil
 }
@@ -570,16 +575,16 @@ func NewArith(op string, x, y Expr) (Expr, error) {
 // decideArith gives types to NULLs, undecided parameters and string literals: that of the other side,
 // except that next to dates and timestamps an interval, or a number of days, is what makes sense.
 func decideArith(op string, x, y Expr) (Expr, Expr, error) {
-	open := func(e Expr) bool { return undecided(e) || unknownString(e) }
+	open := func(e Expr) bool { return Undecided(e) || UnknownString(e) }
 	if open(x) && open(y) {
 		_, px := x.(*Param)
 		_, py := y.(*Param)
-		if px || py || unknownString(x) || unknownString(y) {
+		if px || py || UnknownString(x) || UnknownString(y) {
 			var err error
-			if x, err = Coerce(x, tFloat64); err != nil {
+			if x, err = Coerce(x, value.TypeFloat64); err != nil {
 				return nil, nil, err
 			}
-			y, err = Coerce(y, tFloat64)
+			y, err = Coerce(y, value.TypeFloat64)
 			return x, y, err
 		}
 		return x, y, nil
@@ -598,8 +603,8 @@ func decideArith(op string, x, y Expr) (Expr, Expr, error) {
 // decideOne gives open the type that goes with x.
 func decideOne(op string, x, open Expr, right bool) (Expr, Expr, error) {
 	t := x.Type()
-	switch k := kindOf(t); {
-	case k == kDate || k == kTimestamp || k == kTime:
+	switch k := value.KindOf(t); {
+	case k == value.KindDate || k == value.KindTimestamp || k == value.KindTime:
 		if l, ok := open.(*Literal); ok && l.Value != nil && right {
 			if iv, err := NewInterval(l.Value.(string), ""); err == nil {
 				return x, iv, nil
@@ -607,11 +612,11 @@ func decideOne(op string, x, open Expr, right bool) (Expr, Expr, error) {
 		}
 		switch {
 		case op == "+" || right && unknownParam(open):
-			t = tInterval
+			t = value.TypeInterval
 		}
-	case k == kInterval && (op == "*" || op == "/"):
-		t = tFloat64
-	case !k.numeric() && k != kInterval:
+	case k == value.KindInterval && (op == "*" || op == "/"):
+		t = value.TypeFloat64
+	case !k.Numeric() && k != value.KindInterval:
 		return x, open, nil
 	}
 	c, err := Coerce(open, t)
@@ -625,79 +630,79 @@ func unknownParam(e Expr) bool {
 
 // newConcat is x || y: strings with anything, binaries, lists with lists and with items.
 func newConcat(x, y Expr) (Expr, error) {
-	kx, ky := kindOf(x.Type()), kindOf(y.Type())
+	kx, ky := value.KindOf(x.Type()), value.KindOf(y.Type())
 	switch {
-	case kx == kList || ky == kList:
+	case kx == value.KindList || ky == value.KindList:
 		return newListConcat(x, y)
-	case (kx == kBinary || undecided(x)) && (ky == kBinary || undecided(y)) && (kx == kBinary || ky == kBinary),
-		kx == kBinary && unknownString(y), ky == kBinary && unknownString(x):
-		a, err := Coerce(x, tBinary)
+	case (kx == value.KindBinary || Undecided(x)) && (ky == value.KindBinary || Undecided(y)) && (kx == value.KindBinary || ky == value.KindBinary),
+		kx == value.KindBinary && UnknownString(y), ky == value.KindBinary && UnknownString(x):
+		a, err := Coerce(x, value.TypeBinary)
 		if err != nil {
 			return nil, err
 		}
-		b, err := Coerce(y, tBinary)
-		return &Arith{Op: "||", X: a, Y: b, T: tBinary}, err
-	case kx == kBinary || ky == kBinary || kx != kText && ky != kText && !undecided(x) && !undecided(y):
-		return nil, fault.New(fault.InvalidArgument, "|| joins strings, binaries or lists, not %s and %s; CAST(… AS VARCHAR) converts one", TypeName(x.Type()), TypeName(y.Type()))
+		b, err := Coerce(y, value.TypeBinary)
+		return &Arith{Op: "||", X: a, Y: b, T: value.TypeBinary}, err
+	case kx == value.KindBinary || ky == value.KindBinary || kx != value.KindText && ky != value.KindText && !Undecided(x) && !Undecided(y):
+		return nil, fault.New(fault.InvalidArgument, "|| joins strings, binaries or lists, not %s and %s; CAST(… AS VARCHAR) converts one", value.TypeName(x.Type()), value.TypeName(y.Type()))
 	}
-	a, err := asText(x)
+	a, err := AsText(x)
 	if err != nil {
 		return nil, err
 	}
-	b, err := asText(y)
-	return &Arith{Op: "||", X: a, Y: b, T: tText}, err
+	b, err := AsText(y)
+	return &Arith{Op: "||", X: a, Y: b, T: value.TypeText}, err
 }
 
-// asText is the operand as a string, cast if it is something else.
-func asText(x Expr) (Expr, error) {
-	x = decoded(x)
-	if kindOf(x.Type()) == kText {
+// AsText is the operand as a string, cast if it is something else.
+func AsText(x Expr) (Expr, error) {
+	x = Decoded(x)
+	if value.KindOf(x.Type()) == value.KindText {
 		return x, nil
 	}
-	if undecided(x) {
-		return Coerce(x, tText)
+	if Undecided(x) {
+		return Coerce(x, value.TypeText)
 	}
-	if !canCast(x.Type(), tText) {
-		return nil, noCast(x.Type(), tText)
+	if !cast.Exists(x.Type(), value.TypeText) {
+		return nil, cast.NoCast(x.Type(), value.TypeText)
 	}
-	return implicitCast(x, tText), nil
+	return ImplicitCast(x, value.TypeText), nil
 }
 
 func newListConcat(x, y Expr) (Expr, error) {
-	kx, ky := kindOf(x.Type()), kindOf(y.Type())
+	kx, ky := value.KindOf(x.Type()), value.KindOf(y.Type())
 	one := func(e Expr) (Expr, error) { return NewList([]Expr{e}) }
 	var err error
-	if kx != kList && !undecided(x) {
+	if kx != value.KindList && !Undecided(x) {
 		x, err = one(x)
 	}
-	if err == nil && ky != kList && !undecided(y) {
+	if err == nil && ky != value.KindList && !Undecided(y) {
 		y, err = one(y)
 	}
 	if err != nil {
 		return nil, err
 	}
-	both, t, err := unify("||", []Expr{x, y})
+	both, t, err := Unify("||", []Expr{x, y})
 	if err != nil {
 		return nil, err
 	}
-	t = arrow.ListOf(elemOf(t))
-	return &Arith{Op: "||", X: implicitCast(both[0], t), Y: implicitCast(both[1], t), T: t}, nil
+	t = arrow.ListOf(value.ElemOf(t))
+	return &Arith{Op: "||", X: ImplicitCast(both[0], t), Y: ImplicitCast(both[1], t), T: t}, nil
 }
 
 func newBitwise(op string, x, y Expr) (Expr, error) {
-	both, t, err := unify(op, []Expr{x, y})
+	both, t, err := Unify(op, []Expr{x, y})
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range both {
-		if !kindOf(e.Type()).integer() {
-			return nil, fault.New(fault.InvalidArgument, "%s needs integers, but %s is %s", op, shortText(e), TypeName(e.Type()))
+		if !value.KindOf(e.Type()).Integer() {
+			return nil, fault.New(fault.InvalidArgument, "%s needs integers, but %s is %s", op, ShortText(e), value.TypeName(e.Type()))
 		}
 	}
-	if (op == "<<" || op == ">>") && kindOf(x.Type()).integer() {
+	if (op == "<<" || op == ">>") && value.KindOf(x.Type()).Integer() {
 		// The type of what is shifted, whatever that of the distance.
 		t = x.Type()
-		both = []Expr{x, implicitCast(both[1], t)}
+		both = []Expr{x, ImplicitCast(both[1], t)}
 	}
 	return &Arith{Op: op, X: both[0], Y: both[1], T: t}, nil
 }
@@ -705,45 +710,45 @@ func newBitwise(op string, x, y Expr) (Expr, error) {
 // temporalResult decides x op y where one side is a date, time, timestamp or interval, and converts the
 // operands to what temporalKernel expects.
 func temporalResult(op string, x, y Expr) (Expr, error) {
-	kx, ky := kindOf(x.Type()), kindOf(y.Type())
+	kx, ky := value.KindOf(x.Type()), value.KindOf(y.Type())
 	arith := func(x, y Expr, t arrow.DataType) (Expr, error) { return &Arith{Op: op, X: x, Y: y, T: t}, nil }
 	switch {
-	case kx == kDate && ky == kDate && op == "-":
-		return arith(x, y, tInt64)
-	case kx == kDate && ky.integer() && (op == "+" || op == "-"):
-		return arith(x, implicitCast(y, tInt64), tDate)
-	case kx.integer() && ky == kDate && op == "+":
-		return arith(y, implicitCast(x, tInt64), tDate)
-	case kx == kDate && ky == kInterval && (op == "+" || op == "-"):
-		return arith(implicitCast(x, tTimestamp), y, tTimestamp)
-	case kx == kDate && ky == kTime && op == "+":
-		return arith(implicitCast(x, tTimestamp), implicitCast(y, tInterval), tTimestamp)
-	case kx == kTimestamp && ky == kInterval && (op == "+" || op == "-"):
+	case kx == value.KindDate && ky == value.KindDate && op == "-":
+		return arith(x, y, value.TypeInt64)
+	case kx == value.KindDate && ky.Integer() && (op == "+" || op == "-"):
+		return arith(x, ImplicitCast(y, value.TypeInt64), value.TypeDate)
+	case kx.Integer() && ky == value.KindDate && op == "+":
+		return arith(y, ImplicitCast(x, value.TypeInt64), value.TypeDate)
+	case kx == value.KindDate && ky == value.KindInterval && (op == "+" || op == "-"):
+		return arith(ImplicitCast(x, value.TypeTimestamp), y, value.TypeTimestamp)
+	case kx == value.KindDate && ky == value.KindTime && op == "+":
+		return arith(ImplicitCast(x, value.TypeTimestamp), ImplicitCast(y, value.TypeInterval), value.TypeTimestamp)
+	case kx == value.KindTimestamp && ky == value.KindInterval && (op == "+" || op == "-"):
 		t := x.Type().(*arrow.TimestampType)
 		if t.Unit < arrow.Microsecond { // an interval may have parts of a second
 			t = &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: t.TimeZone}
 		}
-		return arith(implicitCast(x, t), y, t)
-	case kx == kInterval && (ky == kDate || ky == kTimestamp || ky == kTime) && op == "+":
+		return arith(ImplicitCast(x, t), y, t)
+	case kx == value.KindInterval && (ky == value.KindDate || ky == value.KindTimestamp || ky == value.KindTime) && op == "+":
 		return temporalResult(op, y, x)
-	case kx == kTime && ky == kDate && op == "+":
+	case kx == value.KindTime && ky == value.KindDate && op == "+":
 		return temporalResult(op, y, x)
-	case kx == kTime && ky == kInterval && (op == "+" || op == "-"):
-		t := &arrow.Time64Type{Unit: max(timeUnit(x.Type()), arrow.Microsecond)}
-		return arith(implicitCast(x, t), y, t)
-	case (kx == kTimestamp || kx == kDate) && (ky == kTimestamp || ky == kDate) && op == "-",
-		kx == kTime && ky == kTime && op == "-":
-		both, _, err := unify(op, []Expr{x, y})
+	case kx == value.KindTime && ky == value.KindInterval && (op == "+" || op == "-"):
+		t := &arrow.Time64Type{Unit: max(value.TimeUnit(x.Type()), arrow.Microsecond)}
+		return arith(ImplicitCast(x, t), y, t)
+	case (kx == value.KindTimestamp || kx == value.KindDate) && (ky == value.KindTimestamp || ky == value.KindDate) && op == "-",
+		kx == value.KindTime && ky == value.KindTime && op == "-":
+		both, _, err := Unify(op, []Expr{x, y})
 		if err != nil {
 			return nil, err
 		}
-		return arith(both[0], both[1], tInterval)
-	case kx == kInterval && ky == kInterval && (op == "+" || op == "-"):
-		return arith(x, y, tInterval)
-	case kx == kInterval && ky.numeric() && (op == "*" || op == "/"):
-		return arith(x, implicitCast(y, tFloat64), tInterval)
-	case kx.numeric() && ky == kInterval && op == "*":
-		return arith(y, implicitCast(x, tFloat64), tInterval)
+		return arith(both[0], both[1], value.TypeInterval)
+	case kx == value.KindInterval && ky == value.KindInterval && (op == "+" || op == "-"):
+		return arith(x, y, value.TypeInterval)
+	case kx == value.KindInterval && ky.Numeric() && (op == "*" || op == "/"):
+		return arith(x, ImplicitCast(y, value.TypeFloat64), value.TypeInterval)
+	case kx.Numeric() && ky == value.KindInterval && op == "*":
+		return arith(y, ImplicitCast(x, value.TypeFloat64), value.TypeInterval)
 	}
-	return nil, fault.New(fault.InvalidArgument, "there is no %s %s %s; dates and timestamps take + and - with INTERVAL '1 day', and dates with whole days", TypeName(x.Type()), op, TypeName(y.Type()))
+	return nil, fault.New(fault.InvalidArgument, "there is no %s %s %s; dates and timestamps take + and - with INTERVAL '1 day', and dates with whole days", value.TypeName(x.Type()), op, value.TypeName(y.Type()))
 }

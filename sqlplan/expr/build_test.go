@@ -1,4 +1,4 @@
-package expr
+package expr_test
 
 import (
 	"sort"
@@ -13,6 +13,9 @@ import (
 	"pgregory.net/rapid"
 
 	"lanceflight/internal/fault"
+	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/expr/cast"
+	"lanceflight/sqlplan/expr/value"
 )
 
 // testdata/messages: expressions over the golden table, what type and text they have after binding and
@@ -22,10 +25,10 @@ func TestBindingAndMessages(t *testing.T) {
 	vectors := vectorBatch(t, memory.NewGoAllocator())
 	fields := append(batch.Schema().Fields(), vectors.Schema().Fields()[:6]...)
 	schema := arrow.NewSchema(append(fields,
-		arrow.Field{Name: "u8", Type: arrow.PrimitiveTypes.Uint8}, arrow.Field{Name: "u64", Type: tUint64},
-		arrow.Field{Name: "dict", Type: &arrow.DictionaryType{IndexType: tInt32, ValueType: tText}},
-		arrow.Field{Name: "st", Type: arrow.StructOf(arrow.Field{Name: "a", Type: tInt32, Nullable: true}, arrow.Field{Name: "Name", Type: tText, Nullable: true})},
-		arrow.Field{Name: "NSFW", Type: tText},
+		arrow.Field{Name: "u8", Type: arrow.PrimitiveTypes.Uint8}, arrow.Field{Name: "u64", Type: value.TypeUint64},
+		arrow.Field{Name: "dict", Type: &arrow.DictionaryType{IndexType: value.TypeInt32, ValueType: value.TypeText}},
+		arrow.Field{Name: "st", Type: arrow.StructOf(arrow.Field{Name: "a", Type: value.TypeInt32, Nullable: true}, arrow.Field{Name: "Name", Type: value.TypeText, Nullable: true})},
+		arrow.Field{Name: "NSFW", Type: value.TypeText},
 	), nil)
 	datadriven.RunTest(t, "testdata/messages", func(t *testing.T, d *datadriven.TestData) string {
 		var out strings.Builder
@@ -43,9 +46,9 @@ func TestBindingAndMessages(t *testing.T) {
 				out.WriteString("error: " + err.Error() + "\n")
 				continue
 			}
-			e, err = Fold(e)
+			e, err = expr.Fold(e)
 			require.NoError(t, err)
-			out.WriteString(TypeName(e.Type()) + ": " + e.String() + "\n")
+			out.WriteString(value.TypeName(e.Type()) + ": " + e.String() + "\n")
 		}
 		return out.String()
 	})
@@ -67,9 +70,9 @@ func TestTypeNamesReadBack(t *testing.T) {
 		{"TIMESTAMP", nil, nil, true, "TIMESTAMP WITH TIME ZONE"}, {"TIMESTAMPTZ", nil, nil, false, "TIMESTAMP WITH TIME ZONE"}, {"DATE", nil, nil, false, "DATE"},
 		{"TIME", nil, nil, false, "TIME"}, {"INTERVAL", nil, nil, false, "INTERVAL"}, {"BOOL", nil, nil, false, "BOOLEAN"}, {"UBIGINT", nil, nil, false, "UBIGINT"},
 	} {
-		typ, err := ParseType(c.name, c.args, c.dims, c.tz)
+		typ, err := expr.ParseType(c.name, c.args, c.dims, c.tz)
 		require.NoError(t, err, c.name)
-		require.Equal(t, c.want, TypeName(typ), c.name)
+		require.Equal(t, c.want, value.TypeName(typ), c.name)
 	}
 	for want, c := range map[string]struct {
 		name       string
@@ -84,46 +87,46 @@ func TestTypeNamesReadBack(t *testing.T) {
 		"TIMESTAMP takes a precision from 0 to 9, not 12":                                        {"TIMESTAMP", []int{12}, nil},
 		"the type DATE takes no arguments":                                                       {"DATE", []int{3}, nil},
 	} {
-		_, err := ParseType(c.name, c.args, c.dims, false)
+		_, err := expr.ParseType(c.name, c.args, c.dims, false)
 		require.EqualError(t, err, want)
 	}
 }
 
 func TestAggregatesResolve(t *testing.T) {
-	col := func(t arrow.DataType) Expr { return &Column{ID: 1, Name: "x", T: t} }
+	col := func(t arrow.DataType) expr.Expr { return &expr.Column{ID: 1, Name: "x", T: t} }
 	dec := &arrow.Decimal128Type{Precision: 10, Scale: 2}
 	for _, c := range []struct {
 		name string
-		args []Expr
+		args []expr.Expr
 		want string
 	}{
-		{"count", []Expr{col(tText)}, "BIGINT"}, {"count", nil, "BIGINT"},
-		{"sum", []Expr{col(tInt32)}, "BIGINT"}, {"sum", []Expr{col(tInt64)}, "DECIMAL(38,0)"}, {"sum", []Expr{col(tFloat32)}, "DOUBLE"}, {"sum", []Expr{col(dec)}, "DECIMAL(38,2)"},
-		{"avg", []Expr{col(tInt64)}, "DOUBLE"}, {"avg", []Expr{col(dec)}, "DOUBLE"}, {"min", []Expr{col(tText)}, "VARCHAR"}, {"max", []Expr{col(tDate)}, "DATE"},
-		{"min", []Expr{col(&arrow.DictionaryType{IndexType: tInt32, ValueType: tText})}, "VARCHAR"},
-		{"stddev", []Expr{col(tInt32)}, "DOUBLE"}, {"corr", []Expr{col(tInt32), col(tFloat32)}, "DOUBLE"}, {"bool_and", []Expr{col(tBool)}, "BOOLEAN"},
-		{"bit_or", []Expr{col(tInt32)}, "INTEGER"}, {"arg_max", []Expr{col(tText), col(tInt32)}, "VARCHAR"}, {"array_agg", []Expr{col(tInt32)}, "INTEGER[]"},
-		{"string_agg", []Expr{col(tText), NewLiteral(",", tText)}, "VARCHAR"}, {"string_agg", []Expr{col(tInt32)}, "VARCHAR"}, {"count_if", []Expr{col(tBool)}, "BIGINT"},
-		{"quantile_disc", []Expr{col(tDate), NewLiteral(0.5, tFloat64)}, "DATE"}, {"median", []Expr{col(tInt32)}, "DOUBLE"},
+		{"count", []expr.Expr{col(value.TypeText)}, "BIGINT"}, {"count", nil, "BIGINT"},
+		{"sum", []expr.Expr{col(value.TypeInt32)}, "BIGINT"}, {"sum", []expr.Expr{col(value.TypeInt64)}, "DECIMAL(38,0)"}, {"sum", []expr.Expr{col(value.TypeFloat32)}, "DOUBLE"}, {"sum", []expr.Expr{col(dec)}, "DECIMAL(38,2)"},
+		{"avg", []expr.Expr{col(value.TypeInt64)}, "DOUBLE"}, {"avg", []expr.Expr{col(dec)}, "DOUBLE"}, {"min", []expr.Expr{col(value.TypeText)}, "VARCHAR"}, {"max", []expr.Expr{col(value.TypeDate)}, "DATE"},
+		{"min", []expr.Expr{col(&arrow.DictionaryType{IndexType: value.TypeInt32, ValueType: value.TypeText})}, "VARCHAR"},
+		{"stddev", []expr.Expr{col(value.TypeInt32)}, "DOUBLE"}, {"corr", []expr.Expr{col(value.TypeInt32), col(value.TypeFloat32)}, "DOUBLE"}, {"bool_and", []expr.Expr{col(value.TypeBool)}, "BOOLEAN"},
+		{"bit_or", []expr.Expr{col(value.TypeInt32)}, "INTEGER"}, {"arg_max", []expr.Expr{col(value.TypeText), col(value.TypeInt32)}, "VARCHAR"}, {"array_agg", []expr.Expr{col(value.TypeInt32)}, "INTEGER[]"},
+		{"string_agg", []expr.Expr{col(value.TypeText), expr.NewLiteral(",", value.TypeText)}, "VARCHAR"}, {"string_agg", []expr.Expr{col(value.TypeInt32)}, "VARCHAR"}, {"count_if", []expr.Expr{col(value.TypeBool)}, "BIGINT"},
+		{"quantile_disc", []expr.Expr{col(value.TypeDate), expr.NewLiteral(0.5, value.TypeFloat64)}, "DATE"}, {"median", []expr.Expr{col(value.TypeInt32)}, "DOUBLE"},
 	} {
-		out, args, err := ResolveAggregate(c.name, c.args, false, false)
+		out, args, err := expr.ResolveAggregate(c.name, c.args, false, false)
 		require.NoError(t, err, c.name)
-		require.Equal(t, c.want, TypeName(out), c.name)
+		require.Equal(t, c.want, value.TypeName(out), c.name)
 		require.GreaterOrEqual(t, len(args), len(c.args))
 	}
 	for want, c := range map[string]struct {
 		name string
-		args []Expr
+		args []expr.Expr
 		star bool
 	}{
 		"there is no aggregate function summ":                     {"summ", nil, false},
 		"sum(*) does not exist; only count(*) does":               {"sum", nil, true},
-		"sum takes 1 argument(s), not 2":                          {"sum", []Expr{col(tInt32), col(tInt32)}, false},
-		"sum: x is VARCHAR, but a number is needed":               {"sum", []Expr{col(tText)}, false},
-		"max: x is INTEGER[], but a type with an order is needed": {"max", []Expr{col(arrow.ListOf(tInt32))}, false},
-		"bit_and: x is DOUBLE, but an integer is needed":          {"bit_and", []Expr{col(tFloat64)}, false},
+		"sum takes 1 argument(s), not 2":                          {"sum", []expr.Expr{col(value.TypeInt32), col(value.TypeInt32)}, false},
+		"sum: x is VARCHAR, but a number is needed":               {"sum", []expr.Expr{col(value.TypeText)}, false},
+		"max: x is INTEGER[], but a type with an order is needed": {"max", []expr.Expr{col(arrow.ListOf(value.TypeInt32))}, false},
+		"bit_and: x is DOUBLE, but an integer is needed":          {"bit_and", []expr.Expr{col(value.TypeFloat64)}, false},
 	} {
-		_, _, err := ResolveAggregate(c.name, c.args, c.star, false)
+		_, _, err := expr.ResolveAggregate(c.name, c.args, c.star, false)
 		require.EqualError(t, err, want)
 		require.True(t, fault.Is(err, fault.InvalidArgument))
 	}
@@ -131,19 +134,19 @@ func TestAggregatesResolve(t *testing.T) {
 
 // What may be legal one day is not called a mistake.
 func TestComputingWithLargeDecimals(t *testing.T) {
-	col := func(t arrow.DataType) Expr { return &Column{Name: "x", T: t} }
+	col := func(t arrow.DataType) expr.Expr { return &expr.Column{Name: "x", T: t} }
 	big := col(&arrow.Decimal256Type{Precision: 60, Scale: 2})
-	_, _, aggregate := ResolveAggregate("max", []Expr{big}, false, false)
-	_, call := NewCall("abs", []Expr{big})
+	_, _, aggregate := expr.ResolveAggregate("max", []expr.Expr{big}, false, false)
+	_, call := expr.NewCall("abs", []expr.Expr{big})
 	for what, err := range map[string]error{
-		"max": aggregate, "abs": call, "cast": noCast(big.Type(), tFloat64), "comparison": mismatch(">", big, col(tInt32)),
+		"max": aggregate, "abs": call, "cast": cast.NoCast(big.Type(), value.TypeFloat64), "comparison": expr.Mismatch(">", big, col(value.TypeInt32)),
 	} {
 		require.True(t, fault.Is(err, fault.Unsupported), "%s: %v", what, err)
 	}
 }
 
 func TestFunctionNamesAreSortedAndKnown(t *testing.T) {
-	names := FunctionNames()
+	names := expr.FunctionNames()
 	require.True(t, sort.SliceIsSorted(names, func(i, j int) bool { return names[i].Name < names[j].Name }))
 	seen := map[string]string{}
 	for _, n := range names {
@@ -165,25 +168,25 @@ func TestRewriteRebuildsEveryNode(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		copied := Rewrite(e, func(x Expr) Expr {
-			if c, ok := x.(*Column); ok {
+		copied := expr.Rewrite(e, func(x expr.Expr) expr.Expr {
+			if c, ok := x.(*expr.Column); ok {
 				n := *c
 				return &n
 			}
 			return x
 		})
-		require.True(t, Equal(e, copied), g.SQL)
+		require.True(t, expr.Equal(e, copied), g.SQL)
 		require.Equal(t, e.String(), copied.String(), g.SQL)
 		require.True(t, arrow.TypeEqual(e.Type(), copied.Type()), g.SQL)
-		moved := Rewrite(e, func(x Expr) Expr {
-			if c, ok := x.(*Column); ok {
-				return &Column{ID: c.ID + 100, Name: c.Name, T: c.T}
+		moved := expr.Rewrite(e, func(x expr.Expr) expr.Expr {
+			if c, ok := x.(*expr.Column); ok {
+				return &expr.Column{ID: c.ID + 100, Name: c.Name, T: c.T}
 			}
 			return x
 		})
-		if len(Columns(e)) > 0 {
-			require.False(t, Equal(e, moved), g.SQL)
-			require.Equal(t, len(Columns(e)), len(Columns(moved)))
+		if len(expr.Columns(e)) > 0 {
+			require.False(t, expr.Equal(e, moved), g.SQL)
+			require.Equal(t, len(expr.Columns(e)), len(expr.Columns(moved)))
 		}
 	}
 }
@@ -204,31 +207,31 @@ func TestInAgreesWithOr(t *testing.T) {
 				b.Append(v)
 			}
 		}
-		batch := array.NewRecordBatch(arrow.NewSchema([]arrow.Field{{Name: "x", Type: tInt64, Nullable: true}}, nil), []arrow.Array{b.NewArray()}, int64(len(values)))
-		col := &Column{ID: 0, Name: "x", T: tInt64}
-		var list, terms []Expr
+		batch := array.NewRecordBatch(arrow.NewSchema([]arrow.Field{{Name: "x", Type: value.TypeInt64, Nullable: true}}, nil), []arrow.Array{b.NewArray()}, int64(len(values)))
+		col := &expr.Column{ID: 0, Name: "x", T: value.TypeInt64}
+		var list, terms []expr.Expr
 		for _, v := range items {
-			list = append(list, NewLiteral(v, tInt64))
+			list = append(list, expr.NewLiteral(v, value.TypeInt64))
 		}
 		if withNull {
-			list = append(list, NewLiteral(nil, tInt64))
+			list = append(list, expr.NewLiteral(nil, value.TypeInt64))
 		}
 		for _, l := range list {
-			c, err := NewCompare("=", col, l)
+			c, err := expr.NewCompare("=", col, l)
 			require.NoError(rt, err)
 			terms = append(terms, c)
 		}
-		in, err := NewIn(col, list, negated)
+		in, err := expr.NewIn(col, list, negated)
 		require.NoError(rt, err)
-		or, err := NewOr(terms...)
+		or, err := expr.NewOr(terms...)
 		require.NoError(rt, err)
 		if negated {
-			or, err = NewNot(or)
+			or, err = expr.NewNot(or)
 			require.NoError(rt, err)
 		}
 		results := make([]string, 2)
-		for i, e := range []Expr{in, or} {
-			p, err := Compile(e, map[ColID]int{0: 0})
+		for i, e := range []expr.Expr{in, or} {
+			p, err := expr.Compile(e, map[expr.ColID]int{0: 0})
 			require.NoError(rt, err)
 			a, err := p.Eval(t.Context(), inputOf(batch, nil))
 			require.NoError(rt, err)
@@ -245,7 +248,7 @@ func TestProgramsAreSafeForConcurrentUse(t *testing.T) {
 	batch := goldenTable(t, memory.NewGoAllocator())
 	e, err := bindText("s ILIKE '%A%' AND i32 IN (1, 5, 42, 43) OR regexp_replace(s, 'b.', 'X') = 'aX' OR s LIKE '%b%'", batch.Schema())
 	require.NoError(t, err)
-	p, err := Compile(e, positions(batch))
+	p, err := expr.Compile(e, positions(batch))
 	require.NoError(t, err)
 	want, err := p.Select(t.Context(), inputOf(batch, nil), nil)
 	require.NoError(t, err)

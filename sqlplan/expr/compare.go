@@ -2,6 +2,9 @@ package expr
 
 import (
 	"github.com/apache/arrow-go/v18/arrow"
+
+	"lanceflight/sqlplan/expr/compare"
+	"lanceflight/sqlplan/expr/value"
 )
 
 // Comparisons. 64 rows at a time become one word of a bitmap; a filter then reads off the positions of
@@ -10,7 +13,7 @@ import (
 
 // compareNode is x op y.
 type compareNode struct {
-	op   cmpOp
+	op   compare.Op
 	x, y node
 	t    arrow.DataType // of both sides, up to the layout of strings
 	// col and k are set for a column, bare or losslessly widened, against a constant.
@@ -23,15 +26,15 @@ func (c *compiler) compare(e *Compare) (node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &compareNode{op: cmpOps[e.Op], x: args[0], y: args[1], t: e.X.Type()}
+	n := &compareNode{op: compare.Ops[e.Op], x: args[0], y: args[1], t: e.X.Type()}
 	x := e.X
 	if constant(n.x) && !constant(n.y) {
-		n.x, n.y, n.op, x = n.y, n.x, swapped[n.op], e.Y
+		n.x, n.y, n.op, x = n.y, n.x, compare.Swapped[n.op], e.Y
 	}
 	if !constant(n.y) {
 		return n, nil
 	}
-	if w, ok := x.(*Cast); ok && lossless(w) && kindOf(plain(w.X.Type())).numeric() {
+	if w, ok := x.(*Cast); ok && lossless(w) && value.KindOf(value.PlainType(w.X.Type())).Numeric() {
 		x = w.X
 	}
 	if col, ok := x.(*Column); ok && fastColumn(col.T) {
@@ -46,25 +49,25 @@ func (c *compiler) compare(e *Compare) (node, error) {
 
 // fastColumn says whether columns of type t are compared in place.
 func fastColumn(t arrow.DataType) bool {
-	switch kindOf(t) {
-	case kInt, kUint, kTime, kTimestamp, kText:
+	switch value.KindOf(t) {
+	case value.KindInt, value.KindUint, value.KindTime, value.KindTimestamp, value.KindText:
 		return true
-	case kFloat:
-		return bitWidth(t) > 16
-	case kDate:
+	case value.KindFloat:
+		return value.BitWidth(t) > 16
+	case value.KindDate:
 		return t.ID() == arrow.DATE32
-	case kBinary:
+	case value.KindBinary:
 		return true
 	}
 	return false
 }
 
-func (n *compareNode) typ() arrow.DataType { return tBool }
+func (n *compareNode) typ() arrow.DataType { return value.TypeBool }
 
 // bind prepares the comparison with the constant's value in this execution. usable is false where
 // the general path has to do it.
-func (n *compareNode) bind(f *frame) (b bound, usable bool, err error) {
-	if n.col == nil || n.op >= opDistinct {
+func (n *compareNode) bind(f *frame) (b compare.Bound, usable bool, err error) {
+	if n.col == nil || n.op >= compare.OpDistinct {
 		return b, false, nil
 	}
 	var l Literal
@@ -79,21 +82,21 @@ func (n *compareNode) bind(f *frame) (b bound, usable bool, err error) {
 	if l.Value == nil {
 		return b, false, nil
 	}
-	b.op = n.op
-	switch kindOf(n.col.t) {
-	case kText, kBinary:
+	b.Op = n.op
+	switch value.KindOf(n.col.t) {
+	case value.KindText, value.KindBinary:
 		switch v := l.Value.(type) {
 		case string:
-			b.v = []byte(v)
+			b.Value = []byte(v)
 		case []byte:
-			b.v = v
+			b.Value = v
 		}
 		return b, true, nil
-	case kDate, kTime, kTimestamp:
-		b.v = l.Value
+	case value.KindDate, value.KindTime, value.KindTimestamp:
+		b.Value = l.Value
 		return b, true, nil
 	}
-	return narrow(n.col.t, n.op, l.Value)
+	return compare.Narrow(n.col.t, n.op, l.Value)
 }
 
 func (n *compareNode) words(f *frame, want bool) (func(k int) uint64, bool, error) {
@@ -106,20 +109,20 @@ func (n *compareNode) words(f *frame, want bool) (func(k int) uint64, bool, erro
 		return nil, false, err
 	}
 	if !want {
-		b.op, b.outcome = negated[b.op], !b.outcome
+		b.Op, b.Outcome = compare.Negated[b.Op], !b.Outcome
 	}
-	valid, rows := validity(vec{arr: a}), f.in.Rows
-	if b.fixed {
-		if !b.outcome {
+	valid, rows := value.Validity(value.Vec{Arr: a}), f.in.Rows
+	if b.Fixed {
+		if !b.Outcome {
 			return func(int) uint64 { return 0 }, true, nil
 		}
-		return valid.word, true, nil
+		return valid.Word, true, nil
 	}
-	chunk := chunkOf(a, b)
-	if valid.bytes == nil {
+	chunk := compare.ChunkOf(a, b)
+	if valid.Bytes == nil {
 		return func(k int) uint64 { return chunk(64*k, min(64, rows-64*k)) }, true, nil
 	}
-	return func(k int) uint64 { return chunk(64*k, min(64, rows-64*k)) & valid.word(k) }, true, nil
+	return func(k int) uint64 { return chunk(64*k, min(64, rows-64*k)) & valid.Word(k) }, true, nil
 }
 
 // filter finds the rows of a column in place, without an array of booleans.
@@ -136,22 +139,22 @@ func (n *compareNode) filter(f *frame, r rows, want bool, out []int32) ([]int32,
 		return nil, err
 	}
 	if !want {
-		b.op, b.outcome = negated[b.op], !b.outcome
+		b.Op, b.Outcome = compare.Negated[b.Op], !b.Outcome
 	}
-	valid := validity(vec{arr: a})
+	valid := value.Validity(value.Vec{Arr: a})
 	start := len(out)
-	if b.fixed {
-		if !b.outcome {
+	if b.Fixed {
+		if !b.Outcome {
 			return out, nil
 		}
 		out = appendRows(r, out)
 	} else {
-		out = pickRows(a, b, r.sel, out)
+		out = compare.PickRows(a, b, r.sel, out)
 	}
-	if valid.bytes != nil {
+	if valid.Bytes != nil {
 		kept := out[:start]
 		for _, row := range out[start:] {
-			if bit := valid.off + int(row); valid.bytes[bit>>3]>>(bit&7)&1 != 0 {
+			if bit := valid.Off + int(row); valid.Bytes[bit>>3]>>(bit&7)&1 != 0 {
 				kept = append(kept, row)
 			}
 		}
@@ -161,11 +164,11 @@ func (n *compareNode) filter(f *frame, r rows, want bool, out []int32) ([]int32,
 }
 
 // eval makes an array of booleans.
-func (n *compareNode) eval(f *frame, r rows) (vec, error) {
+func (n *compareNode) eval(f *frame, r rows) (value.Vec, error) {
 	if r.all && n.col != nil {
 		b, usable, err := n.bind(f)
 		if err != nil {
-			return vec{}, err
+			return value.Vec{}, err
 		}
 		if usable {
 			return n.evalColumn(f, r, b)
@@ -173,42 +176,42 @@ func (n *compareNode) eval(f *frame, r rows) (vec, error) {
 	}
 	x, err := run(n.x, f, r)
 	if err != nil {
-		return vec{}, err
+		return value.Vec{}, err
 	}
-	defer x.release()
+	defer x.Release()
 	y, err := run(n.y, f, r)
 	if err != nil {
-		return vec{}, err
+		return value.Vec{}, err
 	}
-	defer y.release()
-	return compareVecs(f.mem, n.op, x, y, r.n)
+	defer y.Release()
+	return compare.Vecs(f.mem, n.op, x, y, r.n)
 }
 
-func (n *compareNode) evalColumn(f *frame, r rows, b bound) (vec, error) {
+func (n *compareNode) evalColumn(f *frame, r rows, b compare.Bound) (value.Vec, error) {
 	a, err := n.col.column(f)
 	if err != nil {
-		return vec{}, err
+		return value.Vec{}, err
 	}
-	buf, vals := newBits(f.mem, r.n)
-	if b.fixed {
+	buf, vals := value.NewBits(f.mem, r.n)
+	if b.Fixed {
 		for k := range vals {
-			vals[k] = -b2u(b.outcome)
+			vals[k] = -value.Bit(b.Outcome)
 		}
 	} else {
-		chunk := chunkOf(a, b)
+		chunk := compare.ChunkOf(a, b)
 		for k := range vals {
 			vals[k] = chunk(64*k, min(64, r.n-64*k))
 		}
 	}
 	if a.NullN() == 0 {
-		return vec{arr: makeBools(r.n, buf, nil)}, nil
+		return value.Vec{Arr: value.MakeBools(r.n, buf, nil)}, nil
 	}
-	okBuf, ok := newBits(f.mem, r.n)
-	valid := validity(vec{arr: a})
+	okBuf, ok := value.NewBits(f.mem, r.n)
+	valid := value.Validity(value.Vec{Arr: a})
 	for k := range ok {
-		ok[k] = valid.word(k)
+		ok[k] = valid.Word(k)
 	}
-	return vec{arr: makeBools(r.n, buf, okBuf)}, nil
+	return value.Vec{Arr: value.MakeBools(r.n, buf, okBuf)}, nil
 }
 
 // betweenNode is x BETWEEN lo AND hi with x computed once.
@@ -221,29 +224,29 @@ func (c *compiler) between(e *Between, args []node) (node, error) {
 	return &betweenNode{x: args[0], lo: args[1], hi: args[2], negated: e.Negated}, nil
 }
 
-func (n *betweenNode) typ() arrow.DataType { return tBool }
-func (n *betweenNode) eval(f *frame, r rows) (vec, error) {
-	var vs [3]vec
+func (n *betweenNode) typ() arrow.DataType { return value.TypeBool }
+func (n *betweenNode) eval(f *frame, r rows) (value.Vec, error) {
+	var vs [3]value.Vec
 	for i, x := range []node{n.x, n.lo, n.hi} {
 		v, err := run(x, f, r)
 		if err != nil {
-			return vec{}, err
+			return value.Vec{}, err
 		}
-		defer v.release()
+		defer v.Release()
 		vs[i] = v
 	}
-	lo, hi := opGe, opLe
+	lo, hi := compare.OpGe, compare.OpLe
 	if n.negated {
-		lo, hi = opLt, opGt
+		lo, hi = compare.OpLt, compare.OpGt
 	}
-	a, err := compareVecs(f.mem, lo, vs[0], vs[1], r.n)
+	a, err := compare.Vecs(f.mem, lo, vs[0], vs[1], r.n)
 	if err != nil {
-		return vec{}, err
+		return value.Vec{}, err
 	}
-	b, err := compareVecs(f.mem, hi, vs[0], vs[2], r.n)
+	b, err := compare.Vecs(f.mem, hi, vs[0], vs[2], r.n)
 	if err != nil {
-		a.release()
-		return vec{}, err
+		a.Release()
+		return value.Vec{}, err
 	}
 	and := logicNode{and: !n.negated}
 	return and.combine(f, a, b), nil

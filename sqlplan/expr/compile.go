@@ -2,6 +2,9 @@ package expr
 
 import (
 	"lanceflight/internal/fault"
+	"lanceflight/sqlplan/expr/arith"
+	"lanceflight/sqlplan/expr/cast"
+	"lanceflight/sqlplan/expr/value"
 )
 
 // compiler turns expressions into nodes.
@@ -85,22 +88,22 @@ func constant(n node) bool {
 }
 
 func (c *compiler) arith(e *Arith, args []node) (node, error) {
-	n := &kernelNode{args: args, t: e.T, loose: e.Op == "||" && kindOf(e.T) == kList}
-	run, err := arithKernel(e.Op, e.X.Type(), e.Y.Type(), e.T)
+	n := &kernelNode{args: args, t: e.T, loose: e.Op == "||" && value.KindOf(e.T) == value.KindList}
+	run, err := arith.Kernel(e.Op, e.X.Type(), e.Y.Type(), e.T)
 	n.run = run
 	return n, err
 }
 
 // negate compiles -x.
 func (c *compiler) negate(e *Negate, x node) (node, error) {
-	run, err := negateKernel(e.Type())
+	run, err := arith.NegateKernel(e.Type())
 	return &kernelNode{args: []node{x}, t: e.Type(), run: run}, err
 }
 
 func (c *compiler) cast(e *Cast, x node) (node, error) {
-	run, ok := castRunner(e.X.Type(), e.To, e.Try)
+	run, ok := cast.Kernel(e.X.Type(), e.To, e.Try)
 	if !ok {
-		return nil, noCast(e.X.Type(), e.To)
+		return nil, cast.NoCast(e.X.Type(), e.To)
 	}
 	return &kernelNode{args: []node{x}, t: e.To, run: run}, nil
 }

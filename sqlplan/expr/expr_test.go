@@ -1,4 +1,4 @@
-package expr
+package expr_test
 
 import (
 	"context"
@@ -11,12 +11,15 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
 
+	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/expr/cast"
+	"lanceflight/sqlplan/expr/value"
 	"lanceflight/sqlplan/parse"
 )
 
 // bindText parses an expression and binds it to columns by name. It is the smallest binder that can
 // drive the constructors; the real one is in sqlplan/logical.
-func bindText(sql string, schema *arrow.Schema) (Expr, error) {
+func bindText(sql string, schema *arrow.Schema) (expr.Expr, error) {
 	t, err := parse.ParseExpr(sql)
 	if err != nil {
 		return nil, err
@@ -26,8 +29,8 @@ func bindText(sql string, schema *arrow.Schema) (Expr, error) {
 
 type testBinder struct{ schema *arrow.Schema }
 
-func (b testBinder) all(xs []parse.Expr) ([]Expr, error) {
-	out := make([]Expr, len(xs))
+func (b testBinder) all(xs []parse.Expr) ([]expr.Expr, error) {
+	out := make([]expr.Expr, len(xs))
 	for i, x := range xs {
 		var err error
 		if out[i], err = b.bind(x); err != nil {
@@ -37,7 +40,7 @@ func (b testBinder) all(xs []parse.Expr) ([]Expr, error) {
 	return out, nil
 }
 
-func (b testBinder) two(x, y parse.Expr) (Expr, Expr, error) {
+func (b testBinder) two(x, y parse.Expr) (expr.Expr, expr.Expr, error) {
 	xs, err := b.all([]parse.Expr{x, y})
 	if err != nil {
 		return nil, nil, err
@@ -45,7 +48,7 @@ func (b testBinder) two(x, y parse.Expr) (Expr, Expr, error) {
 	return xs[0], xs[1], nil
 }
 
-func (b testBinder) bind(t parse.Expr) (Expr, error) {
+func (b testBinder) bind(t parse.Expr) (expr.Expr, error) {
 	switch t := t.(type) {
 	case *parse.Column:
 		name := t.Parts[0].Name
@@ -53,10 +56,10 @@ func (b testBinder) bind(t parse.Expr) (Expr, error) {
 		if len(i) == 0 {
 			return nil, fmt.Errorf("no column %s", name)
 		}
-		var e Expr = &Column{ID: ColID(i[0]), Name: name, T: b.schema.Field(i[0]).Type}
+		var e expr.Expr = &expr.Column{ID: expr.ColID(i[0]), Name: name, T: b.schema.Field(i[0]).Type}
 		for _, p := range t.Parts[1:] {
 			var err error
-			if e, err = NewField(e, p.Name); err != nil {
+			if e, err = expr.NewField(e, p.Name); err != nil {
 				return nil, err
 			}
 		}
@@ -66,19 +69,19 @@ func (b testBinder) bind(t parse.Expr) (Expr, error) {
 		if err != nil {
 			return nil, err
 		}
-		return NewField(x, t.Name.Name)
+		return expr.NewField(x, t.Name.Name)
 	case *parse.Number:
-		return NewNumber(t.Text)
+		return expr.NewNumber(t.Text)
 	case *parse.String:
-		return NewLiteral(t.Value, tText), nil
+		return expr.NewLiteral(t.Value, value.TypeText), nil
 	case *parse.Bytes:
-		return NewLiteral(t.Value, tBinary), nil
+		return expr.NewLiteral(t.Value, value.TypeBinary), nil
 	case *parse.Bool:
-		return NewLiteral(t.Value, tBool), nil
+		return expr.NewLiteral(t.Value, value.TypeBool), nil
 	case *parse.Null:
-		return NewLiteral(nil, arrow.Null), nil
+		return expr.NewLiteral(nil, arrow.Null), nil
 	case *parse.Param:
-		return &Param{Slot: t.Number - 1, T: arrow.Null}, nil
+		return &expr.Param{Slot: t.Number - 1, T: arrow.Null}, nil
 	case *parse.Vector:
 		items := make([]any, len(t.Values))
 		for i, v := range t.Values {
@@ -89,24 +92,24 @@ func (b testBinder) bind(t parse.Expr) (Expr, error) {
 			}
 		}
 		if t.Ints {
-			return NewLiteral(items, arrow.ListOf(tInt64)), nil
+			return expr.NewLiteral(items, arrow.ListOf(value.TypeInt64)), nil
 		}
-		return NewLiteral(items, arrow.ListOf(tFloat64)), nil
+		return expr.NewLiteral(items, arrow.ListOf(value.TypeFloat64)), nil
 	case *parse.Array:
 		xs, err := b.all(t.Items)
 		if err != nil {
 			return nil, err
 		}
-		return NewList(xs)
+		return expr.NewList(xs)
 	case *parse.TypedString:
 		if t.Type == "INTERVAL" {
-			return NewInterval(t.Value, t.Unit)
+			return expr.NewInterval(t.Value, t.Unit)
 		}
-		typ, err := ParseType(t.Type, nil, nil, false)
+		typ, err := expr.ParseType(t.Type, nil, nil, false)
 		if err != nil {
 			return nil, err
 		}
-		return NewCast(NewLiteral(t.Value, tText), typ, false)
+		return expr.NewCast(expr.NewLiteral(t.Value, value.TypeText), typ, false)
 	case *parse.Unary:
 		x, err := b.bind(t.X)
 		if err != nil {
@@ -114,9 +117,9 @@ func (b testBinder) bind(t parse.Expr) (Expr, error) {
 		}
 		switch t.Op {
 		case "NOT":
-			return NewNot(x)
+			return expr.NewNot(x)
 		case "-":
-			return NewNegate(x)
+			return expr.NewNegate(x)
 		}
 		return x, nil
 	case *parse.Binary:
@@ -126,68 +129,68 @@ func (b testBinder) bind(t parse.Expr) (Expr, error) {
 		}
 		switch t.Op {
 		case "AND":
-			return NewAnd(x, y)
+			return expr.NewAnd(x, y)
 		case "OR":
-			return NewOr(x, y)
+			return expr.NewOr(x, y)
 		case "=", "!=", "<", "<=", ">", ">=":
-			return NewCompare(t.Op, x, y)
+			return expr.NewCompare(t.Op, x, y)
 		case "~", "~*", "!~", "!~*":
-			return NewRegexMatch(t.Op, x, y)
+			return expr.NewRegexMatch(t.Op, x, y)
 		}
-		return NewArith(t.Op, x, y)
+		return expr.NewArith(t.Op, x, y)
 	case *parse.Quantified:
 		x, list, err := b.two(t.X, t.Array)
 		if err != nil {
 			return nil, err
 		}
-		return NewQuantified(t.Op, t.Quantifier, x, list)
+		return expr.NewQuantified(t.Op, t.Quantifier, x, list)
 	case *parse.IsNull:
 		x, err := b.bind(t.X)
 		if err != nil {
 			return nil, err
 		}
-		return NewIsNull(x, t.Not), nil
+		return expr.NewIsNull(x, t.Not), nil
 	case *parse.IsBool:
 		x, err := b.bind(t.X)
 		if err != nil {
 			return nil, err
 		}
-		return NewIsBool(x, t.Value, t.Not)
+		return expr.NewIsBool(x, t.Value, t.Not)
 	case *parse.IsDistinct:
 		x, y, err := b.two(t.X, t.Y)
 		if err != nil {
 			return nil, err
 		}
 		if t.Not {
-			return NewCompare("IS NOT DISTINCT FROM", x, y)
+			return expr.NewCompare("IS NOT DISTINCT FROM", x, y)
 		}
-		return NewCompare("IS DISTINCT FROM", x, y)
+		return expr.NewCompare("IS DISTINCT FROM", x, y)
 	case *parse.Between:
 		xs, err := b.all([]parse.Expr{t.X, t.Lo, t.Hi})
 		if err != nil {
 			return nil, err
 		}
-		return NewBetween(xs[0], xs[1], xs[2], t.Not)
+		return expr.NewBetween(xs[0], xs[1], xs[2], t.Not)
 	case *parse.In:
 		xs, err := b.all(append([]parse.Expr{t.X}, t.List...))
 		if err != nil {
 			return nil, err
 		}
-		return NewIn(xs[0], xs[1:], t.Not)
+		return expr.NewIn(xs[0], xs[1:], t.Not)
 	case *parse.Like:
 		x, y, err := b.two(t.X, t.Pattern)
 		if err != nil {
 			return nil, err
 		}
-		var esc Expr
+		var esc expr.Expr
 		if t.Escape != nil {
 			if esc, err = b.bind(t.Escape); err != nil {
 				return nil, err
 			}
 		}
-		return NewLike(t.Kind, x, y, esc, t.Not)
+		return expr.NewLike(t.Kind, x, y, esc, t.Not)
 	case *parse.Case:
-		var operand, els Expr
+		var operand, els expr.Expr
 		var err error
 		if t.Operand != nil {
 			if operand, err = b.bind(t.Operand); err != nil {
@@ -199,25 +202,25 @@ func (b testBinder) bind(t parse.Expr) (Expr, error) {
 				return nil, err
 			}
 		}
-		var whens []CaseWhen
+		var whens []expr.CaseWhen
 		for _, w := range t.Whens {
 			c, r, err := b.two(w.Cond, w.Result)
 			if err != nil {
 				return nil, err
 			}
-			whens = append(whens, CaseWhen{c, r})
+			whens = append(whens, expr.CaseWhen{Cond: c, Result: r})
 		}
-		return NewCase(operand, whens, els)
+		return expr.NewCase(operand, whens, els)
 	case *parse.Cast:
 		x, err := b.bind(t.X)
 		if err != nil {
 			return nil, err
 		}
-		typ, err := ParseType(t.Type.Name, t.Type.Args, t.Type.Dims, t.Type.TimeZone)
+		typ, err := expr.ParseType(t.Type.Name, t.Type.Args, t.Type.Dims, t.Type.TimeZone)
 		if err != nil {
 			return nil, err
 		}
-		return NewCast(x, typ, t.Try)
+		return expr.NewCast(x, typ, t.Try)
 	case *parse.Index:
 		x, i, err := b.two(t.X, t.I)
 		if err != nil {
@@ -228,17 +231,17 @@ func (b testBinder) bind(t parse.Expr) (Expr, error) {
 			if err != nil {
 				return nil, err
 			}
-			return NewCall("list_slice", []Expr{x, i, hi})
+			return expr.NewCall("list_slice", []expr.Expr{x, i, hi})
 		}
-		return NewCall("list_extract", []Expr{x, i})
+		return expr.NewCall("list_extract", []expr.Expr{x, i})
 	case *parse.AtTimeZone:
 		x, z, err := b.two(t.X, t.Zone)
 		if err != nil {
 			return nil, err
 		}
-		return NewCall("timezone", []Expr{z, x})
+		return expr.NewCall("timezone", []expr.Expr{z, x})
 	case *parse.Call:
-		var args []Expr
+		var args []expr.Expr
 		for _, a := range t.Args {
 			x, err := b.bind(a.Expr)
 			if err != nil {
@@ -246,19 +249,19 @@ func (b testBinder) bind(t parse.Expr) (Expr, error) {
 			}
 			args = append(args, x)
 		}
-		return NewCall(t.Name, args)
+		return expr.NewCall(t.Name, args)
 	}
 	return nil, fmt.Errorf("the test binder does not know %T", t)
 }
 
 // evalText evaluates an expression over a batch; the caller releases the array.
-func evalText(t testing.TB, sql string, batch arrow.RecordBatch, mem memory.Allocator, params ...Literal) (arrow.Array, error) {
+func evalText(t testing.TB, sql string, batch arrow.RecordBatch, mem memory.Allocator, params ...expr.Literal) (arrow.Array, error) {
 	t.Helper()
 	e, err := bindText(sql, batch.Schema())
 	if err != nil {
 		return nil, err
 	}
-	p, err := Compile(e, positions(batch))
+	p, err := expr.Compile(e, positions(batch))
 	if err != nil {
 		return nil, err
 	}
@@ -271,16 +274,16 @@ func evalText(t testing.TB, sql string, batch arrow.RecordBatch, mem memory.Allo
 	return a, nil
 }
 
-func positions(batch arrow.RecordBatch) map[ColID]int {
-	m := map[ColID]int{}
+func positions(batch arrow.RecordBatch) map[expr.ColID]int {
+	m := map[expr.ColID]int{}
 	for i := range int(batch.NumCols()) {
-		m[ColID(i)] = i
+		m[expr.ColID(i)] = i
 	}
 	return m
 }
 
-func inputOf(batch arrow.RecordBatch, mem memory.Allocator, params ...Literal) Input {
-	return Input{Cols: batch.Columns(), Rows: int(batch.NumRows()), Params: params, Mem: mem}
+func inputOf(batch arrow.RecordBatch, mem memory.Allocator, params ...expr.Literal) expr.Input {
+	return expr.Input{Cols: batch.Columns(), Rows: int(batch.NumRows()), Params: params, Mem: mem}
 }
 
 // render is an array as text, one value per row.
@@ -288,7 +291,7 @@ func render(t testing.TB, a arrow.Array) string {
 	t.Helper()
 	parts := make([]string, a.Len())
 	for i := range parts {
-		b, err := appendRow(nil, a, i, false)
+		b, err := cast.AppendRow(nil, a, i, false)
 		require.NoError(t, err)
 		parts[i] = string(b)
 	}

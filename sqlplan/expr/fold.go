@@ -5,6 +5,8 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"lanceflight/sqlplan/expr/value"
 )
 
 // Fold computes the constant parts of e. A constant part that fails, such as 1/0, stays as it is and
@@ -29,7 +31,7 @@ func foldNode(e Expr) Expr {
 			return e
 		}
 	}
-	if c, ok := e.(*Call); ok && c.fn.volatility != Immutable {
+	if c, ok := e.(*Call); ok && c.fn.Volatility != Immutable {
 		return e
 	}
 	l, err := ConstValue(e, nil)
@@ -57,7 +59,7 @@ func foldLogic(e *Logic) Expr {
 		v, null, ok := truth(a)
 		switch {
 		case ok && !null && v != and:
-			return NewLiteral(v, tBool)
+			return NewLiteral(v, value.TypeBool)
 		case ok && !null:
 			continue
 		}
@@ -65,7 +67,7 @@ func foldLogic(e *Logic) Expr {
 	}
 	switch len(rest) {
 	case 0:
-		return NewLiteral(and, tBool)
+		return NewLiteral(and, value.TypeBool)
 	case 1:
 		return rest[0]
 	case len(e.Args):
@@ -138,8 +140,8 @@ func ConstValue(e Expr, params []Literal) (Literal, error) {
 	if err != nil {
 		return Literal{}, err
 	}
-	defer v.release()
-	l, err := LiteralAt(v.arr, 0)
+	defer v.Release()
+	l, err := LiteralAt(v.Arr, 0)
 	if l.T.ID() == arrow.NULL {
 		l.T = e.Type()
 	}

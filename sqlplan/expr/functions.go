@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/internal/fault"
+	"lanceflight/sqlplan/expr/value"
 )
 
 // FunctionInfo describes a function for the server's metadata.
@@ -21,71 +22,71 @@ type FunctionInfo struct {
 	Fails      Failure
 }
 
-// argClass says what an argument has to be.
-type argClass uint8
+// ArgClass says what an argument has to be.
+type ArgClass uint8
 
 const (
-	anyArg    argClass = iota // any type, dictionaries decoded
-	openArg                   // anyArg whose type the other arguments decide, if it is not known
-	textArg                   // a string, in any layout
-	intArg                    // becomes BIGINT
-	floatArg                  // becomes DOUBLE
-	numberArg                 // any number, as it is
-	boolArg
-	bytesArg   // a binary; string literals convert
-	stringArg  // a string or a binary
-	instantArg // a date or a timestamp, as it is
-	listArg
-	listOrText // a list, or a string
-	vectorArg  // a list of numbers, or a constant that converts to one
-	vectorsArg // that, or a list of such lists
+	AnyArg    ArgClass = iota // any type, dictionaries decoded
+	OpenArg                   // AnyArg whose type the other arguments decide, if it is not known
+	TextArg                   // a string, in any layout
+	IntArg                    // becomes BIGINT
+	FloatArg                  // becomes DOUBLE
+	NumberArg                 // any number, as it is
+	BoolArg
+	BytesArg   // a binary; string literals convert
+	StringArg  // a string or a binary
+	InstantArg // a date or a timestamp, as it is
+	ListArg
+	ListOrText // a list, or a string
+	VectorArg  // a list of numbers, or a constant that converts to one
+	VectorsArg // that, or a list of such lists
 )
 
-// function is a scalar function.
-type function struct {
-	name     string
-	aliases  []string
-	category string
+// Function is a scalar function.
+type Function struct {
+	Name     string
+	Aliases  []string
+	Category string
 	// args are the classes of the arguments; the last one repeats if variadic. Those from optional
 	// on may be left out.
-	args     []argClass
-	required int // number of arguments that must be there; 0 = all of args
-	variadic bool
+	Args     []ArgClass
+	Required int // number of arguments that must be there; 0 = all of args
+	Variadic bool
 	// out is the type of the result; result decides it where it depends on the arguments, which it
 	// may convert further.
-	out    arrow.DataType
-	result func(args []Expr) ([]Expr, arrow.DataType, error)
+	Out    arrow.DataType
+	Result func(args []Expr) ([]Expr, arrow.DataType, error)
 	// rewrite makes another expression instead of a Call.
-	rewrite func(args []Expr) (Expr, error)
+	Rewrite func(args []Expr) (Expr, error)
 	// kernel makes the kernel of a call, once per program.
-	kernel func(e *Call) (func(*call) (arrow.Array, error), error)
+	Kernel func(e *Call) (func(*value.KernelCall) (arrow.Array, error), error)
 
-	loose, lazy bool // see kernelNode
+	Loose, Lazy bool // see kernelNode
 
 	// volatility, cost and fails are what the planner may know of a call; see traits.go. A function
 	// with a rewrite states only its volatility: the rest is told by the expression that it becomes.
-	volatility Volatility
-	cost       Cost
-	fails      Failure
-	options    []int // the arguments that FailsOnOption is about
+	Volatility Volatility
+	Cost       Cost
+	Fails      Failure
+	Options    []int // the arguments that FailsOnOption is about
 }
 
 // functionTable holds every function under its name and aliases.
-var functionTable = map[string]*function{}
+var functionTable = map[string]*Function{}
 
-// register is called from the init functions of the files that define functions. It panics for a
+// Register is called from the init functions of the files that define functions. It panics for a
 // function that does not state its volatility, its cost and whether it can fail.
-func register(fns ...*function) {
+func Register(fns ...*Function) {
 	for _, f := range fns {
 		switch {
-		case f.volatility == 0:
-			panic("expr: function " + f.name + " does not state its volatility")
-		case f.rewrite == nil && (f.cost == 0 || f.fails == 0):
-			panic("expr: function " + f.name + " does not state what it costs and whether it can fail")
-		case (f.fails == FailsOnOption) != (len(f.options) > 0):
-			panic("expr: function " + f.name + " fails on options and names none, or the other way round")
+		case f.Volatility == 0:
+			panic("expr: function " + f.Name + " does not state its volatility")
+		case f.Rewrite == nil && (f.Cost == 0 || f.Fails == 0):
+			panic("expr: function " + f.Name + " does not state what it costs and whether it can fail")
+		case (f.Fails == FailsOnOption) != (len(f.Options) > 0):
+			panic("expr: function " + f.Name + " fails on options and names none, or the other way round")
 		}
-		for _, name := range append([]string{f.name}, f.aliases...) {
+		for _, name := range append([]string{f.Name}, f.Aliases...) {
 			if functionTable[name] != nil {
 				panic("expr: function " + name + " is defined twice")
 			}
@@ -101,7 +102,7 @@ func FunctionNames() []FunctionInfo {
 		if inner(name) {
 			continue
 		}
-		out = append(out, FunctionInfo{Name: name, Category: f.category, Volatility: f.volatility, Cost: f.cost, Fails: f.fails})
+		out = append(out, FunctionInfo{Name: name, Category: f.Category, Volatility: f.Volatility, Cost: f.Cost, Fails: f.Fails})
 	}
 	for name := range aggregates {
 		out = append(out, FunctionInfo{Name: name, Category: "aggregate", Volatility: Immutable})
@@ -133,45 +134,45 @@ func NewCall(name string, args []Expr) (Expr, error) {
 		for n := range aggregates {
 			names = append(names, n)
 		}
-		return nil, fault.New(fault.InvalidArgument, "there is no function %s%s", name, didYouMean(name, names))
+		return nil, fault.New(fault.InvalidArgument, "there is no function %s%s", name, DidYouMean(name, names))
 	}
 	args, err := f.check(name, args)
 	if err != nil {
 		return nil, err
 	}
-	if f.rewrite != nil {
-		return f.rewrite(args)
+	if f.Rewrite != nil {
+		return f.Rewrite(args)
 	}
-	out := f.out
-	if f.result != nil {
-		if args, out, err = f.result(args); err != nil {
+	out := f.Out
+	if f.Result != nil {
+		if args, out, err = f.Result(args); err != nil {
 			return nil, err
 		}
 	}
-	e := &Call{Name: strings.TrimPrefix(f.name, "$"), Args: args, T: out, fn: f}
-	if _, err := f.kernel(e); err != nil { // constant arguments are checked here
+	e := &Call{Name: strings.TrimPrefix(f.Name, "$"), Args: args, T: out, fn: f}
+	if _, err := f.Kernel(e); err != nil { // constant arguments are checked here
 		return nil, err
 	}
 	return e, nil
 }
 
 // check counts and converts the arguments.
-func (f *function) check(name string, args []Expr) ([]Expr, error) {
-	least, most := len(f.args), len(f.args)
-	if f.required > 0 {
-		least = f.required
+func (f *Function) check(name string, args []Expr) ([]Expr, error) {
+	least, most := len(f.Args), len(f.Args)
+	if f.Required > 0 {
+		least = f.Required
 	}
-	if len(args) < least || len(args) > most && !f.variadic {
+	if len(args) < least || len(args) > most && !f.Variadic {
 		count := fmt.Sprintf("%d", least)
 		switch {
-		case f.variadic:
+		case f.Variadic:
 			count = fmt.Sprintf("at least %d", least)
 		case most == least+1:
 			count = fmt.Sprintf("%d or %d", least, most)
 		case most > least:
 			count = fmt.Sprintf("%d to %d", least, most)
 		}
-		if f.required == 0 && len(f.args) == 0 {
+		if f.Required == 0 && len(f.Args) == 0 {
 			count = "no"
 		}
 		plural := "s"
@@ -182,16 +183,16 @@ func (f *function) check(name string, args []Expr) ([]Expr, error) {
 	}
 	out := make([]Expr, len(args))
 	for i, a := range args {
-		class := f.args[min(i, len(f.args)-1)]
+		class := f.Args[min(i, len(f.Args)-1)]
 		c, err := class.convert(a)
 		if err != nil {
 			return nil, err
 		}
 		if c == nil {
-			if err := beyond(a.Type()); err != nil {
+			if err := value.NotComputed(a.Type()); err != nil {
 				return nil, err
 			}
-			return nil, fault.New(fault.InvalidArgument, "argument %d of %s has to be %s, but %s is %s", i+1, name, classNames[class], shortText(a), TypeName(a.Type()))
+			return nil, fault.New(fault.InvalidArgument, "argument %d of %s has to be %s, but %s is %s", i+1, name, classNames[class], ShortText(a), value.TypeName(a.Type()))
 		}
 		out[i] = c
 	}
@@ -199,102 +200,102 @@ func (f *function) check(name string, args []Expr) ([]Expr, error) {
 }
 
 var classNames = [...]string{
-	anyArg: "any value", openArg: "any value", textArg: "VARCHAR", intArg: "an integer", floatArg: "a number", numberArg: "a number", boolArg: "BOOLEAN",
-	bytesArg: "BLOB", stringArg: "VARCHAR or BLOB", instantArg: "DATE or TIMESTAMP", listArg: "a list", listOrText: "a list or VARCHAR", vectorArg: "a vector", vectorsArg: "a vector",
+	AnyArg: "any value", OpenArg: "any value", TextArg: "VARCHAR", IntArg: "an integer", FloatArg: "a number", NumberArg: "a number", BoolArg: "BOOLEAN",
+	BytesArg: "BLOB", StringArg: "VARCHAR or BLOB", InstantArg: "DATE or TIMESTAMP", ListArg: "a list", ListOrText: "a list or VARCHAR", VectorArg: "a vector", VectorsArg: "a vector",
 }
 
 // convert converts an argument to a class; nil if it does not convert silently.
-func (class argClass) convert(x Expr) (Expr, error) {
-	if class == openArg {
+func (class ArgClass) convert(x Expr) (Expr, error) {
+	if class == OpenArg {
 		return x, nil
 	}
-	if class == listArg || class == vectorArg || class == vectorsArg || class == listOrText {
-		x = implicitCast(x, plain(x.Type()))
+	if class == ListArg || class == VectorArg || class == VectorsArg || class == ListOrText {
+		x = ImplicitCast(x, value.PlainType(x.Type()))
 	} else {
-		x = decoded(x)
+		x = Decoded(x)
 	}
-	k := kindOf(x.Type())
-	open := undecided(x) || unknownString(x)
+	k := value.KindOf(x.Type())
+	open := Undecided(x) || UnknownString(x)
 	switch class {
-	case anyArg:
-		if _, ok := x.(*Param); ok && undecided(x) {
-			return Coerce(x, tText)
+	case AnyArg:
+		if _, ok := x.(*Param); ok && Undecided(x) {
+			return Coerce(x, value.TypeText)
 		}
 		return x, nil
-	case textArg:
-		if k == kText {
+	case TextArg:
+		if k == value.KindText {
 			return x, nil
 		}
-		if undecided(x) {
-			return Coerce(x, tText)
+		if Undecided(x) {
+			return Coerce(x, value.TypeText)
 		}
-	case intArg:
-		if open || k.integer() && implicit(x.Type(), tInt64) {
-			return Coerce(x, tInt64)
+	case IntArg:
+		if open || k.Integer() && implicit(x.Type(), value.TypeInt64) {
+			return Coerce(x, value.TypeInt64)
 		}
-		if k == kUint {
-			return implicitCast(x, tInt64), nil
+		if k == value.KindUint {
+			return ImplicitCast(x, value.TypeInt64), nil
 		}
-		if l, ok := x.(*Literal); ok && k.numeric() {
-			if c, ok := sameNumber(l, tInt64); ok {
+		if l, ok := x.(*Literal); ok && k.Numeric() {
+			if c, ok := SameNumber(l, value.TypeInt64); ok {
 				return c, nil
 			}
 		}
-	case floatArg:
-		if open || k.numeric() {
-			return Coerce(x, tFloat64)
+	case FloatArg:
+		if open || k.Numeric() {
+			return Coerce(x, value.TypeFloat64)
 		}
-	case numberArg:
+	case NumberArg:
 		if open {
-			return Coerce(x, tFloat64)
+			return Coerce(x, value.TypeFloat64)
 		}
-		if k.numeric() {
+		if k.Numeric() {
 			return x, nil
 		}
-	case boolArg:
-		if open || k == kBool {
-			return Coerce(x, tBool)
+	case BoolArg:
+		if open || k == value.KindBool {
+			return Coerce(x, value.TypeBool)
 		}
-	case bytesArg:
-		if k == kBinary {
-			return x, nil
-		}
-		if open {
-			return Coerce(x, tBinary)
-		}
-	case stringArg:
-		if k == kText || k == kBinary {
-			return x, nil
-		}
-		if undecided(x) {
-			return Coerce(x, tText)
-		}
-	case instantArg:
-		if k == kDate || k == kTimestamp || k == kTime || k == kInterval {
+	case BytesArg:
+		if k == value.KindBinary {
 			return x, nil
 		}
 		if open {
-			return Coerce(x, tTimestamp)
+			return Coerce(x, value.TypeBinary)
 		}
-	case listArg:
-		if k == kList {
+	case StringArg:
+		if k == value.KindText || k == value.KindBinary {
 			return x, nil
 		}
-		if undecided(x) {
-			return Coerce(x, arrow.ListOf(tFloat64))
+		if Undecided(x) {
+			return Coerce(x, value.TypeText)
 		}
-	case listOrText:
-		if k == kList || k == kText {
+	case InstantArg:
+		if k == value.KindDate || k == value.KindTimestamp || k == value.KindTime || k == value.KindInterval {
 			return x, nil
 		}
-	case vectorsArg:
-		if listOfLists(x) {
+		if open {
+			return Coerce(x, value.TypeTimestamp)
+		}
+	case ListArg:
+		if k == value.KindList {
 			return x, nil
 		}
-		return vectorArg.convert(x)
-	case vectorArg:
+		if Undecided(x) {
+			return Coerce(x, arrow.ListOf(value.TypeFloat64))
+		}
+	case ListOrText:
+		if k == value.KindList || k == value.KindText {
+			return x, nil
+		}
+	case VectorsArg:
+		if ListOfLists(x) {
+			return x, nil
+		}
+		return VectorArg.convert(x)
+	case VectorArg:
 		_, isConst := x.(*Literal)
-		if open || k == kList && kindOf(plain(elemOf(x.Type()))).numeric() || isConst && (k == kList || k == kBinary) {
+		if open || k == value.KindList && value.KindOf(value.PlainType(value.ElemOf(x.Type()))).Numeric() || isConst && (k == value.KindList || k == value.KindBinary) {
 			return x, nil
 		}
 		if _, ok := x.(*Param); ok {
@@ -305,16 +306,16 @@ func (class argClass) convert(x Expr) (Expr, error) {
 }
 
 func (c *compiler) call(e *Call, args []node) (node, error) {
-	run, err := e.fn.kernel(e)
+	run, err := e.fn.Kernel(e)
 	if err != nil {
 		return nil, err
 	}
-	return &kernelNode{args: args, t: e.T, loose: e.fn.loose, lazy: e.fn.lazy, run: run}, nil
+	return &kernelNode{args: args, t: e.T, loose: e.fn.Loose, lazy: e.fn.Lazy, run: run}, nil
 }
 
 // ReadsClock says whether a lower-case name is that of a function whose value is the time at which the
 // statement is bound.
 func ReadsClock(name string) bool {
 	f := functionTable[name]
-	return f != nil && f.volatility == Stable
+	return f != nil && f.Volatility == Stable
 }

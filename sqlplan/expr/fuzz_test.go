@@ -1,4 +1,4 @@
-package expr
+package expr_test
 
 import (
 	"regexp"
@@ -10,6 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lanceflight/internal/fault"
+	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/expr/match"
+	"lanceflight/sqlplan/expr/value"
 )
 
 // Text that becomes a value has a text of its own, which becomes the same value again.
@@ -22,30 +25,30 @@ func FuzzTextBecomesValues(f *testing.F) {
 		f.Add(s)
 	}
 	types := []arrow.DataType{
-		tBool, tInt32, tInt64, tUint64, tFloat32, tFloat64, &arrow.Decimal128Type{Precision: 38, Scale: 10}, &arrow.Decimal128Type{Precision: 5, Scale: 2},
-		tDate, tTime, arrow.FixedWidthTypes.Time32s, tTimestamp, &arrow.TimestampType{Unit: arrow.Nanosecond, TimeZone: "Europe/Berlin"}, &arrow.TimestampType{Unit: arrow.Second},
-		tInterval, tBinary, arrow.ListOf(tFloat64), arrow.ListOf(tText), arrow.FixedSizeListOf(2, tFloat32), arrow.ListOf(arrow.ListOf(tInt32)),
+		value.TypeBool, value.TypeInt32, value.TypeInt64, value.TypeUint64, value.TypeFloat32, value.TypeFloat64, &arrow.Decimal128Type{Precision: 38, Scale: 10}, &arrow.Decimal128Type{Precision: 5, Scale: 2},
+		value.TypeDate, value.TypeTime, arrow.FixedWidthTypes.Time32s, value.TypeTimestamp, &arrow.TimestampType{Unit: arrow.Nanosecond, TimeZone: "Europe/Berlin"}, &arrow.TimestampType{Unit: arrow.Second},
+		value.TypeInterval, value.TypeBinary, arrow.ListOf(value.TypeFloat64), arrow.ListOf(value.TypeText), arrow.FixedSizeListOf(2, value.TypeFloat32), arrow.ListOf(arrow.ListOf(value.TypeInt32)),
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		if !utf8.ValidString(s) {
 			return
 		}
 		for _, typ := range types {
-			v, err := CastLiteral(Literal{s, tText}, typ)
+			v, err := expr.CastLiteral(expr.Literal{Value: s, T: value.TypeText}, typ)
 			if err != nil {
 				require.Equal(t, fault.InvalidArgument, fault.KindOf(err), "%s: %v", typ, err)
 				continue
 			}
-			text, err := CastLiteral(v, tText)
+			text, err := expr.CastLiteral(v, value.TypeText)
 			require.NoError(t, err)
-			again, err := CastLiteral(text, typ)
+			again, err := expr.CastLiteral(text, typ)
 			require.NoError(t, err, "%s: %q became %q", typ, s, text.Value)
 			if typ.ID() == arrow.TIMESTAMP && typ.(*arrow.TimestampType).TimeZone != "" {
 				// Offsets have seconds before time zones had names; both texts name the instant.
 				require.Equal(t, v.Value, again.Value, "%s: %q became %q", typ, s, text.Value)
 				continue
 			}
-			require.True(t, sameValue(v.Value, again.Value), "%s: %q became %q: %v, %v", typ, s, text.Value, v.Value, again.Value)
+			require.True(t, expr.SameValue(v.Value, again.Value), "%s: %q became %q: %v, %v", typ, s, text.Value, v.Value, again.Value)
 		}
 	})
 }
@@ -59,7 +62,7 @@ func FuzzLike(f *testing.F) {
 		if !utf8.ValidString(s) || !utf8.ValidString(pattern) || len(pattern) > 30 || len(s) > 200 {
 			return
 		}
-		p, err := likePattern(pattern, nil)
+		p, err := match.Like(pattern, nil)
 		var b strings.Builder
 		b.WriteString(`(?s)\A`)
 		quoted := false
@@ -85,11 +88,11 @@ func FuzzLike(f *testing.F) {
 		require.NoError(t, err)
 		re, err := regexp.Compile(b.String() + `\z`)
 		require.NoError(t, err)
-		require.Equal(t, re.MatchString(s), p.match([]byte(s)), "%q LIKE %q", s, pattern)
-		fold, err := ilikePattern(pattern, nil)
+		require.Equal(t, re.MatchString(s), p.Match([]byte(s)), "%q LIKE %q", s, pattern)
+		fold, err := match.ILike(pattern, nil)
 		require.NoError(t, err)
-		lowered, err := likePattern(string(appendLower(nil, []byte(pattern))), nil)
+		lowered, err := match.Like(string(match.AppendLower(nil, []byte(pattern))), nil)
 		require.NoError(t, err)
-		require.Equal(t, lowered.match(appendLower(nil, []byte(s))), fold.match([]byte(s)), "%q ILIKE %q", s, pattern)
+		require.Equal(t, lowered.Match(match.AppendLower(nil, []byte(s))), fold.Match([]byte(s)), "%q ILIKE %q", s, pattern)
 	})
 }

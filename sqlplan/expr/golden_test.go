@@ -1,4 +1,4 @@
-package expr
+package expr_test
 
 import (
 	"bufio"
@@ -15,6 +15,11 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
+
+	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/expr/cast"
+	_ "lanceflight/sqlplan/expr/fn" // its functions are what is tested
+	"lanceflight/sqlplan/expr/value"
 )
 
 // The golden file holds the answers of PostgreSQL and DuckDB; testdata/oracle.py writes it.
@@ -27,10 +32,10 @@ type golden struct {
 }
 
 var goldenTypes = map[string]arrow.DataType{
-	"int16": arrow.PrimitiveTypes.Int16, "int32": tInt32, "int64": tInt64, "float32": tFloat32, "float64": tFloat64,
+	"int16": arrow.PrimitiveTypes.Int16, "int32": value.TypeInt32, "int64": value.TypeInt64, "float32": value.TypeFloat32, "float64": value.TypeFloat64,
 	"decimal(10,2)": &arrow.Decimal128Type{Precision: 10, Scale: 2}, "decimal(20,5)": &arrow.Decimal128Type{Precision: 20, Scale: 5},
-	"utf8": tText, "bool": tBool, "date32": tDate, "timestamp": tTimestamp, "timestamptz": &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"},
-	"interval": tInterval, "binary": tBinary, "list<int32>": arrow.ListOf(tInt32),
+	"utf8": value.TypeText, "bool": value.TypeBool, "date32": value.TypeDate, "timestamp": value.TypeTimestamp, "timestamptz": &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"},
+	"interval": value.TypeInterval, "binary": value.TypeBinary, "list<int32>": arrow.ListOf(value.TypeInt32),
 }
 
 // goldenTable is table t of the oracle.
@@ -57,9 +62,9 @@ func goldenTable(t testing.TB, mem memory.Allocator) arrow.RecordBatch {
 				b.AppendNull()
 				continue
 			}
-			l, err := CastLiteral(Literal{fmt.Sprint(row[i]), tText}, typ)
+			l, err := expr.CastLiteral(expr.Literal{Value: fmt.Sprint(row[i]), T: value.TypeText}, typ)
 			require.NoError(t, err, "%s: %v", c.Name, row[i])
-			require.NoError(t, appendValue(b, l.Value))
+			require.NoError(t, value.AppendValue(b, l.Value))
 		}
 		cols[i] = b.NewArray()
 		b.Release()
@@ -202,7 +207,7 @@ func goldenAnswer(t testing.TB, sql string, batch arrow.RecordBatch, mem memory.
 		out.bits = 32
 	}
 	for i := range a.Len() {
-		b, err := appendRow(nil, a, i, false)
+		b, err := cast.AppendRow(nil, a, i, false)
 		require.NoError(t, err)
 		out.rows = append(out.rows, string(b))
 	}

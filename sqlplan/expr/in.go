@@ -5,6 +5,9 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
+
+	"lanceflight/sqlplan/expr/compare"
+	"lanceflight/sqlplan/expr/value"
 )
 
 // x IN (constants): a set that is built once for literals, once per batch for parameters.
@@ -36,7 +39,7 @@ func (c *compiler) in(e *In) (node, error) {
 	}
 	x := e.X
 	// The set has the bits of the wider type: those of an integer and of the float that it is widened to differ.
-	if w, ok := x.(*Cast); ok && lossless(w) && (kindOf(w.To) == kFloat) == (kindOf(w.X.Type()) == kFloat) {
+	if w, ok := x.(*Cast); ok && lossless(w) && (value.KindOf(w.To) == value.KindFloat) == (value.KindOf(w.X.Type()) == value.KindFloat) {
 		x = w.X
 	}
 	if col, ok := x.(*Column); ok && fastColumn(col.T) {
@@ -49,7 +52,7 @@ func (c *compiler) in(e *In) (node, error) {
 	return n, nil
 }
 
-func (n *inNode) typ() arrow.DataType { return tBool }
+func (n *inNode) typ() arrow.DataType { return value.TypeBool }
 
 // build makes the set; f may be nil if there are no parameters.
 func (n *inNode) build(f *frame) (*valueSet, error) {
@@ -78,54 +81,54 @@ func (n *inNode) prepared(f *frame) (*valueSet, error) {
 	return n.build(f)
 }
 
-func (n *inNode) eval(f *frame, r rows) (vec, error) {
+func (n *inNode) eval(f *frame, r rows) (value.Vec, error) {
 	set, err := n.prepared(f)
 	if err != nil {
-		return vec{}, err
+		return value.Vec{}, err
 	}
 	v, err := run(n.x, f, r)
 	if err != nil {
-		return vec{}, err
+		return value.Vec{}, err
 	}
-	defer v.release()
-	if v.nullScalar() && len(n.items) > 0 {
-		a, err := nullArray(f.mem, tBool, 1)
-		return vec{arr: a, scalar: true}, err
+	defer v.Release()
+	if v.NullScalar() && len(n.items) > 0 {
+		a, err := value.NullArray(f.mem, value.TypeBool, 1)
+		return value.Vec{Arr: a, Scalar: true}, err
 	}
-	c := &call{alloc: f.mem, args: []vec{v}, n: r.n, t: tBool}
-	defer c.free()
-	if v.scalar {
-		c.n = 1
+	c := &value.KernelCall{Alloc: f.mem, Args: []value.Vec{v}, N: r.n, Type: value.TypeBool}
+	defer c.Free()
+	if v.Scalar {
+		c.N = 1
 	}
-	if err := c.prepare(true); err != nil {
-		return vec{}, err
+	if err := c.Prepare(true); err != nil {
+		return value.Vec{}, err
 	}
-	buf, vals := newBits(f.mem, c.n)
-	chunk := set.chunk(c.args[0])
+	buf, vals := value.NewBits(f.mem, c.N)
+	chunk := set.chunk(c.Args[0])
 	for k := range vals {
-		vals[k] = chunk(64*k, min(64, c.n-64*k))
+		vals[k] = chunk(64*k, min(64, c.N-64*k))
 	}
 	if set.null {
 		// Not found among items of which one is unknown: unknown.
-		ok := c.takeValid()
+		ok := c.TakeValid()
 		if ok == nil {
-			okBuf, bits := newBits(f.mem, c.n)
+			okBuf, bits := value.NewBits(f.mem, c.N)
 			copy(bits, vals)
 			ok = okBuf
 		} else {
-			bits := fixedWords(ok)
+			bits := value.FixedWords(ok)
 			for k := range bits {
 				bits[k] &= vals[k]
 			}
 		}
-		c.valid = ok
+		c.Valid = ok
 	}
 	if n.negated {
 		for k := range vals {
 			vals[k] = ^vals[k]
 		}
 	}
-	return vec{arr: makeBools(c.n, buf, c.takeValid()), scalar: v.scalar}, nil
+	return value.Vec{Arr: value.MakeBools(c.N, buf, c.TakeValid()), Scalar: v.Scalar}, nil
 }
 
 // filter looks a column up in place.
@@ -145,10 +148,10 @@ func (n *inNode) filter(f *frame, r rows, want bool, out []int32) ([]int32, erro
 	if !found && set.null {
 		return out, nil
 	}
-	chunk, valid := set.chunk(vec{arr: a}), validity(vec{arr: a})
+	chunk, valid := set.chunk(value.Vec{Arr: a}), value.Validity(value.Vec{Arr: a})
 	for i := range r.n {
 		row := r.at(i)
-		if (chunk(int(row), 1) != 0) == found && valid.word(int(row)>>6)>>(row&63)&1 != 0 {
+		if (chunk(int(row), 1) != 0) == found && valid.Word(int(row)>>6)>>(row&63)&1 != 0 {
 			out = append(out, row)
 		}
 	}
@@ -171,13 +174,13 @@ func (n *inNode) words(f *frame, want bool) (func(k int) uint64, bool, error) {
 	if !found && set.null {
 		return func(int) uint64 { return 0 }, true, nil
 	}
-	chunk, valid, rows := set.chunk(vec{arr: a}), validity(vec{arr: a}), f.in.Rows
+	chunk, valid, rows := set.chunk(value.Vec{Arr: a}), value.Validity(value.Vec{Arr: a}), f.in.Rows
 	return func(k int) uint64 {
 		hits := chunk(64*k, min(64, rows-64*k))
 		if !found {
 			hits = ^hits
 		}
-		return hits & valid.word(k)
+		return hits & valid.Word(k)
 	}, true, nil
 }
 
@@ -209,7 +212,7 @@ func (s *valueSet) add(v any) {
 	case nil:
 		s.null = true
 	case bool:
-		num(b2u(v))
+		num(value.Bit(v))
 	case int64:
 		num(uint64(v))
 	case uint64:
@@ -279,8 +282,8 @@ func (s *valueSet) has(u uint64) bool {
 }
 
 // chunk returns a function that looks up n <= 64 rows from row on.
-func (s *valueSet) chunk(v vec) func(row, n int) uint64 {
-	switch v.arr.DataType().ID() {
+func (s *valueSet) chunk(v value.Vec) func(row, n int) uint64 {
+	switch v.Arr.DataType().ID() {
 	case arrow.INT8:
 		return lookup(s, v, func(x int8) uint64 { return uint64(int64(x)) })
 	case arrow.INT16:
@@ -302,10 +305,10 @@ func (s *valueSet) chunk(v vec) func(row, n int) uint64 {
 	case arrow.FLOAT64:
 		return lookup(s, v, floatKey)
 	case arrow.BOOL:
-		b := boolsOf(v)
+		b := value.BoolsOf(v)
 		yes, no := s.has(1), s.has(0)
 		return func(row, n int) (w uint64) {
-			t, f := b.pair(row >> 6)
+			t, f := b.Pair(row >> 6)
 			if yes {
 				w |= t
 			}
@@ -315,35 +318,35 @@ func (s *valueSet) chunk(v vec) func(row, n int) uint64 {
 			return w
 		}
 	case arrow.DECIMAL128:
-		vals := numsOf[decimal128.Num](v)
+		vals := value.NumsOf[decimal128.Num](v)
 		return func(row, n int) (w uint64) {
 			for i := range n {
-				_, ok := s.decs[vals.at(row+i)]
-				w |= b2u(ok) << i
+				_, ok := s.decs[vals.At(row+i)]
+				w |= value.Bit(ok) << i
 			}
 			return w
 		}
 	}
-	t := textsOf(v)
+	t := value.TextsOf(v)
 	if len(s.texts) == 1 {
 		for only := range s.texts {
-			return func(row, n int) uint64 { return textChunk(opEq, &t, row, n, []byte(only)) }
+			return func(row, n int) uint64 { return compare.TextChunk(compare.OpEq, &t, row, n, []byte(only)) }
 		}
 	}
 	return func(row, n int) (w uint64) {
 		for i := range n {
-			_, ok := s.texts[string(t.at(row+i))]
-			w |= b2u(ok) << i
+			_, ok := s.texts[string(t.At(row+i))]
+			w |= value.Bit(ok) << i
 		}
 		return w
 	}
 }
 
-func lookup[T fixed](s *valueSet, v vec, key func(T) uint64) func(row, n int) uint64 {
-	vals := numsOf[T](v)
+func lookup[T value.Fixed](s *valueSet, v value.Vec, key func(T) uint64) func(row, n int) uint64 {
+	vals := value.NumsOf[T](v)
 	return func(row, n int) (w uint64) {
 		for i := range n {
-			w |= b2u(s.has(key(vals.at(row+i)))) << i
+			w |= value.Bit(s.has(key(vals.At(row+i)))) << i
 		}
 		return w
 	}

@@ -1,6 +1,10 @@
 package expr
 
-import "github.com/apache/arrow-go/v18/arrow"
+import (
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"lanceflight/sqlplan/expr/value"
+)
 
 // kernelNode computes a function of all its arguments, one batch at a time.
 type kernelNode struct {
@@ -11,50 +15,50 @@ type kernelNode struct {
 	loose bool
 	// lazy kernels read only strings through texts, which gathers on the fly.
 	lazy bool
-	run  func(c *call) (arrow.Array, error)
+	run  func(c *value.KernelCall) (arrow.Array, error)
 }
 
 func (n *kernelNode) typ() arrow.DataType { return n.t }
 
-func (n *kernelNode) eval(f *frame, r rows) (vec, error) {
+func (n *kernelNode) eval(f *frame, r rows) (value.Vec, error) {
 	if err := f.ctx.Err(); err != nil {
-		return vec{}, err
+		return value.Vec{}, err
 	}
-	c := &call{alloc: f.mem, n: r.n, t: n.t, args: make([]vec, 0, len(n.args))}
+	c := &value.KernelCall{Alloc: f.mem, N: r.n, Type: n.t, Args: make([]value.Vec, 0, len(n.args))}
 	defer func() {
-		c.free()
-		for _, v := range c.args {
-			v.release()
+		c.Free()
+		for _, v := range c.Args {
+			v.Release()
 		}
 	}()
 	scalar := true
 	for _, a := range n.args {
 		v, err := run(a, f, r)
 		if err != nil {
-			return vec{}, err
+			return value.Vec{}, err
 		}
-		if v.lazy && !n.lazy {
-			if err := v.flatten(f.mem); err != nil {
-				v.release()
-				return vec{}, err
+		if v.Lazy && !n.lazy {
+			if err := v.Flatten(f.mem); err != nil {
+				v.Release()
+				return value.Vec{}, err
 			}
 		}
-		c.args = append(c.args, v)
-		scalar = scalar && v.scalar
-		if !n.loose && v.nullScalar() {
-			a, err := nullArray(f.mem, n.t, 1)
-			return vec{arr: a, scalar: true}, err
+		c.Args = append(c.Args, v)
+		scalar = scalar && v.Scalar
+		if !n.loose && v.NullScalar() {
+			a, err := value.NullArray(f.mem, n.t, 1)
+			return value.Vec{Arr: a, Scalar: true}, err
 		}
 	}
 	if scalar {
-		c.n = 1
+		c.N = 1
 	}
 	if !n.loose {
-		c.combineValidity()
+		c.CombineValidity()
 	}
 	a, err := n.run(c)
 	if err != nil {
-		return vec{}, err
+		return value.Vec{}, err
 	}
-	return vec{arr: a, scalar: scalar}, nil
+	return value.Vec{Arr: a, Scalar: scalar}, nil
 }

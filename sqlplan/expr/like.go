@@ -5,20 +5,23 @@ import (
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
+
+	"lanceflight/sqlplan/expr/match"
+	"lanceflight/sqlplan/expr/value"
 )
 
 // likeNode is [NOT] LIKE, ILIKE, SIMILAR TO, and the regular expression operators.
 type likeNode struct {
 	x       node
 	pattern []node // pattern, and the escape if there is one
-	compile func(pattern string, escape *string) (pattern, error)
-	fixed   pattern // of a constant pattern; match nil: it is not constant
+	compile func(pattern string, escape *string) (match.Pattern, error)
+	fixed   match.Pattern // of a constant pattern; match nil: it is not constant
 	negated bool
 }
 
 func (c *compiler) like(e *Like) (node, error) {
-	compile := map[string]func(string, *string) (pattern, error){
-		"LIKE": likePattern, "ILIKE": ilikePattern, "SIMILAR": similarPattern,
+	compile := map[string]func(string, *string) (match.Pattern, error){
+		"LIKE": match.Like, "ILIKE": match.ILike, "SIMILAR": match.Similar,
 	}[e.Kind]
 	return c.pattern(e.Children(), e.Negated, compile)
 }
@@ -27,16 +30,16 @@ func (c *compiler) regexMatch(e *RegexMatch) (node, error) {
 	op := e.Op
 	negated := strings.HasPrefix(op, "!")
 	insensitive := strings.HasSuffix(op, "*")
-	return c.pattern(e.Children(), negated, func(p string, _ *string) (pattern, error) {
-		re, err := compileRegexp(p, insensitive)
+	return c.pattern(e.Children(), negated, func(p string, _ *string) (match.Pattern, error) {
+		re, err := match.CompileRegexp(p, insensitive)
 		if err != nil {
-			return pattern{}, err
+			return match.Pattern{}, err
 		}
-		return regexpMatcher(re), nil
+		return match.Regexp(re), nil
 	})
 }
 
-func (c *compiler) pattern(xs []Expr, negated bool, compile func(string, *string) (pattern, error)) (node, error) {
+func (c *compiler) pattern(xs []Expr, negated bool, compile func(string, *string) (match.Pattern, error)) (node, error) {
 	args, err := c.compileAll(xs)
 	if err != nil {
 		return nil, err
@@ -55,12 +58,12 @@ func (c *compiler) pattern(xs []Expr, negated bool, compile func(string, *string
 	return n, err
 }
 
-func (n *likeNode) typ() arrow.DataType { return tBool }
+func (n *likeNode) typ() arrow.DataType { return value.TypeBool }
 
 // matcherFor returns the matcher if the pattern is the same for all rows. ok false: it differs by row,
 // or is NULL (match nil, null true).
-func (n *likeNode) matcherFor(f *frame) (out pattern, null, ok bool, err error) {
-	if n.fixed.match != nil {
+func (n *likeNode) matcherFor(f *frame) (out match.Pattern, null, ok bool, err error) {
+	if n.fixed.Match != nil {
 		return n.fixed, false, true, nil
 	}
 	vals := make([]*string, 2)
@@ -86,49 +89,49 @@ func (n *likeNode) matcherFor(f *frame) (out pattern, null, ok bool, err error) 
 	return out, false, true, err
 }
 
-func (n *likeNode) eval(f *frame, r rows) (vec, error) {
+func (n *likeNode) eval(f *frame, r rows) (value.Vec, error) {
 	p, null, ok, err := n.matcherFor(f)
 	if err != nil {
-		return vec{}, err
+		return value.Vec{}, err
 	}
 	if null {
-		a, err := nullArray(f.mem, tBool, 1)
-		return vec{arr: a, scalar: true}, err
+		a, err := value.NullArray(f.mem, value.TypeBool, 1)
+		return value.Vec{Arr: a, Scalar: true}, err
 	}
 	args := []node{n.x}
 	if !ok {
 		args = append(args, n.pattern...)
 	}
-	k := kernelNode{args: args, t: tBool, lazy: true, run: func(c *call) (arrow.Array, error) {
-		return n.matchRows(c, p.match)
+	k := kernelNode{args: args, t: value.TypeBool, lazy: true, run: func(c *value.KernelCall) (arrow.Array, error) {
+		return n.matchRows(c, p.Match)
 	}}
 	return k.eval(f, r)
 }
 
 // matchRows tests all rows; without a matcher the pattern is the second argument.
-func (n *likeNode) matchRows(c *call, match matcher) (arrow.Array, error) {
-	x := textsOf(c.args[0])
-	var pattern, escape texts
+func (n *likeNode) matchRows(c *value.KernelCall, match match.Matcher) (arrow.Array, error) {
+	x := value.TextsOf(c.Args[0])
+	var pattern, escape value.Texts
 	if match == nil {
-		pattern = textsOf(c.args[1])
-		if len(c.args) > 2 {
-			escape = textsOf(c.args[2])
+		pattern = value.TextsOf(c.Args[1])
+		if len(c.Args) > 2 {
+			escape = value.TextsOf(c.Args[2])
 		}
 	}
-	buf, vals := newBits(c.mem(), c.n)
+	buf, vals := value.NewBits(c.Mem(), c.N)
 	clear(vals)
 	m := match
 	var last string // pattern of m
-	for i := range c.n {
-		if c.null(i) {
+	for i := range c.N {
+		if c.Null(i) {
 			continue
 		}
 		if match == nil {
-			if p := pattern.at(i); m == nil || len(c.args) > 2 || string(p) != last {
+			if p := pattern.At(i); m == nil || len(c.Args) > 2 || string(p) != last {
 				last = string(p)
 				var esc *string
-				if len(c.args) > 2 {
-					s := string(escape.at(i))
+				if len(c.Args) > 2 {
+					s := string(escape.At(i))
 					esc = &s
 				}
 				p, err := n.compile(last, esc)
@@ -136,14 +139,14 @@ func (n *likeNode) matchRows(c *call, match matcher) (arrow.Array, error) {
 					buf.Release()
 					return nil, err
 				}
-				m = p.match
+				m = p.Match
 			}
 		}
-		if m(x.at(i)) != n.negated {
+		if m(x.At(i)) != n.negated {
 			vals[i>>6] |= 1 << (i & 63)
 		}
 	}
-	return makeBools(c.n, buf, c.takeValid()), nil
+	return value.MakeBools(c.N, buf, c.TakeValid()), nil
 }
 
 // filter matches a column in place.
@@ -182,16 +185,16 @@ func (n *likeNode) filter(f *frame, r rows, want bool, out []int32) ([]int32, er
 	if err != nil {
 		return nil, err
 	}
-	x, valid := textsOf(vec{arr: a}), validity(vec{arr: a})
+	x, valid := value.TextsOf(value.Vec{Arr: a}), value.Validity(value.Vec{Arr: a})
 	want = want != n.negated
 	for i := range r.n {
 		row := r.at(i)
-		if valid.bytes != nil {
-			if bit := valid.off + int(row); valid.bytes[bit>>3]>>(bit&7)&1 == 0 {
+		if valid.Bytes != nil {
+			if bit := valid.Off + int(row); valid.Bytes[bit>>3]>>(bit&7)&1 == 0 {
 				continue
 			}
 		}
-		if p.match(x.at(int(row))) == want {
+		if p.Match(x.At(int(row))) == want {
 			out = append(out, row)
 		}
 	}
@@ -206,40 +209,40 @@ func (n *likeNode) words(f *frame, want bool) (func(k int) uint64, bool, error) 
 		return nil, false, nil
 	}
 	p, null, ok, err := n.matcherFor(f)
-	if err != nil || null || !ok || len(p.word) == 0 {
+	if err != nil || null || !ok || len(p.Word) == 0 {
 		return nil, false, err
 	}
 	a, err := col.column(f)
 	if err != nil {
 		return nil, false, err
 	}
-	x, valid, rows := textsOf(vec{arr: a}), validity(vec{arr: a}), f.in.Rows
-	if x.off32 == nil {
+	x, valid, rows := value.TextsOf(value.Vec{Arr: a}), value.Validity(value.Vec{Arr: a}), f.in.Rows
+	if x.Off32 == nil {
 		return nil, false, nil
 	}
 	found := want != n.negated
 	// next is where the search goes on; hits before it are done.
-	next, row := int(x.off32[0]), 0
+	next, row := int(x.Off32[0]), 0
 	return func(k int) uint64 {
 		end := min(64*k+64, rows)
 		if row < 64*k { // a conjunction skipped some words
 			row = 64 * k
-			next = max(next, int(x.off32[row]))
+			next = max(next, int(x.Off32[row]))
 		}
 		var hits uint64
-		limit := int(x.off32[end])
+		limit := int(x.Off32[end])
 		for next < limit {
-			i := bytes.Index(x.data[next:limit], p.word)
+			i := bytes.Index(x.Data[next:limit], p.Word)
 			if i < 0 {
 				break
 			}
 			at := next + i
-			for int(x.off32[row+1]) <= at {
+			for int(x.Off32[row+1]) <= at {
 				row++
 			}
-			if at+len(p.word) <= int(x.off32[row+1]) {
+			if at+len(p.Word) <= int(x.Off32[row+1]) {
 				hits |= 1 << (row - 64*k)
-				next = int(x.off32[row+1])
+				next = int(x.Off32[row+1])
 			} else {
 				next = at + 1
 			}
@@ -248,6 +251,6 @@ func (n *likeNode) words(f *frame, want bool) (func(k int) uint64, bool, error) 
 		if !found {
 			hits = ^hits
 		}
-		return hits & valid.word(k)
+		return hits & valid.Word(k)
 	}, true, nil
 }

@@ -12,6 +12,9 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"lanceflight/internal/fault"
+	"lanceflight/sqlplan/expr/cast"
+	"lanceflight/sqlplan/expr/compare"
+	"lanceflight/sqlplan/expr/value"
 )
 
 // NewLiteral makes a constant; v is of the Go type that Literal documents, or nil for NULL.
@@ -26,9 +29,9 @@ func NewNumber(text string) (*Literal, error) {
 	if !strings.ContainsAny(text, ".eE") {
 		if v, err := strconv.ParseInt(text, 10, 64); err == nil {
 			if int64(int32(v)) == v {
-				return NewLiteral(v, tInt32), nil
+				return NewLiteral(v, value.TypeInt32), nil
 			}
-			return NewLiteral(v, tInt64), nil
+			return NewLiteral(v, value.TypeInt64), nil
 		}
 	}
 	if !strings.ContainsAny(text, "eE") {
@@ -50,21 +53,21 @@ func NewNumber(text string) (*Literal, error) {
 		}
 		return nil, bad()
 	}
-	return NewLiteral(f, tFloat64), nil
+	return NewLiteral(f, value.TypeFloat64), nil
 }
 
 // NewInterval makes the literal for INTERVAL 'text' unit; unit is upper case ("DAY", "YEAR TO MONTH")
 // or "".
 func NewInterval(text, unit string) (*Literal, error) {
-	v, ok := scanInterval(text, unit)
+	v, ok := cast.ScanInterval(text, unit)
 	if !ok {
 		return nil, fault.New(fault.InvalidArgument, "'%s' is not an INTERVAL; write for example '1 day 02:30:00' or '2 months'", text)
 	}
-	return NewLiteral(v, tInterval), nil
+	return NewLiteral(v, value.TypeInterval), nil
 }
 
 // String is SQL text. Long lists are abbreviated.
-func (l *Literal) String() string { return sqlText(l.Value, l.T) }
+func (l *Literal) String() string { return cast.SQLText(l.Value, l.T) }
 
 func (p *Param) String() string {
 	if p.Name != "" {
@@ -75,7 +78,7 @@ func (p *Param) String() string {
 
 // LiteralAt returns row i of an array as a constant of the array's type. Values are copied.
 func LiteralAt(arr arrow.Array, i int) (Literal, error) {
-	v, err := valueAt(arr, i)
+	v, err := value.ValueAt(arr, i)
 	return Literal{Value: v, T: arr.DataType()}, err
 }
 
@@ -85,16 +88,19 @@ func Broadcast(l Literal, n int, mem memory.Allocator) (arrow.Array, error) {
 		return array.NewNull(n), nil
 	}
 	if l.Value == nil {
-		return nullArray(mem, l.T, n)
+		return value.NullArray(mem, l.T, n)
 	}
-	one, err := oneValue(l.Value, l.T, mem)
+	one, err := value.OneValue(l.Value, l.T, mem)
 	if err != nil || n == 1 {
 		return one, err
 	}
 	defer one.Release()
-	return repeatRow(mem, one, n)
+	return value.RepeatRow(mem, one, n)
 }
 
 // CompareValues orders two values of Literals of one type, neither of them NULL: negative, zero or positive. NaN is above
 // every number and equal to itself.
-func CompareValues(x, y any) int { return compareValues(x, y) }
+func CompareValues(x, y any) int { return compare.Values(x, y) }
+
+// TypeName is the SQL name of an Arrow type, as value.TypeName has it.
+func TypeName(t arrow.DataType) string { return value.TypeName(t) }

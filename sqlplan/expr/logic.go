@@ -3,6 +3,8 @@ package expr
 import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"lanceflight/sqlplan/expr/value"
 )
 
 // Three-valued logic. Every boolean is held as two bitmaps, where it is true and where it is false;
@@ -30,88 +32,88 @@ func (c *compiler) logic(e *Logic) (node, error) {
 	return n, nil
 }
 
-func (n *logicNode) typ() arrow.DataType { return tBool }
+func (n *logicNode) typ() arrow.DataType { return value.TypeBool }
 
 // eval works on the rows that no operand has decided yet: not false so far for AND, not true for OR.
-func (n *logicNode) eval(f *frame, r rows) (vec, error) {
+func (n *logicNode) eval(f *frame, r rows) (value.Vec, error) {
 	v, err := run(n.args[0], f, r)
 	if err != nil {
-		return vec{}, err
+		return value.Vec{}, err
 	}
 	for i, arg := range n.args[1:] {
-		if err := v.flatten(f.mem); err != nil {
-			v.release()
-			return vec{}, err
+		if err := v.Flatten(f.mem); err != nil {
+			v.Release()
+			return value.Vec{}, err
 		}
-		b := boolsOf(v)
-		if v.scalar || n.wordy[i+1] {
-			if v.scalar && b.is(0, !n.and)&1 != 0 {
+		b := value.BoolsOf(v)
+		if v.Scalar || n.wordy[i+1] {
+			if v.Scalar && b.Is(0, !n.and)&1 != 0 {
 				return v, nil // decided for all rows
 			}
 			w, err := run(arg, f, r)
 			if err == nil {
-				err = w.flatten(f.mem)
+				err = w.Flatten(f.mem)
 			}
 			if err != nil {
-				v.release()
-				w.release()
-				return vec{}, err
+				v.Release()
+				w.Release()
+				return value.Vec{}, err
 			}
 			v = n.combine(f, v, w)
 			continue
 		}
 		v, err = n.refine(f, r, v, arg)
 		if err != nil {
-			return vec{}, err
+			return value.Vec{}, err
 		}
 	}
 	return v, nil
 }
 
 // combine is v AND w, or v OR w; it takes both over.
-func (n *logicNode) combine(f *frame, v, w vec) vec {
-	defer v.release()
-	defer w.release()
-	a, b := boolsOf(v), boolsOf(w)
-	rows := a.n
-	if v.scalar {
-		rows = b.n
+func (n *logicNode) combine(f *frame, v, w value.Vec) value.Vec {
+	defer v.Release()
+	defer w.Release()
+	a, b := value.BoolsOf(v), value.BoolsOf(w)
+	rows := a.N
+	if v.Scalar {
+		rows = b.N
 	}
-	scalar := a.scalar && b.scalar
+	scalar := a.Scalar && b.Scalar
 	if scalar {
 		rows = 1
 	}
-	valBuf, vals := newBits(f.mem, rows)
-	okBuf, ok := newBits(f.mem, rows)
+	valBuf, vals := value.NewBits(f.mem, rows)
+	okBuf, ok := value.NewBits(f.mem, rows)
 	for k := range vals {
-		ay, an := a.pair(k)
-		by, bn := b.pair(k)
+		ay, an := a.Pair(k)
+		by, bn := b.Pair(k)
 		yes, no := ay&by, an|bn
 		if !n.and {
 			yes, no = ay|by, an&bn
 		}
 		vals[k], ok[k] = yes, yes|no
 	}
-	return vec{arr: makeBools(rows, valBuf, okBuf), scalar: scalar}
+	return value.Vec{Arr: value.MakeBools(rows, valBuf, okBuf), Scalar: scalar}
 }
 
 // refine computes arg for the undecided rows of v (flat) only, and merges; it takes v over.
-func (n *logicNode) refine(f *frame, r rows, v vec, arg node) (vec, error) {
-	defer v.release()
-	b := boolsOf(v)
-	positions := borrow(b.n)
+func (n *logicNode) refine(f *frame, r rows, v value.Vec, arg node) (value.Vec, error) {
+	defer v.Release()
+	b := value.BoolsOf(v)
+	positions := borrow(b.N)
 	defer giveBack(positions)
 	// Undecided: NULL, or true so far (AND), false so far (OR).
-	decided := func(k int) uint64 { return b.is(k, !n.and) }
-	_, room := grow(*positions, b.n)
+	decided := func(k int) uint64 { return b.Is(k, !n.and) }
+	_, room := value.GrowRows(*positions, b.N)
 	k := 0
-	for w := 0; 64*w < b.n; w++ {
-		k = emit(tail(^decided(w), b.n-64*w), int32(64*w), room, k)
+	for w := 0; 64*w < b.N; w++ {
+		k = emit(value.Tail(^decided(w), b.N-64*w), int32(64*w), room, k)
 	}
 	todo := room[:k]
 	if k == 0 {
-		v.arr.Retain()
-		return vec{arr: v.arr}, nil
+		v.Arr.Retain()
+		return value.Vec{Arr: v.Arr}, nil
 	}
 	sub := r
 	if k < r.n {
@@ -124,23 +126,23 @@ func (n *logicNode) refine(f *frame, r rows, v vec, arg node) (vec, error) {
 	}
 	w, err := run(arg, f, sub)
 	if err != nil {
-		return vec{}, err
+		return value.Vec{}, err
 	}
-	defer w.release()
-	if err := w.flatten(f.mem); err != nil {
-		return vec{}, err
+	defer w.Release()
+	if err := w.Flatten(f.mem); err != nil {
+		return value.Vec{}, err
 	}
-	c := boolsOf(w)
-	valBuf, vals := newBits(f.mem, b.n)
-	okBuf, ok := newBits(f.mem, b.n)
+	c := value.BoolsOf(w)
+	valBuf, vals := value.NewBits(f.mem, b.N)
+	okBuf, ok := value.NewBits(f.mem, b.N)
 	for k := range vals {
-		yes, no := b.pair(k)
+		yes, no := b.Pair(k)
 		vals[k], ok[k] = yes, yes|no
 	}
 	for i, p := range todo {
-		cy, cn := c.pair(i >> 6)
+		cy, cn := c.Pair(i >> 6)
 		j := uint(i & 63)
-		if c.scalar {
+		if c.Scalar {
 			j = 0
 		}
 		word, bit := p>>6, uint64(1)<<(p&63)
@@ -162,7 +164,7 @@ func (n *logicNode) refine(f *frame, r rows, v vec, arg node) (vec, error) {
 			}
 		}
 	}
-	return vec{arr: makeBools(b.n, valBuf, okBuf)}, nil
+	return value.Vec{Arr: value.MakeBools(b.N, valBuf, okBuf)}, nil
 }
 
 // filter finds the rows step by step: AND is true (and OR false) where every operand is; AND is false
@@ -297,7 +299,7 @@ func merge(a, b []int32) []int32 {
 
 type notNode struct{ x node }
 
-func (n *notNode) typ() arrow.DataType { return tBool }
+func (n *notNode) typ() arrow.DataType { return value.TypeBool }
 func (n *notNode) filter(f *frame, r rows, want bool, out []int32) ([]int32, error) {
 	return filter(n.x, f, r, !want, out)
 }
@@ -306,32 +308,32 @@ func (n *notNode) words(f *frame, want bool) (func(k int) uint64, bool, error) {
 	return wordsOf(n.x, f, !want)
 }
 
-func (n *notNode) eval(f *frame, r rows) (vec, error) {
+func (n *notNode) eval(f *frame, r rows) (value.Vec, error) {
 	return mapBools(n.x, f, r, func(yes, no uint64) (uint64, uint64) { return no, yes })
 }
 
 // mapBools evaluates x and maps its bitmaps of truth and falsehood.
-func mapBools(x node, f *frame, r rows, fn func(yes, no uint64) (uint64, uint64)) (vec, error) {
+func mapBools(x node, f *frame, r rows, fn func(yes, no uint64) (uint64, uint64)) (value.Vec, error) {
 	v, err := run(x, f, r)
 	if err != nil {
-		return vec{}, err
+		return value.Vec{}, err
 	}
-	defer v.release()
-	if err := v.flatten(f.mem); err != nil {
-		return vec{}, err
+	defer v.Release()
+	if err := v.Flatten(f.mem); err != nil {
+		return value.Vec{}, err
 	}
-	b := boolsOf(v)
-	rows := b.n
-	if b.scalar {
+	b := value.BoolsOf(v)
+	rows := b.N
+	if b.Scalar {
 		rows = 1
 	}
-	valBuf, vals := newBits(f.mem, rows)
-	okBuf, ok := newBits(f.mem, rows)
+	valBuf, vals := value.NewBits(f.mem, rows)
+	okBuf, ok := value.NewBits(f.mem, rows)
 	for k := range vals {
-		yes, no := fn(b.pair(k))
+		yes, no := fn(b.Pair(k))
 		vals[k], ok[k] = yes, yes|no
 	}
-	return vec{arr: makeBools(rows, valBuf, okBuf), scalar: b.scalar}, nil
+	return value.Vec{Arr: value.MakeBools(rows, valBuf, okBuf), Scalar: b.Scalar}, nil
 }
 
 // isBoolNode is IS [NOT] TRUE, FALSE, UNKNOWN.
@@ -341,8 +343,8 @@ type isBoolNode struct {
 	negated bool
 }
 
-func (n *isBoolNode) typ() arrow.DataType { return tBool }
-func (n *isBoolNode) eval(f *frame, r rows) (vec, error) {
+func (n *isBoolNode) typ() arrow.DataType { return value.TypeBool }
+func (n *isBoolNode) eval(f *frame, r rows) (value.Vec, error) {
 	return mapBools(n.x, f, r, func(yes, no uint64) (uint64, uint64) {
 		var is uint64
 		switch {
@@ -380,34 +382,34 @@ type isNullNode struct {
 	negated bool
 }
 
-func (n *isNullNode) typ() arrow.DataType { return tBool }
+func (n *isNullNode) typ() arrow.DataType { return value.TypeBool }
 
-func (n *isNullNode) eval(f *frame, r rows) (vec, error) {
+func (n *isNullNode) eval(f *frame, r rows) (value.Vec, error) {
 	v, err := run(n.x, f, r)
 	if err != nil {
-		return vec{}, err
+		return value.Vec{}, err
 	}
-	defer v.release()
+	defer v.Release()
 	rows := r.n
-	if v.scalar {
+	if v.Scalar {
 		rows = 1
 	}
-	buf, vals := newBits(f.mem, rows)
-	valid := validity(v)
+	buf, vals := value.NewBits(f.mem, rows)
+	valid := value.Validity(v)
 	for k := range vals {
 		vals[k] = 0
-		if v.lazy {
-			for j, row := range v.sel[64*k : min(64*k+64, rows)] {
-				vals[k] |= valid.word(int(row)>>6) >> (row & 63) & 1 << j
+		if v.Lazy {
+			for j, row := range v.Sel[64*k : min(64*k+64, rows)] {
+				vals[k] |= valid.Word(int(row)>>6) >> (row & 63) & 1 << j
 			}
 		} else {
-			vals[k] = valid.word(k)
+			vals[k] = valid.Word(k)
 		}
 		if !n.negated {
 			vals[k] = ^vals[k]
 		}
 	}
-	return vec{arr: makeArray(tBool, rows, nil, 0, buf), scalar: v.scalar}, nil
+	return value.Vec{Arr: value.MakeArray(value.TypeBool, rows, nil, 0, buf), Scalar: v.Scalar}, nil
 }
 
 func (n *isNullNode) words(f *frame, want bool) (func(k int) uint64, bool, error) {
@@ -419,11 +421,11 @@ func (n *isNullNode) words(f *frame, want bool) (func(k int) uint64, bool, error
 	if err != nil {
 		return nil, false, err
 	}
-	valid, rows := validity(vec{arr: a}), f.in.Rows
+	valid, rows := value.Validity(value.Vec{Arr: a}), f.in.Rows
 	if want == n.negated {
-		return valid.word, true, nil
+		return valid.Word, true, nil
 	}
-	return func(k int) uint64 { return tail(^valid.word(k), rows-64*k) }, true, nil
+	return func(k int) uint64 { return value.Tail(^valid.Word(k), rows-64*k) }, true, nil
 }
 
 func (n *isNullNode) filter(f *frame, r rows, want bool, out []int32) ([]int32, error) {
@@ -435,7 +437,7 @@ func (n *isNullNode) filter(f *frame, r rows, want bool, out []int32) ([]int32, 
 	if err != nil {
 		return nil, err
 	}
-	b := bools{vals: validity(vec{arr: a}), valid: words{nil, 0, a.Len()}, n: a.Len()}
+	b := value.Bools{Vals: value.Validity(value.Vec{Arr: a}), Valid: value.Words{Bytes: nil, Off: 0, N: a.Len()}, N: a.Len()}
 	return collectColumn(b, r, want == n.negated, out), nil
 }
 
@@ -445,13 +447,13 @@ func (n *isNullNode) filter(f *frame, r rows, want bool, out []int32) ([]int32, 
 type branches struct {
 	f    *frame
 	r    rows
-	src  []vec
+	src  []value.Vec
 	rows [][]int32 // nil: all rows of r
 }
 
 func (b *branches) free() {
 	for _, v := range b.src {
-		v.release()
+		v.Release()
 	}
 }
 
@@ -467,16 +469,16 @@ func (b *branches) take(n node, sub rows) error {
 }
 
 // assemble puts the results into the order of r.
-func (b *branches) assemble(t arrow.DataType) (vec, error) {
+func (b *branches) assemble(t arrow.DataType) (value.Vec, error) {
 	if len(b.src) == 1 {
 		v := b.src[0]
 		b.src = nil
 		return v, nil
 	}
-	refs := make([]interleaved, b.r.n)
+	refs := make([]value.Interleaved, b.r.n)
 	arrs := make([]arrow.Array, len(b.src))
 	for k, v := range b.src {
-		arrs[k] = v.arr
+		arrs[k] = v.Arr
 		p := 0
 		for j, row := range b.rows[k] {
 			at := int(row)
@@ -488,16 +490,16 @@ func (b *branches) assemble(t arrow.DataType) (vec, error) {
 			}
 			ref := int32(j)
 			switch {
-			case v.scalar:
+			case v.Scalar:
 				ref = 0
-			case v.lazy:
-				ref = v.sel[j]
+			case v.Lazy:
+				ref = v.Sel[j]
 			}
-			refs[at] = interleaved{Batch: int32(k), Row: ref}
+			refs[at] = value.Interleaved{Batch: int32(k), Row: ref}
 		}
 	}
-	a, err := interleave(b.f.mem, t, arrs, refs)
-	return vec{arr: a}, err
+	a, err := value.Interleave(b.f.mem, t, arrs, refs)
+	return value.Vec{Arr: a}, err
 }
 
 type caseNode struct {
@@ -531,33 +533,33 @@ func (c *compiler) caseWhen(e *Case) (node, error) {
 func (n *caseNode) typ() arrow.DataType { return n.t }
 
 // eval gives each row to the first condition that is true for it.
-func (n *caseNode) eval(f *frame, r rows) (vec, error) {
+func (n *caseNode) eval(f *frame, r rows) (value.Vec, error) {
 	b := branches{f: f, r: r}
 	defer b.free()
 	left := r
 	for i, cond := range n.conds {
 		hits, err := filter(cond, f, left, true, make([]int32, 0, left.n))
 		if err != nil {
-			return vec{}, err
+			return value.Vec{}, err
 		}
 		if len(hits) == 0 {
 			continue
 		}
 		if len(hits) == left.n {
 			if err := b.take(n.results[i], left); err != nil {
-				return vec{}, err
+				return value.Vec{}, err
 			}
 			left = someRows(nil)
 			break
 		}
 		if err := b.take(n.results[i], someRows(hits)); err != nil {
-			return vec{}, err
+			return value.Vec{}, err
 		}
 		left = someRows(without(left, hits, make([]int32, 0, left.n-len(hits))))
 	}
 	if left.n > 0 {
 		if err := b.take(n.els, left); err != nil {
-			return vec{}, err
+			return value.Vec{}, err
 		}
 	}
 	return b.assemble(n.t)
@@ -571,37 +573,37 @@ type coalesceNode struct {
 func (n *coalesceNode) typ() arrow.DataType { return n.t }
 
 // eval asks each operand about the rows where the ones before were NULL.
-func (n *coalesceNode) eval(f *frame, r rows) (vec, error) {
+func (n *coalesceNode) eval(f *frame, r rows) (value.Vec, error) {
 	b := branches{f: f, r: r}
 	defer b.free()
 	left := r
 	for i, arg := range n.args {
 		if err := b.take(arg, left); err != nil {
-			return vec{}, err
+			return value.Vec{}, err
 		}
 		if i == len(n.args)-1 {
 			break
 		}
 		last := len(b.src) - 1
 		v := &b.src[last]
-		if v.scalar {
-			if v.nullScalar() {
+		if v.Scalar {
+			if v.NullScalar() {
 				b.drop(last)
 				continue
 			}
 			break
 		}
-		if err := v.flatten(f.mem); err != nil {
-			return vec{}, err
+		if err := v.Flatten(f.mem); err != nil {
+			return value.Vec{}, err
 		}
-		if v.arr.NullN() == 0 && v.arr.DataType().ID() != arrow.NULL {
+		if v.Arr.NullN() == 0 && v.Arr.DataType().ID() != arrow.NULL {
 			break
 		}
-		valid := validity(*v)
+		valid := value.Validity(*v)
 		at := make([]int32, left.n)
 		missing := 0
 		for k := 0; 64*k < left.n; k++ {
-			missing = emit(tail(^valid.word(k), left.n-64*k), int32(64*k), at, missing)
+			missing = emit(value.Tail(^valid.Word(k), left.n-64*k), int32(64*k), at, missing)
 		}
 		nulls := at[:missing]
 		if missing == 0 {
@@ -621,14 +623,14 @@ func (n *coalesceNode) eval(f *frame, r rows) (vec, error) {
 		left = someRows(nulls)
 	}
 	if len(b.src) == 0 {
-		a, err := nullArray(f.mem, n.t, 1)
-		return vec{arr: a, scalar: true}, err
+		a, err := value.NullArray(f.mem, n.t, 1)
+		return value.Vec{Arr: a, Scalar: true}, err
 	}
 	return b.assemble(n.t)
 }
 
 func (b *branches) drop(i int) {
-	b.src[i].release()
+	b.src[i].Release()
 	b.src, b.rows = b.src[:i], b.rows[:i]
 }
 
@@ -648,24 +650,24 @@ type fieldNode struct {
 }
 
 func (n *fieldNode) typ() arrow.DataType { return n.t }
-func (n *fieldNode) eval(f *frame, r rows) (vec, error) {
+func (n *fieldNode) eval(f *frame, r rows) (value.Vec, error) {
 	v, err := run(n.x, f, r)
 	if err != nil {
-		return vec{}, err
+		return value.Vec{}, err
 	}
-	defer v.release()
-	s := v.arr.(*array.Struct)
+	defer v.Release()
+	s := v.Arr.(*array.Struct)
 	a := s.Field(n.index)
 	if s.NullN() == 0 {
 		a.Retain()
 	} else {
 		// A NULL struct has NULL members, whatever their own bitmaps say.
-		buf, bits := newBits(f.mem, s.Len())
-		outer, inner := validity(v), validity(vec{arr: a})
+		buf, bits := value.NewBits(f.mem, s.Len())
+		outer, inner := value.Validity(v), value.Validity(value.Vec{Arr: a})
 		for k := range bits {
-			bits[k] = outer.word(k) & inner.word(k)
+			bits[k] = outer.Word(k) & inner.Word(k)
 		}
-		a = withValidity(f.mem, a, buf)
+		a = value.WithValidity(f.mem, a, buf)
 	}
-	return vec{arr: a, scalar: v.scalar, sel: v.sel, lazy: v.lazy}, nil
+	return value.Vec{Arr: a, Scalar: v.Scalar, Sel: v.Sel, Lazy: v.Lazy}, nil
 }

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// didYouMean names the candidates nearest to a name that was not found, at most three, as the end of a
+// DidYouMean names the candidates nearest to a name that was not found, at most three, as the end of a
 // message; "" if none is near. Case does not count.
-func didYouMean(name string, candidates []string) string {
+func DidYouMean(name string, candidates []string) string {
 	type near struct {
 		name string
 		d    int

@@ -4,6 +4,9 @@ import (
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
+
+	"lanceflight/sqlplan/expr/cast"
+	"lanceflight/sqlplan/expr/value"
 )
 
 // This file is the set of expression nodes. They are built by the New… functions, which check types;
@@ -94,7 +97,7 @@ type (
 		Name string
 		Args []Expr
 		T    arrow.DataType
-		fn   *function
+		fn   *Function
 	}
 	// Field is a member of a struct.
 	Field struct {
@@ -277,7 +280,7 @@ func not(negated bool) string {
 	return ""
 }
 
-func (c *Column) String() string { return quoteName(c.Name) }
+func (c *Column) String() string { return value.QuoteName(c.Name) }
 
 func (e *Not) String() string { return "NOT " + operand(e.X, precNot) }
 func (e *Logic) String() string {
@@ -306,7 +309,7 @@ func (e *IsNull) String() string {
 func (e *IsBool) String() string {
 	want := "UNKNOWN"
 	if e.Want != nil {
-		want = strings.ToUpper(boolText(*e.Want))
+		want = strings.ToUpper(cast.BoolText(*e.Want))
 	}
 	return operand(e.X, precIs+1) + " IS " + not(e.Negated) + want
 }
@@ -365,7 +368,7 @@ func (e *Cast) String() string {
 	if e.Try {
 		word = "TRY_CAST("
 	}
-	return word + e.X.String() + " AS " + TypeName(e.To) + ")"
+	return word + e.X.String() + " AS " + value.TypeName(e.To) + ")"
 }
 
 // distanceOps are the functions that have an operator for a name.
@@ -381,4 +384,4 @@ func (e *Call) String() string {
 	}
 	return e.Name + "(" + list(e.Args) + ")"
 }
-func (e *Field) String() string { return operand(e.X, precAtom) + "." + quoteName(e.Name) }
+func (e *Field) String() string { return operand(e.X, precAtom) + "." + value.QuoteName(e.Name) }

@@ -1,4 +1,4 @@
-package expr
+package expr_test
 
 import (
 	"context"
@@ -13,6 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lanceflight/internal/fault"
+	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/expr/cast"
+	"lanceflight/sqlplan/expr/value"
 )
 
 // vectorBatch has vectors of three dimensions in every element type, lists, and a NULL in row 2.
@@ -25,7 +28,7 @@ func vectorBatch(t testing.TB, mem memory.Allocator) arrow.RecordBatch {
 		b := array.NewBuilder(mem, typ)
 		defer b.Release()
 		for _, r := range rows {
-			require.NoError(t, appendValue(b, r))
+			require.NoError(t, value.AppendValue(b, r))
 		}
 		fields = append(fields, arrow.Field{Name: name, Type: typ, Nullable: true})
 		cols = append(cols, b.NewArray())
@@ -37,13 +40,13 @@ func vectorBatch(t testing.TB, mem memory.Allocator) arrow.RecordBatch {
 		}
 	}
 	add("v16", arrow.FixedSizeListOf(3, arrow.FixedWidthTypes.Float16), vectors)
-	add("v32", arrow.FixedSizeListOf(3, tFloat32), vectors)
-	add("v64", arrow.FixedSizeListOf(3, tFloat64), vectors)
-	add("l32", arrow.ListOf(tFloat32), vectors)
-	add("l64", arrow.LargeListOf(tFloat64), vectors)
-	add("holes", arrow.FixedSizeListOf(3, tFloat32), []any{[]any{1.0, nil, 3.0}, vectors[1], nil, vectors[3], vectors[4]})
-	add("key", tInt64, []any{int64(1), int64(2), int64(3), nil, int64(5)})
-	add("m", tBool, []any{true, true, true, true, false})
+	add("v32", arrow.FixedSizeListOf(3, value.TypeFloat32), vectors)
+	add("v64", arrow.FixedSizeListOf(3, value.TypeFloat64), vectors)
+	add("l32", arrow.ListOf(value.TypeFloat32), vectors)
+	add("l64", arrow.LargeListOf(value.TypeFloat64), vectors)
+	add("holes", arrow.FixedSizeListOf(3, value.TypeFloat32), []any{[]any{1.0, nil, 3.0}, vectors[1], nil, vectors[3], vectors[4]})
+	add("key", value.TypeInt64, []any{int64(1), int64(2), int64(3), nil, int64(5)})
+	add("m", value.TypeBool, []any{true, true, true, true, false})
 	batch := array.NewRecordBatch(arrow.NewSchema(fields, nil), cols, int64(len(values)))
 	for _, c := range cols {
 		c.Release()
@@ -117,8 +120,8 @@ func TestDistancesOfAllLayouts(t *testing.T) {
 
 // near forgives zero results that are off by rounding.
 func near(want, got string) bool {
-	w, okW := scanFloat(want, 64)
-	g, okG := scanFloat(got, 64)
+	w, okW := cast.ScanFloat(want, 64)
+	g, okG := cast.ScanFloat(got, 64)
 	return okW && okG && math.Abs(w-g) < 1e-6
 }
 
@@ -140,34 +143,34 @@ func splitRows(s string) (out []string) {
 func TestParametersTakeTheTypeOfTheirSurroundings(t *testing.T) {
 	batch := vectorBatch(t, memory.NewGoAllocator())
 	for sql, want := range map[string]arrow.DataType{
-		"key = ?":                          tInt64,
-		"? < key":                          tInt64,
-		"key IN (1, ?)":                    tInt64,
-		"key BETWEEN ? AND 10":             tInt64,
-		"key + ?":                          tInt64,
-		"v32 <-> ?":                        arrow.FixedSizeListOf(3, tFloat32),
-		"? <=> v16":                        arrow.FixedSizeListOf(3, tFloat32),
-		"v64 <-> ?":                        arrow.FixedSizeListOf(3, tFloat64),
-		"l32 <-> ?":                        arrow.ListOf(tFloat32),
-		"m AND ?":                          tBool,
-		"NOT ?":                            tBool,
-		"CAST(? AS DATE)":                  tDate,
-		"'a' || ?":                         tText,
-		"'a' LIKE ?":                       tText,
-		"upper(?)":                         tText,
-		"sqrt(?)":                          tFloat64,
-		"coalesce(key, ?)":                 tInt64,
-		"CASE WHEN m THEN ? ELSE key END":  tInt64,
-		"DATE '2024-01-01' < ?":            tDate,
-		"DATE '2024-01-01' + ?":            tInterval,
-		"? = ?":                            tText,
-		"l2_distance(v32, ?, 'nprobes=3')": arrow.FixedSizeListOf(3, tFloat32),
+		"key = ?":                          value.TypeInt64,
+		"? < key":                          value.TypeInt64,
+		"key IN (1, ?)":                    value.TypeInt64,
+		"key BETWEEN ? AND 10":             value.TypeInt64,
+		"key + ?":                          value.TypeInt64,
+		"v32 <-> ?":                        arrow.FixedSizeListOf(3, value.TypeFloat32),
+		"? <=> v16":                        arrow.FixedSizeListOf(3, value.TypeFloat32),
+		"v64 <-> ?":                        arrow.FixedSizeListOf(3, value.TypeFloat64),
+		"l32 <-> ?":                        arrow.ListOf(value.TypeFloat32),
+		"m AND ?":                          value.TypeBool,
+		"NOT ?":                            value.TypeBool,
+		"CAST(? AS DATE)":                  value.TypeDate,
+		"'a' || ?":                         value.TypeText,
+		"'a' LIKE ?":                       value.TypeText,
+		"upper(?)":                         value.TypeText,
+		"sqrt(?)":                          value.TypeFloat64,
+		"coalesce(key, ?)":                 value.TypeInt64,
+		"CASE WHEN m THEN ? ELSE key END":  value.TypeInt64,
+		"DATE '2024-01-01' < ?":            value.TypeDate,
+		"DATE '2024-01-01' + ?":            value.TypeInterval,
+		"? = ?":                            value.TypeText,
+		"l2_distance(v32, ?, 'nprobes=3')": arrow.FixedSizeListOf(3, value.TypeFloat32),
 	} {
 		e, err := bindText(sql, batch.Schema())
 		require.NoError(t, err, sql)
 		seen := 0
-		Walk(e, func(x Expr) bool {
-			if p, ok := x.(*Param); ok {
+		expr.Walk(e, func(x expr.Expr) bool {
+			if p, ok := x.(*expr.Param); ok {
 				seen++
 				require.True(t, arrow.TypeEqual(want, p.T), "%s: got %s, want %s", sql, p.T, want)
 			}
@@ -186,34 +189,34 @@ func TestParametersOfOtherTypesAreCast(t *testing.T) {
 	const dist = "2 | 5.477226 | NULL | 2.6925824 | 4.472136"
 	for name, c := range map[string]struct {
 		sql  string
-		p    Literal
+		p    expr.Literal
 		want string
 		err  string
 	}{
-		"int32":                 {"key = ?", Literal{int64(2), tInt32}, "false | true | false | NULL | false", ""},
-		"text for a number":     {"key = ?", Literal{"2", tText}, "false | true | false | NULL | false", ""},
-		"bad text":              {"key = ?", Literal{"x", tText}, "", "parameter $1: cannot cast 'x' to BIGINT"},
-		"double that is whole":  {"key = ?", Literal{2.0, tFloat64}, "false | true | false | NULL | false", ""},
-		"decimal":               {"key = ?", Literal{decimal128.FromI64(200), &arrow.Decimal128Type{Precision: 5, Scale: 2}}, "false | true | false | NULL | false", ""},
-		"NULL":                  {"key = ?", Literal{nil, arrow.Null}, "NULL | NULL | NULL | NULL | NULL", ""},
-		"IN":                    {"key IN (1, ?)", Literal{int64(5), tInt32}, "true | false | false | NULL | true", ""},
-		"IN NULL":               {"key IN (1, ?)", Literal{nil, tInt64}, "true | NULL | NULL | NULL | NULL", ""},
-		"vector":                {"v32 <-> ?", Literal{vec, arrow.FixedSizeListOf(3, tFloat32)}, dist, ""},
-		"vector as list":        {"v32 <-> ?", Literal{[]any{1.0, 2.0, 5.0}, arrow.ListOf(tFloat64)}, dist, ""},
-		"vector as large list":  {"v32 <-> ?", Literal{[]any{1.0, 2.0, 5.0}, arrow.LargeListOf(tFloat32)}, dist, ""},
-		"vector as integers":    {"v32 <-> ?", Literal{[]any{int64(1), int64(2), int64(5)}, arrow.ListOf(tInt64)}, dist, ""},
-		"vector as text":        {"v32 <-> ?", Literal{"[1, 2,5e0]", tText}, dist, ""},
-		"vector as braces":      {"v32 <-> ?", Literal{"{1,2,5}", tText}, dist, ""},
-		"vector as bytes":       {"v32 <-> ?", Literal{float32Bytes(vec...), tBinary}, dist, ""},
-		"vector as fixed bytes": {"v32 <-> ?", Literal{float32Bytes(vec...), &arrow.FixedSizeBinaryType{ByteWidth: 12}}, dist, ""},
-		"vector of halves":      {"v32 <-> ?", Literal{[]any{1.0, 2.0, 5.0}, arrow.FixedSizeListOf(3, arrow.FixedWidthTypes.Float16)}, dist, ""},
-		"wrong dimension":       {"v32 <-> ?", Literal{[]float32{1, 2}, arrow.FixedSizeListOf(2, tFloat32)}, "", "parameter $1: the vector has 2 dimensions, but 3 are needed"},
-		"wrong text":            {"v32 <-> ?", Literal{"[1, 2]", tText}, "", "parameter $1: the vector has 2 dimensions, but 3 are needed"},
-		"wrong bytes":           {"v32 <-> ?", Literal{float32Bytes(1, 2), tBinary}, "", "parameter $1: the vector has 2 dimensions, but 3 are needed"},
-		"odd bytes":             {"v32 <-> ?", Literal{[]byte{1, 2, 3}, tBinary}, "", "parameter $1: 3 bytes are no vector of 4-byte numbers"},
-		"no list":               {"v32 <-> ?", Literal{"hello", tText}, "", "parameter $1: cannot cast 'hello' to FLOAT[3]; a list is written '[1, 2, 3]'"},
-		"NaN":                   {"v32 <-> ?", Literal{[]float32{1, 2, float32(math.NaN())}, arrow.FixedSizeListOf(3, tFloat32)}, "", "element 2 of the query vector is NaN; it must be a finite float32"},
-		"missing":               {"key = $2", Literal{int64(2), tInt64}, "", "parameter $2 has no value; 1 parameters were given"},
+		"int32":                 {"key = ?", expr.Literal{Value: int64(2), T: value.TypeInt32}, "false | true | false | NULL | false", ""},
+		"text for a number":     {"key = ?", expr.Literal{Value: "2", T: value.TypeText}, "false | true | false | NULL | false", ""},
+		"bad text":              {"key = ?", expr.Literal{Value: "x", T: value.TypeText}, "", "parameter $1: cannot cast 'x' to BIGINT"},
+		"double that is whole":  {"key = ?", expr.Literal{Value: 2.0, T: value.TypeFloat64}, "false | true | false | NULL | false", ""},
+		"decimal":               {"key = ?", expr.Literal{Value: decimal128.FromI64(200), T: &arrow.Decimal128Type{Precision: 5, Scale: 2}}, "false | true | false | NULL | false", ""},
+		"NULL":                  {"key = ?", expr.Literal{Value: nil, T: arrow.Null}, "NULL | NULL | NULL | NULL | NULL", ""},
+		"IN":                    {"key IN (1, ?)", expr.Literal{Value: int64(5), T: value.TypeInt32}, "true | false | false | NULL | true", ""},
+		"IN NULL":               {"key IN (1, ?)", expr.Literal{Value: nil, T: value.TypeInt64}, "true | NULL | NULL | NULL | NULL", ""},
+		"vector":                {"v32 <-> ?", expr.Literal{Value: vec, T: arrow.FixedSizeListOf(3, value.TypeFloat32)}, dist, ""},
+		"vector as list":        {"v32 <-> ?", expr.Literal{Value: []any{1.0, 2.0, 5.0}, T: arrow.ListOf(value.TypeFloat64)}, dist, ""},
+		"vector as large list":  {"v32 <-> ?", expr.Literal{Value: []any{1.0, 2.0, 5.0}, T: arrow.LargeListOf(value.TypeFloat32)}, dist, ""},
+		"vector as integers":    {"v32 <-> ?", expr.Literal{Value: []any{int64(1), int64(2), int64(5)}, T: arrow.ListOf(value.TypeInt64)}, dist, ""},
+		"vector as text":        {"v32 <-> ?", expr.Literal{Value: "[1, 2,5e0]", T: value.TypeText}, dist, ""},
+		"vector as braces":      {"v32 <-> ?", expr.Literal{Value: "{1,2,5}", T: value.TypeText}, dist, ""},
+		"vector as bytes":       {"v32 <-> ?", expr.Literal{Value: float32Bytes(vec...), T: value.TypeBinary}, dist, ""},
+		"vector as fixed bytes": {"v32 <-> ?", expr.Literal{Value: float32Bytes(vec...), T: &arrow.FixedSizeBinaryType{ByteWidth: 12}}, dist, ""},
+		"vector of halves":      {"v32 <-> ?", expr.Literal{Value: []any{1.0, 2.0, 5.0}, T: arrow.FixedSizeListOf(3, arrow.FixedWidthTypes.Float16)}, dist, ""},
+		"wrong dimension":       {"v32 <-> ?", expr.Literal{Value: []float32{1, 2}, T: arrow.FixedSizeListOf(2, value.TypeFloat32)}, "", "parameter $1: the vector has 2 dimensions, but 3 are needed"},
+		"wrong text":            {"v32 <-> ?", expr.Literal{Value: "[1, 2]", T: value.TypeText}, "", "parameter $1: the vector has 2 dimensions, but 3 are needed"},
+		"wrong bytes":           {"v32 <-> ?", expr.Literal{Value: float32Bytes(1, 2), T: value.TypeBinary}, "", "parameter $1: the vector has 2 dimensions, but 3 are needed"},
+		"odd bytes":             {"v32 <-> ?", expr.Literal{Value: []byte{1, 2, 3}, T: value.TypeBinary}, "", "parameter $1: 3 bytes are no vector of 4-byte numbers"},
+		"no list":               {"v32 <-> ?", expr.Literal{Value: "hello", T: value.TypeText}, "", "parameter $1: cannot cast 'hello' to FLOAT[3]; a list is written '[1, 2, 3]'"},
+		"NaN":                   {"v32 <-> ?", expr.Literal{Value: []float32{1, 2, float32(math.NaN())}, T: arrow.FixedSizeListOf(3, value.TypeFloat32)}, "", "element 2 of the query vector is NaN; it must be a finite float32"},
+		"missing":               {"key = $2", expr.Literal{Value: int64(2), T: value.TypeInt64}, "", "parameter $2 has no value; 1 parameters were given"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, err := evalText(t, c.sql, batch, mem, c.p)
@@ -231,22 +234,22 @@ func TestParametersOfOtherTypesAreCast(t *testing.T) {
 }
 
 func TestVectorOf(t *testing.T) {
-	fsl := func(dim int32) arrow.DataType { return arrow.FixedSizeListOf(dim, tFloat32) }
+	fsl := func(dim int32) arrow.DataType { return arrow.FixedSizeListOf(dim, value.TypeFloat32) }
 	for _, c := range []struct {
-		l    Literal
+		l    expr.Literal
 		want []float32
 		err  string
 	}{
-		{Literal{[]float32{1, 2}, fsl(2)}, []float32{1, 2}, ""},
-		{Literal{"[1, 2.5]", tText}, []float32{1, 2.5}, ""},
-		{Literal{[]any{int64(1), int64(2)}, arrow.ListOf(tInt32)}, []float32{1, 2}, ""},
-		{Literal{[]any{1.0, nil}, arrow.ListOf(tFloat64)}, nil, "element 2 of the query vector is NULL"},
-		{Literal{nil, fsl(2)}, nil, "the query vector is NULL; a vector of 2 dimensions is needed"},
-		{Literal{[]float32{1}, fsl(1)}, nil, "the vector has 1 dimensions, but 2 are needed"},
-		{Literal{[]float32{1, float32(math.Inf(1))}, fsl(2)}, nil, "element 2 of the query vector is +Inf; only finite numbers are allowed"},
-		{Literal{true, tBool}, nil, "BOOLEAN cannot be cast to FLOAT[]"},
+		{expr.Literal{Value: []float32{1, 2}, T: fsl(2)}, []float32{1, 2}, ""},
+		{expr.Literal{Value: "[1, 2.5]", T: value.TypeText}, []float32{1, 2.5}, ""},
+		{expr.Literal{Value: []any{int64(1), int64(2)}, T: arrow.ListOf(value.TypeInt32)}, []float32{1, 2}, ""},
+		{expr.Literal{Value: []any{1.0, nil}, T: arrow.ListOf(value.TypeFloat64)}, nil, "element 2 of the query vector is NULL"},
+		{expr.Literal{Value: nil, T: fsl(2)}, nil, "the query vector is NULL; a vector of 2 dimensions is needed"},
+		{expr.Literal{Value: []float32{1}, T: fsl(1)}, nil, "the vector has 1 dimensions, but 2 are needed"},
+		{expr.Literal{Value: []float32{1, float32(math.Inf(1))}, T: fsl(2)}, nil, "element 2 of the query vector is +Inf; only finite numbers are allowed"},
+		{expr.Literal{Value: true, T: value.TypeBool}, nil, "BOOLEAN cannot be cast to FLOAT[]"},
 	} {
-		v, err := VectorOf(c.l, 2)
+		v, err := expr.VectorOf(c.l, 2)
 		if c.err != "" {
 			require.EqualError(t, err, c.err)
 			require.True(t, fault.Is(err, fault.InvalidArgument))
@@ -258,36 +261,36 @@ func TestVectorOf(t *testing.T) {
 }
 
 // everyType is one value of every type that a Literal can have.
-func everyType() []Literal {
-	return []Literal{
-		{true, tBool}, {int64(-5), arrow.PrimitiveTypes.Int8}, {int64(-5), arrow.PrimitiveTypes.Int16}, {int64(-5), tInt32}, {int64(-5), tInt64},
-		{uint64(5), arrow.PrimitiveTypes.Uint8}, {uint64(5), arrow.PrimitiveTypes.Uint16}, {uint64(5), arrow.PrimitiveTypes.Uint32}, {uint64(math.MaxUint64), tUint64},
-		{0.5, arrow.FixedWidthTypes.Float16}, {0.5, tFloat32}, {0.1, tFloat64},
-		{decimal128.FromI64(-12345), &arrow.Decimal128Type{Precision: 10, Scale: 2}},
-		{"ä", tText}, {"ä", arrow.BinaryTypes.LargeString}, {"a string that is no inline view", arrow.BinaryTypes.StringView},
-		{[]byte{0, 255}, tBinary}, {[]byte{0, 255}, arrow.BinaryTypes.LargeBinary}, {[]byte{0, 255}, arrow.BinaryTypes.BinaryView}, {[]byte{0, 255}, &arrow.FixedSizeBinaryType{ByteWidth: 2}},
-		{int64(19000), tDate}, {int64(19000 * 86400000), arrow.FixedWidthTypes.Date64}, {int64(3600), arrow.FixedWidthTypes.Time32s}, {int64(3600e6), tTime},
-		{int64(1e15), tTimestamp}, {int64(1e9), &arrow.TimestampType{Unit: arrow.Second, TimeZone: "Europe/Berlin"}}, {int64(5), arrow.FixedWidthTypes.Duration_ms},
-		{arrow.MonthDayNanoInterval{Months: 1, Days: 2, Nanoseconds: 3}, tInterval}, {arrow.MonthDayNanoInterval{Months: 7}, arrow.FixedWidthTypes.MonthInterval},
-		{arrow.MonthDayNanoInterval{Days: 2, Nanoseconds: 3e6}, arrow.FixedWidthTypes.DayTimeInterval},
-		{[]float32{1, 2}, arrow.FixedSizeListOf(2, tFloat32)}, {[]any{1.0, nil}, arrow.FixedSizeListOf(2, tFloat32)}, {[]any{1.0, 2.0}, arrow.FixedSizeListOf(2, tFloat64)},
-		{[]any{int64(1), nil}, arrow.ListOf(tInt32)}, {[]any{[]any{"x"}, nil}, arrow.LargeListOf(arrow.ListOf(tText))},
-		{[]any{int64(1), "x"}, arrow.StructOf(arrow.Field{Name: "a", Type: tInt32, Nullable: true}, arrow.Field{Name: "b", Type: tText, Nullable: true})},
-		{"ä", &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int8, ValueType: tText}},
+func everyType() []expr.Literal {
+	return []expr.Literal{
+		{Value: true, T: value.TypeBool}, {Value: int64(-5), T: arrow.PrimitiveTypes.Int8}, {Value: int64(-5), T: arrow.PrimitiveTypes.Int16}, {Value: int64(-5), T: value.TypeInt32}, {Value: int64(-5), T: value.TypeInt64},
+		{Value: uint64(5), T: arrow.PrimitiveTypes.Uint8}, {Value: uint64(5), T: arrow.PrimitiveTypes.Uint16}, {Value: uint64(5), T: arrow.PrimitiveTypes.Uint32}, {Value: uint64(math.MaxUint64), T: value.TypeUint64},
+		{Value: 0.5, T: arrow.FixedWidthTypes.Float16}, {Value: 0.5, T: value.TypeFloat32}, {Value: 0.1, T: value.TypeFloat64},
+		{Value: decimal128.FromI64(-12345), T: &arrow.Decimal128Type{Precision: 10, Scale: 2}},
+		{Value: "ä", T: value.TypeText}, {Value: "ä", T: arrow.BinaryTypes.LargeString}, {Value: "a string that is no inline view", T: arrow.BinaryTypes.StringView},
+		{Value: []byte{0, 255}, T: value.TypeBinary}, {Value: []byte{0, 255}, T: arrow.BinaryTypes.LargeBinary}, {Value: []byte{0, 255}, T: arrow.BinaryTypes.BinaryView}, {Value: []byte{0, 255}, T: &arrow.FixedSizeBinaryType{ByteWidth: 2}},
+		{Value: int64(19000), T: value.TypeDate}, {Value: int64(19000 * 86400000), T: arrow.FixedWidthTypes.Date64}, {Value: int64(3600), T: arrow.FixedWidthTypes.Time32s}, {Value: int64(3600e6), T: value.TypeTime},
+		{Value: int64(1e15), T: value.TypeTimestamp}, {Value: int64(1e9), T: &arrow.TimestampType{Unit: arrow.Second, TimeZone: "Europe/Berlin"}}, {Value: int64(5), T: arrow.FixedWidthTypes.Duration_ms},
+		{Value: arrow.MonthDayNanoInterval{Months: 1, Days: 2, Nanoseconds: 3}, T: value.TypeInterval}, {Value: arrow.MonthDayNanoInterval{Months: 7}, T: arrow.FixedWidthTypes.MonthInterval},
+		{Value: arrow.MonthDayNanoInterval{Days: 2, Nanoseconds: 3e6}, T: arrow.FixedWidthTypes.DayTimeInterval},
+		{Value: []float32{1, 2}, T: arrow.FixedSizeListOf(2, value.TypeFloat32)}, {Value: []any{1.0, nil}, T: arrow.FixedSizeListOf(2, value.TypeFloat32)}, {Value: []any{1.0, 2.0}, T: arrow.FixedSizeListOf(2, value.TypeFloat64)},
+		{Value: []any{int64(1), nil}, T: arrow.ListOf(value.TypeInt32)}, {Value: []any{[]any{"x"}, nil}, T: arrow.LargeListOf(arrow.ListOf(value.TypeText))},
+		{Value: []any{int64(1), "x"}, T: arrow.StructOf(arrow.Field{Name: "a", Type: value.TypeInt32, Nullable: true}, arrow.Field{Name: "b", Type: value.TypeText, Nullable: true})},
+		{Value: "ä", T: &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int8, ValueType: value.TypeText}},
 	}
 }
 
 func TestLiteralsBecomeArraysAndBack(t *testing.T) {
 	for _, l := range everyType() {
 		for _, n := range []int{0, 1, 3, 130} {
-			for _, v := range []Literal{l, {nil, l.T}} {
+			for _, v := range []expr.Literal{l, {Value: nil, T: l.T}} {
 				mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
-				a, err := Broadcast(v, n, mem)
+				a, err := expr.Broadcast(v, n, mem)
 				require.NoError(t, err, "%s", l.T)
 				require.Equal(t, n, a.Len())
 				require.True(t, arrow.TypeEqual(l.T, a.DataType()))
 				for i := range n {
-					got, err := LiteralAt(a, i)
+					got, err := expr.LiteralAt(a, i)
 					require.NoError(t, err)
 					require.Equal(t, v, got)
 				}
@@ -302,12 +305,12 @@ func TestLiteralsBecomeArraysAndBack(t *testing.T) {
 func TestEveryTypeThroughTheGenericNodes(t *testing.T) {
 	for _, l := range everyType() {
 		mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
-		b := array.NewBuilder(mem, plain(l.T))
+		b := array.NewBuilder(mem, value.PlainType(l.T))
 		for i := range 150 {
 			if i%3 == 0 {
 				b.AppendNull()
 			} else {
-				require.NoError(t, appendValue(b, l.Value))
+				require.NoError(t, value.AppendValue(b, l.Value))
 			}
 		}
 		col := b.NewArray()
@@ -318,7 +321,7 @@ func TestEveryTypeThroughTheGenericNodes(t *testing.T) {
 		}
 		mask := m.NewArray()
 		m.Release()
-		whole := array.NewRecordBatch(arrow.NewSchema([]arrow.Field{{Name: "x", Type: col.DataType(), Nullable: true}, {Name: "m", Type: tBool}}, nil), []arrow.Array{col, mask}, 150)
+		whole := array.NewRecordBatch(arrow.NewSchema([]arrow.Field{{Name: "x", Type: col.DataType(), Nullable: true}, {Name: "m", Type: value.TypeBool}}, nil), []arrow.Array{col, mask}, 150)
 		col.Release()
 		mask.Release()
 		batch := whole.NewSlice(7, 140)
@@ -327,7 +330,7 @@ func TestEveryTypeThroughTheGenericNodes(t *testing.T) {
 			if i%3 == 0 {
 				return "NULL"
 			}
-			out, err := appendRow(nil, batch.Column(0), i-7, false)
+			out, err := cast.AppendRow(nil, batch.Column(0), i-7, false)
 			require.NoError(t, err)
 			return string(out)
 		}
@@ -335,14 +338,14 @@ func TestEveryTypeThroughTheGenericNodes(t *testing.T) {
 			a, err := evalText(t, sql, batch, mem)
 			require.NoError(t, err, "%s over %s", sql, l.T)
 			for i := 7; i < 140; i++ {
-				got, err := appendRow(nil, a, i-7, false)
+				got, err := cast.AppendRow(nil, a, i-7, false)
 				require.NoError(t, err)
 				require.Equal(t, want(i), string(got), "%s over %s, row %d", sql, l.T, i)
 			}
 			a.Release()
 		}
 		check("x", text)
-		check("x IS NULL", func(i int) string { return boolText(i%3 == 0) })
+		check("x IS NULL", func(i int) string { return cast.BoolText(i%3 == 0) })
 		check("CASE WHEN m THEN x END", func(i int) string {
 			if i%2 != 0 {
 				return "NULL"
@@ -350,7 +353,7 @@ func TestEveryTypeThroughTheGenericNodes(t *testing.T) {
 			return text(i)
 		})
 		check("coalesce(NULL, x, NULL)", text)
-		if canCast(l.T, tText) {
+		if cast.Exists(l.T, value.TypeText) {
 			check("CAST(x AS VARCHAR)", text)
 			check("CASE WHEN m THEN CAST(x AS VARCHAR) ELSE 'no' END", func(i int) string {
 				if i%2 != 0 {
@@ -359,7 +362,7 @@ func TestEveryTypeThroughTheGenericNodes(t *testing.T) {
 				return text(i)
 			})
 		}
-		if k := kindOf(plain(l.T)); k != kMap {
+		if k := value.KindOf(value.PlainType(l.T)); k != value.KindMap {
 			check("x = x", func(i int) string {
 				if i%3 == 0 {
 					return "NULL"
@@ -379,7 +382,7 @@ func TestSelectStopsWhenCancelled(t *testing.T) {
 	batch := vectorBatch(t, memory.NewGoAllocator())
 	e, err := bindText("v32 <-> [1, 2, 3] < 2", batch.Schema())
 	require.NoError(t, err)
-	p, err := Compile(e, positions(batch))
+	p, err := expr.Compile(e, positions(batch))
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -6,28 +6,29 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/internal/fault"
+	"lanceflight/sqlplan/expr/value"
 )
 
 // typeNames are the SQL names of types without arguments; the first of each group in the comment of
 // unknownType is the one to advise.
 var typeNames = map[string]arrow.DataType{
-	"BOOLEAN": tBool, "BOOL": tBool, "LOGICAL": tBool,
+	"BOOLEAN": value.TypeBool, "BOOL": value.TypeBool, "LOGICAL": value.TypeBool,
 	"TINYINT": arrow.PrimitiveTypes.Int8, "INT1": arrow.PrimitiveTypes.Int8,
 	"SMALLINT": arrow.PrimitiveTypes.Int16, "INT2": arrow.PrimitiveTypes.Int16, "SHORT": arrow.PrimitiveTypes.Int16,
-	"INTEGER": tInt32, "INT": tInt32, "INT4": tInt32, "SIGNED": tInt32,
-	"BIGINT": tInt64, "INT8": tInt64, "LONG": tInt64,
+	"INTEGER": value.TypeInt32, "INT": value.TypeInt32, "INT4": value.TypeInt32, "SIGNED": value.TypeInt32,
+	"BIGINT": value.TypeInt64, "INT8": value.TypeInt64, "LONG": value.TypeInt64,
 	"UTINYINT": arrow.PrimitiveTypes.Uint8, "USMALLINT": arrow.PrimitiveTypes.Uint16,
-	"UINTEGER": arrow.PrimitiveTypes.Uint32, "UBIGINT": tUint64,
+	"UINTEGER": arrow.PrimitiveTypes.Uint32, "UBIGINT": value.TypeUint64,
 	"HALF": arrow.FixedWidthTypes.Float16, "FLOAT16": arrow.FixedWidthTypes.Float16, "HALFFLOAT": arrow.FixedWidthTypes.Float16,
-	"REAL": tFloat32, "FLOAT4": tFloat32, "FLOAT32": tFloat32, "FLOAT": tFloat32,
-	"DOUBLE": tFloat64, "DOUBLE PRECISION": tFloat64, "FLOAT8": tFloat64, "FLOAT64": tFloat64,
-	"VARCHAR": tText, "TEXT": tText, "STRING": tText, "CHAR": tText, "CHARACTER": tText, "BPCHAR": tText,
-	"CHARACTER VARYING": tText, "NAME": tText, "JSON": tText,
-	"BLOB": tBinary, "BYTEA": tBinary, "BINARY": tBinary, "VARBINARY": tBinary, "BYTES": tBinary,
-	"DATE": tDate, "INTERVAL": tInterval,
+	"REAL": value.TypeFloat32, "FLOAT4": value.TypeFloat32, "FLOAT32": value.TypeFloat32, "FLOAT": value.TypeFloat32,
+	"DOUBLE": value.TypeFloat64, "DOUBLE PRECISION": value.TypeFloat64, "FLOAT8": value.TypeFloat64, "FLOAT64": value.TypeFloat64,
+	"VARCHAR": value.TypeText, "TEXT": value.TypeText, "STRING": value.TypeText, "CHAR": value.TypeText, "CHARACTER": value.TypeText, "BPCHAR": value.TypeText,
+	"CHARACTER VARYING": value.TypeText, "NAME": value.TypeText, "JSON": value.TypeText,
+	"BLOB": value.TypeBinary, "BYTEA": value.TypeBinary, "BINARY": value.TypeBinary, "VARBINARY": value.TypeBinary, "BYTES": value.TypeBinary,
+	"DATE": value.TypeDate, "INTERVAL": value.TypeInterval,
 	"TIMESTAMP_S": &arrow.TimestampType{Unit: arrow.Second}, "TIMESTAMP_MS": &arrow.TimestampType{Unit: arrow.Millisecond},
-	"TIMESTAMP_US": tTimestamp, "TIMESTAMP_NS": &arrow.TimestampType{Unit: arrow.Nanosecond},
-	"DATETIME": tTimestamp,
+	"TIMESTAMP_US": value.TypeTimestamp, "TIMESTAMP_NS": &arrow.TimestampType{Unit: arrow.Nanosecond},
+	"DATETIME": value.TypeTimestamp,
 }
 
 // ParseType turns a SQL type into an Arrow type. name is upper case; args are those in parentheses,
@@ -80,9 +81,9 @@ func scalarType(name string, args []int, tz bool) (arrow.DataType, error) {
 			if p := args[0]; p < 1 || p > 53 {
 				return nil, fault.New(fault.InvalidArgument, "FLOAT takes a precision from 1 to 53, not %d", p)
 			} else if p > 24 {
-				return tFloat64, nil
+				return value.TypeFloat64, nil
 			}
-			return tFloat32, nil
+			return value.TypeFloat32, nil
 		}
 	case "TIMESTAMP", "TIMESTAMPTZ":
 		unit := arrow.Microsecond
@@ -105,7 +106,7 @@ func scalarType(name string, args []int, tz bool) (arrow.DataType, error) {
 		if tz {
 			return nil, fault.New(fault.Unsupported, "TIME WITH TIME ZONE; TIME and TIMESTAMP WITH TIME ZONE are")
 		}
-		return tTime, nil
+		return value.TypeTime, nil
 	case "VECTOR", "HALFVEC":
 		if len(args) != 1 || args[0] < 1 || args[0] > maxDim {
 			return nil, fault.New(fault.InvalidArgument, "%s takes its number of dimensions, from 1 to %d: %s(768)", name, maxDim, name)
@@ -113,7 +114,7 @@ func scalarType(name string, args []int, tz bool) (arrow.DataType, error) {
 		if name == "HALFVEC" {
 			return arrow.FixedSizeListOf(int32(args[0]), arrow.FixedWidthTypes.Float16), nil
 		}
-		return arrow.FixedSizeListOf(int32(args[0]), tFloat32), nil
+		return arrow.FixedSizeListOf(int32(args[0]), value.TypeFloat32), nil
 	case "HUGEINT", "UHUGEINT", "UUID", "BIT", "VARBIT", "ENUM", "UNION", "MONEY", "XML", "JSONB":
 		return nil, fault.New(fault.Unsupported, "the type %s", name)
 	}
@@ -123,9 +124,9 @@ func scalarType(name string, args []int, tz bool) (arrow.DataType, error) {
 		for n := range typeNames {
 			names = append(names, n)
 		}
-		return nil, fault.New(fault.InvalidArgument, "there is no type %s%s", name, didYouMean(name, append(names, "DECIMAL", "TIMESTAMP", "TIME", "VECTOR")))
+		return nil, fault.New(fault.InvalidArgument, "there is no type %s%s", name, DidYouMean(name, append(names, "DECIMAL", "TIMESTAMP", "TIME", "VECTOR")))
 	}
-	if len(args) > 0 && kindOf(t) != kText && kindOf(t) != kBinary && name != "DATETIME" && name != "INTERVAL" && kindOf(t) != kInt {
+	if len(args) > 0 && value.KindOf(t) != value.KindText && value.KindOf(t) != value.KindBinary && name != "DATETIME" && name != "INTERVAL" && value.KindOf(t) != value.KindInt {
 		return nil, fault.New(fault.InvalidArgument, "the type %s takes no arguments", name)
 	}
 	return t, nil

@@ -10,6 +10,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"lanceflight/internal/fault"
+	"lanceflight/sqlplan/expr/value"
 )
 
 // Program is an expression compiled for batches with a given column order. It is safe for concurrent
@@ -52,7 +53,7 @@ func (p *Program) Eval(ctx context.Context, in Input) (arrow.Array, error) {
 	if err != nil {
 		return nil, err
 	}
-	return v.materialize(f.mem, in.Rows)
+	return v.Materialize(f.mem, in.Rows)
 }
 
 // Select appends to sel the numbers of the rows for which a boolean program is true, ascending, and
@@ -63,7 +64,7 @@ func (p *Program) Select(ctx context.Context, in Input, sel []int32) ([]int32, e
 		return sel, nil
 	}
 	if p.t.ID() != arrow.BOOL {
-		return nil, fault.New(fault.InvalidArgument, "a filter must be BOOLEAN, not %s", TypeName(p.t))
+		return nil, fault.New(fault.InvalidArgument, "a filter must be BOOLEAN, not %s", value.TypeName(p.t))
 	}
 	return filter(p.root, f, allRows(in.Rows), true, sel)
 }
@@ -102,7 +103,7 @@ func (r rows) at(i int) int32 {
 // node computes one expression.
 type node interface {
 	// eval returns one value per row of r, r.n of them; it is not called for r.n == 0.
-	eval(f *frame, r rows) (vec, error)
+	eval(f *frame, r rows) (value.Vec, error)
 	typ() arrow.DataType
 }
 
@@ -131,7 +132,7 @@ func wordsOf(n node, f *frame, want bool) (func(k int) uint64, bool, error) {
 // collectWords appends the rows of the batch whose bits are set.
 func collectWords(f *frame, fn func(k int) uint64, out []int32) []int32 {
 	n := f.in.Rows
-	out, dst := grow(out, n)
+	out, dst := value.GrowRows(out, n)
 	k := 0
 	for w := 0; 64*w < n; w++ {
 		if hits := fn(w); hits != 0 {
@@ -142,10 +143,10 @@ func collectWords(f *frame, fn func(k int) uint64, out []int32) []int32 {
 }
 
 // run evaluates n for the rows, unless there are none: a branch that no row takes raises no error.
-func run(n node, f *frame, r rows) (vec, error) {
+func run(n node, f *frame, r rows) (value.Vec, error) {
 	if r.n == 0 {
-		a, err := nullArray(f.mem, n.typ(), 0)
-		return vec{arr: a}, err
+		a, err := value.NullArray(f.mem, n.typ(), 0)
+		return value.Vec{Arr: a}, err
 	}
 	return n.eval(f, r)
 }
@@ -174,20 +175,20 @@ func filterEval(n node, f *frame, r rows, want bool, out []int32) ([]int32, erro
 	if err != nil {
 		return nil, err
 	}
-	defer v.release()
-	if v.arr.DataType().ID() == arrow.NULL {
+	defer v.Release()
+	if v.Arr.DataType().ID() == arrow.NULL {
 		return out, nil
 	}
-	if v.scalar {
-		if v.arr.IsNull(0) || v.arr.(*array.Boolean).Value(0) != want {
+	if v.Scalar {
+		if v.Arr.IsNull(0) || v.Arr.(*array.Boolean).Value(0) != want {
 			return out, nil
 		}
 		return appendRows(r, out), nil
 	}
-	if err := v.flatten(f.mem); err != nil {
+	if err := v.Flatten(f.mem); err != nil {
 		return nil, err
 	}
-	return collect(boolsOf(v), r, want, out), nil
+	return collect(value.BoolsOf(v), r, want, out), nil
 }
 
 // appendRows appends all of r.
@@ -195,7 +196,7 @@ func appendRows(r rows, out []int32) []int32 {
 	if !r.all {
 		return append(out, r.sel...)
 	}
-	out, dst := grow(out, r.n)
+	out, dst := value.GrowRows(out, r.n)
 	for i := range dst {
 		dst[i] = int32(i)
 	}
@@ -254,16 +255,16 @@ func (n *colNode) column(f *frame) (arrow.Array, error) {
 	return a, nil
 }
 
-func (n *colNode) eval(f *frame, r rows) (vec, error) {
+func (n *colNode) eval(f *frame, r rows) (value.Vec, error) {
 	a, err := n.column(f)
 	if err != nil {
-		return vec{}, err
+		return value.Vec{}, err
 	}
 	a.Retain()
 	if r.all {
-		return vec{arr: a}, nil
+		return value.Vec{Arr: a}, nil
 	}
-	return vec{arr: a, sel: r.sel, lazy: true}, nil
+	return value.Vec{Arr: a, Sel: r.sel, Lazy: true}, nil
 }
 
 func (n *colNode) words(f *frame, want bool) (func(k int) uint64, bool, error) {
@@ -271,8 +272,8 @@ func (n *colNode) words(f *frame, want bool) (func(k int) uint64, bool, error) {
 	if err != nil || a.DataType().ID() != arrow.BOOL {
 		return nil, false, err
 	}
-	b := boolsOf(vec{arr: a})
-	return func(k int) uint64 { return b.is(k, want) }, true, nil
+	b := value.BoolsOf(value.Vec{Arr: a})
+	return func(k int) uint64 { return b.Is(k, want) }, true, nil
 }
 
 func (n *colNode) filter(f *frame, r rows, want bool, out []int32) ([]int32, error) {
@@ -283,7 +284,7 @@ func (n *colNode) filter(f *frame, r rows, want bool, out []int32) ([]int32, err
 	if a.DataType().ID() == arrow.NULL {
 		return out, nil
 	}
-	return collectColumn(boolsOf(vec{arr: a}), r, want, out), nil
+	return collectColumn(value.BoolsOf(value.Vec{Arr: a}), r, want, out), nil
 }
 
 // constNode is a literal. Its array lives in Go memory as long as the program.
@@ -301,9 +302,9 @@ func newConst(l Literal) (*constNode, error) {
 }
 
 func (n *constNode) typ() arrow.DataType { return n.lit.T }
-func (n *constNode) eval(*frame, rows) (vec, error) {
+func (n *constNode) eval(*frame, rows) (value.Vec, error) {
 	n.arr.Retain()
-	return vec{arr: n.arr, scalar: true}, nil
+	return value.Vec{Arr: n.arr, Scalar: true}, nil
 }
 
 type paramNode struct{ p Param }
@@ -324,22 +325,22 @@ func (n *paramNode) literal(f *frame) (Literal, error) {
 	return c, nil
 }
 
-func (n *paramNode) eval(f *frame, _ rows) (vec, error) {
+func (n *paramNode) eval(f *frame, _ rows) (value.Vec, error) {
 	l, err := n.literal(f)
 	if err != nil {
-		return vec{}, err
+		return value.Vec{}, err
 	}
 	a, err := Broadcast(l, 1, f.mem)
-	return vec{arr: a, scalar: true}, err
+	return value.Vec{Arr: a, Scalar: true}, err
 }
 
 // collect appends the rows of r at whose position b is want.
-func collect(b bools, r rows, want bool, out []int32) []int32 {
+func collect(b value.Bools, r rows, want bool, out []int32) []int32 {
 	if r.all {
 		return collectColumn(b, r, want, out)
 	}
-	for k := 0; 64*k < b.n; k++ {
-		for w := b.is(k, want); w != 0; w &= w - 1 {
+	for k := 0; 64*k < b.N; k++ {
+		for w := b.Is(k, want); w != 0; w &= w - 1 {
 			out = append(out, r.sel[64*k+bits.TrailingZeros64(w)])
 		}
 	}
@@ -347,19 +348,19 @@ func collect(b bools, r rows, want bool, out []int32) []int32 {
 }
 
 // collectColumn appends the rows of r for which b, a whole column, is want.
-func collectColumn(b bools, r rows, want bool, out []int32) []int32 {
+func collectColumn(b value.Bools, r rows, want bool, out []int32) []int32 {
 	if !r.all {
 		for _, row := range r.sel {
-			if b.is(int(row)>>6, want)>>(row&63)&1 != 0 {
+			if b.Is(int(row)>>6, want)>>(row&63)&1 != 0 {
 				out = append(out, row)
 			}
 		}
 		return out
 	}
-	out, dst := grow(out, b.n)
+	out, dst := value.GrowRows(out, b.N)
 	k := 0
-	for w := 0; 64*w < b.n; w++ {
-		k = emit(b.is(w, want), int32(64*w), dst, k)
+	for w := 0; 64*w < b.N; w++ {
+		k = emit(b.Is(w, want), int32(64*w), dst, k)
 	}
 	return out[:len(out)+k]
 }

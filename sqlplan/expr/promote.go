@@ -4,6 +4,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/internal/fault"
+	"lanceflight/sqlplan/expr/cast"
+	"lanceflight/sqlplan/expr/value"
 )
 
 // This file decides which type operands of different types meet at, and what converts silently.
@@ -12,11 +14,11 @@ import (
 // becomes DOUBLE, a decimal next to a float becomes DOUBLE, a date next to a timestamp a timestamp. A
 // string literal, a NULL and an undecided parameter take the type of what they stand next to.
 
-// undecided says whether e takes its type from its surroundings: NULL or a parameter without a type.
-func undecided(e Expr) bool { return e.Type().ID() == arrow.NULL }
+// Undecided says whether e takes its type from its surroundings: NULL or a parameter without a type.
+func Undecided(e Expr) bool { return e.Type().ID() == arrow.NULL }
 
-// unknownString says whether e is a string literal, which may stand for a value of any type.
-func unknownString(e Expr) bool {
+// UnknownString says whether e is a string literal, which may stand for a value of any type.
+func UnknownString(e Expr) bool {
 	l, ok := e.(*Literal)
 	if !ok || l.T.ID() != arrow.STRING {
 		return false
@@ -33,31 +35,31 @@ func WithParamType(e Expr, t arrow.DataType) Expr {
 	return e
 }
 
-// decoded returns e with its plain type: dictionary columns become their values. float16 and date64
+// Decoded returns e with its plain type: dictionary columns become their values. float16 and date64
 // have no operators of their own: they become FLOAT and DATE.
-func decoded(e Expr) Expr {
-	t := plain(e.Type())
+func Decoded(e Expr) Expr {
+	t := value.PlainType(e.Type())
 	switch t.ID() {
 	case arrow.FLOAT16:
-		t = tFloat32
+		t = value.TypeFloat32
 	case arrow.DATE64:
-		t = tDate
+		t = value.TypeDate
 	case arrow.DURATION, arrow.INTERVAL_MONTHS, arrow.INTERVAL_DAY_TIME:
-		t = tInterval
+		t = value.TypeInterval
 	}
-	return implicitCast(e, t)
+	return ImplicitCast(e, t)
 }
 
 func decodedAll(xs []Expr) []Expr {
 	out := make([]Expr, len(xs))
 	for i, x := range xs {
-		out[i] = decoded(x)
+		out[i] = Decoded(x)
 	}
 	return out
 }
 
-// implicitCast wraps e unless it has the type already. Literals that convert are converted here.
-func implicitCast(e Expr, to arrow.DataType) Expr {
+// ImplicitCast wraps e unless it has the type already. Literals that convert are converted here.
+func ImplicitCast(e Expr, to arrow.DataType) Expr {
 	if arrow.TypeEqual(e.Type(), to) {
 		return e
 	}
@@ -67,7 +69,7 @@ func implicitCast(e Expr, to arrow.DataType) Expr {
 			return &l
 		}
 	case *Param:
-		if undecided(x) {
+		if Undecided(x) {
 			return WithParamType(x, to)
 		}
 	}
@@ -81,7 +83,7 @@ func CommonType(ts ...arrow.DataType) (arrow.DataType, error) {
 	for _, t := range ts {
 		c, ok := common(out, t)
 		if !ok {
-			return nil, fault.New(fault.InvalidArgument, "types %s and %s do not go together; use CAST to convert one of them", TypeName(out), TypeName(t))
+			return nil, fault.New(fault.InvalidArgument, "types %s and %s do not go together; use CAST to convert one of them", value.TypeName(out), value.TypeName(t))
 		}
 		out = c
 	}
@@ -92,54 +94,54 @@ func common(a, b arrow.DataType) (arrow.DataType, bool) {
 	if arrow.TypeEqual(a, b) {
 		return a, true
 	}
-	a, b = plain(a), plain(b)
+	a, b = value.PlainType(a), value.PlainType(b)
 	if arrow.TypeEqual(a, b) {
 		return a, true
 	}
-	ka, kb := kindOf(a), kindOf(b)
-	if ka == kNull {
+	ka, kb := value.KindOf(a), value.KindOf(b)
+	if ka == value.KindNull {
 		return b, true
 	}
-	if kb == kNull {
+	if kb == value.KindNull {
 		return a, true
 	}
 	if ka > kb {
 		a, b, ka, kb = b, a, kb, ka
 	}
 	switch {
-	case ka.numeric() && kb.numeric():
+	case ka.Numeric() && kb.Numeric():
 		return commonNumber(a, b, ka, kb), true
-	case ka == kDate && kb == kTimestamp:
+	case ka == value.KindDate && kb == value.KindTimestamp:
 		return b, true
 	case ka != kb:
 		return nil, false
 	}
 	switch ka {
-	case kText:
+	case value.KindText:
 		if a.ID() == arrow.LARGE_STRING || b.ID() == arrow.LARGE_STRING {
 			return arrow.BinaryTypes.LargeString, true
 		}
-		return tText, true
-	case kBinary:
+		return value.TypeText, true
+	case value.KindBinary:
 		if a.ID() == arrow.LARGE_BINARY || b.ID() == arrow.LARGE_BINARY {
 			return arrow.BinaryTypes.LargeBinary, true
 		}
-		return tBinary, true
-	case kDate:
-		return tDate, true
-	case kTime:
-		return &arrow.Time64Type{Unit: max(timeUnit(a), timeUnit(b), arrow.Microsecond)}, true
-	case kTimestamp:
+		return value.TypeBinary, true
+	case value.KindDate:
+		return value.TypeDate, true
+	case value.KindTime:
+		return &arrow.Time64Type{Unit: max(value.TimeUnit(a), value.TimeUnit(b), arrow.Microsecond)}, true
+	case value.KindTimestamp:
 		x, y := a.(*arrow.TimestampType), b.(*arrow.TimestampType)
 		zone := x.TimeZone
 		if zone == "" {
 			zone = y.TimeZone
 		}
 		return &arrow.TimestampType{Unit: max(x.Unit, y.Unit), TimeZone: zone}, true
-	case kInterval:
-		return tInterval, true
-	case kList:
-		elem, ok := common(elemOf(a), elemOf(b))
+	case value.KindInterval:
+		return value.TypeInterval, true
+	case value.KindList:
+		elem, ok := common(value.ElemOf(a), value.ElemOf(b))
 		if !ok {
 			return nil, false
 		}
@@ -152,7 +154,7 @@ func common(a, b arrow.DataType) (arrow.DataType, bool) {
 			return arrow.LargeListOf(elem), true
 		}
 		return arrow.ListOf(elem), true
-	case kStruct:
+	case value.KindStruct:
 		x, y := a.(*arrow.StructType), b.(*arrow.StructType)
 		if x.NumFields() != y.NumFields() {
 			return nil, false
@@ -171,21 +173,21 @@ func common(a, b arrow.DataType) (arrow.DataType, bool) {
 }
 
 // commonNumber is common for different number types with ka <= kb.
-func commonNumber(a, b arrow.DataType, ka, kb kind) arrow.DataType {
+func commonNumber(a, b arrow.DataType, ka, kb value.Kind) arrow.DataType {
 	switch {
-	case ka == kInt && kb == kInt:
-		return intType(max(bitWidth(a), bitWidth(b)))
-	case ka == kUint && kb == kUint:
-		return uintType(max(bitWidth(a), bitWidth(b)))
-	case ka == kInt && kb == kUint:
-		if bitWidth(b) < 64 {
-			return intType(max(bitWidth(a), 2*bitWidth(b)))
+	case ka == value.KindInt && kb == value.KindInt:
+		return value.IntType(max(value.BitWidth(a), value.BitWidth(b)))
+	case ka == value.KindUint && kb == value.KindUint:
+		return value.UintType(max(value.BitWidth(a), value.BitWidth(b)))
+	case ka == value.KindInt && kb == value.KindUint:
+		if value.BitWidth(b) < 64 {
+			return value.IntType(max(value.BitWidth(a), 2*value.BitWidth(b)))
 		}
 		return &arrow.Decimal128Type{Precision: 20}
-	case ka == kFloat && kb == kFloat && bitWidth(a) < 64 && bitWidth(b) < 64:
-		return tFloat32
-	case ka == kFloat || kb == kFloat:
-		return tFloat64
+	case ka == value.KindFloat && kb == value.KindFloat && value.BitWidth(a) < 64 && value.BitWidth(b) < 64:
+		return value.TypeFloat32
+	case ka == value.KindFloat || kb == value.KindFloat:
+		return value.TypeFloat64
 	}
 	x, y := asDecimalType(a), asDecimalType(b)
 	scale := max(x.Scale, y.Scale)
@@ -198,37 +200,37 @@ func asDecimalType(t arrow.DataType) *arrow.Decimal128Type {
 	if d, ok := t.(*arrow.Decimal128Type); ok {
 		return d
 	}
-	return &arrow.Decimal128Type{Precision: digits(t)}
+	return &arrow.Decimal128Type{Precision: value.Digits(t)}
 }
 
 // implicit says whether values of type from become type to without being asked: what widens, what
 // changes only the physical layout, and lists that become vectors (the dimension is checked on each).
 func implicit(from, to arrow.DataType) bool {
-	from, to = plain(from), plain(to)
+	from, to = value.PlainType(from), value.PlainType(to)
 	if arrow.TypeEqual(from, to) {
 		return true
 	}
-	kf, kt := kindOf(from), kindOf(to)
+	kf, kt := value.KindOf(from), value.KindOf(to)
 	switch {
-	case kf == kNull:
+	case kf == value.KindNull:
 		return true
 	case kf == kt:
 		switch kf {
-		case kInt, kUint, kFloat:
-			return bitWidth(from) <= bitWidth(to)
-		case kDecimal:
+		case value.KindInt, value.KindUint, value.KindFloat:
+			return value.BitWidth(from) <= value.BitWidth(to)
+		case value.KindDecimal:
 			f, t := from.(*arrow.Decimal128Type), to.(*arrow.Decimal128Type)
 			return f.Scale <= t.Scale && f.Precision-f.Scale <= t.Precision-t.Scale
-		case kText, kBinary, kDate, kTime, kTimestamp, kInterval, kBool:
+		case value.KindText, value.KindBinary, value.KindDate, value.KindTime, value.KindTimestamp, value.KindInterval, value.KindBool:
 			return true
-		case kList:
+		case value.KindList:
 			f, fixedF := from.(*arrow.FixedSizeListType)
 			t, fixedT := to.(*arrow.FixedSizeListType)
 			if fixedF && fixedT && f.Len() != t.Len() {
 				return false
 			}
-			return implicit(elemOf(from), elemOf(to)) || kindOf(plain(elemOf(from))).numeric() && kindOf(plain(elemOf(to))) == kFloat
-		case kStruct:
+			return implicit(value.ElemOf(from), value.ElemOf(to)) || value.KindOf(value.PlainType(value.ElemOf(from))).Numeric() && value.KindOf(value.PlainType(value.ElemOf(to))) == value.KindFloat
+		case value.KindStruct:
 			f, t := from.(*arrow.StructType), to.(*arrow.StructType)
 			if f.NumFields() != t.NumFields() {
 				return false
@@ -240,14 +242,14 @@ func implicit(from, to arrow.DataType) bool {
 			}
 			return true
 		}
-	case kf == kUint && kt == kInt:
-		return bitWidth(from) < bitWidth(to)
-	case kf.integer() && kt == kDecimal:
+	case kf == value.KindUint && kt == value.KindInt:
+		return value.BitWidth(from) < value.BitWidth(to)
+	case kf.Integer() && kt == value.KindDecimal:
 		t := to.(*arrow.Decimal128Type)
-		return digits(from) <= t.Precision-t.Scale
-	case kf.integer() && kt == kFloat, kf == kDecimal && kt == kFloat:
+		return value.Digits(from) <= t.Precision-t.Scale
+	case kf.Integer() && kt == value.KindFloat, kf == value.KindDecimal && kt == value.KindFloat:
 		return true
-	case kf == kDate && kt == kTimestamp:
+	case kf == value.KindDate && kt == value.KindTimestamp:
 		return true
 	}
 	return false
@@ -259,22 +261,22 @@ func Coerce(x Expr, to arrow.DataType) (Expr, error) {
 	if arrow.TypeEqual(x.Type(), to) {
 		return x, nil
 	}
-	if p, ok := x.(*Param); ok && undecided(p) {
+	if p, ok := x.(*Param); ok && Undecided(p) {
 		return WithParamType(p, to), nil
 	}
 	if l, ok := x.(*Literal); ok {
-		if l.Value == nil || unknownString(x) {
+		if l.Value == nil || UnknownString(x) {
 			c, err := CastLiteral(*l, to)
 			if err != nil {
 				return nil, err
 			}
 			return &c, nil
 		}
-		if c, ok := sameNumber(l, to); ok {
+		if c, ok := SameNumber(l, to); ok {
 			return c, nil
 		}
-		if kindOf(plain(l.T)) == kDecimal && kindOf(plain(to)) == kFloat || kindOf(plain(l.T)) == kFloat && kindOf(plain(to)) == kFloat ||
-			kindOf(plain(l.T)) == kList && kindOf(plain(to)) == kList {
+		if value.KindOf(value.PlainType(l.T)) == value.KindDecimal && value.KindOf(value.PlainType(to)) == value.KindFloat || value.KindOf(value.PlainType(l.T)) == value.KindFloat && value.KindOf(value.PlainType(to)) == value.KindFloat ||
+			value.KindOf(value.PlainType(l.T)) == value.KindList && value.KindOf(value.PlainType(to)) == value.KindList {
 			c, err := CastLiteral(*l, to)
 			if err != nil {
 				return nil, err
@@ -283,14 +285,14 @@ func Coerce(x Expr, to arrow.DataType) (Expr, error) {
 		}
 	}
 	if implicit(x.Type(), to) {
-		return implicitCast(x, to), nil
+		return ImplicitCast(x, to), nil
 	}
-	return nil, fault.New(fault.InvalidArgument, "%s is %s, but %s is needed here; CAST(%s AS %s) converts it", shortText(x), TypeName(x.Type()), TypeName(to), shortText(x), TypeName(to))
+	return nil, fault.New(fault.InvalidArgument, "%s is %s, but %s is needed here; CAST(%s AS %s) converts it", ShortText(x), value.TypeName(x.Type()), value.TypeName(to), ShortText(x), value.TypeName(to))
 }
 
-// sameNumber converts a number literal to another number type if it is exactly representable there.
-func sameNumber(l *Literal, to arrow.DataType) (*Literal, bool) {
-	if !kindOf(plain(l.T)).numeric() || !kindOf(plain(to)).numeric() {
+// SameNumber converts a number literal to another number type if it is exactly representable there.
+func SameNumber(l *Literal, to arrow.DataType) (*Literal, bool) {
+	if !value.KindOf(value.PlainType(l.T)).Numeric() || !value.KindOf(value.PlainType(to)).Numeric() {
 		return nil, false
 	}
 	c, err := CastLiteral(*l, to)
@@ -304,8 +306,8 @@ func sameNumber(l *Literal, to arrow.DataType) (*Literal, bool) {
 	return &c, true
 }
 
-// shortText renders an operand for a message, cut to a reasonable length.
-func shortText(x Expr) string {
+// ShortText renders an operand for a message, cut to a reasonable length.
+func ShortText(x Expr) string {
 	const most = 60
 	s := x.String()
 	if len(s) <= most {
@@ -319,18 +321,18 @@ func shortText(x Expr) string {
 	return s
 }
 
-// unify converts operands to their common type; see the head of this file. what names the construct
+// Unify converts operands to their common type; see the head of this file. what names the construct
 // for the message ("=").
-func unify(what string, xs []Expr) ([]Expr, arrow.DataType, error) {
+func Unify(what string, xs []Expr) ([]Expr, arrow.DataType, error) {
 	xs = decodedAll(xs)
 	var t arrow.DataType = arrow.Null
 	strings, literals := false, false
 	var from Expr
 	for _, x := range xs {
 		switch {
-		case undecided(x):
+		case Undecided(x):
 			continue
-		case unknownString(x):
+		case UnknownString(x):
 			strings = true
 			continue
 		case intLiteral(x):
@@ -349,8 +351,8 @@ func unify(what string, xs []Expr) ([]Expr, arrow.DataType, error) {
 				continue
 			}
 			// An integer literal fits in with unsigned numbers if it can, so that `u + 1` stays unsigned.
-			if kindOf(t) == kUint {
-				if _, ok := sameNumber(x.(*Literal), t); ok {
+			if value.KindOf(t) == value.KindUint {
+				if _, ok := SameNumber(x.(*Literal), t); ok {
 					continue
 				}
 			}
@@ -368,7 +370,7 @@ func unify(what string, xs []Expr) ([]Expr, arrow.DataType, error) {
 			params = params || isParam
 		}
 		if strings || params {
-			t = tText
+			t = value.TypeText
 		}
 	}
 	out := make([]Expr, len(xs))
@@ -376,10 +378,10 @@ func unify(what string, xs []Expr) ([]Expr, arrow.DataType, error) {
 		c, err := Coerce(x, t)
 		if err != nil {
 			// The common type exists, so only the loss of digits can forbid the conversion.
-			if unknownString(x) {
+			if UnknownString(x) {
 				return nil, nil, err
 			}
-			c = implicitCast(x, t)
+			c = ImplicitCast(x, t)
 		}
 		out[i] = c
 	}
@@ -388,21 +390,21 @@ func unify(what string, xs []Expr) ([]Expr, arrow.DataType, error) {
 
 func intLiteral(x Expr) bool {
 	l, ok := x.(*Literal)
-	return ok && kindOf(l.T) == kInt
+	return ok && value.KindOf(l.T) == value.KindInt
 }
 
 func mismatch(what string, x, y Expr) error {
-	if err := beyond(x.Type(), y.Type()); err != nil {
+	if err := value.NotComputed(x.Type(), y.Type()); err != nil {
 		return err
 	}
 	advice := ""
-	if canCast(y.Type(), x.Type()) {
-		advice = "; CAST(" + shortText(y) + " AS " + TypeName(x.Type()) + ") converts one"
-	} else if canCast(x.Type(), y.Type()) {
-		advice = "; CAST(" + shortText(x) + " AS " + TypeName(y.Type()) + ") converts one"
+	if cast.Exists(y.Type(), x.Type()) {
+		advice = "; CAST(" + ShortText(y) + " AS " + value.TypeName(x.Type()) + ") converts one"
+	} else if cast.Exists(x.Type(), y.Type()) {
+		advice = "; CAST(" + ShortText(x) + " AS " + value.TypeName(y.Type()) + ") converts one"
 	}
 	return fault.New(fault.InvalidArgument, "%s: %s is %s and %s is %s, which do not go together%s",
-		what, shortText(x), TypeName(x.Type()), shortText(y), TypeName(y.Type()), advice)
+		what, ShortText(x), value.TypeName(x.Type()), ShortText(y), value.TypeName(y.Type()), advice)
 }
 
 // CastLiteral casts a constant as CAST does. Lists, text and little-endian float32 bytes become
@@ -411,7 +413,7 @@ func CastLiteral(l Literal, to arrow.DataType) (Literal, error) {
 	if l.T == nil || l.T.ID() == arrow.NULL || l.Value == nil {
 		return Literal{nil, to}, nil
 	}
-	v, err := castValue(l.Value, l.T, to)
+	v, err := cast.Value(l.Value, l.T, to)
 	if err != nil {
 		return Literal{}, err
 	}

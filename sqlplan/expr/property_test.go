@@ -1,4 +1,4 @@
-package expr
+package expr_test
 
 import (
 	"context"
@@ -11,6 +11,9 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
 
+	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/expr/cast"
+	"lanceflight/sqlplan/expr/value"
 	"lanceflight/sqlplan/kernel"
 )
 
@@ -105,7 +108,7 @@ func TestOtherLayoutsOfTheSameValues(t *testing.T) {
 	rows := shuffled(100, 4)
 	mem := memory.NewGoAllocator()
 	cast := func(a arrow.Array, to arrow.DataType) arrow.Array {
-		c, err := castArray(mem, a, to, false)
+		c, err := cast.Array(mem, a, to, false)
 		require.NoError(t, err)
 		return c
 	}
@@ -120,7 +123,7 @@ func TestOtherLayoutsOfTheSameValues(t *testing.T) {
 			case arrow.BINARY:
 				return cast(a, arrow.BinaryTypes.LargeBinary)
 			case arrow.LIST:
-				return cast(a, arrow.LargeListOf(tInt32))
+				return cast(a, arrow.LargeListOf(value.TypeInt32))
 			}
 			return a
 		},
@@ -159,7 +162,7 @@ func withMask(batch arrow.RecordBatch, chosen func(i int) bool) arrow.RecordBatc
 	for i := range int(batch.NumRows()) {
 		b.Append(chosen(i))
 	}
-	fields := append(batch.Schema().Fields(), arrow.Field{Name: "m", Type: tBool})
+	fields := append(batch.Schema().Fields(), arrow.Field{Name: "m", Type: value.TypeBool})
 	return array.NewRecordBatch(arrow.NewSchema(fields, nil), append(batch.Columns(), b.NewArray()), batch.NumRows())
 }
 
@@ -228,7 +231,7 @@ func TestSelectAgreesWithEval(t *testing.T) {
 				rows  []int32
 				shift int
 			}{{b, rows, 0}, {sliced, rows[3:197], 3}} {
-				p, err := Compile(e, positions(in.batch))
+				p, err := expr.Compile(e, positions(in.batch))
 				require.NoError(t, err, text)
 				mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 				input := inputOf(in.batch, mem)

@@ -3,6 +3,8 @@ package expr
 import (
 	"lanceflight/internal/fault"
 
+	"lanceflight/sqlplan/expr/value"
+
 	"github.com/apache/arrow-go/v18/arrow"
 )
 
@@ -16,14 +18,14 @@ func NewQuantified(op, quantifier string, x, list Expr) (Expr, error) {
 	if anyFunctions[op] == "" {
 		return nil, fault.New(fault.Unsupported, "the operator %s before %s", op, quantifier)
 	}
-	l, err := listArg.convert(list)
+	l, err := ListArg.convert(list)
 	if err != nil {
 		return nil, err
 	}
-	if unknownString(list) || undecided(list) {
-		item := decoded(x).Type()
-		if undecided(x) {
-			item = tText
+	if UnknownString(list) || Undecided(list) {
+		item := Decoded(x).Type()
+		if Undecided(x) {
+			item = value.TypeText
 		}
 		l, err = Coerce(list, arrow.ListOf(item))
 		if err != nil {
@@ -31,7 +33,7 @@ func NewQuantified(op, quantifier string, x, list Expr) (Expr, error) {
 		}
 	}
 	if l == nil {
-		return nil, fault.New(fault.InvalidArgument, "%s needs a list, but %s is %s", quantifier, shortText(list), TypeName(list.Type()))
+		return nil, fault.New(fault.InvalidArgument, "%s needs a list, but %s is %s", quantifier, ShortText(list), value.TypeName(list.Type()))
 	}
 	if quantifier == "ANY" {
 		return NewCall(anyFunctions[op], []Expr{x, l})

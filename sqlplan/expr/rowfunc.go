@@ -3,84 +3,86 @@ package expr
 import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"lanceflight/sqlplan/expr/value"
 )
 
 // Kernels of functions that work row by row. They run only on rows where no argument is NULL.
 
-// rowArgs gives a function the arguments of a row.
-type rowArgs struct {
-	c      *call
-	texts  []texts
-	ints   []nums[int64]
-	floats []nums[float64]
-	bools  []bools
+// RowArgs gives a function the arguments of a row.
+type RowArgs struct {
+	C      *value.KernelCall
+	Texts  []value.Texts
+	ints   []value.Nums[int64]
+	floats []value.Nums[float64]
+	bools  []value.Bools
 }
 
-func rowArgsOf(c *call) *rowArgs {
-	n := len(c.args)
-	a := &rowArgs{c: c, texts: make([]texts, n), ints: make([]nums[int64], n), floats: make([]nums[float64], n), bools: make([]bools, n)}
-	for i, v := range c.args {
-		switch t := v.arr.DataType(); kindOf(t) {
-		case kText, kBinary:
-			a.texts[i] = textsOf(v)
-		case kBool:
-			a.bools[i] = boolsOf(v)
-		case kInt:
+func RowArgsOf(c *value.KernelCall) *RowArgs {
+	n := len(c.Args)
+	a := &RowArgs{C: c, Texts: make([]value.Texts, n), ints: make([]value.Nums[int64], n), floats: make([]value.Nums[float64], n), bools: make([]value.Bools, n)}
+	for i, v := range c.Args {
+		switch t := v.Arr.DataType(); value.KindOf(t) {
+		case value.KindText, value.KindBinary:
+			a.Texts[i] = value.TextsOf(v)
+		case value.KindBool:
+			a.bools[i] = value.BoolsOf(v)
+		case value.KindInt:
 			if t.ID() == arrow.INT64 {
-				a.ints[i] = numsOf[int64](v)
+				a.ints[i] = value.NumsOf[int64](v)
 			}
-		case kFloat:
+		case value.KindFloat:
 			if t.ID() == arrow.FLOAT64 {
-				a.floats[i] = numsOf[float64](v)
+				a.floats[i] = value.NumsOf[float64](v)
 			}
 		}
 	}
 	return a
 }
 
-// has says whether the call has an argument k.
-func (a *rowArgs) has(k int) bool { return k < len(a.c.args) }
+// Has says whether the call has an argument k.
+func (a *RowArgs) Has(k int) bool { return k < len(a.C.Args) }
 
-func (a *rowArgs) bytes(k, i int) []byte  { return a.texts[k].at(i) }
-func (a *rowArgs) str(k, i int) string    { return a.texts[k].str(i) }
-func (a *rowArgs) int(k, i int) int64     { return a.ints[k].at(i) }
-func (a *rowArgs) float(k, i int) float64 { return a.floats[k].at(i) }
+func (a *RowArgs) Bytes(k, i int) []byte  { return a.Texts[k].At(i) }
+func (a *RowArgs) Str(k, i int) string    { return a.Texts[k].Str(i) }
+func (a *RowArgs) Int(k, i int) int64     { return a.ints[k].At(i) }
+func (a *RowArgs) Float(k, i int) float64 { return a.floats[k].At(i) }
 
-// textOut is a function whose result is a string or binary, written to w; false makes it NULL.
-func textOut(fn func(a *rowArgs, i int, w *textWriter) (bool, error)) func(*Call) (func(*call) (arrow.Array, error), error) {
-	return plainKernel(func(c *call) (arrow.Array, error) {
-		a := rowArgsOf(c)
-		w := newTextWriter(c.mem(), c.t, c.n, 16*c.n)
-		for i := range c.n {
-			if !c.null(i) {
-				start := w.used
+// TextOut is a function whose result is a string or binary, written to w; false makes it NULL.
+func TextOut(fn func(a *RowArgs, i int, w *value.TextWriter) (bool, error)) func(*Call) (func(*value.KernelCall) (arrow.Array, error), error) {
+	return PlainKernel(func(c *value.KernelCall) (arrow.Array, error) {
+		a := RowArgsOf(c)
+		w := value.NewTextWriter(c.Mem(), c.Type, c.N, 16*c.N)
+		for i := range c.N {
+			if !c.Null(i) {
+				start := w.Used
 				ok, err := fn(a, i, w)
 				if err != nil {
-					w.free()
+					w.Free()
 					return nil, err
 				}
 				if !ok {
-					w.used = start
-					c.setNull(i)
+					w.Used = start
+					c.SetNull(i)
 				}
 			}
-			if err := w.end(); err != nil {
-				w.free()
+			if err := w.End(); err != nil {
+				w.Free()
 				return nil, err
 			}
 		}
-		return w.finish(c.countedValid()), nil
+		return w.Finish(c.CountedValid()), nil
 	})
 }
 
-// fixedOut is a function whose result has the fixed width of R; false makes it NULL.
-func fixedOut[R any](fn func(a *rowArgs, i int) (R, bool, error)) func(*Call) (func(*call) (arrow.Array, error), error) {
-	return plainKernel(func(c *call) (arrow.Array, error) {
-		a := rowArgsOf(c)
-		buf, out := newFixed[R](c.mem(), c.n)
+// FixedOut is a function whose result has the fixed width of R; false makes it NULL.
+func FixedOut[R any](fn func(a *RowArgs, i int) (R, bool, error)) func(*Call) (func(*value.KernelCall) (arrow.Array, error), error) {
+	return PlainKernel(func(c *value.KernelCall) (arrow.Array, error) {
+		a := RowArgsOf(c)
+		buf, out := value.NewFixed[R](c.Mem(), c.N)
 		clear(out)
 		for i := range out {
-			if c.null(i) {
+			if c.Null(i) {
 				continue
 			}
 			r, ok, err := fn(a, i)
@@ -89,23 +91,23 @@ func fixedOut[R any](fn func(a *rowArgs, i int) (R, bool, error)) func(*Call) (f
 				return nil, err
 			}
 			if !ok {
-				c.setNull(i)
+				c.SetNull(i)
 				continue
 			}
 			out[i] = r
 		}
-		return c.finish(buf), nil
+		return c.Finish(buf), nil
 	})
 }
 
-// boolOut is a function whose result is BOOLEAN.
-func boolOut(fn func(a *rowArgs, i int) (bool, error)) func(*Call) (func(*call) (arrow.Array, error), error) {
-	return plainKernel(func(c *call) (arrow.Array, error) {
-		a := rowArgsOf(c)
-		buf, vals := newBits(c.mem(), c.n)
+// BoolOut is a function whose result is BOOLEAN.
+func BoolOut(fn func(a *RowArgs, i int) (bool, error)) func(*Call) (func(*value.KernelCall) (arrow.Array, error), error) {
+	return PlainKernel(func(c *value.KernelCall) (arrow.Array, error) {
+		a := RowArgsOf(c)
+		buf, vals := value.NewBits(c.Mem(), c.N)
 		clear(vals)
-		for i := range c.n {
-			if c.null(i) {
+		for i := range c.N {
+			if c.Null(i) {
 				continue
 			}
 			r, err := fn(a, i)
@@ -113,15 +115,15 @@ func boolOut(fn func(a *rowArgs, i int) (bool, error)) func(*Call) (func(*call) 
 				buf.Release()
 				return nil, err
 			}
-			vals[i>>6] |= b2u(r) << (i & 63)
+			vals[i>>6] |= value.Bit(r) << (i & 63)
 		}
-		return makeBools(c.n, buf, c.takeValid()), nil
+		return value.MakeBools(c.N, buf, c.TakeValid()), nil
 	})
 }
 
-// items is where the items of row i of a list or map lie among all items.
-func (a *rowArgs) items(k, i int) (start, end int) {
-	v := a.c.args[k]
-	s, e := v.arr.(array.ListLike).ValueOffsets(v.row(i))
+// Items is where the items of row i of a list or map lie among all items.
+func (a *RowArgs) Items(k, i int) (start, end int) {
+	v := a.C.Args[k]
+	s, e := v.Arr.(array.ListLike).ValueOffsets(v.Row(i))
 	return int(s), int(e)
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
+
+	"lanceflight/sqlplan/expr/value"
 )
 
 // What an expression costs, whether it can fail, and whether it gives the same value twice is decided
@@ -63,7 +65,7 @@ func VolatilityOf(e Expr) Volatility {
 		case *Param:
 			out = max(out, Stable)
 		case *Call:
-			out = max(out, x.fn.volatility)
+			out = max(out, x.fn.Volatility)
 		}
 		return out < Volatile
 	})
@@ -88,7 +90,7 @@ func ownCost(e Expr) Cost {
 	case *Column, *Literal, *Param, *IsNull, *IsBool, *Not, *Logic:
 		return CostFixed
 	case *Compare:
-		if k := kindOf(plain(e.X.Type())); k >= kText && k <= kBinary || k >= kList {
+		if k := value.KindOf(value.PlainType(e.X.Type())); k >= value.KindText && k <= value.KindBinary || k >= value.KindList {
 			return CostText
 		}
 		return CostFixed
@@ -105,7 +107,7 @@ func ownCost(e Expr) Cost {
 			return CostHeavy
 		}
 	case *Call:
-		return e.fn.cost
+		return e.fn.Cost
 	}
 	return CostScan
 }
@@ -132,7 +134,7 @@ func ownFailure(e Expr) Failure {
 	case *Arith:
 		return arithFailure(e)
 	case *Negate:
-		if kindOf(e.Type()) != kFloat {
+		if value.KindOf(e.Type()) != value.KindFloat {
 			return FailsOnRange
 		}
 	case *Cast:
@@ -142,29 +144,29 @@ func ownFailure(e Expr) Failure {
 	case *RegexMatch:
 		return optionFailure(e.Pattern)
 	case *Call:
-		if e.fn.fails == FailsOnOption {
+		if e.fn.Fails == FailsOnOption {
 			var options []Expr
-			for _, i := range e.fn.options {
+			for _, i := range e.fn.Options {
 				if i < len(e.Args) {
 					options = append(options, e.Args[i])
 				}
 			}
 			return optionFailure(options...)
 		}
-		return e.fn.fails
+		return e.fn.Fails
 	}
 	return FailsNever
 }
 
 func arithFailure(e *Arith) Failure {
-	switch k := kindOf(e.T); {
+	switch k := value.KindOf(e.T); {
 	case e.Op == "||" || e.Op == "&" || e.Op == "|" || e.Op == "#":
 		return FailsNever
 	case e.Op == "<<" || e.Op == ">>":
 		return FailsOnValue
 	case e.Op == "^":
 		return FailsOnValue
-	case k == kFloat && e.Op != "%":
+	case k == value.KindFloat && e.Op != "%":
 		return FailsNever
 	case e.Op == "/" || e.Op == "%":
 		if l, ok := e.Y.(*Literal); ok && !isZero(l) {
@@ -189,15 +191,15 @@ func isZero(l *Literal) bool {
 }
 
 func castFailure(e *Cast) Failure {
-	from, to := kindOf(plain(e.X.Type())), kindOf(plain(e.To))
+	from, to := value.KindOf(value.PlainType(e.X.Type())), value.KindOf(value.PlainType(e.To))
 	switch {
-	case !e.Try && to == kTimestamp && (from == kDate || from == kTimestamp) && !arrow.TypeEqual(plain(e.X.Type()), plain(e.To)):
+	case !e.Try && to == value.KindTimestamp && (from == value.KindDate || from == value.KindTimestamp) && !arrow.TypeEqual(value.PlainType(e.X.Type()), value.PlainType(e.To)):
 		return FailsOnRange // finer units reach less far
 	case e.Try || lossless(e) || implicit(e.X.Type(), e.To):
 		return FailsNever
-	case from.numeric() && to.numeric():
+	case from.Numeric() && to.Numeric():
 		return FailsOnRange
-	case to == kText && (from.numeric() || from == kBool || from >= kDate && from <= kInterval):
+	case to == value.KindText && (from.Numeric() || from == value.KindBool || from >= value.KindDate && from <= value.KindInterval):
 		return FailsNever // everything that has digits has a text
 	}
 	return FailsOnValue
@@ -219,16 +221,16 @@ func optionFailure(options ...Expr) Failure {
 // lossless says whether a cast keeps the order and identity of all values: numbers that widen.
 func lossless(c *Cast) bool {
 	from, to := c.X.Type(), c.To
-	kf, kt := kindOf(from), kindOf(to)
+	kf, kt := value.KindOf(from), value.KindOf(to)
 	switch {
-	case kf == kt && (kf == kInt || kf == kUint):
-		return bitWidth(from) <= bitWidth(to)
-	case kf == kFloat && kt == kFloat:
-		return bitWidth(from) <= bitWidth(to)
-	case kf == kUint && kt == kInt:
-		return bitWidth(from) < bitWidth(to)
-	case kf.integer() && kt == kFloat:
-		return bitWidth(from) < 64 && bitWidth(to) == 64 || bitWidth(from) < 32 && bitWidth(to) == 32
+	case kf == kt && (kf == value.KindInt || kf == value.KindUint):
+		return value.BitWidth(from) <= value.BitWidth(to)
+	case kf == value.KindFloat && kt == value.KindFloat:
+		return value.BitWidth(from) <= value.BitWidth(to)
+	case kf == value.KindUint && kt == value.KindInt:
+		return value.BitWidth(from) < value.BitWidth(to)
+	case kf.Integer() && kt == value.KindFloat:
+		return value.BitWidth(from) < 64 && value.BitWidth(to) == 64 || value.BitWidth(from) < 32 && value.BitWidth(to) == 32
 	}
 	return false
 }

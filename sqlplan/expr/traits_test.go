@@ -1,4 +1,4 @@
-package expr
+package expr_test
 
 import (
 	"context"
@@ -15,14 +15,17 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/expr/value"
 )
 
 func TestEveryFunctionStatesItself(t *testing.T) {
 	stated := 0
-	for _, f := range FunctionNames() {
-		want := Immutable
-		if ReadsClock(f.Name) {
-			want = Stable
+	for _, f := range expr.FunctionNames() {
+		want := expr.Immutable
+		if expr.ReadsClock(f.Name) {
+			want = expr.Stable
 		}
 		require.Equal(t, want, f.Volatility, f.Name)
 		require.Equal(t, f.Cost == 0, f.Fails == 0, f.Name)
@@ -31,11 +34,11 @@ func TestEveryFunctionStatesItself(t *testing.T) {
 		}
 	}
 	require.Greater(t, stated, 150)
-	require.True(t, ReadsClock("now"))
-	require.Panics(t, func() { register(&function{name: "says_nothing"}) })
-	require.Panics(t, func() { register(&function{name: "no_cost", volatility: Immutable}) })
+	require.True(t, expr.ReadsClock("now"))
+	require.Panics(t, func() { expr.Register(&expr.Function{Name: "says_nothing"}) })
+	require.Panics(t, func() { expr.Register(&expr.Function{Name: "no_cost", Volatility: expr.Immutable}) })
 	require.Panics(t, func() {
-		register(&function{name: "no_options", volatility: Immutable, cost: CostScan, fails: FailsOnOption})
+		expr.Register(&expr.Function{Name: "no_options", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnOption})
 	})
 }
 
@@ -51,34 +54,34 @@ func extremes(t *testing.T, schema *arrow.Schema) arrow.RecordBatch {
 	cols := make([]arrow.Array, schema.NumFields())
 	for i, f := range schema.Fields() {
 		var values []any
-		switch kindOf(f.Type) {
-		case kInt:
-			values = ints[bitWidth(f.Type)]
-		case kFloat:
+		switch value.KindOf(f.Type) {
+		case value.KindInt:
+			values = ints[value.BitWidth(f.Type)]
+		case value.KindFloat:
 			values = []any{math.Inf(1), math.Inf(-1), math.NaN(), -1e-30}
-		case kDecimal:
+		case value.KindDecimal:
 			most := decimal128.GetMaxValue(f.Type.(*arrow.Decimal128Type).Precision)
 			values = []any{most, most.Negate(), decimal128.Num{}, decimal128.FromI64(-1)}
-		case kText:
+		case value.KindText:
 			values = []any{"", "\x00", "\\", "[(*"}
-		case kBinary:
+		case value.KindBinary:
 			values = []any{[]byte{}, []byte{0}, []byte{255}, []byte("x")}
-		case kBool:
+		case value.KindBool:
 			values = []any{true, false, nil, true}
-		case kDate:
+		case value.KindDate:
 			values = []any{int64(math.MinInt32), int64(math.MaxInt32), int64(0), int64(-1)}
-		case kTimestamp:
+		case value.KindTimestamp:
 			values = ints[64]
-		case kInterval:
+		case value.KindInterval:
 			values = []any{arrow.MonthDayNanoInterval{Months: math.MinInt32, Days: math.MinInt32, Nanoseconds: math.MinInt64},
 				arrow.MonthDayNanoInterval{Months: math.MaxInt32, Days: math.MaxInt32, Nanoseconds: math.MaxInt64}, arrow.MonthDayNanoInterval{}, nil}
-		case kList:
+		case value.KindList:
 			values = []any{[]any{}, []any{nil}, []any{int64(math.MinInt32), int64(math.MaxInt32)}, nil}
 		}
 		require.Len(t, values, 4, f.Name)
 		b := array.NewBuilder(memory.NewGoAllocator(), f.Type)
 		for _, v := range values {
-			require.NoError(t, appendValue(b, v), f.Name)
+			require.NoError(t, value.AppendValue(b, v), f.Name)
 		}
 		cols[i] = b.NewArray()
 	}
@@ -94,13 +97,13 @@ func TestWhatFailsSaysSo(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if e, err = Fold(e); err != nil || len(Columns(e)) == 0 {
+		if e, err = expr.Fold(e); err != nil || len(expr.Columns(e)) == 0 {
 			continue // the failure of a constant is not that of a row
 		}
 		for _, b := range []arrow.RecordBatch{batch, extremes(t, batch.Schema())} {
 			if _, err := evalText(t, g.SQL, b, memory.NewGoAllocator()); err != nil {
 				failed++
-				assert.True(t, CanFail(e), "%s: %v", g.SQL, err)
+				assert.True(t, expr.CanFail(e), "%s: %v", g.SQL, err)
 			}
 		}
 	}
@@ -109,23 +112,23 @@ func TestWhatFailsSaysSo(t *testing.T) {
 
 // conditions are the boolean expressions of the golden file that have an answer, and some that fail
 // unless a guard keeps them from it.
-func conditions(t *testing.T, batch arrow.RecordBatch) []Expr {
-	var out []Expr
+func conditions(t *testing.T, batch arrow.RecordBatch) []expr.Expr {
+	var out []expr.Expr
 	for sql := range corpus(t, batch) {
 		e, err := bindText(sql, batch.Schema())
 		require.NoError(t, err)
-		if e.Type().ID() == arrow.BOOL && len(Columns(e)) > 0 {
+		if e.Type().ID() == arrow.BOOL && len(expr.Columns(e)) > 0 {
 			out = append(out, e)
 		}
 	}
-	slices.SortFunc(out, func(a, b Expr) int { return strings.Compare(a.String(), b.String()) })
+	slices.SortFunc(out, func(a, b expr.Expr) int { return strings.Compare(a.String(), b.String()) })
 	require.Greater(t, len(out), 100)
 	return out
 }
 
-func bindAll(t *testing.T, schema *arrow.Schema, texts ...string) []Expr {
+func bindAll(t *testing.T, schema *arrow.Schema, texts ...string) []expr.Expr {
 	t.Helper()
-	out := make([]Expr, len(texts))
+	out := make([]expr.Expr, len(texts))
 	for i, sql := range texts {
 		var err error
 		out[i], err = bindText(sql, schema)
@@ -135,14 +138,14 @@ func bindAll(t *testing.T, schema *arrow.Schema, texts ...string) []Expr {
 }
 
 // selected are the rows for which e is true.
-func selected(t *testing.T, e Expr, batch arrow.RecordBatch) ([]int32, error) {
-	position := map[ColID]int{}
+func selected(t *testing.T, e expr.Expr, batch arrow.RecordBatch) ([]int32, error) {
+	position := map[expr.ColID]int{}
 	for i := range batch.NumCols() {
-		position[ColID(i)] = int(i)
+		position[expr.ColID(i)] = int(i)
 	}
-	p, err := Compile(e, position)
+	p, err := expr.Compile(e, position)
 	require.NoError(t, err)
-	return p.Select(context.Background(), Input{Cols: batch.Columns(), Rows: int(batch.NumRows())}, []int32{})
+	return p.Select(context.Background(), expr.Input{Cols: batch.Columns(), Rows: int(batch.NumRows())}, []int32{})
 }
 
 func TestOrderOfConditionsChangesNoAnswer(t *testing.T) {
@@ -150,25 +153,25 @@ func TestOrderOfConditionsChangesNoAnswer(t *testing.T) {
 	all := conditions(t, batch)
 	rng := rand.New(rand.NewPCG(7, 1))
 	for range 400 {
-		picked := make([]Expr, 2+rng.IntN(4))
+		picked := make([]expr.Expr, 2+rng.IntN(4))
 		for i := range picked {
 			picked[i] = all[rng.IntN(len(all))]
 		}
-		weights := map[ColID]int{}
-		weight := func(id ColID) int {
+		weights := map[expr.ColID]int{}
+		weight := func(id expr.ColID) int {
 			if _, ok := weights[id]; !ok {
 				weights[id] = rng.IntN(3)
 			}
 			return weights[id]
 		}
 		for _, op := range []string{"AND", "OR"} {
-			want, err := selected(t, &Logic{Op: op, Args: picked}, batch)
+			want, err := selected(t, &expr.Logic{Op: op, Args: picked}, batch)
 			require.NoError(t, err)
 			for range 3 {
 				mixed := slices.Clone(picked)
 				rng.Shuffle(len(mixed), func(i, j int) { mixed[i], mixed[j] = mixed[j], mixed[i] })
-				for _, args := range [][]Expr{mixed, OrderConditions(mixed, nil), OrderConditions(mixed, weight)} {
-					got, err := selected(t, &Logic{Op: op, Args: args}, batch)
+				for _, args := range [][]expr.Expr{mixed, expr.OrderConditions(mixed, nil), expr.OrderConditions(mixed, weight)} {
+					got, err := selected(t, &expr.Logic{Op: op, Args: args}, batch)
 					require.NoError(t, err)
 					require.Equal(t, want, got, "%s of %v", op, args)
 				}
@@ -182,14 +185,14 @@ func TestOrderIsStable(t *testing.T) {
 	all := append(conditions(t, batch), bindAll(t, batch.Schema(), "10 / a > 1", "a * b > 3", "sqrt(f64) > 1", "s::INTEGER = 3")...)
 	rng := rand.New(rand.NewPCG(8, 1))
 	for range 300 {
-		picked := make([]Expr, 2+rng.IntN(5))
+		picked := make([]expr.Expr, 2+rng.IntN(5))
 		for i := range picked {
 			picked[i] = all[rng.IntN(len(all))]
 		}
-		weight := func(id ColID) int { return int(id) % 3 }
-		once := OrderConditions(picked, weight)
-		require.Equal(t, once, OrderConditions(once, weight))
-		require.Equal(t, once, slices.Concat(StageConditions(picked, weight)...))
+		weight := func(id expr.ColID) int { return int(id) % 3 }
+		once := expr.OrderConditions(picked, weight)
+		require.Equal(t, once, expr.OrderConditions(once, weight))
+		require.Equal(t, once, slices.Concat(expr.StageConditions(picked, weight)...))
 		require.ElementsMatch(t, picked, once)
 	}
 }
@@ -197,11 +200,11 @@ func TestOrderIsStable(t *testing.T) {
 // What fails for ordinary values comes behind everything that may guard it.
 func TestGuardsComeFirst(t *testing.T) {
 	batch := goldenTable(t, memory.NewGoAllocator())
-	column := map[string]ColID{}
+	column := map[string]expr.ColID{}
 	for i := range batch.NumCols() {
-		column[batch.ColumnName(int(i))] = ColID(i)
+		column[batch.ColumnName(int(i))] = expr.ColID(i)
 	}
-	textHeavy := func(id ColID) int {
+	textHeavy := func(id expr.ColID) int {
 		if id == column["s"] {
 			return 1
 		}
@@ -209,7 +212,7 @@ func TestGuardsComeFirst(t *testing.T) {
 	}
 	for _, c := range []struct {
 		conditions []string
-		weight     func(ColID) int
+		weight     func(expr.ColID) int
 		want       []int
 	}{
 		{[]string{"10 / a > 1", "a <> 0"}, nil, []int{1, 0}},
@@ -223,19 +226,19 @@ func TestGuardsComeFirst(t *testing.T) {
 		{[]string{"sqrt(f64) > 1", "10 / a > 1", "a <> 0", "f64 >= 0"}, nil, []int{2, 3, 0, 1}},
 	} {
 		es := bindAll(t, batch.Schema(), c.conditions...)
-		want := make([]Expr, len(es))
+		want := make([]expr.Expr, len(es))
 		for i, k := range c.want {
 			want[i] = es[k]
 		}
-		require.Equal(t, fmt.Sprint(want), fmt.Sprint(OrderConditions(es, c.weight)))
+		require.Equal(t, fmt.Sprint(want), fmt.Sprint(expr.OrderConditions(es, c.weight)))
 	}
 	whole := bindAll(t, batch.Schema(), "a > 0 AND (s = 'x' AND b > 0)", "a > 0 OR b > 0")
-	require.Len(t, Conjuncts(whole[0]), 3)
-	require.Len(t, Conjuncts(whole[1]), 1)
-	require.Empty(t, Conjuncts(nil))
-	require.Nil(t, Conjoin(nil))
+	require.Len(t, expr.Conjuncts(whole[0]), 3)
+	require.Len(t, expr.Conjuncts(whole[1]), 1)
+	require.Empty(t, expr.Conjuncts(nil))
+	require.Nil(t, expr.Conjoin(nil))
 	for _, op := range [][]string{{"a <> 0", "10 / a > 1"}, {"10 / a > 1", "a <> 0"}} {
-		got, err := selected(t, Conjoin(bindAll(t, batch.Schema(), op...)), batch)
+		got, err := selected(t, expr.Conjoin(bindAll(t, batch.Schema(), op...)), batch)
 		require.NoError(t, err)
 		require.NotEmpty(t, got)
 	}
@@ -244,17 +247,17 @@ func TestGuardsComeFirst(t *testing.T) {
 func TestVolatility(t *testing.T) {
 	batch := goldenTable(t, memory.NewGoAllocator())
 	e := bindAll(t, batch.Schema(), "a + 1", "upper(s)", "now()")
-	require.Equal(t, Immutable, VolatilityOf(e[0]))
-	require.Equal(t, Immutable, VolatilityOf(e[1]))
-	require.Equal(t, Immutable, VolatilityOf(e[2]), "the time is a constant once it was read")
-	require.Equal(t, Stable, VolatilityOf(&Not{X: &Param{T: tBool}}))
-	register(&function{name: "test_dice", volatility: Volatile, cost: CostScan, fails: FailsNever, out: tInt64,
-		kernel: plainKernel(func(*call) (arrow.Array, error) { panic("a volatile function was folded") })})
-	dice, err := NewCall("test_dice", nil)
+	require.Equal(t, expr.Immutable, expr.VolatilityOf(e[0]))
+	require.Equal(t, expr.Immutable, expr.VolatilityOf(e[1]))
+	require.Equal(t, expr.Immutable, expr.VolatilityOf(e[2]), "the time is a constant once it was read")
+	require.Equal(t, expr.Stable, expr.VolatilityOf(&expr.Not{X: &expr.Param{T: value.TypeBool}}))
+	expr.Register(&expr.Function{Name: "test_dice", Volatility: expr.Volatile, Cost: expr.CostScan, Fails: expr.FailsNever, Out: value.TypeInt64,
+		Kernel: expr.PlainKernel(func(*value.KernelCall) (arrow.Array, error) { panic("a volatile function was folded") })})
+	dice, err := expr.NewCall("test_dice", nil)
 	require.NoError(t, err)
-	require.True(t, IsVolatile(&IsNull{X: dice}))
-	require.False(t, IsVolatile(e[1]))
-	folded, err := Fold(dice)
+	require.True(t, expr.IsVolatile(&expr.IsNull{X: dice}))
+	require.False(t, expr.IsVolatile(e[1]))
+	folded, err := expr.Fold(dice)
 	require.NoError(t, err)
 	require.Same(t, dice, folded)
 }

@@ -6,6 +6,9 @@ import (
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
+
+	"lanceflight/sqlplan/expr/compare"
+	"lanceflight/sqlplan/expr/value"
 )
 
 // Arc is a range of bit patterns of numbers of so many bits: Low, Low+1, … Low+Size, counted modulo 2^bits.
@@ -30,24 +33,24 @@ func (p *Program) ValueTest(params []Literal) (t ValueTest, ok bool) {
 		return t, false
 	}
 	t.Position = n.col.pos
-	kind := kindOf(n.col.t)
-	if t.Bits = storedBits(n.col.t); t.Bits == 0 || kind == kText || kind == kBinary {
+	kind := value.KindOf(n.col.t)
+	if t.Bits = storedBits(n.col.t); t.Bits == 0 || kind == value.KindText || kind == value.KindBinary {
 		return t, false
 	}
 	var in patterns
 	switch {
-	case b.fixed && b.outcome:
+	case b.Fixed && b.Outcome:
 		in = patterns{{0, mask(t.Bits)}}
-	case b.fixed:
-	case kind == kFloat:
-		c, isFloat := b.v.(float64)
+	case b.Fixed:
+	case kind == value.KindFloat:
+		c, isFloat := b.Value.(float64)
 		if !isFloat {
 			return t, false
 		}
-		in = floatPatterns(t.Bits, b.op, c)
+		in = floatPatterns(t.Bits, b.Op, c)
 	default:
 		var c uint64
-		switch v := b.v.(type) {
+		switch v := b.Value.(type) {
 		case int64:
 			c = uint64(v)
 		case uint64:
@@ -55,7 +58,7 @@ func (p *Program) ValueTest(params []Literal) (t ValueTest, ok bool) {
 		default:
 			return t, false
 		}
-		in = intPatterns(t.Bits, kind != kUint, b.op, c)
+		in = intPatterns(t.Bits, kind != value.KindUint, b.Op, c)
 	}
 	t.Arcs = in.arcs(t.Bits)
 	return t, true
@@ -113,13 +116,13 @@ func (in patterns) arcs(bits int) (out []Arc) {
 }
 
 // intPatterns is the integers x for which x op c, which fits.
-func intPatterns(bits int, signed bool, op cmpOp, c uint64) patterns {
+func intPatterns(bits int, signed bool, op compare.Op, c uint64) patterns {
 	switch op {
-	case opNe, opGe, opGt:
-		return intPatterns(bits, signed, negated[op], c).not(bits)
+	case compare.OpNe, compare.OpGe, compare.OpGt:
+		return intPatterns(bits, signed, compare.Negated[op], c).not(bits)
 	}
 	c &= mask(bits)
-	if op == opEq {
+	if op == compare.OpEq {
 		return patterns{{c, c}}
 	}
 	var out patterns
@@ -132,7 +135,7 @@ func intPatterns(bits int, signed bool, op cmpOp, c uint64) patterns {
 	default:
 		out = patterns{{sign, c}}
 	}
-	if op == opLe {
+	if op == compare.OpLe {
 		return out
 	}
 	for i, x := range out {
@@ -148,10 +151,10 @@ func intPatterns(bits int, signed bool, op cmpOp, c uint64) patterns {
 }
 
 // floatPatterns is the floats x for which x op c. NaN equals itself, whatever its bits, and is above all others; -0 equals 0.
-func floatPatterns(bits int, op cmpOp, c float64) patterns {
+func floatPatterns(bits int, op compare.Op, c float64) patterns {
 	switch op {
-	case opNe, opGe, opGt:
-		return floatPatterns(bits, negated[op], c).not(bits)
+	case compare.OpNe, compare.OpGe, compare.OpGt:
+		return floatPatterns(bits, compare.Negated[op], c).not(bits)
 	}
 	sign, infinity, b := uint64(1)<<63, math.Float64bits(math.Inf(1)), math.Float64bits(c)
 	if bits == 32 {
@@ -160,22 +163,22 @@ func floatPatterns(bits int, op cmpOp, c float64) patterns {
 	if c != c {
 		numbers := patterns{{0, infinity}, {sign, sign | infinity}}
 		switch op {
-		case opEq:
+		case compare.OpEq:
 			return numbers.not(bits)
-		case opLt:
+		case compare.OpLt:
 			return numbers
 		}
 		return patterns{{0, mask(bits)}}
 	}
 	// Patterns of numbers below 0 ascend as the numbers descend.
 	switch {
-	case op == opEq && c == 0:
+	case op == compare.OpEq && c == 0:
 		return patterns{{0, 0}, {sign, sign}}
-	case op == opEq:
+	case op == compare.OpEq:
 		return patterns{{b, b}}
-	case op == opLe && c >= 0:
+	case op == compare.OpLe && c >= 0:
 		return patterns{{0, b &^ sign}, {sign, sign | infinity}}
-	case op == opLe:
+	case op == compare.OpLe:
 		return patterns{{b, sign | infinity}}
 	case c > 0:
 		return patterns{{0, b - 1}, {sign, sign | infinity}}

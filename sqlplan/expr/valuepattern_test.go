@@ -1,4 +1,4 @@
-package expr
+package expr_test
 
 import (
 	"context"
@@ -11,6 +11,10 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
+
+	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/expr/compare"
+	"lanceflight/sqlplan/expr/value"
 )
 
 // fixedArray makes an array of a type of fixed-width values of their bits.
@@ -49,11 +53,11 @@ func TestValueTest(t *testing.T) {
 		bits := typ.(arrow.FixedWidthDataType).BitWidth()
 		var patterns []uint64
 		for range 40 {
-			patterns = append(patterns, rng.Uint64()&mask(bits))
+			patterns = append(patterns, rng.Uint64()&expr.Mask(bits))
 		}
 		for d := uint64(0); d < 3; d++ {
 			for _, p := range []uint64{0, 1 << (bits - 1), 0x7f80_0000, 0xff80_0000, 0x7ff0 << 48, 0xfff0 << 48, math.Float64bits(0.3), uint64(math.Float32bits(0.3)), 127, 40000} {
-				patterns = append(patterns, (p+d)&mask(bits), (p-d)&mask(bits))
+				patterns = append(patterns, (p+d)&expr.Mask(bits), (p-d)&expr.Mask(bits))
 			}
 		}
 		for _, c := range constants { // the constant itself, and what is next to it
@@ -64,7 +68,7 @@ func TestValueTest(t *testing.T) {
 				if bits == 32 {
 					p = uint64(math.Float32bits(float32(c)))
 				}
-				if kindOf(typ) != kFloat {
+				if value.KindOf(typ) != value.KindFloat {
 					continue
 				}
 			case int64:
@@ -72,13 +76,13 @@ func TestValueTest(t *testing.T) {
 			case uint64:
 				p = c
 			}
-			patterns = append(patterns, p&mask(bits), (p+1)&mask(bits), (p-1)&mask(bits))
+			patterns = append(patterns, p&expr.Mask(bits), (p+1)&expr.Mask(bits), (p-1)&expr.Mask(bits))
 		}
 		arr := fixedArray(typ, patterns)
 		for _, c := range constants {
-			lit := &Literal{Value: c, T: typ}
-			x := Expr(&Column{ID: 1, Name: "x", T: typ})
-			if kindOf(typ).numeric() {
+			lit := &expr.Literal{Value: c, T: typ}
+			x := expr.Expr(&expr.Column{ID: 1, Name: "x", T: typ})
+			if value.KindOf(typ).Numeric() {
 				switch c.(type) {
 				case float64:
 					lit.T = arrow.PrimitiveTypes.Float64
@@ -88,19 +92,19 @@ func TestValueTest(t *testing.T) {
 					lit.T = arrow.PrimitiveTypes.Uint64
 				}
 				if !arrow.TypeEqual(lit.T, typ) {
-					cast := &Cast{X: x, To: lit.T}
-					if !lossless(cast) {
+					cast := &expr.Cast{X: x, To: lit.T}
+					if !expr.Lossless(cast) {
 						continue // the binder would write another type
 					}
 					x = cast
 				}
 			}
-			for op := range cmpOps {
-				for _, e := range []Expr{&Compare{Op: op, X: x, Y: lit}, &Compare{Op: op, X: lit, Y: x}} {
-					p, err := Compile(e, map[ColID]int{1: 0})
+			for op := range compare.Ops {
+				for _, e := range []expr.Expr{&expr.Compare{Op: op, X: x, Y: lit}, &expr.Compare{Op: op, X: lit, Y: x}} {
+					p, err := expr.Compile(e, map[expr.ColID]int{1: 0})
 					require.NoError(t, err)
 					vt, ok := p.ValueTest(nil)
-					if cmpOps[op] >= opDistinct {
+					if compare.Ops[op] >= compare.OpDistinct {
 						require.False(t, ok)
 						continue
 					}
@@ -108,12 +112,12 @@ func TestValueTest(t *testing.T) {
 					stated++
 					require.Equal(t, bits, vt.Bits)
 					require.LessOrEqual(t, len(vt.Arcs), 3)
-					want, err := p.Select(context.Background(), Input{Cols: []arrow.Array{arr}, Rows: arr.Len()}, nil)
+					want, err := p.Select(context.Background(), expr.Input{Cols: []arrow.Array{arr}, Rows: arr.Len()}, nil)
 					require.NoError(t, err)
 					var got []int32
 					for i, x := range patterns {
 						for _, a := range vt.Arcs {
-							if (x-a.Low)&mask(bits) <= a.Size {
+							if (x-a.Low)&expr.Mask(bits) <= a.Size {
 								got = append(got, int32(i))
 								break
 							}

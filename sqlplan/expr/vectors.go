@@ -5,25 +5,27 @@ import (
 	"lanceflight/vecindex/distance"
 	"strings"
 
+	"lanceflight/sqlplan/expr/value"
+
 	"github.com/apache/arrow-go/v18/arrow"
 )
 
 // IsMultivector says whether values of a type are lists of vectors of floats, and of which dimension.
 func IsMultivector(t arrow.DataType) (dim int, ok bool) { return distance.MultivectorDim(t) }
 
-// multivectorType is the type of query vectors.
-func multivectorType(dim int) arrow.DataType {
-	return arrow.ListOf(arrow.FixedSizeListOf(int32(dim), tFloat32))
+// MultivectorType is the type of query vectors.
+func MultivectorType(dim int) arrow.DataType {
+	return arrow.ListOf(arrow.FixedSizeListOf(int32(dim), value.TypeFloat32))
 }
 
-// listOfLists says whether x is a list of lists of numbers.
-func listOfLists(x Expr) bool {
-	t := plain(x.Type())
-	if kindOf(t) != kList {
+// ListOfLists says whether x is a list of lists of numbers.
+func ListOfLists(x Expr) bool {
+	t := value.PlainType(x.Type())
+	if value.KindOf(t) != value.KindList {
 		return false
 	}
-	e := plain(elemOf(t))
-	return kindOf(e) == kList && kindOf(plain(elemOf(e))).numeric()
+	e := value.PlainType(value.ElemOf(t))
+	return value.KindOf(e) == value.KindList && value.KindOf(value.PlainType(value.ElemOf(e))).Numeric()
 }
 
 // MultivectorLiteral is a constant of some vectors of one dimension.
@@ -32,7 +34,7 @@ func MultivectorLiteral(vectors [][]float32) *Literal {
 	for i, v := range vectors {
 		items[i] = v
 	}
-	return NewLiteral(items, multivectorType(len(vectors[0])))
+	return NewLiteral(items, MultivectorType(len(vectors[0])))
 }
 
 // VectorsOf returns the value of l as vectors of dim float32, one or more: a list of vectors or of lists, one vector, the text of either, or
@@ -62,17 +64,17 @@ func VectorsOf(l Literal, dim int) ([][]float32, error) {
 	case []float32:
 		return oneVectorOf(l, dim)
 	default:
-		if t := plain(l.T); kindOf(t) != kList || kindOf(plain(elemOf(t))) != kList {
-			if items, ok := l.Value.([]any); !ok || len(items) > 0 || kindOf(t) != kList {
+		if t := value.PlainType(l.T); value.KindOf(t) != value.KindList || value.KindOf(value.PlainType(value.ElemOf(t))) != value.KindList {
+			if items, ok := l.Value.([]any); !ok || len(items) > 0 || value.KindOf(t) != value.KindList {
 				return oneVectorOf(l, dim)
 			}
-			return nil, noVectors()
+			return nil, NoVectors()
 		}
 	}
 	items, ok := l.Value.([]any)
-	elem := arrow.DataType(arrow.ListOf(tFloat32))
+	elem := arrow.DataType(arrow.ListOf(value.TypeFloat32))
 	if ok {
-		elem = plain(elemOf(plain(l.T)))
+		elem = value.PlainType(value.ElemOf(value.PlainType(l.T)))
 	} else {
 		c, err := CastLiteral(l, arrow.ListOf(elem))
 		if err != nil {
@@ -81,7 +83,7 @@ func VectorsOf(l Literal, dim int) ([][]float32, error) {
 		items = c.Value.([]any)
 	}
 	if len(items) == 0 {
-		return nil, noVectors()
+		return nil, NoVectors()
 	}
 	out := make([][]float32, len(items))
 	for i, item := range items {
@@ -102,7 +104,7 @@ func oneVectorOf(l Literal, dim int) ([][]float32, error) {
 	return [][]float32{v}, err
 }
 
-func noVectors() error {
+func NoVectors() error {
 	return fault.New(fault.InvalidArgument, "the query has no vectors; at least one is needed")
 }
 
@@ -118,8 +120,8 @@ func nestedText(s string) bool {
 
 // BytesDim returns the dimension of a type of vectors of bytes, fixed-size lists of UTINYINT.
 func BytesDim(t arrow.DataType) (dim int, ok bool) {
-	f, ok := plain(t).(*arrow.FixedSizeListType)
-	if !ok || plain(f.Elem()).ID() != arrow.UINT8 {
+	f, ok := value.PlainType(t).(*arrow.FixedSizeListType)
+	if !ok || value.PlainType(f.Elem()).ID() != arrow.UINT8 {
 		return 0, false
 	}
 	return int(f.Len()), true
@@ -134,7 +136,7 @@ func VectorOf(l Literal, dim int) ([]float32, error) {
 	}
 	v, ok := l.Value.([]float32)
 	if !ok {
-		c, err := CastLiteral(l, arrow.ListOf(tFloat32))
+		c, err := CastLiteral(l, arrow.ListOf(value.TypeFloat32))
 		if err != nil {
 			return nil, err
 		}
@@ -149,7 +151,7 @@ func VectorOf(l Literal, dim int) ([]float32, error) {
 		}
 	}
 	if len(v) != dim {
-		return nil, dimensionError(len(v), dim)
+		return nil, value.DimensionError(len(v), dim)
 	}
 	for i, x := range v {
 		if x-x != 0 { // NaN for infinities and NaN
