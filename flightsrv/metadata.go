@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql/schema_ref"
 
+	"lanceflight/internal/sqlname"
 	"lanceflight/sqlplan/catalog"
 	"lanceflight/sqlplan/expr"
 )
@@ -107,7 +108,7 @@ func (s *Server) DoGetTables(ctx context.Context, cmd flightsql.GetTables) (*arr
 // tableSchema returns a table's columns as its queries return them, with the metadata that getColumns
 // reads: type name, precision, scale.
 func (s *Server) tableSchema(ctx context.Context, name string) *arrow.Schema {
-	p, err := s.prepare(ctx, "SELECT * FROM "+quoteIdent(name), nil, nil)
+	p, err := s.prepare(ctx, "SELECT * FROM "+sqlname.Quote(name), nil, nil)
 	if err != nil {
 		s.log.Warn("cannot describe table", "table", name, "error", err)
 		return arrow.NewSchema(nil, nil)

@@ -18,6 +18,7 @@ import (
 
 	"lanceflight/flightsrv/ticketpb"
 	"lanceflight/internal/fault"
+	"lanceflight/internal/sqlname"
 	"lanceflight/lancefmt/storage"
 	"lanceflight/sqlplan"
 	"lanceflight/sqlplan/expr"
@@ -183,7 +184,7 @@ func plainSQL(desc *flight.FlightDescriptor) (string, bool) {
 	case flight.DescriptorPATH:
 		parts := make([]string, len(desc.GetPath()))
 		for i, p := range desc.GetPath() {
-			parts[i] = quoteIdent(p)
+			parts[i] = sqlname.Quote(p)
 		}
 		return "SELECT * FROM " + strings.Join(parts, "."), len(parts) > 0
 	case flight.DescriptorCMD:
@@ -195,8 +196,6 @@ func plainSQL(desc *flight.FlightDescriptor) (string, bool) {
 	}
 	return "", false
 }
-
-func quoteIdent(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 // PollFlightInfo and its kin answer at once with a complete plan: planning is quick, and all progress
 // is visible in the stream itself.

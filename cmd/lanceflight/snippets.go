@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"strings"
+
+	"lanceflight/internal/sqlname"
 )
 
 // A snippet is something to paste into another program that then connects to this server. The tests
@@ -31,7 +33,7 @@ func clientAddr(a net.Addr) string {
 // snippets returns what to paste where, for a server with or without TLS and users.
 func snippets(a net.Addr, tls, users bool, table string) []snippet {
 	url, addr := grpcURL(a, tls), clientAddr(a)
-	query := fmt.Sprintf("SELECT * FROM %s LIMIT 5", quoteName(table))
+	query := fmt.Sprintf("SELECT * FROM %s LIMIT 5", sqlname.QuoteIfNeeded(table))
 	adbcArgs, flightLogin, jdbcParams := "", "", "useEncryption=false"
 	if tls {
 		jdbcParams = "useEncryption=true"
@@ -79,20 +81,6 @@ func printSnippets(w io.Writer, a net.Addr, tls, users bool, tables []string) {
 		}
 	}
 	fmt.Fprintln(w)
-}
-
-// quoteName quotes a table's name where SQL needs it.
-func quoteName(name string) string {
-	plain := name != "" && (name[0] < '0' || name[0] > '9')
-	for _, r := range name {
-		if r != '_' && (r < 'a' || r > 'z') && (r < '0' || r > '9') {
-			plain = false
-		}
-	}
-	if plain {
-		return name
-	}
-	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
 // pyString writes a Python string literal.

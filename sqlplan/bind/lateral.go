@@ -6,6 +6,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"lanceflight/internal/sqlname"
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/parse"
 	"lanceflight/sqlplan/plan"
@@ -45,7 +46,7 @@ func (f *lateralFrame) param(b *binder, col plan.Col, name string) *expr.Param {
 func (f *lateralFrame) nameOf(c *expr.Column) string {
 	for _, r := range f.rels {
 		if r.name != "" && slices.ContainsFunc(r.cols, func(x plan.Col) bool { return x.ID == c.ID }) {
-			return plan.QuoteIdent(r.name) + "." + plan.QuoteIdent(c.Name)
+			return sqlname.QuoteForPeople(r.name) + "." + sqlname.QuoteForPeople(c.Name)
 		}
 	}
 	return c.Name
@@ -66,7 +67,7 @@ func (b *binder) outerColumn(s *scope, e *parse.Column, col plan.Col, rest []par
 	}
 	names := make([]string, len(e.Parts)-len(rest))
 	for i := range names {
-		names[i] = plan.QuoteIdent(e.Parts[i].Name)
+		names[i] = sqlname.QuoteForPeople(e.Parts[i].Name)
 	}
 	x, err := expr.Expr(f.param(b, col, strings.Join(names, "."))), error(nil)
 	for _, r := range rest {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/sqlname"
 	"lanceflight/sqlplan/catalog"
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/parse"
@@ -195,9 +196,9 @@ func single(hits []found, id parse.Ident) (plan.Col, error) {
 func ambiguous(hits []found, id parse.Ident) error {
 	var names []string
 	for _, h := range hits {
-		n := plan.QuoteIdent(h.col.Name)
+		n := sqlname.QuoteForPeople(h.col.Name)
 		if h.rel.name != "" {
-			n = plan.QuoteIdent(h.rel.name) + "." + n
+			n = sqlname.QuoteForPeople(h.rel.name) + "." + n
 		}
 		if !slices.Contains(names, n) {
 			names = append(names, n)
@@ -220,7 +221,7 @@ func notFoundIn(rels []*relation, id parse.Ident) error {
 	}
 	in := ""
 	if len(rels) == 1 && rels[0].name != "" {
-		in = " in " + plan.QuoteIdent(rels[0].name)
+		in = " in " + sqlname.QuoteForPeople(rels[0].name)
 	}
 	return fault.At(fault.InvalidArgument, int(id.Pos), "no column is called %q%s%s", id.Name, in, catalog.Hint(id.Name, names, "columns"))
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"lanceflight/internal/sqlname"
 	"lanceflight/sqlplan/expr/cast"
 	"lanceflight/sqlplan/expr/value"
 )
@@ -280,7 +281,7 @@ func not(negated bool) string {
 	return ""
 }
 
-func (c *Column) String() string { return value.QuoteName(c.Name) }
+func (c *Column) String() string { return sqlname.QuoteIfNeeded(c.Name) }
 
 func (e *Not) String() string { return "NOT " + operand(e.X, precNot) }
 func (e *Logic) String() string {
@@ -384,4 +385,4 @@ func (e *Call) String() string {
 	}
 	return e.Name + "(" + list(e.Args) + ")"
 }
-func (e *Field) String() string { return operand(e.X, precAtom) + "." + value.QuoteName(e.Name) }
+func (e *Field) String() string { return operand(e.X, precAtom) + "." + sqlname.QuoteIfNeeded(e.Name) }

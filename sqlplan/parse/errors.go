@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/sqlname"
 )
 
 func (p *parser) bail(err error) { panic(bailout{err}) }
@@ -48,7 +49,7 @@ func (t token) describe() string {
 	case tkNumber:
 		return "the number " + clip(t.text)
 	case tkQuoted:
-		return "the name " + quoteName(clip(t.text))
+		return "the name " + sqlname.Quote(clip(t.text))
 	case tkParam:
 		return "the parameter " + t.text
 	case tkWord:

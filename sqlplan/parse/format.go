@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"lanceflight/internal/sqlname"
 )
 
 // Format writes a statement as canonical SQL: one line, keywords in upper case, AS before every
@@ -95,11 +97,11 @@ func (f *formatter) statement(s Statement) {
 func settingText(name string) string {
 	up := strings.ToUpper(name)
 	if showOfTable[up] || showOfSchema[up] && up != "ALL" || up == "CREATE" {
-		return quoteName(name)
+		return sqlname.Quote(name)
 	}
 	for part := range strings.SplitSeq(name, ".") {
 		if !isWord(part) {
-			return quoteName(name)
+			return sqlname.Quote(name)
 		}
 	}
 	return name
@@ -107,7 +109,6 @@ func settingText(name string) string {
 
 // ---- Names --------------------------------------------------------------------------------------
 
-func quoteName(s string) string   { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
 func quoteString(s string) string { return `'` + strings.ReplaceAll(s, `'`, `''`) + `'` }
 
 // isWord says whether s lexes as one bare word.
@@ -120,7 +121,7 @@ func isWord(s string) bool {
 // quoteIfNeeded writes a name; it is quoted where it was, and where it could not be bare.
 func quoteIfNeeded(id Ident) string {
 	if id.Quoted || !isWord(id.Name) || reserved[upper(id.Name)] {
-		return quoteName(id.Name)
+		return sqlname.Quote(id.Name)
 	}
 	return id.Name
 }
@@ -128,7 +129,7 @@ func quoteIfNeeded(id Ident) string {
 // labelText writes a name behind AS or a dot, where keywords need no quotes.
 func labelText(id Ident) string {
 	if id.Quoted || !isWord(id.Name) {
-		return quoteName(id.Name)
+		return sqlname.Quote(id.Name)
 	}
 	return id.Name
 }
@@ -743,7 +744,7 @@ func (f *formatter) call(c *Call) {
 		f.put(dottedText(c.Qualifier), ".")
 	}
 	if c.Quoted {
-		f.put(quoteName(c.Name))
+		f.put(sqlname.Quote(c.Name))
 	} else {
 		f.put(c.Name)
 	}
@@ -760,7 +761,7 @@ func (f *formatter) call(c *Call) {
 			if isWord(a.Name) && a.Name == strings.ToLower(a.Name) {
 				f.put(a.Name, " => ")
 			} else {
-				f.put(quoteName(a.Name), " => ")
+				f.put(sqlname.Quote(a.Name), " => ")
 			}
 			f.expr(a.Expr, 0)
 		} else if i == 0 && !c.Quoted && c.Qualifier == nil && (c.Name == "position" || c.Name == "trim") {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"lanceflight/internal/sqlname"
 	"lanceflight/lancefmt"
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/question"
@@ -48,7 +49,7 @@ func describe(n Node, verbose bool) Description {
 		return "[" + join(es, func(e NamedExpr) string {
 			text := e.Expr.String()
 			if c, ok := e.Expr.(*expr.Column); !ok || c.Name != e.Col.Name {
-				text += " AS " + QuoteIdent(e.Col.Name)
+				text += " AS " + sqlname.QuoteForPeople(e.Col.Name)
 			}
 			if verbose {
 				text += " " + expr.TypeName(e.Col.Type)
@@ -347,21 +348,6 @@ func CallText(c AggCall) string {
 	s += ")"
 	if c.Filter != nil {
 		s += " FILTER (WHERE " + c.Filter.String() + ")"
-	}
-	return s
-}
-
-// quoteIdent writes a name as it must stand in SQL.
-func QuoteIdent(s string) string {
-	for i, r := range s {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r == '_', i > 0 && r >= '0' && r <= '9':
-		default:
-			return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
-		}
-	}
-	if s == "" {
-		return `""`
 	}
 	return s
 }

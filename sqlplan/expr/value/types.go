@@ -2,9 +2,11 @@ package value
 
 import (
 	"fmt"
-	"lanceflight/internal/fault"
 	"math"
 	"strings"
+
+	"lanceflight/internal/fault"
+	"lanceflight/internal/sqlname"
 
 	"github.com/apache/arrow-go/v18/arrow"
 )
@@ -187,7 +189,7 @@ func TypeName(t arrow.DataType) string {
 	case *arrow.StructType:
 		parts := make([]string, t.NumFields())
 		for i := range parts {
-			parts[i] = QuoteName(t.Field(i).Name) + " " + TypeName(t.Field(i).Type)
+			parts[i] = sqlname.QuoteIfNeeded(t.Field(i).Name) + " " + TypeName(t.Field(i).Type)
 		}
 		return "STRUCT(" + strings.Join(parts, ", ") + ")"
 	}
@@ -264,21 +266,6 @@ func boolFloat(b bool) float64 {
 		return 1
 	}
 	return 0
-}
-
-// QuoteName quotes a name that would not read back as itself.
-func QuoteName(name string) string {
-	plain := name != ""
-	for i, r := range name {
-		if r == '_' || r >= 'a' && r <= 'z' || i > 0 && r >= '0' && r <= '9' {
-			continue
-		}
-		plain = false
-	}
-	if plain {
-		return name
-	}
-	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
 // NotComputed is the error of an operation on a type that is carried through (selected, grouped, sorted, counted) and not computed with;
