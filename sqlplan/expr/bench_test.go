@@ -24,7 +24,17 @@ func benchBatch(tb testing.TB) arrow.RecordBatch {
 	f32, f64, s := array.NewFloat32Builder(mem), array.NewFloat64Builder(mem), array.NewStringBuilder(mem)
 	vec := array.NewFixedSizeListBuilder(mem, dim, value.TypeFloat32)
 	vals := vec.ValueBuilder().(*array.Float32Builder)
-	words := []string{"a red car", "the quick brown fox", "photo of", "jumps", "over", "lazy dog", "in the street", "black and white", "portrait"}
+	words := []string{
+		"a red car",
+		"the quick brown fox",
+		"photo of",
+		"jumps",
+		"over",
+		"lazy dog",
+		"in the street",
+		"black and white",
+		"portrait",
+	}
 	for i := range n {
 		v := rng.Int64N(1000)
 		i64.Append(v)
@@ -47,7 +57,10 @@ func benchBatch(tb testing.TB) arrow.RecordBatch {
 		}
 	}
 	fields := []arrow.Field{
-		{Name: "i64", Type: value.TypeInt64}, {Name: "i64n", Type: value.TypeInt64, Nullable: true}, {Name: "i32", Type: value.TypeInt32}, {Name: "f32", Type: value.TypeFloat32},
+		{
+			Name: "i64",
+			Type: value.TypeInt64,
+		}, {Name: "i64n", Type: value.TypeInt64, Nullable: true}, {Name: "i32", Type: value.TypeInt32}, {Name: "f32", Type: value.TypeFloat32},
 		{Name: "f64", Type: value.TypeFloat64}, {Name: "s", Type: value.TypeText}, {Name: "v", Type: vec.Type(), Nullable: true},
 	}
 	cols := []arrow.Array{i64.NewArray(), i64n.NewArray(), i32.NewArray(), f32.NewArray(), f64.NewArray(), s.NewArray(), vec.NewArray()}
@@ -59,7 +72,8 @@ func BenchmarkSelect(b *testing.B) {
 	for _, sql := range []string{
 		"i64 > 990", "i64 > 500", "i64 = 7", "i64n > 500", "i32 >= 512", "f32 > 0.3", "f64 > 0.3", "i64 BETWEEN 100 AND 200",
 		"i64 > 300 AND f64 > 0.5 AND i32 < 900", "i64 < 10 OR f64 > 0.99", "i64 IN (1, 5, 7, 999)", "i64n IS NULL",
-		"s = 'photo of jumps over'", "s LIKE '%quick%'", "s LIKE '%zebra%'", "s LIKE 'photo%'", "s LIKE '%a%red%c_r%'", "s ILIKE '%QUICK%'", "s ~ 'qu.ck'",
+		"s = 'photo of jumps over'", "s LIKE '%quick%'", "s LIKE '%zebra%'", "s LIKE 'photo%'", "s LIKE '%a%red%c_r%'",
+		"s ILIKE '%QUICK%'", "s ~ 'qu.ck'",
 		"i64 > 990 AND s LIKE '%quick%'", "i64 + 1 > 990", "length(s) > 40",
 	} {
 		b.Run(sql, func(b *testing.B) {
@@ -84,7 +98,8 @@ func BenchmarkSelect(b *testing.B) {
 func BenchmarkEval(b *testing.B) {
 	batch := benchBatch(b)
 	for _, sql := range []string{
-		"i64 > 500", "i64 + 1", "i64 * i32", "f64 * 2 + f32", "CASE WHEN i64 > 500 THEN i64 ELSE 0 END", "coalesce(i64n, 0)", "upper(s)", "length(s)",
+		"i64 > 500", "i64 + 1", "i64 * i32", "f64 * 2 + f32", "CASE WHEN i64 > 500 THEN i64 ELSE 0 END", "coalesce(i64n, 0)",
+		"upper(s)", "length(s)",
 		"s || '!'", "CAST(i32 AS DOUBLE)", "CAST(i64 AS VARCHAR)", "i64 > 500 AND f64 < 0.7",
 	} {
 		b.Run(sql, func(b *testing.B) {

@@ -219,7 +219,16 @@ func splitIn(x Expr, items []Expr, not bool) (Expr, error) {
 	var set, rest []Expr
 	hashable := false
 	switch k := value.KindOf(x.Type()); k {
-	case value.KindBool, value.KindInt, value.KindUint, value.KindFloat, value.KindDecimal, value.KindText, value.KindBinary, value.KindDate, value.KindTime, value.KindTimestamp:
+	case value.KindBool,
+		value.KindInt,
+		value.KindUint,
+		value.KindFloat,
+		value.KindDecimal,
+		value.KindText,
+		value.KindBinary,
+		value.KindDate,
+		value.KindTime,
+		value.KindTimestamp:
 		hashable = true
 	}
 	for _, it := range items {
@@ -259,7 +268,14 @@ func text(what string, x Expr) (Expr, error) {
 	if Undecided(x) {
 		return Coerce(x, value.TypeText)
 	}
-	return nil, fault.New(fault.InvalidArgument, "%s needs VARCHAR, but %s is %s; CAST(%s AS VARCHAR) converts it", what, ShortText(x), value.TypeName(x.Type()), ShortText(x))
+	return nil, fault.New(
+		fault.InvalidArgument,
+		"%s needs VARCHAR, but %s is %s; CAST(%s AS VARCHAR) converts it",
+		what,
+		ShortText(x),
+		value.TypeName(x.Type()),
+		ShortText(x),
+	)
 }
 
 // NewLike is x [NOT] LIKE|ILIKE|SIMILAR pattern [ESCAPE escape]; escape may be nil.
@@ -279,7 +295,8 @@ func NewLike(kind string, x, pattern, escape Expr, not bool) (Expr, error) {
 	}
 	// A pattern that cannot be compiled is known now.
 	if p, ok := l.Pattern.(*Literal); ok && p.Value != nil {
-		if _, err := (&compiler{}).like(&Like{Kind: kind, X: NewLiteral("", value.TypeText), Pattern: p, Escape: literalOr(l.Escape)}); err != nil {
+		if _, err := (&compiler{}).like(&Like{Kind: kind, X: NewLiteral("", value.TypeText), Pattern: p,
+			Escape: literalOr(l.Escape)}); err != nil {
 			return nil, err
 		}
 	}
@@ -555,7 +572,14 @@ func NewArith(op string, x, y Expr) (Expr, error) {
 		if err := value.NotComputed(bad.Type()); err != nil {
 			return nil, err
 		}
-		return nil, fault.New(fault.InvalidArgument, "%s needs numbers, but %s is %s%s", op, ShortText(bad), value.TypeName(bad.Type()), castAdvice(bad, value.TypeFloat64))
+		return nil, fault.New(
+			fault.InvalidArgument,
+			"%s needs numbers, but %s is %s%s",
+			op,
+			ShortText(bad),
+			value.TypeName(bad.Type()),
+			castAdvice(bad, value.TypeFloat64),
+		)
 	case op == "^":
 		return &Arith{Op: op, X: ImplicitCast(x, value.TypeFloat64), Y: ImplicitCast(y, value.TypeFloat64), T: value.TypeFloat64}, nil
 	case kx != value.KindFloat && ky != value.KindFloat && (kx == value.KindDecimal || ky == value.KindDecimal):
@@ -634,8 +658,10 @@ func newConcat(x, y Expr) (Expr, error) {
 	switch {
 	case kx == value.KindList || ky == value.KindList:
 		return newListConcat(x, y)
-	case (kx == value.KindBinary || Undecided(x)) && (ky == value.KindBinary || Undecided(y)) && (kx == value.KindBinary || ky == value.KindBinary),
-		kx == value.KindBinary && UnknownString(y), ky == value.KindBinary && UnknownString(x):
+	case (kx == value.KindBinary || Undecided(x)) && (ky == value.KindBinary || Undecided(y)) &&
+		(kx == value.KindBinary || ky == value.KindBinary),
+		kx == value.KindBinary && UnknownString(y),
+		ky == value.KindBinary && UnknownString(x):
 		a, err := Coerce(x, value.TypeBinary)
 		if err != nil {
 			return nil, err
@@ -643,7 +669,12 @@ func newConcat(x, y Expr) (Expr, error) {
 		b, err := Coerce(y, value.TypeBinary)
 		return &Arith{Op: "||", X: a, Y: b, T: value.TypeBinary}, err
 	case kx == value.KindBinary || ky == value.KindBinary || kx != value.KindText && ky != value.KindText && !Undecided(x) && !Undecided(y):
-		return nil, fault.New(fault.InvalidArgument, "|| joins strings, binaries or lists, not %s and %s; CAST(… AS VARCHAR) converts one", value.TypeName(x.Type()), value.TypeName(y.Type()))
+		return nil, fault.New(
+			fault.InvalidArgument,
+			"|| joins strings, binaries or lists, not %s and %s; CAST(… AS VARCHAR) converts one",
+			value.TypeName(x.Type()),
+			value.TypeName(y.Type()),
+		)
 	}
 	a, err := AsText(x)
 	if err != nil {
@@ -750,5 +781,11 @@ func temporalResult(op string, x, y Expr) (Expr, error) {
 	case kx.Numeric() && ky == value.KindInterval && op == "*":
 		return arith(y, ImplicitCast(x, value.TypeFloat64), value.TypeInterval)
 	}
-	return nil, fault.New(fault.InvalidArgument, "there is no %s %s %s; dates and timestamps take + and - with INTERVAL '1 day', and dates with whole days", value.TypeName(x.Type()), op, value.TypeName(y.Type()))
+	return nil, fault.New(
+		fault.InvalidArgument,
+		"there is no %s %s %s; dates and timestamps take + and - with INTERVAL '1 day', and dates with whole days",
+		value.TypeName(x.Type()),
+		op,
+		value.TypeName(y.Type()),
+	)
 }

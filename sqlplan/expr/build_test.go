@@ -24,10 +24,18 @@ func TestBindingAndMessages(t *testing.T) {
 	batch := goldenTable(t, memory.NewGoAllocator())
 	vectors := vectorBatch(t, memory.NewGoAllocator())
 	fields := append(batch.Schema().Fields(), vectors.Schema().Fields()[:6]...)
-	schema := arrow.NewSchema(append(fields,
-		arrow.Field{Name: "u8", Type: arrow.PrimitiveTypes.Uint8}, arrow.Field{Name: "u64", Type: value.TypeUint64},
+	schema := arrow.NewSchema(append(
+		fields,
+		arrow.Field{Name: "u8", Type: arrow.PrimitiveTypes.Uint8},
+		arrow.Field{Name: "u64", Type: value.TypeUint64},
 		arrow.Field{Name: "dict", Type: &arrow.DictionaryType{IndexType: value.TypeInt32, ValueType: value.TypeText}},
-		arrow.Field{Name: "st", Type: arrow.StructOf(arrow.Field{Name: "a", Type: value.TypeInt32, Nullable: true}, arrow.Field{Name: "Name", Type: value.TypeText, Nullable: true})},
+		arrow.Field{
+			Name: "st",
+			Type: arrow.StructOf(
+				arrow.Field{Name: "a", Type: value.TypeInt32, Nullable: true},
+				arrow.Field{Name: "Name", Type: value.TypeText, Nullable: true},
+			),
+		},
 		arrow.Field{Name: "NSFW", Type: value.TypeText},
 	), nil)
 	datadriven.RunTest(t, "testdata/messages", func(t *testing.T, d *datadriven.TestData) string {
@@ -63,12 +71,18 @@ func TestTypeNamesReadBack(t *testing.T) {
 	}{
 		{"BIGINT", nil, nil, false, "BIGINT"}, {"INT8", nil, nil, false, "BIGINT"}, {"int", nil, nil, false, "INTEGER"},
 		{"FLOAT", nil, nil, false, "FLOAT"}, {"FLOAT", []int{53}, nil, false, "DOUBLE"}, {"DOUBLE", nil, nil, false, "DOUBLE"},
-		{"FLOAT", nil, []int{768}, false, "FLOAT[768]"}, {"INTEGER", nil, []int{0}, false, "INTEGER[]"}, {"INTEGER", nil, []int{3, 0}, false, "INTEGER[3][]"},
-		{"DECIMAL", nil, nil, false, "DECIMAL(18,3)"}, {"NUMERIC", []int{10}, nil, false, "DECIMAL(10,0)"}, {"DECIMAL", []int{38, 38}, nil, false, "DECIMAL(38,38)"},
-		{"VARCHAR", []int{10}, nil, false, "VARCHAR"}, {"BYTEA", nil, nil, false, "BLOB"}, {"VECTOR", []int{3}, nil, false, "FLOAT[3]"}, {"HALFVEC", []int{3}, nil, false, "HALF[3]"},
-		{"TIMESTAMP", nil, nil, false, "TIMESTAMP"}, {"TIMESTAMP", []int{0}, nil, false, "TIMESTAMP_S"}, {"TIMESTAMP", []int{9}, nil, false, "TIMESTAMP_NS"},
-		{"TIMESTAMP", nil, nil, true, "TIMESTAMP WITH TIME ZONE"}, {"TIMESTAMPTZ", nil, nil, false, "TIMESTAMP WITH TIME ZONE"}, {"DATE", nil, nil, false, "DATE"},
-		{"TIME", nil, nil, false, "TIME"}, {"INTERVAL", nil, nil, false, "INTERVAL"}, {"BOOL", nil, nil, false, "BOOLEAN"}, {"UBIGINT", nil, nil, false, "UBIGINT"},
+		{"FLOAT", nil, []int{768}, false, "FLOAT[768]"}, {"INTEGER", nil, []int{0}, false, "INTEGER[]"},
+		{"INTEGER", nil, []int{3, 0}, false, "INTEGER[3][]"},
+		{"DECIMAL", nil, nil, false, "DECIMAL(18,3)"}, {"NUMERIC", []int{10}, nil, false, "DECIMAL(10,0)"},
+		{"DECIMAL", []int{38, 38}, nil, false, "DECIMAL(38,38)"},
+		{"VARCHAR", []int{10}, nil, false, "VARCHAR"}, {"BYTEA", nil, nil, false, "BLOB"},
+		{"VECTOR", []int{3}, nil, false, "FLOAT[3]"}, {"HALFVEC", []int{3}, nil, false, "HALF[3]"},
+		{"TIMESTAMP", nil, nil, false, "TIMESTAMP"}, {"TIMESTAMP", []int{0}, nil, false, "TIMESTAMP_S"},
+		{"TIMESTAMP", []int{9}, nil, false, "TIMESTAMP_NS"},
+		{"TIMESTAMP", nil, nil, true, "TIMESTAMP WITH TIME ZONE"}, {"TIMESTAMPTZ", nil, nil, false, "TIMESTAMP WITH TIME ZONE"},
+		{"DATE", nil, nil, false, "DATE"},
+		{"TIME", nil, nil, false, "TIME"}, {"INTERVAL", nil, nil, false, "INTERVAL"}, {"BOOL", nil, nil, false, "BOOLEAN"},
+		{"UBIGINT", nil, nil, false, "UBIGINT"},
 	} {
 		typ, err := expr.ParseType(c.name, c.args, c.dims, c.tz)
 		require.NoError(t, err, c.name)
@@ -101,13 +115,19 @@ func TestAggregatesResolve(t *testing.T) {
 		want string
 	}{
 		{"count", []expr.Expr{col(value.TypeText)}, "BIGINT"}, {"count", nil, "BIGINT"},
-		{"sum", []expr.Expr{col(value.TypeInt32)}, "BIGINT"}, {"sum", []expr.Expr{col(value.TypeInt64)}, "DECIMAL(38,0)"}, {"sum", []expr.Expr{col(value.TypeFloat32)}, "DOUBLE"}, {"sum", []expr.Expr{col(dec)}, "DECIMAL(38,2)"},
-		{"avg", []expr.Expr{col(value.TypeInt64)}, "DOUBLE"}, {"avg", []expr.Expr{col(dec)}, "DOUBLE"}, {"min", []expr.Expr{col(value.TypeText)}, "VARCHAR"}, {"max", []expr.Expr{col(value.TypeDate)}, "DATE"},
+		{"sum", []expr.Expr{col(value.TypeInt32)}, "BIGINT"}, {"sum", []expr.Expr{col(value.TypeInt64)}, "DECIMAL(38,0)"},
+		{"sum", []expr.Expr{col(value.TypeFloat32)}, "DOUBLE"}, {"sum", []expr.Expr{col(dec)}, "DECIMAL(38,2)"},
+		{"avg", []expr.Expr{col(value.TypeInt64)}, "DOUBLE"}, {"avg", []expr.Expr{col(dec)}, "DOUBLE"},
+		{"min", []expr.Expr{col(value.TypeText)}, "VARCHAR"}, {"max", []expr.Expr{col(value.TypeDate)}, "DATE"},
 		{"min", []expr.Expr{col(&arrow.DictionaryType{IndexType: value.TypeInt32, ValueType: value.TypeText})}, "VARCHAR"},
-		{"stddev", []expr.Expr{col(value.TypeInt32)}, "DOUBLE"}, {"corr", []expr.Expr{col(value.TypeInt32), col(value.TypeFloat32)}, "DOUBLE"}, {"bool_and", []expr.Expr{col(value.TypeBool)}, "BOOLEAN"},
-		{"bit_or", []expr.Expr{col(value.TypeInt32)}, "INTEGER"}, {"arg_max", []expr.Expr{col(value.TypeText), col(value.TypeInt32)}, "VARCHAR"}, {"array_agg", []expr.Expr{col(value.TypeInt32)}, "INTEGER[]"},
-		{"string_agg", []expr.Expr{col(value.TypeText), expr.NewLiteral(",", value.TypeText)}, "VARCHAR"}, {"string_agg", []expr.Expr{col(value.TypeInt32)}, "VARCHAR"}, {"count_if", []expr.Expr{col(value.TypeBool)}, "BIGINT"},
-		{"quantile_disc", []expr.Expr{col(value.TypeDate), expr.NewLiteral(0.5, value.TypeFloat64)}, "DATE"}, {"median", []expr.Expr{col(value.TypeInt32)}, "DOUBLE"},
+		{"stddev", []expr.Expr{col(value.TypeInt32)}, "DOUBLE"}, {"corr",
+			[]expr.Expr{col(value.TypeInt32), col(value.TypeFloat32)}, "DOUBLE"}, {"bool_and", []expr.Expr{col(value.TypeBool)}, "BOOLEAN"},
+		{"bit_or", []expr.Expr{col(value.TypeInt32)}, "INTEGER"}, {"arg_max",
+			[]expr.Expr{col(value.TypeText), col(value.TypeInt32)}, "VARCHAR"}, {"array_agg", []expr.Expr{col(value.TypeInt32)}, "INTEGER[]"},
+		{"string_agg", []expr.Expr{col(value.TypeText), expr.NewLiteral(",", value.TypeText)}, "VARCHAR"},
+		{"string_agg", []expr.Expr{col(value.TypeInt32)}, "VARCHAR"}, {"count_if", []expr.Expr{col(value.TypeBool)}, "BIGINT"},
+		{"quantile_disc", []expr.Expr{col(value.TypeDate), expr.NewLiteral(0.5, value.TypeFloat64)}, "DATE"},
+		{"median", []expr.Expr{col(value.TypeInt32)}, "DOUBLE"},
 	} {
 		out, args, err := expr.ResolveAggregate(c.name, c.args, false, false)
 		require.NoError(t, err, c.name)
@@ -139,7 +159,8 @@ func TestComputingWithLargeDecimals(t *testing.T) {
 	_, _, aggregate := expr.ResolveAggregate("max", []expr.Expr{big}, false, false)
 	_, call := expr.NewCall("abs", []expr.Expr{big})
 	for what, err := range map[string]error{
-		"max": aggregate, "abs": call, "cast": cast.NoCast(big.Type(), value.TypeFloat64), "comparison": expr.Mismatch(">", big, col(value.TypeInt32)),
+		"max": aggregate, "abs": call, "cast": cast.NoCast(big.Type(), value.TypeFloat64),
+		"comparison": expr.Mismatch(">", big, col(value.TypeInt32)),
 	} {
 		require.True(t, fault.Is(err, fault.Unsupported), "%s: %v", what, err)
 	}
@@ -207,7 +228,11 @@ func TestInAgreesWithOr(t *testing.T) {
 				b.Append(v)
 			}
 		}
-		batch := array.NewRecordBatch(arrow.NewSchema([]arrow.Field{{Name: "x", Type: value.TypeInt64, Nullable: true}}, nil), []arrow.Array{b.NewArray()}, int64(len(values)))
+		batch := array.NewRecordBatch(
+			arrow.NewSchema([]arrow.Field{{Name: "x", Type: value.TypeInt64, Nullable: true}}, nil),
+			[]arrow.Array{b.NewArray()},
+			int64(len(values)),
+		)
 		col := &expr.Column{ID: 0, Name: "x", T: value.TypeInt64}
 		var list, terms []expr.Expr
 		for _, v := range items {

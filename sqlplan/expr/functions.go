@@ -192,7 +192,15 @@ func (f *Function) check(name string, args []Expr) ([]Expr, error) {
 			if err := value.NotComputed(a.Type()); err != nil {
 				return nil, err
 			}
-			return nil, fault.New(fault.InvalidArgument, "argument %d of %s has to be %s, but %s is %s", i+1, name, classNames[class], ShortText(a), value.TypeName(a.Type()))
+			return nil, fault.New(
+				fault.InvalidArgument,
+				"argument %d of %s has to be %s, but %s is %s",
+				i+1,
+				name,
+				classNames[class],
+				ShortText(a),
+				value.TypeName(a.Type()),
+			)
 		}
 		out[i] = c
 	}
@@ -200,8 +208,10 @@ func (f *Function) check(name string, args []Expr) ([]Expr, error) {
 }
 
 var classNames = [...]string{
-	AnyArg: "any value", OpenArg: "any value", TextArg: "VARCHAR", IntArg: "an integer", FloatArg: "a number", NumberArg: "a number", BoolArg: "BOOLEAN",
-	BytesArg: "BLOB", StringArg: "VARCHAR or BLOB", InstantArg: "DATE or TIMESTAMP", ListArg: "a list", ListOrText: "a list or VARCHAR", VectorArg: "a vector", VectorsArg: "a vector",
+	AnyArg: "any value", OpenArg: "any value", TextArg: "VARCHAR", IntArg: "an integer", FloatArg: "a number",
+	NumberArg: "a number", BoolArg: "BOOLEAN",
+	BytesArg: "BLOB", StringArg: "VARCHAR or BLOB", InstantArg: "DATE or TIMESTAMP", ListArg: "a list",
+	ListOrText: "a list or VARCHAR", VectorArg: "a vector", VectorsArg: "a vector",
 }
 
 // convert converts an argument to a class; nil if it does not convert silently.
@@ -295,7 +305,8 @@ func (class ArgClass) convert(x Expr) (Expr, error) {
 		return VectorArg.convert(x)
 	case VectorArg:
 		_, isConst := x.(*Literal)
-		if open || k == value.KindList && value.KindOf(value.PlainType(value.ElemOf(x.Type()))).Numeric() || isConst && (k == value.KindList || k == value.KindBinary) {
+		if open || k == value.KindList && value.KindOf(value.PlainType(value.ElemOf(x.Type()))).Numeric() ||
+			isConst && (k == value.KindList || k == value.KindBinary) {
 			return x, nil
 		}
 		if _, ok := x.(*Param); ok {

@@ -32,10 +32,12 @@ type golden struct {
 }
 
 var goldenTypes = map[string]arrow.DataType{
-	"int16": arrow.PrimitiveTypes.Int16, "int32": value.TypeInt32, "int64": value.TypeInt64, "float32": value.TypeFloat32, "float64": value.TypeFloat64,
+	"int16": arrow.PrimitiveTypes.Int16, "int32": value.TypeInt32, "int64": value.TypeInt64, "float32": value.TypeFloat32,
+	"float64":       value.TypeFloat64,
 	"decimal(10,2)": &arrow.Decimal128Type{Precision: 10, Scale: 2}, "decimal(20,5)": &arrow.Decimal128Type{Precision: 20, Scale: 5},
-	"utf8": value.TypeText, "bool": value.TypeBool, "date32": value.TypeDate, "timestamp": value.TypeTimestamp, "timestamptz": &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"},
-	"interval": value.TypeInterval, "binary": value.TypeBinary, "list<int32>": arrow.ListOf(value.TypeInt32),
+	"utf8": value.TypeText, "bool": value.TypeBool, "date32": value.TypeDate, "timestamp": value.TypeTimestamp,
+	"timestamptz": &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"},
+	"interval":    value.TypeInterval, "binary": value.TypeBinary, "list<int32>": arrow.ListOf(value.TypeInt32),
 }
 
 // goldenTable is table t of the oracle.

@@ -193,30 +193,40 @@ func TestParametersOfOtherTypesAreCast(t *testing.T) {
 		want string
 		err  string
 	}{
-		"int32":                 {"key = ?", expr.Literal{Value: int64(2), T: value.TypeInt32}, "false | true | false | NULL | false", ""},
-		"text for a number":     {"key = ?", expr.Literal{Value: "2", T: value.TypeText}, "false | true | false | NULL | false", ""},
-		"bad text":              {"key = ?", expr.Literal{Value: "x", T: value.TypeText}, "", "parameter $1: cannot cast 'x' to BIGINT"},
-		"double that is whole":  {"key = ?", expr.Literal{Value: 2.0, T: value.TypeFloat64}, "false | true | false | NULL | false", ""},
-		"decimal":               {"key = ?", expr.Literal{Value: decimal128.FromI64(200), T: &arrow.Decimal128Type{Precision: 5, Scale: 2}}, "false | true | false | NULL | false", ""},
-		"NULL":                  {"key = ?", expr.Literal{Value: nil, T: arrow.Null}, "NULL | NULL | NULL | NULL | NULL", ""},
-		"IN":                    {"key IN (1, ?)", expr.Literal{Value: int64(5), T: value.TypeInt32}, "true | false | false | NULL | true", ""},
-		"IN NULL":               {"key IN (1, ?)", expr.Literal{Value: nil, T: value.TypeInt64}, "true | NULL | NULL | NULL | NULL", ""},
-		"vector":                {"v32 <-> ?", expr.Literal{Value: vec, T: arrow.FixedSizeListOf(3, value.TypeFloat32)}, dist, ""},
-		"vector as list":        {"v32 <-> ?", expr.Literal{Value: []any{1.0, 2.0, 5.0}, T: arrow.ListOf(value.TypeFloat64)}, dist, ""},
-		"vector as large list":  {"v32 <-> ?", expr.Literal{Value: []any{1.0, 2.0, 5.0}, T: arrow.LargeListOf(value.TypeFloat32)}, dist, ""},
-		"vector as integers":    {"v32 <-> ?", expr.Literal{Value: []any{int64(1), int64(2), int64(5)}, T: arrow.ListOf(value.TypeInt64)}, dist, ""},
+		"int32":                {"key = ?", expr.Literal{Value: int64(2), T: value.TypeInt32}, "false | true | false | NULL | false", ""},
+		"text for a number":    {"key = ?", expr.Literal{Value: "2", T: value.TypeText}, "false | true | false | NULL | false", ""},
+		"bad text":             {"key = ?", expr.Literal{Value: "x", T: value.TypeText}, "", "parameter $1: cannot cast 'x' to BIGINT"},
+		"double that is whole": {"key = ?", expr.Literal{Value: 2.0, T: value.TypeFloat64}, "false | true | false | NULL | false", ""},
+		"decimal": {"key = ?", expr.Literal{Value: decimal128.FromI64(200),
+			T: &arrow.Decimal128Type{Precision: 5, Scale: 2}}, "false | true | false | NULL | false", ""},
+		"NULL":                 {"key = ?", expr.Literal{Value: nil, T: arrow.Null}, "NULL | NULL | NULL | NULL | NULL", ""},
+		"IN":                   {"key IN (1, ?)", expr.Literal{Value: int64(5), T: value.TypeInt32}, "true | false | false | NULL | true", ""},
+		"IN NULL":              {"key IN (1, ?)", expr.Literal{Value: nil, T: value.TypeInt64}, "true | NULL | NULL | NULL | NULL", ""},
+		"vector":               {"v32 <-> ?", expr.Literal{Value: vec, T: arrow.FixedSizeListOf(3, value.TypeFloat32)}, dist, ""},
+		"vector as list":       {"v32 <-> ?", expr.Literal{Value: []any{1.0, 2.0, 5.0}, T: arrow.ListOf(value.TypeFloat64)}, dist, ""},
+		"vector as large list": {"v32 <-> ?", expr.Literal{Value: []any{1.0, 2.0, 5.0}, T: arrow.LargeListOf(value.TypeFloat32)}, dist, ""},
+		"vector as integers": {"v32 <-> ?", expr.Literal{Value: []any{int64(1), int64(2), int64(5)},
+			T: arrow.ListOf(value.TypeInt64)}, dist, ""},
 		"vector as text":        {"v32 <-> ?", expr.Literal{Value: "[1, 2,5e0]", T: value.TypeText}, dist, ""},
 		"vector as braces":      {"v32 <-> ?", expr.Literal{Value: "{1,2,5}", T: value.TypeText}, dist, ""},
 		"vector as bytes":       {"v32 <-> ?", expr.Literal{Value: float32Bytes(vec...), T: value.TypeBinary}, dist, ""},
 		"vector as fixed bytes": {"v32 <-> ?", expr.Literal{Value: float32Bytes(vec...), T: &arrow.FixedSizeBinaryType{ByteWidth: 12}}, dist, ""},
-		"vector of halves":      {"v32 <-> ?", expr.Literal{Value: []any{1.0, 2.0, 5.0}, T: arrow.FixedSizeListOf(3, arrow.FixedWidthTypes.Float16)}, dist, ""},
-		"wrong dimension":       {"v32 <-> ?", expr.Literal{Value: []float32{1, 2}, T: arrow.FixedSizeListOf(2, value.TypeFloat32)}, "", "parameter $1: the vector has 2 dimensions, but 3 are needed"},
-		"wrong text":            {"v32 <-> ?", expr.Literal{Value: "[1, 2]", T: value.TypeText}, "", "parameter $1: the vector has 2 dimensions, but 3 are needed"},
-		"wrong bytes":           {"v32 <-> ?", expr.Literal{Value: float32Bytes(1, 2), T: value.TypeBinary}, "", "parameter $1: the vector has 2 dimensions, but 3 are needed"},
-		"odd bytes":             {"v32 <-> ?", expr.Literal{Value: []byte{1, 2, 3}, T: value.TypeBinary}, "", "parameter $1: 3 bytes are no vector of 4-byte numbers"},
-		"no list":               {"v32 <-> ?", expr.Literal{Value: "hello", T: value.TypeText}, "", "parameter $1: cannot cast 'hello' to FLOAT[3]; a list is written '[1, 2, 3]'"},
-		"NaN":                   {"v32 <-> ?", expr.Literal{Value: []float32{1, 2, float32(math.NaN())}, T: arrow.FixedSizeListOf(3, value.TypeFloat32)}, "", "element 2 of the query vector is NaN; it must be a finite float32"},
-		"missing":               {"key = $2", expr.Literal{Value: int64(2), T: value.TypeInt64}, "", "parameter $2 has no value; 1 parameters were given"},
+		"vector of halves": {"v32 <-> ?", expr.Literal{Value: []any{1.0, 2.0, 5.0},
+			T: arrow.FixedSizeListOf(3, arrow.FixedWidthTypes.Float16)}, dist, ""},
+		"wrong dimension": {"v32 <-> ?", expr.Literal{Value: []float32{1, 2},
+			T: arrow.FixedSizeListOf(2, value.TypeFloat32)}, "", "parameter $1: the vector has 2 dimensions, but 3 are needed"},
+		"wrong text": {"v32 <-> ?", expr.Literal{Value: "[1, 2]", T: value.TypeText}, "",
+			"parameter $1: the vector has 2 dimensions, but 3 are needed"},
+		"wrong bytes": {"v32 <-> ?", expr.Literal{Value: float32Bytes(1, 2), T: value.TypeBinary}, "",
+			"parameter $1: the vector has 2 dimensions, but 3 are needed"},
+		"odd bytes": {"v32 <-> ?", expr.Literal{Value: []byte{1, 2, 3}, T: value.TypeBinary}, "",
+			"parameter $1: 3 bytes are no vector of 4-byte numbers"},
+		"no list": {"v32 <-> ?", expr.Literal{Value: "hello", T: value.TypeText}, "",
+			"parameter $1: cannot cast 'hello' to FLOAT[3]; a list is written '[1, 2, 3]'"},
+		"NaN": {"v32 <-> ?", expr.Literal{Value: []float32{1, 2, float32(math.NaN())},
+			T: arrow.FixedSizeListOf(3, value.TypeFloat32)}, "", "element 2 of the query vector is NaN; it must be a finite float32"},
+		"missing": {"key = $2", expr.Literal{Value: int64(2), T: value.TypeInt64}, "",
+			"parameter $2 has no value; 1 parameters were given"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, err := evalText(t, c.sql, batch, mem, c.p)
@@ -246,7 +256,8 @@ func TestVectorOf(t *testing.T) {
 		{expr.Literal{Value: []any{1.0, nil}, T: arrow.ListOf(value.TypeFloat64)}, nil, "element 2 of the query vector is NULL"},
 		{expr.Literal{Value: nil, T: fsl(2)}, nil, "the query vector is NULL; a vector of 2 dimensions is needed"},
 		{expr.Literal{Value: []float32{1}, T: fsl(1)}, nil, "the vector has 1 dimensions, but 2 are needed"},
-		{expr.Literal{Value: []float32{1, float32(math.Inf(1))}, T: fsl(2)}, nil, "element 2 of the query vector is +Inf; only finite numbers are allowed"},
+		{expr.Literal{Value: []float32{1, float32(math.Inf(1))}, T: fsl(2)}, nil,
+			"element 2 of the query vector is +Inf; only finite numbers are allowed"},
 		{expr.Literal{Value: true, T: value.TypeBool}, nil, "BOOLEAN cannot be cast to FLOAT[]"},
 	} {
 		v, err := expr.VectorOf(c.l, 2)
@@ -263,19 +274,30 @@ func TestVectorOf(t *testing.T) {
 // everyType is one value of every type that a Literal can have.
 func everyType() []expr.Literal {
 	return []expr.Literal{
-		{Value: true, T: value.TypeBool}, {Value: int64(-5), T: arrow.PrimitiveTypes.Int8}, {Value: int64(-5), T: arrow.PrimitiveTypes.Int16}, {Value: int64(-5), T: value.TypeInt32}, {Value: int64(-5), T: value.TypeInt64},
-		{Value: uint64(5), T: arrow.PrimitiveTypes.Uint8}, {Value: uint64(5), T: arrow.PrimitiveTypes.Uint16}, {Value: uint64(5), T: arrow.PrimitiveTypes.Uint32}, {Value: uint64(math.MaxUint64), T: value.TypeUint64},
+		{Value: true, T: value.TypeBool}, {Value: int64(-5), T: arrow.PrimitiveTypes.Int8},
+		{Value: int64(-5), T: arrow.PrimitiveTypes.Int16}, {Value: int64(-5), T: value.TypeInt32}, {Value: int64(-5), T: value.TypeInt64},
+		{Value: uint64(5), T: arrow.PrimitiveTypes.Uint8}, {Value: uint64(5), T: arrow.PrimitiveTypes.Uint16},
+		{Value: uint64(5), T: arrow.PrimitiveTypes.Uint32}, {Value: uint64(math.MaxUint64), T: value.TypeUint64},
 		{Value: 0.5, T: arrow.FixedWidthTypes.Float16}, {Value: 0.5, T: value.TypeFloat32}, {Value: 0.1, T: value.TypeFloat64},
 		{Value: decimal128.FromI64(-12345), T: &arrow.Decimal128Type{Precision: 10, Scale: 2}},
-		{Value: "ä", T: value.TypeText}, {Value: "ä", T: arrow.BinaryTypes.LargeString}, {Value: "a string that is no inline view", T: arrow.BinaryTypes.StringView},
-		{Value: []byte{0, 255}, T: value.TypeBinary}, {Value: []byte{0, 255}, T: arrow.BinaryTypes.LargeBinary}, {Value: []byte{0, 255}, T: arrow.BinaryTypes.BinaryView}, {Value: []byte{0, 255}, T: &arrow.FixedSizeBinaryType{ByteWidth: 2}},
-		{Value: int64(19000), T: value.TypeDate}, {Value: int64(19000 * 86400000), T: arrow.FixedWidthTypes.Date64}, {Value: int64(3600), T: arrow.FixedWidthTypes.Time32s}, {Value: int64(3600e6), T: value.TypeTime},
-		{Value: int64(1e15), T: value.TypeTimestamp}, {Value: int64(1e9), T: &arrow.TimestampType{Unit: arrow.Second, TimeZone: "Europe/Berlin"}}, {Value: int64(5), T: arrow.FixedWidthTypes.Duration_ms},
-		{Value: arrow.MonthDayNanoInterval{Months: 1, Days: 2, Nanoseconds: 3}, T: value.TypeInterval}, {Value: arrow.MonthDayNanoInterval{Months: 7}, T: arrow.FixedWidthTypes.MonthInterval},
+		{Value: "ä", T: value.TypeText}, {Value: "ä", T: arrow.BinaryTypes.LargeString},
+		{Value: "a string that is no inline view", T: arrow.BinaryTypes.StringView},
+		{Value: []byte{0, 255}, T: value.TypeBinary}, {Value: []byte{0, 255}, T: arrow.BinaryTypes.LargeBinary},
+		{Value: []byte{0, 255}, T: arrow.BinaryTypes.BinaryView}, {Value: []byte{0, 255}, T: &arrow.FixedSizeBinaryType{ByteWidth: 2}},
+		{Value: int64(19000), T: value.TypeDate}, {Value: int64(19000 * 86400000), T: arrow.FixedWidthTypes.Date64},
+		{Value: int64(3600), T: arrow.FixedWidthTypes.Time32s}, {Value: int64(3600e6), T: value.TypeTime},
+		{Value: int64(1e15), T: value.TypeTimestamp}, {Value: int64(1e9),
+			T: &arrow.TimestampType{Unit: arrow.Second, TimeZone: "Europe/Berlin"}}, {Value: int64(5), T: arrow.FixedWidthTypes.Duration_ms},
+		{Value: arrow.MonthDayNanoInterval{Months: 1, Days: 2, Nanoseconds: 3}, T: value.TypeInterval},
+		{Value: arrow.MonthDayNanoInterval{Months: 7}, T: arrow.FixedWidthTypes.MonthInterval},
 		{Value: arrow.MonthDayNanoInterval{Days: 2, Nanoseconds: 3e6}, T: arrow.FixedWidthTypes.DayTimeInterval},
-		{Value: []float32{1, 2}, T: arrow.FixedSizeListOf(2, value.TypeFloat32)}, {Value: []any{1.0, nil}, T: arrow.FixedSizeListOf(2, value.TypeFloat32)}, {Value: []any{1.0, 2.0}, T: arrow.FixedSizeListOf(2, value.TypeFloat64)},
-		{Value: []any{int64(1), nil}, T: arrow.ListOf(value.TypeInt32)}, {Value: []any{[]any{"x"}, nil}, T: arrow.LargeListOf(arrow.ListOf(value.TypeText))},
-		{Value: []any{int64(1), "x"}, T: arrow.StructOf(arrow.Field{Name: "a", Type: value.TypeInt32, Nullable: true}, arrow.Field{Name: "b", Type: value.TypeText, Nullable: true})},
+		{Value: []float32{1, 2}, T: arrow.FixedSizeListOf(2, value.TypeFloat32)},
+		{Value: []any{1.0, nil}, T: arrow.FixedSizeListOf(2, value.TypeFloat32)},
+		{Value: []any{1.0, 2.0}, T: arrow.FixedSizeListOf(2, value.TypeFloat64)},
+		{Value: []any{int64(1), nil}, T: arrow.ListOf(value.TypeInt32)},
+		{Value: []any{[]any{"x"}, nil}, T: arrow.LargeListOf(arrow.ListOf(value.TypeText))},
+		{Value: []any{int64(1), "x"}, T: arrow.StructOf(arrow.Field{Name: "a", Type: value.TypeInt32, Nullable: true},
+			arrow.Field{Name: "b", Type: value.TypeText, Nullable: true})},
 		{Value: "ä", T: &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int8, ValueType: value.TypeText}},
 	}
 }
@@ -321,7 +343,8 @@ func TestEveryTypeThroughTheGenericNodes(t *testing.T) {
 		}
 		mask := m.NewArray()
 		m.Release()
-		whole := array.NewRecordBatch(arrow.NewSchema([]arrow.Field{{Name: "x", Type: col.DataType(), Nullable: true}, {Name: "m", Type: value.TypeBool}}, nil), []arrow.Array{col, mask}, 150)
+		whole := array.NewRecordBatch(arrow.NewSchema([]arrow.Field{{Name: "x", Type: col.DataType(), Nullable: true},
+			{Name: "m", Type: value.TypeBool}}, nil), []arrow.Array{col, mask}, 150)
 		col.Release()
 		mask.Release()
 		batch := whole.NewSlice(7, 140)

@@ -22,7 +22,8 @@ var typeNames = map[string]arrow.DataType{
 	"HALF": arrow.FixedWidthTypes.Float16, "FLOAT16": arrow.FixedWidthTypes.Float16, "HALFFLOAT": arrow.FixedWidthTypes.Float16,
 	"REAL": value.TypeFloat32, "FLOAT4": value.TypeFloat32, "FLOAT32": value.TypeFloat32, "FLOAT": value.TypeFloat32,
 	"DOUBLE": value.TypeFloat64, "DOUBLE PRECISION": value.TypeFloat64, "FLOAT8": value.TypeFloat64, "FLOAT64": value.TypeFloat64,
-	"VARCHAR": value.TypeText, "TEXT": value.TypeText, "STRING": value.TypeText, "CHAR": value.TypeText, "CHARACTER": value.TypeText, "BPCHAR": value.TypeText,
+	"VARCHAR": value.TypeText, "TEXT": value.TypeText, "STRING": value.TypeText, "CHAR": value.TypeText,
+	"CHARACTER": value.TypeText, "BPCHAR": value.TypeText,
 	"CHARACTER VARYING": value.TypeText, "NAME": value.TypeText, "JSON": value.TypeText,
 	"BLOB": value.TypeBinary, "BYTEA": value.TypeBinary, "BINARY": value.TypeBinary, "VARBINARY": value.TypeBinary, "BYTES": value.TypeBinary,
 	"DATE": value.TypeDate, "INTERVAL": value.TypeInterval,
@@ -73,7 +74,12 @@ func scalarType(name string, args []int, tz bool) (arrow.DataType, error) {
 			scale = 3
 		}
 		if precision < 1 || precision > 38 || scale < 0 || scale > precision || len(args) > 2 {
-			return nil, fault.New(fault.InvalidArgument, "DECIMAL takes a precision from 1 to 38 and a scale from 0 to the precision, not (%d,%d)", precision, scale)
+			return nil, fault.New(
+				fault.InvalidArgument,
+				"DECIMAL takes a precision from 1 to 38 and a scale from 0 to the precision, not (%d,%d)",
+				precision,
+				scale,
+			)
 		}
 		return &arrow.Decimal128Type{Precision: int32(precision), Scale: int32(scale)}, nil
 	case "FLOAT":
@@ -124,9 +130,15 @@ func scalarType(name string, args []int, tz bool) (arrow.DataType, error) {
 		for n := range typeNames {
 			names = append(names, n)
 		}
-		return nil, fault.New(fault.InvalidArgument, "there is no type %s%s", name, DidYouMean(name, append(names, "DECIMAL", "TIMESTAMP", "TIME", "VECTOR")))
+		return nil, fault.New(
+			fault.InvalidArgument,
+			"there is no type %s%s",
+			name,
+			DidYouMean(name, append(names, "DECIMAL", "TIMESTAMP", "TIME", "VECTOR")),
+		)
 	}
-	if len(args) > 0 && value.KindOf(t) != value.KindText && value.KindOf(t) != value.KindBinary && name != "DATETIME" && name != "INTERVAL" && value.KindOf(t) != value.KindInt {
+	if len(args) > 0 && value.KindOf(t) != value.KindText && value.KindOf(t) != value.KindBinary && name != "DATETIME" && name != "INTERVAL" &&
+		value.KindOf(t) != value.KindInt {
 		return nil, fault.New(fault.InvalidArgument, "the type %s takes no arguments", name)
 	}
 	return t, nil

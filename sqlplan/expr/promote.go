@@ -83,7 +83,12 @@ func CommonType(ts ...arrow.DataType) (arrow.DataType, error) {
 	for _, t := range ts {
 		c, ok := common(out, t)
 		if !ok {
-			return nil, fault.New(fault.InvalidArgument, "types %s and %s do not go together; use CAST to convert one of them", value.TypeName(out), value.TypeName(t))
+			return nil, fault.New(
+				fault.InvalidArgument,
+				"types %s and %s do not go together; use CAST to convert one of them",
+				value.TypeName(out),
+				value.TypeName(t),
+			)
 		}
 		out = c
 	}
@@ -229,7 +234,8 @@ func implicit(from, to arrow.DataType) bool {
 			if fixedF && fixedT && f.Len() != t.Len() {
 				return false
 			}
-			return implicit(value.ElemOf(from), value.ElemOf(to)) || value.KindOf(value.PlainType(value.ElemOf(from))).Numeric() && value.KindOf(value.PlainType(value.ElemOf(to))) == value.KindFloat
+			return implicit(value.ElemOf(from), value.ElemOf(to)) ||
+				value.KindOf(value.PlainType(value.ElemOf(from))).Numeric() && value.KindOf(value.PlainType(value.ElemOf(to))) == value.KindFloat
 		case value.KindStruct:
 			f, t := from.(*arrow.StructType), to.(*arrow.StructType)
 			if f.NumFields() != t.NumFields() {
@@ -275,7 +281,8 @@ func Coerce(x Expr, to arrow.DataType) (Expr, error) {
 		if c, ok := SameNumber(l, to); ok {
 			return c, nil
 		}
-		if value.KindOf(value.PlainType(l.T)) == value.KindDecimal && value.KindOf(value.PlainType(to)) == value.KindFloat || value.KindOf(value.PlainType(l.T)) == value.KindFloat && value.KindOf(value.PlainType(to)) == value.KindFloat ||
+		if value.KindOf(value.PlainType(l.T)) == value.KindDecimal && value.KindOf(value.PlainType(to)) == value.KindFloat ||
+			value.KindOf(value.PlainType(l.T)) == value.KindFloat && value.KindOf(value.PlainType(to)) == value.KindFloat ||
 			value.KindOf(value.PlainType(l.T)) == value.KindList && value.KindOf(value.PlainType(to)) == value.KindList {
 			c, err := CastLiteral(*l, to)
 			if err != nil {
@@ -287,7 +294,15 @@ func Coerce(x Expr, to arrow.DataType) (Expr, error) {
 	if implicit(x.Type(), to) {
 		return ImplicitCast(x, to), nil
 	}
-	return nil, fault.New(fault.InvalidArgument, "%s is %s, but %s is needed here; CAST(%s AS %s) converts it", ShortText(x), value.TypeName(x.Type()), value.TypeName(to), ShortText(x), value.TypeName(to))
+	return nil, fault.New(
+		fault.InvalidArgument,
+		"%s is %s, but %s is needed here; CAST(%s AS %s) converts it",
+		ShortText(x),
+		value.TypeName(x.Type()),
+		value.TypeName(to),
+		ShortText(x),
+		value.TypeName(to),
+	)
 }
 
 // SameNumber converts a number literal to another number type if it is exactly representable there.

@@ -20,7 +20,13 @@ type RowArgs struct {
 
 func RowArgsOf(c *value.KernelCall) *RowArgs {
 	n := len(c.Args)
-	a := &RowArgs{C: c, Texts: make([]value.Texts, n), ints: make([]value.Nums[int64], n), floats: make([]value.Nums[float64], n), bools: make([]value.Bools, n)}
+	a := &RowArgs{
+		C:      c,
+		Texts:  make([]value.Texts, n),
+		ints:   make([]value.Nums[int64], n),
+		floats: make([]value.Nums[float64], n),
+		bools:  make([]value.Bools, n),
+	}
 	for i, v := range c.Args {
 		switch t := v.Arr.DataType(); value.KindOf(t) {
 		case value.KindText, value.KindBinary:
@@ -49,7 +55,9 @@ func (a *RowArgs) Int(k, i int) int64     { return a.ints[k].At(i) }
 func (a *RowArgs) Float(k, i int) float64 { return a.floats[k].At(i) }
 
 // TextOut is a function whose result is a string or binary, written to w; false makes it NULL.
-func TextOut(fn func(a *RowArgs, i int, w *value.TextWriter) (bool, error)) func(*Call) (func(*value.KernelCall) (arrow.Array, error), error) {
+func TextOut(
+	fn func(a *RowArgs, i int, w *value.TextWriter) (bool, error),
+) func(*Call) (func(*value.KernelCall) (arrow.Array, error), error) {
 	return PlainKernel(func(c *value.KernelCall) (arrow.Array, error) {
 		a := RowArgsOf(c)
 		w := value.NewTextWriter(c.Mem(), c.Type, c.N, 16*c.N)

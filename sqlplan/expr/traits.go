@@ -193,7 +193,8 @@ func isZero(l *Literal) bool {
 func castFailure(e *Cast) Failure {
 	from, to := value.KindOf(value.PlainType(e.X.Type())), value.KindOf(value.PlainType(e.To))
 	switch {
-	case !e.Try && to == value.KindTimestamp && (from == value.KindDate || from == value.KindTimestamp) && !arrow.TypeEqual(value.PlainType(e.X.Type()), value.PlainType(e.To)):
+	case !e.Try && to == value.KindTimestamp && (from == value.KindDate || from == value.KindTimestamp) &&
+		!arrow.TypeEqual(value.PlainType(e.X.Type()), value.PlainType(e.To)):
 		return FailsOnRange // finer units reach less far
 	case e.Try || lossless(e) || implicit(e.X.Type(), e.To):
 		return FailsNever

@@ -251,8 +251,10 @@ func TestVolatility(t *testing.T) {
 	require.Equal(t, expr.Immutable, expr.VolatilityOf(e[1]))
 	require.Equal(t, expr.Immutable, expr.VolatilityOf(e[2]), "the time is a constant once it was read")
 	require.Equal(t, expr.Stable, expr.VolatilityOf(&expr.Not{X: &expr.Param{T: value.TypeBool}}))
-	expr.Register(&expr.Function{Name: "test_dice", Volatility: expr.Volatile, Cost: expr.CostScan, Fails: expr.FailsNever, Out: value.TypeInt64,
-		Kernel: expr.PlainKernel(func(*value.KernelCall) (arrow.Array, error) { panic("a volatile function was folded") })})
+	expr.Register(
+		&expr.Function{Name: "test_dice", Volatility: expr.Volatile, Cost: expr.CostScan, Fails: expr.FailsNever, Out: value.TypeInt64,
+			Kernel: expr.PlainKernel(func(*value.KernelCall) (arrow.Array, error) { panic("a volatile function was folded") })},
+	)
 	dice, err := expr.NewCall("test_dice", nil)
 	require.NoError(t, err)
 	require.True(t, expr.IsVolatile(&expr.IsNull{X: dice}))

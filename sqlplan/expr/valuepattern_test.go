@@ -34,12 +34,56 @@ func fixedArray(t arrow.DataType, patterns []uint64) arrow.Array {
 func TestValueTest(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 9))
 	nan := math.NaN()
-	floats := []any{0.0, math.Copysign(0, -1), 0.3, -0.3, 1.0, -1.0, math.Inf(1), math.Inf(-1), nan, math.MaxFloat32, -math.MaxFloat32, math.MaxFloat64, -math.MaxFloat64,
-		math.SmallestNonzeroFloat64, -math.SmallestNonzeroFloat64, math.SmallestNonzeroFloat32, 1e10, -1e300, 16777217.0, 127.5, -128.5}
-	ints := []any{int64(0), int64(1), int64(-1), int64(127), int64(-128), int64(255), int64(300), int64(-40000), int64(math.MaxInt32), int64(math.MinInt32), int64(math.MaxInt64), int64(math.MinInt64)}
-	uints := []any{uint64(0), uint64(1), uint64(128), uint64(255), uint64(65535), uint64(math.MaxUint32), uint64(math.MaxInt64) + 1, uint64(math.MaxUint64)}
+	floats := []any{
+		0.0,
+		math.Copysign(0, -1),
+		0.3,
+		-0.3,
+		1.0,
+		-1.0,
+		math.Inf(1),
+		math.Inf(-1),
+		nan,
+		math.MaxFloat32,
+		-math.MaxFloat32,
+		math.MaxFloat64,
+		-math.MaxFloat64,
+		math.SmallestNonzeroFloat64,
+		-math.SmallestNonzeroFloat64,
+		math.SmallestNonzeroFloat32,
+		1e10,
+		-1e300,
+		16777217.0,
+		127.5,
+		-128.5,
+	}
+	ints := []any{
+		int64(0),
+		int64(1),
+		int64(-1),
+		int64(127),
+		int64(-128),
+		int64(255),
+		int64(300),
+		int64(-40000),
+		int64(math.MaxInt32),
+		int64(math.MinInt32),
+		int64(math.MaxInt64),
+		int64(math.MinInt64),
+	}
+	uints := []any{
+		uint64(0),
+		uint64(1),
+		uint64(128),
+		uint64(255),
+		uint64(65535),
+		uint64(math.MaxUint32),
+		uint64(math.MaxInt64) + 1,
+		uint64(math.MaxUint64),
+	}
 	types := map[arrow.DataType][]any{}
-	for _, x := range []arrow.DataType{arrow.PrimitiveTypes.Int8, arrow.PrimitiveTypes.Int16, arrow.PrimitiveTypes.Int32, arrow.PrimitiveTypes.Int64,
+	for _, x := range []arrow.DataType{arrow.PrimitiveTypes.Int8, arrow.PrimitiveTypes.Int16, arrow.PrimitiveTypes.Int32,
+		arrow.PrimitiveTypes.Int64,
 		arrow.PrimitiveTypes.Uint8, arrow.PrimitiveTypes.Uint16, arrow.PrimitiveTypes.Uint32, arrow.PrimitiveTypes.Uint64,
 		arrow.PrimitiveTypes.Float32, arrow.PrimitiveTypes.Float64} {
 		types[x] = append(append(append([]any(nil), floats...), ints...), uints...)
@@ -56,7 +100,8 @@ func TestValueTest(t *testing.T) {
 			patterns = append(patterns, rng.Uint64()&expr.Mask(bits))
 		}
 		for d := uint64(0); d < 3; d++ {
-			for _, p := range []uint64{0, 1 << (bits - 1), 0x7f80_0000, 0xff80_0000, 0x7ff0 << 48, 0xfff0 << 48, math.Float64bits(0.3), uint64(math.Float32bits(0.3)), 127, 40000} {
+			for _, p := range []uint64{0, 1 << (bits - 1), 0x7f80_0000, 0xff80_0000, 0x7ff0 << 48, 0xfff0 << 48,
+				math.Float64bits(0.3), uint64(math.Float32bits(0.3)), 127, 40000} {
 				patterns = append(patterns, (p+d)&expr.Mask(bits), (p-d)&expr.Mask(bits))
 			}
 		}

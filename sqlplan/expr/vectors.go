@@ -37,8 +37,9 @@ func MultivectorLiteral(vectors [][]float32) *Literal {
 	return NewLiteral(items, MultivectorType(len(vectors[0])))
 }
 
-// VectorsOf returns the value of l as vectors of dim float32, one or more: a list of vectors or of lists, one vector, the text of either, or
-// little-endian float32 bytes, vector after vector. NULL, no vector, another dimension, NaN and infinities are InvalidArgument.
+// VectorsOf returns the value of l as vectors of dim float32, one or more: a list of vectors or of
+// lists, one vector, the text of either, or little-endian float32 bytes, vector after vector. NULL,
+// no vector, another dimension, NaN and infinities are InvalidArgument.
 func VectorsOf(l Literal, dim int) ([][]float32, error) {
 	switch v := l.Value.(type) {
 	case nil:

@@ -113,7 +113,23 @@ func (p *parser) foreign(t token) string {
 }
 
 // clauses in the order in which a query has them.
-var clauses = []string{"WITH", "SELECT", "FROM", "WHERE", "GROUP", "HAVING", "QUALIFY", "WINDOW", "UNION", "INTERSECT", "EXCEPT", "ORDER", "LIMIT", "OFFSET", "FETCH"}
+var clauses = []string{
+	"WITH",
+	"SELECT",
+	"FROM",
+	"WHERE",
+	"GROUP",
+	"HAVING",
+	"QUALIFY",
+	"WINDOW",
+	"UNION",
+	"INTERSECT",
+	"EXCEPT",
+	"ORDER",
+	"LIMIT",
+	"OFFSET",
+	"FETCH",
+}
 
 const clauseOrder = "the order of clauses is WITH, SELECT, FROM, WHERE, GROUP BY, HAVING, WINDOW, QUALIFY, UNION, ORDER BY, LIMIT, OFFSET"
 
@@ -129,7 +145,9 @@ func (p *parser) advice(what string) string {
 		return "write LIMIT at the end of the query"
 	case comma && (t.kind == tkWord && reserved[t.up] || t.kind == tkEOF || t.op(")") || t.op("]")):
 		return "the comma before it is one too many"
-	case t.kind == tkWord && reserved[t.up] && !isClause(t.up) && (strings.HasPrefix(what, "a name") || strings.HasPrefix(what, "an alias") || strings.HasPrefix(what, "a table") || strings.HasPrefix(what, "a column")):
+	case t.kind == tkWord && reserved[t.up] && !isClause(t.up) &&
+		(strings.HasPrefix(what, "a name") || strings.HasPrefix(what, "an alias") || strings.HasPrefix(what, "a table") ||
+			strings.HasPrefix(what, "a column")):
 		return fmt.Sprintf("%s is a keyword: as a name it needs double quotes", t.up)
 	}
 	return ""
@@ -172,7 +190,11 @@ func (p *parser) end(st Statement) {
 	case t.kind == tkWord && statementHeads[t.up] != nil:
 		p.fail(t.pos, "syntax error: a second statement seems to begin here; send statements one at a time")
 	case t.kind == tkString:
-		p.fail(t.pos, "syntax error: found %s, expected the end of the statement; aliases are names, in double quotes if need be, and strings join with ||", t.describe())
+		p.fail(
+			t.pos,
+			"syntax error: found %s, expected the end of the statement; aliases are names, in double quotes if need be, and strings join with ||",
+			t.describe(),
+		)
 	}
 	p.expected("an operator, a comma, the next clause or the end of the statement")
 }

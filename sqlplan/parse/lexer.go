@@ -165,7 +165,12 @@ func (l *lexer) word(t *token) error {
 			break
 		}
 		if isSmartQuote(r) {
-			return fault.At(fault.InvalidArgument, l.pos, "syntax error: found the typographic quote %c; write ' around strings and \" around names", r)
+			return fault.At(
+				fault.InvalidArgument,
+				l.pos,
+				"syntax error: found the typographic quote %c; write ' around strings and \" around names",
+				r,
+			)
 		}
 		l.pos += n
 	}
@@ -254,7 +259,12 @@ func (l *lexer) dollar(t *token) error {
 	}
 	if i >= len(l.src) || l.src[i] != '$' {
 		if i > start+1 {
-			return fault.At(fault.InvalidArgument, start, "syntax error: parameters have no names here; write ? or $1 in place of %s", clip(l.src[start:i]))
+			return fault.At(
+				fault.InvalidArgument,
+				start,
+				"syntax error: parameters have no names here; write ? or $1 in place of %s",
+				clip(l.src[start:i]),
+			)
 		}
 		return fault.At(fault.InvalidArgument, start, "syntax error: found $, expected a parameter such as $1")
 	}

@@ -114,7 +114,12 @@ func (l *lexer) numberEnds(start int, ok bool) error {
 	for l.pos < len(l.src) && l.src[l.pos] < utf8.RuneSelf && (isWordStart(l.src[l.pos]) || isDigit(l.src[l.pos]) || l.src[l.pos] == '.') {
 		l.pos++
 	}
-	return fault.At(fault.InvalidArgument, start, "syntax error: %q is neither a number nor a name; put names that begin with a digit in double quotes, sizes and times in single quotes", clip(l.src[start:l.pos]))
+	return fault.At(
+		fault.InvalidArgument,
+		start,
+		"syntax error: %q is neither a number nor a name; put names that begin with a digit in double quotes, sizes and times in single quotes",
+		clip(l.src[start:l.pos]),
+	)
 }
 
 // quotedString reads '…' with a doubled quote for a quote; backslashes mean themselves.

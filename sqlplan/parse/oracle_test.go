@@ -201,7 +201,18 @@ func (c *commonSQL) table(depth int) string {
 		t = "(" + c.query(depth+2) + ") as q"
 	}
 	for c.n(3) == 0 {
-		t += c.pick(" join ", " inner join ", " left join ", " left outer join ", " right join ") + c.pick("u", "t as z") + " on " + c.condition(depth+3)
+		t += c.pick(
+			" join ",
+			" inner join ",
+			" left join ",
+			" left outer join ",
+			" right join ",
+		) + c.pick(
+			"u",
+			"t as z",
+		) + " on " + c.condition(
+			depth+3,
+		)
 	}
 	return t
 }
@@ -328,7 +339,10 @@ func (o ourTree) expr(e Expr) string {
 	case *Subquery:
 		return "{" + o.query(e.Query) + "}"
 	case *Case:
-		return "(case " + o.expr(e.Operand) + list(e.Whens, func(w When) string { return o.expr(w.Cond) + ":" + o.expr(w.Result) }) + o.expr(e.Else) + ")"
+		return "(case " + o.expr(e.Operand) + list(e.Whens, func(w When) string {
+			return o.expr(w.Cond) + ":" +
+				o.expr(w.Result)
+		}) + o.expr(e.Else) + ")"
 	case *Call:
 		if e.Star {
 			return e.Name + "(*)"
@@ -347,7 +361,8 @@ func (t theirTree) node(n sqlparser.SQLNode) string {
 	case *sqlparser.ParenSelect:
 		return t.node(n.Select)
 	case *sqlparser.Select:
-		s := fmt.Sprintf("(select distinct=%v %s from=%s", n.Distinct != "", list(n.SelectExprs, func(e sqlparser.SelectExpr) string { return t.node(e) }),
+		s := fmt.Sprintf("(select distinct=%v %s from=%s", n.Distinct != "",
+			list(n.SelectExprs, func(e sqlparser.SelectExpr) string { return t.node(e) }),
 			list(n.From, func(e sqlparser.TableExpr) string { return t.node(e) }))
 		where := func(w *sqlparser.Where) string {
 			if w == nil {
@@ -434,14 +449,18 @@ func (t theirTree) expr(e sqlparser.Expr) string {
 	case sqlparser.ValTuple:
 		return list(e, t.expr)
 	case *sqlparser.CaseExpr:
-		return "(case " + t.expr(e.Expr) + list(e.Whens, func(w *sqlparser.When) string { return t.expr(w.Cond) + ":" + t.expr(w.Val) }) + t.expr(e.Else) + ")"
+		return "(case " + t.expr(e.Expr) + list(e.Whens, func(w *sqlparser.When) string {
+			return t.expr(w.Cond) + ":" +
+				t.expr(w.Val)
+		}) + t.expr(e.Else) + ")"
 	case *sqlparser.FuncExpr:
 		if len(e.Exprs) == 1 {
 			if _, ok := e.Exprs[0].(*sqlparser.StarExpr); ok {
 				return e.Name.Lowered() + "(*)"
 			}
 		}
-		return fmt.Sprint(e.Name.Lowered(), e.Distinct, list(e.Exprs, func(x sqlparser.SelectExpr) string { return strings.TrimSuffix(t.node(x), ":") }))
+		return fmt.Sprint(e.Name.Lowered(), e.Distinct, list(e.Exprs,
+			func(x sqlparser.SelectExpr) string { return strings.TrimSuffix(t.node(x), ":") }))
 	}
 	return fmt.Sprintf("?%T", e)
 }

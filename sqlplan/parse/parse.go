@@ -244,7 +244,14 @@ func (p *parser) close(bracket string, open int) {
 func (p *parser) enter() {
 	p.depth++
 	if p.depth > p.opt.MaxDepth {
-		p.bail(fault.At(fault.ResourceExhausted, p.tok.pos, "the statement nests deeper than %d levels (parentheses, unary operators, CASE, subqueries)", p.opt.MaxDepth))
+		p.bail(
+			fault.At(
+				fault.ResourceExhausted,
+				p.tok.pos,
+				"the statement nests deeper than %d levels (parentheses, unary operators, CASE, subqueries)",
+				p.opt.MaxDepth,
+			),
+		)
 	}
 }
 

@@ -46,7 +46,11 @@ func (p *parser) queryTail(q *Query) {
 	}
 	q.Limit = p.limit()
 	if p.is("FOR") {
-		p.unsupported(p.tok.pos, "FOR %s (row locks); tables are read at one snapshot. Time travel stands right after the table's name: train FOR VERSION AS OF 5", p.peek().up)
+		p.unsupported(
+			p.tok.pos,
+			"FOR %s (row locks); tables are read at one snapshot. Time travel stands right after the table's name: train FOR VERSION AS OF 5",
+			p.peek().up,
+		)
 	}
 }
 

@@ -22,11 +22,13 @@ func init() {
 	for word, second := range map[string]string{
 		"INSERT": "INTO", "UPDATE": "", "DELETE": "FROM", "MERGE": "INTO", "REPLACE": "INTO", "UPSERT": "INTO",
 		"CREATE": objects, "ALTER": objects, "DROP": objects, "COMMENT": "ON", "TRUNCATE": "TABLE",
-		"OPTIMIZE": "", "VACUUM": "", "RESTORE": "TABLE", "ANALYZE": "", "SUMMARIZE": "", "CHECKPOINT": "", "REINDEX": "", "CLUSTER": "", "REFRESH": "MATERIALIZED VIEW",
+		"OPTIMIZE": "", "VACUUM": "", "RESTORE": "TABLE", "ANALYZE": "", "SUMMARIZE": "", "CHECKPOINT": "", "REINDEX": "",
+		"CLUSTER": "", "REFRESH": "MATERIALIZED VIEW",
 		"BEGIN": "", "START": "TRANSACTION", "COMMIT": "", "ROLLBACK": "", "ABORT": "", "SAVEPOINT": "", "RELEASE": "SAVEPOINT",
 		"COPY": "", "EXPORT": "DATABASE", "IMPORT": "DATABASE", "ATTACH": "", "DETACH": "", "LOAD": "", "INSTALL": "", "PRAGMA": "",
 		"PREPARE": "", "EXECUTE": "", "DEALLOCATE": "", "DECLARE": "", "FETCH": "", "CLOSE": "", "CALL": "", "DO": "", "DISCARD": "ALL",
-		"GRANT": "", "REVOKE": "", "LOCK": "TABLE", "LISTEN": "", "NOTIFY": "", "UNLISTEN": "", "PIVOT": "", "UNPIVOT": "", "KILL": "", "CACHE": "TABLE",
+		"GRANT": "", "REVOKE": "", "LOCK": "TABLE", "LISTEN": "", "NOTIFY": "", "UNLISTEN": "", "PIVOT": "", "UNPIVOT": "",
+		"KILL": "", "CACHE": "TABLE",
 	} {
 		statementHeads[word] = func(p *parser) Statement { return p.known(second) }
 	}
@@ -36,7 +38,22 @@ func init() {
 const objects = "TABLE VIEW INDEX TAG BRANCH SCHEMA DATABASE CATALOG SEQUENCE TYPE FUNCTION MACRO SECRET EXTENSION ROLE USER TRIGGER POLICY MATERIALIZED"
 
 // heads are the words offered in place of one that begins no statement.
-var heads = []string{"SELECT", "WITH", "VALUES", "FROM", "EXPLAIN", "SHOW", "DESCRIBE", "SET", "RESET", "USE", "INSERT", "UPDATE", "DELETE", "CREATE"}
+var heads = []string{
+	"SELECT",
+	"WITH",
+	"VALUES",
+	"FROM",
+	"EXPLAIN",
+	"SHOW",
+	"DESCRIBE",
+	"SET",
+	"RESET",
+	"USE",
+	"INSERT",
+	"UPDATE",
+	"DELETE",
+	"CREATE",
+}
 
 // statement parses what begins at the first token.
 func (p *parser) statement() Statement {
@@ -63,7 +80,8 @@ func (p *parser) statement() Statement {
 func (p *parser) known(second string) Statement {
 	st := &Unsupported{What: p.tok.up, Pos: p.pos()}
 	p.next()
-	for p.tok.isAny("OR", "REPLACE", "TEMP", "TEMPORARY", "UNIQUE", "EXTERNAL", "LOCAL", "GLOBAL", "UNLOGGED", "RECURSIVE", "PERSISTENT") && second == objects {
+	for p.tok.isAny("OR", "REPLACE", "TEMP", "TEMPORARY", "UNIQUE", "EXTERNAL", "LOCAL", "GLOBAL", "UNLOGGED", "RECURSIVE",
+		"PERSISTENT") && second == objects {
 		p.next()
 	}
 	for p.tok.kind == tkWord && p.tok.up != "" && containsWord(second, p.tok.up) {
@@ -220,7 +238,11 @@ func (p *parser) show() Statement {
 	default:
 		s.What = p.settingName()
 		if p.tok.isAny("FROM", "IN") {
-			p.fail(at, "SHOW %s FROM is not known; SHOW … FROM lists VERSIONS, TAGS, BRANCHES, INDEXES, FRAGMENTS, COLUMNS or TABLES", strings.ToUpper(clip(s.What)))
+			p.fail(
+				at,
+				"SHOW %s FROM is not known; SHOW … FROM lists VERSIONS, TAGS, BRANCHES, INDEXES, FRAGMENTS, COLUMNS or TABLES",
+				strings.ToUpper(clip(s.What)),
+			)
 		}
 	}
 	return s
@@ -285,7 +307,8 @@ func (p *parser) set() Statement {
 	s := &Set{Pos: p.pos()}
 	p.next()
 	next := p.peek()
-	if p.tok.isAny("TRANSACTION", "CONSTRAINTS", "ROLE") && !next.op("=") && !next.is("TO") || p.is("SESSION") && next.isAny("CHARACTERISTICS", "AUTHORIZATION") {
+	if p.tok.isAny("TRANSACTION", "CONSTRAINTS", "ROLE") && !next.op("=") && !next.is("TO") ||
+		p.is("SESSION") && next.isAny("CHARACTERISTICS", "AUTHORIZATION") {
 		u := p.known("TRANSACTION CHARACTERISTICS AUTHORIZATION").(*Unsupported)
 		u.What, u.Pos = "SET "+u.What, s.Pos
 		return u
@@ -324,7 +347,8 @@ func (p *parser) set() Statement {
 
 // settingValue parses an expression; a bare word alone is the string of its letters.
 func (p *parser) settingValue() Expr {
-	if next := p.peek(); (p.tok.kind == tkWord && !p.tok.isAny("NULL", "TRUE", "FALSE") || p.tok.kind == tkQuoted) && (next.kind == tkEOF || next.op(";") || next.op(",")) {
+	if next := p.peek(); (p.tok.kind == tkWord && !p.tok.isAny("NULL", "TRUE", "FALSE") || p.tok.kind == tkQuoted) &&
+		(next.kind == tkEOF || next.op(";") || next.op(",")) {
 		s := &String{Value: p.tok.text, Pos: p.pos()}
 		p.next()
 		return s

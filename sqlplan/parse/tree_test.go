@@ -57,7 +57,34 @@ func (g *gen) name() Ident {
 	case 0:
 		return Ident{Name: g.pick("NSFW", "a b", `quo"te`, "select", "train@5", "train$versions", "é'", "`"), Quoted: true}
 	case 1: // keywords that are names
-		return Ident{Name: g.pick("key", "user", "version", "timestamp", "date", "values", "both", "leading", "row", "position", "first", "rollup", "unbounded", "partition", "time", "filter", "over", "semi", "exists", "interval", "extract", "trim", "symmetry", "asof")}
+		return Ident{
+			Name: g.pick(
+				"key",
+				"user",
+				"version",
+				"timestamp",
+				"date",
+				"values",
+				"both",
+				"leading",
+				"row",
+				"position",
+				"first",
+				"rollup",
+				"unbounded",
+				"partition",
+				"time",
+				"filter",
+				"over",
+				"semi",
+				"exists",
+				"interval",
+				"extract",
+				"trim",
+				"symmetry",
+				"asof",
+			),
+		}
 	}
 	return Ident{Name: g.pick("a", "b", "c", "Width", "img_emb", "größe", "x$1", "_")}
 }
@@ -125,7 +152,9 @@ func (g *gen) statement() Statement {
 		}
 		return u
 	case 7:
-		return &Unsupported{What: g.pick("INSERT INTO", "CREATE TABLE", "DROP TAG", "UPDATE", "CREATE MATERIALIZED VIEW", "SET TRANSACTION", "SET ROLE", "VACUUM")}
+		return &Unsupported{
+			What: g.pick("INSERT INTO", "CREATE TABLE", "DROP TAG", "UPDATE", "CREATE MATERIALIZED VIEW", "SET TRANSACTION", "SET ROLE", "VACUUM"),
+		}
 	}
 	return g.query()
 }
@@ -382,7 +411,13 @@ func (g *gen) window() *Window {
 	}
 	if g.flip() {
 		w.Frame = &Frame{Unit: g.pick("ROWS", "RANGE", "GROUPS"), Exclude: g.pick("", "CURRENT ROW", "GROUP", "TIES")}
-		ends := []Bound{{Kind: unboundedPreceding}, {Kind: preceding, Offset: g.expr()}, {Kind: currentRow}, {Kind: following, Offset: g.expr()}, {Kind: unboundedFollowing}}
+		ends := []Bound{
+			{Kind: unboundedPreceding},
+			{Kind: preceding, Offset: g.expr()},
+			{Kind: currentRow},
+			{Kind: following, Offset: g.expr()},
+			{Kind: unboundedFollowing},
+		}
 		from := g.n(3)
 		w.Frame.Start = ends[from]
 		w.Frame.End = ends[max(1, from+g.n(4-from))]
@@ -391,7 +426,9 @@ func (g *gen) window() *Window {
 }
 
 func (g *gen) call() *Call {
-	c := &Call{Name: g.pick("f", "count", "substring", "position", "trim", "extract", "overlay", "left", "date", "coalesce", "current_date", "both")}
+	c := &Call{
+		Name: g.pick("f", "count", "substring", "position", "trim", "extract", "overlay", "left", "date", "coalesce", "current_date", "both"),
+	}
 	if g.flip() {
 		c.Name, c.Quoted = g.pick("F", "a b", "select", "cast"), true
 	}
@@ -470,7 +507,41 @@ func (g *gen) expr() Expr {
 	case 0:
 		return &Unary{Op: g.pick("NOT", "-", "+", "~"), X: g.expr()}
 	case 1, 2, 3, 4:
-		return &Binary{Op: g.pick("=", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%", "^", "||", "&&", "@>", "<@", "&", "|", "<<", ">>", "<->", "<=>", "<#>", "->", "->>", "~", "~*", "!~", "!~*"), X: g.expr(), Y: g.expr()}
+		return &Binary{
+			Op: g.pick(
+				"=",
+				"!=",
+				"<",
+				"<=",
+				">",
+				">=",
+				"+",
+				"-",
+				"*",
+				"/",
+				"%",
+				"^",
+				"||",
+				"&&",
+				"@>",
+				"<@",
+				"&",
+				"|",
+				"<<",
+				">>",
+				"<->",
+				"<=>",
+				"<#>",
+				"->",
+				"->>",
+				"~",
+				"~*",
+				"!~",
+				"!~*",
+			),
+			X: g.expr(),
+			Y: g.expr(),
+		}
 	case 5, 6:
 		op := g.pick("AND", "OR")
 		var terms []Expr
@@ -569,7 +640,12 @@ func (g *gen) typeName() TypeName {
 	case 2:
 		return TypeName{Name: "TIMESTAMP", Args: []int{3}, TimeZone: true, Dims: []int{0, 0}}
 	case 3:
-		return TypeName{Name: "STRUCT", Fields: []TypeField{{Name: g.name(), Type: TypeName{Name: "MAP", Fields: []TypeField{{Type: TypeName{Name: "VARCHAR"}}, {Type: TypeName{Name: "BLOB"}}}}}}}
+		return TypeName{
+			Name: "STRUCT",
+			Fields: []TypeField{
+				{Name: g.name(), Type: TypeName{Name: "MAP", Fields: []TypeField{{Type: TypeName{Name: "VARCHAR"}}, {Type: TypeName{Name: "BLOB"}}}}},
+			},
+		}
 	}
 	return TypeName{Name: g.pick("DOUBLE", "REAL", "BIGINT", "VARCHAR", "DATE", "TIME")}
 }

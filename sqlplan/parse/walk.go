@@ -27,7 +27,14 @@ func (p *parser) checkHeight(n any) {
 			if e, ok := n.(Expr); ok {
 				at = int(e.Position())
 			}
-			p.bail(fault.At(fault.ResourceExhausted, at, "a chain of operators or joins is longer than %d; split it with parentheses, or write a list", p.opt.MaxHeight))
+			p.bail(
+				fault.At(
+					fault.ResourceExhausted,
+					at,
+					"a chain of operators or joins is longer than %d; split it with parentheses, or write a list",
+					p.opt.MaxHeight,
+				),
+			)
 		}
 		children(n, down)
 		level--

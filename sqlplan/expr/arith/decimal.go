@@ -105,7 +105,14 @@ func decimalOp(op string, x, y decimal128.Num, sx, sy int32, t *arrow.Decimal128
 	}
 	n, ok := cast.FromBig(r, t.Precision)
 	if !ok {
-		return n, fault.New(fault.InvalidArgument, "decimal overflow: %s %s %s does not fit %s", x.ToString(sx), op, y.ToString(sy), value.TypeName(t))
+		return n, fault.New(
+			fault.InvalidArgument,
+			"decimal overflow: %s %s %s does not fit %s",
+			x.ToString(sx),
+			op,
+			y.ToString(sy),
+			value.TypeName(t),
+		)
 	}
 	return n, nil
 }

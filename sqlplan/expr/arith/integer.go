@@ -20,7 +20,8 @@ func Kernel(op string, tx, ty, t arrow.DataType) (func(*value.KernelCall) (arrow
 		return func(c *value.KernelCall) (arrow.Array, error) { return value.NullArray(c.Mem(), c.Type, c.N) }, nil
 	case op == "||":
 		return concatKernel(t)
-	case x == value.KindDate || x == value.KindTime || x == value.KindTimestamp || x == value.KindInterval || y == value.KindDate || y == value.KindTime || y == value.KindTimestamp || y == value.KindInterval:
+	case x == value.KindDate || x == value.KindTime || x == value.KindTimestamp || x == value.KindInterval ||
+		y == value.KindDate || y == value.KindTime || y == value.KindTimestamp || y == value.KindInterval:
 		return temporalKernel(op, tx, ty, t)
 	case value.KindOf(t) == value.KindDecimal:
 		return decimalKernel(op), nil

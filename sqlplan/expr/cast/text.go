@@ -20,8 +20,9 @@ var textCasts map[value.Kind]castFunc
 
 func init() { // not a literal, because list items are cast through this table again
 	textCasts = map[value.Kind]castFunc{
-		value.KindBool: textToBool, value.KindInt: textToInt, value.KindUint: textToUint, value.KindFloat: textToFloat, value.KindDecimal: textToDecimal,
-		value.KindBinary: textToBytes, value.KindDate: textToDate, value.KindTime: textToTime, value.KindTimestamp: textToTimestamp,
+		value.KindBool: textToBool, value.KindInt: textToInt, value.KindUint: textToUint, value.KindFloat: textToFloat,
+		value.KindDecimal: textToDecimal,
+		value.KindBinary:  textToBytes, value.KindDate: textToDate, value.KindTime: textToTime, value.KindTimestamp: textToTimestamp,
 		value.KindInterval: textToInterval, value.KindList: textToList,
 	}
 }
@@ -333,7 +334,14 @@ func scanList(s string, t arrow.DataType) (any, error) {
 		for i, it := range items {
 			f, ok := ScanFloat(it.text, 32)
 			if !ok || it.quoted {
-				return nil, fault.New(fault.InvalidArgument, "cannot cast %s to %s: element %d is %s", ShortQuoted(s), value.TypeName(t), i+1, ShortQuoted(it.text))
+				return nil, fault.New(
+					fault.InvalidArgument,
+					"cannot cast %s to %s: element %d is %s",
+					ShortQuoted(s),
+					value.TypeName(t),
+					i+1,
+					ShortQuoted(it.text),
+				)
 			}
 			out[i] = float32(f)
 		}

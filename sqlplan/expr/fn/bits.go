@@ -11,13 +11,25 @@ import (
 
 func init() {
 	expr.Register(
-		&expr.Function{Name: "xor", Category: "numeric", Volatility: expr.Immutable, Args: []expr.ArgClass{expr.OpenArg, expr.OpenArg}, Rewrite: func(a []expr.Expr) (expr.Expr, error) { return expr.NewArith("#", a[0], a[1]) }},
-		&expr.Function{Name: "bit_not", Category: "numeric", Volatility: expr.Immutable, Args: []expr.ArgClass{expr.OpenArg}, Rewrite: func(a []expr.Expr) (expr.Expr, error) {
-			x := expr.Decoded(a[0])
-			if value.KindOf(x.Type()) == value.KindUint {
-				return nil, expr.Needs("a signed integer", x)
-			}
-			return expr.NewArith("#", x, expr.NewLiteral(int64(-1), arrow.PrimitiveTypes.Int8))
-		}},
+		&expr.Function{
+			Name:       "xor",
+			Category:   "numeric",
+			Volatility: expr.Immutable,
+			Args:       []expr.ArgClass{expr.OpenArg, expr.OpenArg},
+			Rewrite:    func(a []expr.Expr) (expr.Expr, error) { return expr.NewArith("#", a[0], a[1]) },
+		},
+		&expr.Function{
+			Name:       "bit_not",
+			Category:   "numeric",
+			Volatility: expr.Immutable,
+			Args:       []expr.ArgClass{expr.OpenArg},
+			Rewrite: func(a []expr.Expr) (expr.Expr, error) {
+				x := expr.Decoded(a[0])
+				if value.KindOf(x.Type()) == value.KindUint {
+					return nil, expr.Needs("a signed integer", x)
+				}
+				return expr.NewArith("#", x, expr.NewLiteral(int64(-1), arrow.PrimitiveTypes.Int8))
+			},
+		},
 	)
 }

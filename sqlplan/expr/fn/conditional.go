@@ -12,20 +12,77 @@ import (
 
 func init() {
 	expr.Register(
-		&expr.Function{Name: "coalesce", Category: "conditional", Volatility: expr.Immutable, Args: []expr.ArgClass{expr.OpenArg}, Variadic: true, Rewrite: expr.NewCoalesce},
-		&expr.Function{Name: "ifnull", Aliases: []string{"nvl"}, Category: "conditional", Volatility: expr.Immutable, Args: []expr.ArgClass{expr.OpenArg, expr.OpenArg}, Rewrite: expr.NewCoalesce},
-		&expr.Function{Name: "nullif", Category: "conditional", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.OpenArg, expr.OpenArg}, Result: nullifArgs, Loose: true,
-			Kernel: expr.PlainKernel(nullif)},
-		&expr.Function{Name: "if", Aliases: []string{"iff"}, Category: "conditional", Volatility: expr.Immutable, Args: []expr.ArgClass{expr.BoolArg, expr.OpenArg, expr.OpenArg}, Rewrite: func(a []expr.Expr) (expr.Expr, error) {
-			return expr.NewCase(nil, []expr.CaseWhen{{Cond: a[0], Result: a[1]}}, a[2])
-		}},
-		&expr.Function{Name: "greatest", Category: "conditional", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.OpenArg}, Variadic: true, Result: sameArgs("greatest"), Loose: true,
-			Kernel: expr.PlainKernel(func(c *value.KernelCall) (arrow.Array, error) { return extreme(c, compare.OpGt) })},
-		&expr.Function{Name: "least", Category: "conditional", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.OpenArg}, Variadic: true, Result: sameArgs("least"), Loose: true,
-			Kernel: expr.PlainKernel(func(c *value.KernelCall) (arrow.Array, error) { return extreme(c, compare.OpLt) })},
-		&expr.Function{Name: "typeof", Aliases: []string{"pg_typeof"}, Category: "system", Volatility: expr.Immutable, Args: []expr.ArgClass{expr.AnyArg}, Rewrite: func(a []expr.Expr) (expr.Expr, error) {
-			return expr.NewLiteral(value.TypeName(a[0].Type()), value.TypeText), nil
-		}},
+		&expr.Function{
+			Name:       "coalesce",
+			Category:   "conditional",
+			Volatility: expr.Immutable,
+			Args:       []expr.ArgClass{expr.OpenArg},
+			Variadic:   true,
+			Rewrite:    expr.NewCoalesce,
+		},
+		&expr.Function{
+			Name:       "ifnull",
+			Aliases:    []string{"nvl"},
+			Category:   "conditional",
+			Volatility: expr.Immutable,
+			Args:       []expr.ArgClass{expr.OpenArg, expr.OpenArg},
+			Rewrite:    expr.NewCoalesce,
+		},
+		&expr.Function{
+			Name:       "nullif",
+			Category:   "conditional",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.OpenArg, expr.OpenArg},
+			Result:     nullifArgs,
+			Loose:      true,
+			Kernel:     expr.PlainKernel(nullif),
+		},
+		&expr.Function{
+			Name:       "if",
+			Aliases:    []string{"iff"},
+			Category:   "conditional",
+			Volatility: expr.Immutable,
+			Args:       []expr.ArgClass{expr.BoolArg, expr.OpenArg, expr.OpenArg},
+			Rewrite: func(a []expr.Expr) (expr.Expr, error) {
+				return expr.NewCase(nil, []expr.CaseWhen{{Cond: a[0], Result: a[1]}}, a[2])
+			},
+		},
+		&expr.Function{
+			Name:       "greatest",
+			Category:   "conditional",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.OpenArg},
+			Variadic:   true,
+			Result:     sameArgs("greatest"),
+			Loose:      true,
+			Kernel:     expr.PlainKernel(func(c *value.KernelCall) (arrow.Array, error) { return extreme(c, compare.OpGt) }),
+		},
+		&expr.Function{
+			Name:       "least",
+			Category:   "conditional",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.OpenArg},
+			Variadic:   true,
+			Result:     sameArgs("least"),
+			Loose:      true,
+			Kernel:     expr.PlainKernel(func(c *value.KernelCall) (arrow.Array, error) { return extreme(c, compare.OpLt) }),
+		},
+		&expr.Function{
+			Name:       "typeof",
+			Aliases:    []string{"pg_typeof"},
+			Category:   "system",
+			Volatility: expr.Immutable,
+			Args:       []expr.ArgClass{expr.AnyArg},
+			Rewrite: func(a []expr.Expr) (expr.Expr, error) {
+				return expr.NewLiteral(value.TypeName(a[0].Type()), value.TypeText), nil
+			},
+		},
 	)
 }
 

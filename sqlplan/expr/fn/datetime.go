@@ -17,83 +17,254 @@ import (
 
 func init() {
 	expr.Register(
-		&expr.Function{Name: "date_part", Aliases: []string{"extract", "datepart"}, Category: "datetime", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.TextArg, expr.InstantArg}, Result: partType, Kernel: partKernel},
-		&expr.Function{Name: "date_trunc", Aliases: []string{"datetrunc"}, Category: "datetime", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.TextArg, expr.InstantArg}, Result: truncType, Kernel: truncKernel},
-		&expr.Function{Name: "date_diff", Aliases: []string{"datediff"}, Category: "datetime", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.TextArg, expr.InstantArg, expr.InstantArg}, Out: value.TypeInt64, Result: diffTypes, Kernel: diffKernel},
-		&expr.Function{Name: "make_date", Category: "datetime", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.IntArg, expr.IntArg, expr.IntArg}, Out: value.TypeDate, Kernel: expr.FixedOut(makeDate)},
-		&expr.Function{Name: "make_time", Category: "datetime", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.IntArg, expr.IntArg, expr.FloatArg}, Out: value.TypeTime, Kernel: expr.FixedOut(func(a *expr.RowArgs, i int) (int64, bool, error) {
-			v, err := makeClock(a, i, 0)
-			return v, true, err
-		})},
-		&expr.Function{Name: "make_timestamp", Category: "datetime", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.IntArg, expr.IntArg, expr.IntArg, expr.IntArg, expr.IntArg, expr.FloatArg}, Out: value.TypeTimestamp, Kernel: expr.FixedOut(func(a *expr.RowArgs, i int) (int64, bool, error) {
-			d, _, err := makeDate(a, i)
-			if err != nil {
-				return 0, false, err
-			}
-			v, err := makeClock(a, i, 3)
-			return int64(d)*cast.MicrosPerDay + v, true, err
-		})},
-		&expr.Function{Name: "to_timestamp", Category: "datetime", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.FloatArg}, Out: &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}, Kernel: expr.PlainKernel(value.MapFixedErr(func(s float64) (int64, error) {
-			if !(math.Abs(s) < 9e12) {
-				return 0, fault.New(fault.InvalidArgument, "to_timestamp(%v) is out of the range of TIMESTAMP", s)
-			}
-			whole := math.Floor(s)
-			return int64(whole)*1e6 + int64(math.Round((s-whole)*1e6)), nil
-		}))},
-		&expr.Function{Name: "epoch_ms", Category: "datetime", Volatility: expr.Immutable, Args: []expr.ArgClass{expr.AnyArg}, Rewrite: func(a []expr.Expr) (expr.Expr, error) {
-			if value.KindOf(a[0].Type()).Integer() {
-				return expr.NewCall("make_timestamp_ms", a)
-			}
-			return expr.NewCall("$epoch_ms", a)
-		}},
-		&expr.Function{Name: "make_timestamp_ms", Category: "datetime", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnRange, Args: []expr.ArgClass{expr.IntArg}, Out: value.TypeTimestamp, Kernel: expr.PlainKernel(value.MapFixedErr(func(ms int64) (int64, error) {
-			v, ok := cast.Mul64(ms, 1e3)
-			if !ok {
-				return 0, value.OutOfRange(value.TypeTimestamp)
-			}
-			return v, nil
-		}))},
-		&expr.Function{Name: "$epoch_ms", Category: "datetime", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.InstantArg}, Out: value.TypeInt64, Kernel: expr.PlainKernel(func(c *value.KernelCall) (arrow.Array, error) {
-			f, err := fieldReader("epoch_ms", c.Args[0])
-			if err != nil {
-				return nil, err
-			}
-			return f.ints(c)
-		})},
-		&expr.Function{Name: "strftime", Category: "datetime", Volatility: expr.Immutable, Args: []expr.ArgClass{expr.AnyArg, expr.AnyArg}, Rewrite: func(a []expr.Expr) (expr.Expr, error) {
-			if value.KindOf(a[0].Type()) == value.KindText && value.KindOf(a[1].Type()) != value.KindText { // either order, as in DuckDB
-				a[0], a[1] = a[1], a[0]
-			}
-			return expr.NewCall("$strftime", a)
-		}},
-		&expr.Function{Name: "$strftime", Category: "datetime", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.InstantArg, expr.TextArg}, Out: value.TypeText, Result: strftimeArgs, Kernel: strftimeKernel},
-		&expr.Function{Name: "strptime", Category: "datetime", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.TextArg, expr.TextArg}, Out: value.TypeTimestamp, Kernel: expr.FixedOut(strptime)},
-		&expr.Function{Name: "timezone", Category: "datetime", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.TextArg, expr.InstantArg}, Result: zoneType, Kernel: zoneKernel},
-		&expr.Function{Name: "last_day", Category: "datetime", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.InstantArg}, Out: value.TypeDate, Result: asDate, Kernel: expr.PlainKernel(value.MapFixed(func(d int32) int32 {
-			y, m, _ := cast.Civil(int64(d))
-			return int32(cast.DaysOf(y, m, cast.DaysIn(y, m)))
-		}))},
-		&expr.Function{Name: "monthname", Category: "datetime", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.InstantArg}, Out: value.TypeText, Result: asDateText, Kernel: expr.TextOut(func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
-			_, m, _ := cast.Civil(int64(value.NumsOf[int32](a.C.Args[0]).At(i)))
-			w.WriteString(time.Month(m).String())
-			return true, nil
-		})},
-		&expr.Function{Name: "dayname", Category: "datetime", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.InstantArg}, Out: value.TypeText, Result: asDateText, Kernel: expr.TextOut(func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
-			w.WriteString(time.Weekday(cast.FloorMod(int64(value.NumsOf[int32](a.C.Args[0]).At(i))+4, 7)).String())
-			return true, nil
-		})},
-		&expr.Function{Name: "date", Category: "datetime", Volatility: expr.Immutable, Args: []expr.ArgClass{expr.AnyArg}, Rewrite: func(a []expr.Expr) (expr.Expr, error) { return expr.NewCast(a[0], value.TypeDate, false) }},
+		&expr.Function{
+			Name:       "date_part",
+			Aliases:    []string{"extract", "datepart"},
+			Category:   "datetime",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.TextArg, expr.InstantArg},
+			Result:     partType,
+			Kernel:     partKernel,
+		},
+		&expr.Function{
+			Name:       "date_trunc",
+			Aliases:    []string{"datetrunc"},
+			Category:   "datetime",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.TextArg, expr.InstantArg},
+			Result:     truncType,
+			Kernel:     truncKernel,
+		},
+		&expr.Function{
+			Name:       "date_diff",
+			Aliases:    []string{"datediff"},
+			Category:   "datetime",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.TextArg, expr.InstantArg, expr.InstantArg},
+			Out:        value.TypeInt64,
+			Result:     diffTypes,
+			Kernel:     diffKernel,
+		},
+		&expr.Function{
+			Name:       "make_date",
+			Category:   "datetime",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.IntArg, expr.IntArg, expr.IntArg},
+			Out:        value.TypeDate,
+			Kernel:     expr.FixedOut(makeDate),
+		},
+		&expr.Function{
+			Name:       "make_time",
+			Category:   "datetime",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.IntArg, expr.IntArg, expr.FloatArg},
+			Out:        value.TypeTime,
+			Kernel: expr.FixedOut(func(a *expr.RowArgs, i int) (int64, bool, error) {
+				v, err := makeClock(a, i, 0)
+				return v, true, err
+			}),
+		},
+		&expr.Function{
+			Name:       "make_timestamp",
+			Category:   "datetime",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.IntArg, expr.IntArg, expr.IntArg, expr.IntArg, expr.IntArg, expr.FloatArg},
+			Out:        value.TypeTimestamp,
+			Kernel: expr.FixedOut(func(a *expr.RowArgs, i int) (int64, bool, error) {
+				d, _, err := makeDate(a, i)
+				if err != nil {
+					return 0, false, err
+				}
+				v, err := makeClock(a, i, 3)
+				return int64(d)*cast.MicrosPerDay + v, true, err
+			}),
+		},
+		&expr.Function{
+			Name:       "to_timestamp",
+			Category:   "datetime",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.FloatArg},
+			Out:        &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"},
+			Kernel: expr.PlainKernel(value.MapFixedErr(func(s float64) (int64, error) {
+				if !(math.Abs(s) < 9e12) {
+					return 0, fault.New(fault.InvalidArgument, "to_timestamp(%v) is out of the range of TIMESTAMP", s)
+				}
+				whole := math.Floor(s)
+				return int64(whole)*1e6 + int64(math.Round((s-whole)*1e6)), nil
+			})),
+		},
+		&expr.Function{
+			Name:       "epoch_ms",
+			Category:   "datetime",
+			Volatility: expr.Immutable,
+			Args:       []expr.ArgClass{expr.AnyArg},
+			Rewrite: func(a []expr.Expr) (expr.Expr, error) {
+				if value.KindOf(a[0].Type()).Integer() {
+					return expr.NewCall("make_timestamp_ms", a)
+				}
+				return expr.NewCall("$epoch_ms", a)
+			},
+		},
+		&expr.Function{
+			Name:       "make_timestamp_ms",
+			Category:   "datetime",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnRange,
+			Args:       []expr.ArgClass{expr.IntArg},
+			Out:        value.TypeTimestamp,
+			Kernel: expr.PlainKernel(value.MapFixedErr(func(ms int64) (int64, error) {
+				v, ok := cast.Mul64(ms, 1e3)
+				if !ok {
+					return 0, value.OutOfRange(value.TypeTimestamp)
+				}
+				return v, nil
+			})),
+		},
+		&expr.Function{
+			Name:       "$epoch_ms",
+			Category:   "datetime",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.InstantArg},
+			Out:        value.TypeInt64,
+			Kernel: expr.PlainKernel(func(c *value.KernelCall) (arrow.Array, error) {
+				f, err := fieldReader("epoch_ms", c.Args[0])
+				if err != nil {
+					return nil, err
+				}
+				return f.ints(c)
+			}),
+		},
+		&expr.Function{
+			Name:       "strftime",
+			Category:   "datetime",
+			Volatility: expr.Immutable,
+			Args:       []expr.ArgClass{expr.AnyArg, expr.AnyArg},
+			Rewrite: func(a []expr.Expr) (expr.Expr, error) {
+				if value.KindOf(a[0].Type()) == value.KindText && value.KindOf(a[1].Type()) != value.KindText { // either order, as in DuckDB
+					a[0], a[1] = a[1], a[0]
+				}
+				return expr.NewCall("$strftime", a)
+			},
+		},
+		&expr.Function{
+			Name:       "$strftime",
+			Category:   "datetime",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.InstantArg, expr.TextArg},
+			Out:        value.TypeText,
+			Result:     strftimeArgs,
+			Kernel:     strftimeKernel,
+		},
+		&expr.Function{
+			Name:       "strptime",
+			Category:   "datetime",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.TextArg, expr.TextArg},
+			Out:        value.TypeTimestamp,
+			Kernel:     expr.FixedOut(strptime),
+		},
+		&expr.Function{
+			Name:       "timezone",
+			Category:   "datetime",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.TextArg, expr.InstantArg},
+			Result:     zoneType,
+			Kernel:     zoneKernel,
+		},
+		&expr.Function{
+			Name:       "last_day",
+			Category:   "datetime",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.InstantArg},
+			Out:        value.TypeDate,
+			Result:     asDate,
+			Kernel: expr.PlainKernel(value.MapFixed(func(d int32) int32 {
+				y, m, _ := cast.Civil(int64(d))
+				return int32(cast.DaysOf(y, m, cast.DaysIn(y, m)))
+			})),
+		},
+		&expr.Function{
+			Name:       "monthname",
+			Category:   "datetime",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.InstantArg},
+			Out:        value.TypeText,
+			Result:     asDateText,
+			Kernel: expr.TextOut(func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
+				_, m, _ := cast.Civil(int64(value.NumsOf[int32](a.C.Args[0]).At(i)))
+				w.WriteString(time.Month(m).String())
+				return true, nil
+			}),
+		},
+		&expr.Function{
+			Name:       "dayname",
+			Category:   "datetime",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.InstantArg},
+			Out:        value.TypeText,
+			Result:     asDateText,
+			Kernel: expr.TextOut(func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
+				w.WriteString(time.Weekday(cast.FloorMod(int64(value.NumsOf[int32](a.C.Args[0]).At(i))+4, 7)).String())
+				return true, nil
+			}),
+		},
+		&expr.Function{
+			Name:       "date",
+			Category:   "datetime",
+			Volatility: expr.Immutable,
+			Args:       []expr.ArgClass{expr.AnyArg},
+			Rewrite:    func(a []expr.Expr) (expr.Expr, error) { return expr.NewCast(a[0], value.TypeDate, false) },
+		},
 	)
 	// year(x) is date_part('year', x), and so on.
 	for name, part := range map[string]string{
 		"year": "year", "quarter": "quarter", "month": "month", "week": "week", "weekofyear": "week", "day": "day", "dayofmonth": "day",
-		"dayofweek": "dow", "weekday": "dow", "isodow": "isodow", "dayofyear": "doy", "isoyear": "isoyear", "decade": "decade", "century": "century",
-		"millennium": "millennium", "hour": "hour", "minute": "minute", "second": "second", "millisecond": "millisecond", "microsecond": "microsecond",
-		"epoch": "epoch",
+		"dayofweek": "dow", "weekday": "dow", "isodow": "isodow", "dayofyear": "doy", "isoyear": "isoyear", "decade": "decade",
+		"century":    "century",
+		"millennium": "millennium", "hour": "hour", "minute": "minute", "second": "second", "millisecond": "millisecond",
+		"microsecond": "microsecond",
+		"epoch":       "epoch",
 	} {
-		expr.Register(&expr.Function{Name: name, Category: "datetime", Volatility: expr.Immutable, Args: []expr.ArgClass{expr.InstantArg}, Rewrite: func(a []expr.Expr) (expr.Expr, error) {
-			return expr.NewCall("date_part", []expr.Expr{expr.NewLiteral(part, value.TypeText), a[0]})
-		}})
+		expr.Register(
+			&expr.Function{
+				Name:       name,
+				Category:   "datetime",
+				Volatility: expr.Immutable,
+				Args:       []expr.ArgClass{expr.InstantArg},
+				Rewrite: func(a []expr.Expr) (expr.Expr, error) {
+					return expr.NewCall("date_part", []expr.Expr{expr.NewLiteral(part, value.TypeText), a[0]})
+				},
+			},
+		)
 	}
 	// The clock is read when the statement is bound, so that a statement sees one time; a binder may
 	// put its own value in the place of these names.
@@ -101,15 +272,24 @@ func init() {
 		names []string
 		t     arrow.DataType
 	}{
-		{[]string{"now", "current_timestamp", "get_current_timestamp", "transaction_timestamp", "statement_timestamp"}, &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}},
+		{[]string{"now", "current_timestamp", "get_current_timestamp", "transaction_timestamp", "statement_timestamp"},
+			&arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}},
 		{[]string{"localtimestamp", "current_localtimestamp"}, value.TypeTimestamp},
 		{[]string{"current_date", "today"}, value.TypeDate},
 		{[]string{"current_time", "localtime"}, value.TypeTime},
 	} {
 		t := f.t
-		expr.Register(&expr.Function{Name: f.names[0], Aliases: f.names[1:], Category: "datetime", Volatility: expr.Stable, Rewrite: func([]expr.Expr) (expr.Expr, error) {
-			return expr.NewCast(expr.NewLiteral(time.Now().UnixMicro(), value.TypeTimestamp), t, false)
-		}})
+		expr.Register(
+			&expr.Function{
+				Name:       f.names[0],
+				Aliases:    f.names[1:],
+				Category:   "datetime",
+				Volatility: expr.Stable,
+				Rewrite: func([]expr.Expr) (expr.Expr, error) {
+					return expr.NewCast(expr.NewLiteral(time.Now().UnixMicro(), value.TypeTimestamp), t, false)
+				},
+			},
+		)
 	}
 }
 
@@ -119,9 +299,11 @@ var parts = map[string]string{}
 func init() {
 	for _, names := range []string{
 		"year years yr yrs y", "quarter quarters", "month months mon mons", "week weeks w", "day days d dayofmonth",
-		"dow dayofweek weekday", "isodow", "doy dayofyear", "isoyear", "decade decades", "century centuries c", "millennium millennia mil millenniums",
+		"dow dayofweek weekday", "isodow", "doy dayofyear", "isoyear", "decade decades", "century centuries c",
+		"millennium millennia mil millenniums",
 		"hour hours hr hrs h", "minute minutes min mins m", "second seconds sec secs s", "millisecond milliseconds ms msec msecs",
-		"microsecond microseconds us usec usecs", "nanosecond nanoseconds ns", "epoch", "julian", "timezone", "timezone_hour", "timezone_minute", "epoch_ms", "era",
+		"microsecond microseconds us usec usecs", "nanosecond nanoseconds ns", "epoch", "julian", "timezone", "timezone_hour",
+		"timezone_minute", "epoch_ms", "era",
 	} {
 		all := strings.Fields(names)
 		for _, n := range all {
@@ -215,7 +397,9 @@ func partKernel(e *expr.Call) (func(*value.KernelCall) (arrow.Array, error), err
 }
 
 func partFits(part string, t arrow.DataType) error {
-	clock := part == "hour" || part == "minute" || part == "second" || part == "millisecond" || part == "microsecond" || part == "nanosecond" || part == "epoch"
+	clock := part == "hour" || part == "minute" || part == "second" || part == "millisecond" || part == "microsecond" ||
+		part == "nanosecond" ||
+		part == "epoch"
 	ok := true
 	switch value.KindOf(t) {
 	case value.KindTime:
@@ -375,7 +559,15 @@ func intervalField(part string, at func(i int) arrow.MonthDayNanoInterval) field
 		// A year is 365.25 days, a month of a broken year 30.
 		seconds := func(i int) float64 {
 			v := at(i)
-			return float64(v.Months/12)*365.25*cast.SecondsPerDay + float64(v.Months%12)*30*cast.SecondsPerDay + float64(v.Days)*cast.SecondsPerDay + float64(v.Nanoseconds)/1e9
+			return float64(
+				v.Months/12,
+			)*365.25*cast.SecondsPerDay + float64(
+				v.Months%12,
+			)*30*cast.SecondsPerDay + float64(
+				v.Days,
+			)*cast.SecondsPerDay + float64(
+				v.Nanoseconds,
+			)/1e9
 		}
 		if part == "epoch_ms" {
 			return field{int: func(i int) int64 { return int64(seconds(i) * 1e3) }}
@@ -604,7 +796,12 @@ func makeClock(a *expr.RowArgs, i, k int) (int64, error) {
 
 func asDate(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
 	if k := value.KindOf(a[0].Type()); k != value.KindDate && k != value.KindTimestamp {
-		return nil, nil, fault.New(fault.InvalidArgument, "a date or timestamp is needed, but %s is %s", expr.ShortText(a[0]), value.TypeName(a[0].Type()))
+		return nil, nil, fault.New(
+			fault.InvalidArgument,
+			"a date or timestamp is needed, but %s is %s",
+			expr.ShortText(a[0]),
+			value.TypeName(a[0].Type()),
+		)
 	}
 	return []expr.Expr{expr.ImplicitCast(a[0], value.TypeDate)}, value.TypeDate, nil
 }
@@ -623,7 +820,12 @@ func zoneType(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
 	}
 	t, ok := x.Type().(*arrow.TimestampType)
 	if !ok {
-		return nil, nil, fault.New(fault.InvalidArgument, "AT TIME ZONE needs a timestamp, but %s is %s", expr.ShortText(x), value.TypeName(x.Type()))
+		return nil, nil, fault.New(
+			fault.InvalidArgument,
+			"AT TIME ZONE needs a timestamp, but %s is %s",
+			expr.ShortText(x),
+			value.TypeName(x.Type()),
+		)
 	}
 	out := &arrow.TimestampType{Unit: t.Unit}
 	if t.TimeZone == "" {

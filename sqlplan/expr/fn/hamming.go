@@ -17,7 +17,8 @@ import (
 
 func init() {
 	expr.Register(&expr.Function{
-		Name: "hamming_distance", Category: "vector", Volatility: expr.Immutable, Cost: expr.CostHeavy, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.VectorArg, expr.VectorArg, expr.TextArg}, Required: 2,
+		Name: "hamming_distance", Category: "vector", Volatility: expr.Immutable, Cost: expr.CostHeavy, Fails: expr.FailsNever,
+		Args: []expr.ArgClass{expr.VectorArg, expr.VectorArg, expr.TextArg}, Required: 2,
 		Result: bytesPair, Kernel: expr.PlainKernel(hammingRows),
 	})
 }
@@ -30,13 +31,23 @@ func bytesPair(args []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
 		switch {
 		case !ok:
 		case dim >= 0 && n != dim:
-			return nil, nil, fault.New(fault.InvalidArgument, "%s has %d dimensions, but %s has %d", expr.ShortText(args[0]), dim, expr.ShortText(args[1]), n)
+			return nil, nil, fault.New(
+				fault.InvalidArgument,
+				"%s has %d dimensions, but %s has %d",
+				expr.ShortText(args[0]),
+				dim,
+				expr.ShortText(args[1]),
+				n,
+			)
 		default:
 			dim = n
 		}
 	}
 	if dim < 0 {
-		return nil, nil, fault.New(fault.InvalidArgument, "hamming_distance compares vectors of bytes, of which one must have a type that says so: UTINYINT[n]")
+		return nil, nil, fault.New(
+			fault.InvalidArgument,
+			"hamming_distance compares vectors of bytes, of which one must have a type that says so: UTINYINT[n]",
+		)
 	}
 	conv := append([]expr.Expr{}, args...)
 	t := arrow.FixedSizeListOf(int32(dim), arrow.PrimitiveTypes.Uint8)
@@ -56,7 +67,12 @@ func bytesPair(args []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
 			}
 			for j, f := range v {
 				if f < 0 || f > math.MaxUint8 || f != float32(math.Trunc(float64(f))) {
-					return nil, nil, fault.New(fault.InvalidArgument, "element %d of the vector is %v; hamming_distance takes whole numbers from 0 to 255", j+1, f)
+					return nil, nil, fault.New(
+						fault.InvalidArgument,
+						"element %d of the vector is %v; hamming_distance takes whole numbers from 0 to 255",
+						j+1,
+						f,
+					)
 				}
 			}
 		}

@@ -21,8 +21,18 @@ import (
 
 func init() {
 	extract := func(name string, asText bool, aliases ...string) *expr.Function {
-		return &expr.Function{Name: name, Aliases: aliases, Category: "json", Volatility: expr.Immutable, Cost: expr.CostHeavy, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.TextArg, expr.AnyArg}, Out: value.TypeText, Lazy: true,
-			Result: pathArg, Kernel: withPath(1, func(e *expr.Call, paths *jsonPaths) func(*value.KernelCall) (arrow.Array, error) {
+		return &expr.Function{
+			Name:       name,
+			Aliases:    aliases,
+			Category:   "json",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostHeavy,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.TextArg, expr.AnyArg},
+			Out:        value.TypeText,
+			Lazy:       true,
+			Result:     pathArg,
+			Kernel: withPath(1, func(e *expr.Call, paths *jsonPaths) func(*value.KernelCall) (arrow.Array, error) {
 				run, _ := expr.TextOut(func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
 					v, ok, err := paths.find(a, i)
 					if err != nil || !ok || asText && v == "null" {
@@ -37,16 +47,26 @@ func init() {
 					return true, nil
 				})(e)
 				return run
-			})}
+			}),
+		}
 	}
 	expr.Register(
 		extract("json_extract", false, "json_extract_path", "json_query"),
 		extract("json_extract_string", true, "json_extract_path_text", "json_value"),
-		&expr.Function{Name: "json_array_length", Category: "json", Volatility: expr.Immutable, Cost: expr.CostHeavy, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.TextArg, expr.AnyArg}, Required: 1, Lazy: true,
+		&expr.Function{
+			Name:       "json_array_length",
+			Category:   "json",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostHeavy,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.TextArg, expr.AnyArg},
+			Required:   1,
+			Lazy:       true,
 			Result: func(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
 				a, _, err := pathArg(a)
 				return a, value.TypeInt64, err
-			}, Kernel: withPath(1, func(e *expr.Call, paths *jsonPaths) func(*value.KernelCall) (arrow.Array, error) {
+			},
+			Kernel: withPath(1, func(e *expr.Call, paths *jsonPaths) func(*value.KernelCall) (arrow.Array, error) {
 				run, _ := expr.FixedOut(func(a *expr.RowArgs, i int) (int64, bool, error) {
 					v, ok, err := paths.find(a, i)
 					if err != nil || !ok {
@@ -60,9 +80,21 @@ func init() {
 					return n, true, err
 				})(e)
 				return run
-			})},
-		&expr.Function{Name: "json_type", Aliases: []string{"json_typeof"}, Category: "json", Volatility: expr.Immutable, Cost: expr.CostHeavy, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.TextArg, expr.AnyArg}, Required: 1, Out: value.TypeText, Lazy: true,
-			Result: pathArg, Kernel: withPath(1, func(e *expr.Call, paths *jsonPaths) func(*value.KernelCall) (arrow.Array, error) {
+			}),
+		},
+		&expr.Function{
+			Name:       "json_type",
+			Aliases:    []string{"json_typeof"},
+			Category:   "json",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostHeavy,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.TextArg, expr.AnyArg},
+			Required:   1,
+			Out:        value.TypeText,
+			Lazy:       true,
+			Result:     pathArg,
+			Kernel: withPath(1, func(e *expr.Call, paths *jsonPaths) func(*value.KernelCall) (arrow.Array, error) {
 				run, _ := expr.TextOut(func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
 					v, ok, err := paths.find(a, i)
 					if err != nil || !ok {
@@ -72,8 +104,17 @@ func init() {
 					return true, nil
 				})(e)
 				return run
-			})},
-		&expr.Function{Name: "json_keys", Category: "json", Volatility: expr.Immutable, Cost: expr.CostHeavy, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.TextArg, expr.AnyArg}, Required: 1, Out: arrow.ListOf(value.TypeText),
+			}),
+		},
+		&expr.Function{
+			Name:       "json_keys",
+			Category:   "json",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostHeavy,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.TextArg, expr.AnyArg},
+			Required:   1,
+			Out:        arrow.ListOf(value.TypeText),
 			Result: func(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
 				a, _, err := pathArg(a)
 				return a, arrow.ListOf(value.TypeText), err
@@ -90,9 +131,19 @@ func init() {
 						return true, p.skip()
 					})
 				})
-			})},
-		&expr.Function{Name: "json_valid", Category: "json", Volatility: expr.Immutable, Cost: expr.CostHeavy, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.TextArg}, Out: value.TypeBool, Lazy: true,
-			Kernel: expr.BoolOut(func(a *expr.RowArgs, i int) (bool, error) { return json.Valid(a.Bytes(0, i)), nil })},
+			}),
+		},
+		&expr.Function{
+			Name:       "json_valid",
+			Category:   "json",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostHeavy,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.TextArg},
+			Out:        value.TypeBool,
+			Lazy:       true,
+			Kernel:     expr.BoolOut(func(a *expr.RowArgs, i int) (bool, error) { return json.Valid(a.Bytes(0, i)), nil }),
+		},
 	)
 }
 
@@ -105,7 +156,12 @@ func pathArg(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
 		case k.Integer():
 			a = []expr.Expr{a[0], expr.ImplicitCast(a[1], value.TypeInt64)}
 		default:
-			return nil, nil, fault.New(fault.InvalidArgument, "a JSON path is VARCHAR or an integer, but %s is %s", expr.ShortText(a[1]), value.TypeName(a[1].Type()))
+			return nil, nil, fault.New(
+				fault.InvalidArgument,
+				"a JSON path is VARCHAR or an integer, but %s is %s",
+				expr.ShortText(a[1]),
+				value.TypeName(a[1].Type()),
+			)
 		}
 	}
 	return a, out, nil
@@ -124,7 +180,10 @@ type jsonPaths struct {
 	steps []jsonStep
 }
 
-func withPath(arg int, make func(*expr.Call, *jsonPaths) func(*value.KernelCall) (arrow.Array, error)) func(*expr.Call) (func(*value.KernelCall) (arrow.Array, error), error) {
+func withPath(
+	arg int,
+	make func(*expr.Call, *jsonPaths) func(*value.KernelCall) (arrow.Array, error),
+) func(*expr.Call) (func(*value.KernelCall) (arrow.Array, error), error) {
 	return func(e *expr.Call) (func(*value.KernelCall) (arrow.Array, error), error) {
 		p := &jsonPaths{arg: arg}
 		if len(e.Args) <= arg {

@@ -12,7 +12,8 @@ import (
 // Paths into JSON find what encoding/json finds, and never more than the text holds.
 func FuzzJSONPath(f *testing.F) {
 	for _, s := range [][2]string{
-		{`{"a": {"b": [1, 2]}}`, "$.a.b[1]"}, {`[1, [2]]`, "/1/0"}, {`{"a\u0062": "x\n"}`, "ab"}, {`{"a":`, "a"}, {`{"a":1}x`, "$"}, {`[[[[`, "$[0][0]"}, {`{"": 1}`, "/"},
+		{`{"a": {"b": [1, 2]}}`, "$.a.b[1]"}, {`[1, [2]]`, "/1/0"}, {`{"a\u0062": "x\n"}`, "ab"}, {`{"a":`, "a"},
+		{`{"a":1}x`, "$"}, {`[[[[`, "$[0][0]"}, {`{"": 1}`, "/"},
 	} {
 		f.Add(s[0], s[1])
 	}

@@ -15,10 +15,24 @@ import (
 
 func init() {
 	expr.Register(
-		&expr.Function{Name: "array_length", Aliases: []string{"cardinality", "list_length"}, Category: "list", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.AnyArg, expr.IntArg}, Required: 1, Out: value.TypeInt64,
+		&expr.Function{
+			Name:       "array_length",
+			Aliases:    []string{"cardinality", "list_length"},
+			Category:   "list",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.AnyArg, expr.IntArg},
+			Required:   1,
+			Out:        value.TypeInt64,
 			Result: func(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
 				if k := value.KindOf(a[0].Type()); k != value.KindList && k != value.KindMap {
-					return nil, nil, fault.New(fault.InvalidArgument, "array_length needs a list, but %s is %s", expr.ShortText(a[0]), value.TypeName(a[0].Type()))
+					return nil, nil, fault.New(
+						fault.InvalidArgument,
+						"array_length needs a list, but %s is %s",
+						expr.ShortText(a[0]),
+						value.TypeName(a[0].Type()),
+					)
 				}
 				return a, value.TypeInt64, nil
 			},
@@ -28,8 +42,18 @@ func init() {
 				}
 				s, e := a.Items(0, i)
 				return int64(e - s), e > s || !a.Has(1), nil
-			})},
-		&expr.Function{Name: "list_value", Aliases: []string{"array_value", "list_pack"}, Category: "list", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.OpenArg}, Variadic: true, Loose: true,
+			}),
+		},
+		&expr.Function{
+			Name:       "list_value",
+			Aliases:    []string{"array_value", "list_pack"},
+			Category:   "list",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.OpenArg},
+			Variadic:   true,
+			Loose:      true,
 			Result: func(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
 				args, t, err := expr.UnifyExact("list_value", a)
 				if err != nil {
@@ -37,22 +61,87 @@ func init() {
 				}
 				return args, arrow.ListOf(t), nil
 			},
-			Kernel: expr.PlainKernel(listValue)},
-		&expr.Function{Name: "list_extract", Aliases: []string{"array_extract", "list_element", "element_at"}, Category: "list", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.ListOrText, expr.IntArg},
-			Result: elementType, Kernel: listExtract},
-		&expr.Function{Name: "list_slice", Aliases: []string{"array_slice"}, Category: "list", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.ListArg, expr.IntArg, expr.IntArg},
+			Kernel: expr.PlainKernel(listValue),
+		},
+		&expr.Function{
+			Name:       "list_extract",
+			Aliases:    []string{"array_extract", "list_element", "element_at"},
+			Category:   "list",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.ListOrText, expr.IntArg},
+			Result:     elementType,
+			Kernel:     listExtract,
+		},
+		&expr.Function{
+			Name:       "list_slice",
+			Aliases:    []string{"array_slice"},
+			Category:   "list",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.ListArg, expr.IntArg, expr.IntArg},
 			Result: func(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
 				return a, arrow.ListOf(value.ElemOf(a[0].Type())), nil
 			},
-			Kernel: expr.PlainKernel(listSlice)},
-		&expr.Function{Name: "list_contains", Aliases: []string{"array_contains", "list_has", "array_has"}, Category: "list", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.ListArg, expr.OpenArg},
-			Result: func(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) { return itemPair(a, value.TypeBool) }, Kernel: expr.PlainKernel(listContains)},
-		&expr.Function{Name: "list_position", Aliases: []string{"array_position", "list_indexof"}, Category: "list", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.ListArg, expr.OpenArg},
-			Result: func(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) { return itemPair(a, value.TypeInt64) }, Kernel: expr.PlainKernel(listPosition)},
-		&expr.Function{Name: "list_concat", Aliases: []string{"array_concat", "list_cat", "array_cat"}, Category: "list", Volatility: expr.Immutable, Args: []expr.ArgClass{expr.ListArg, expr.ListArg}, Rewrite: newConcatCall},
-		&expr.Function{Name: "list_append", Aliases: []string{"array_append", "array_push_back"}, Category: "list", Volatility: expr.Immutable, Args: []expr.ArgClass{expr.ListArg, expr.OpenArg}, Rewrite: newConcatCall},
-		&expr.Function{Name: "list_prepend", Aliases: []string{"array_prepend"}, Category: "list", Volatility: expr.Immutable, Args: []expr.ArgClass{expr.OpenArg, expr.ListArg}, Rewrite: newConcatCall},
-		&expr.Function{Name: "array_to_string", Aliases: []string{"list_to_string"}, Category: "list", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.ListArg, expr.TextArg, expr.TextArg}, Required: 2,
+			Kernel: expr.PlainKernel(listSlice),
+		},
+		&expr.Function{
+			Name:       "list_contains",
+			Aliases:    []string{"array_contains", "list_has", "array_has"},
+			Category:   "list",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.ListArg, expr.OpenArg},
+			Result:     func(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) { return itemPair(a, value.TypeBool) },
+			Kernel:     expr.PlainKernel(listContains),
+		},
+		&expr.Function{
+			Name:       "list_position",
+			Aliases:    []string{"array_position", "list_indexof"},
+			Category:   "list",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.ListArg, expr.OpenArg},
+			Result:     func(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) { return itemPair(a, value.TypeInt64) },
+			Kernel:     expr.PlainKernel(listPosition),
+		},
+		&expr.Function{
+			Name:       "list_concat",
+			Aliases:    []string{"array_concat", "list_cat", "array_cat"},
+			Category:   "list",
+			Volatility: expr.Immutable,
+			Args:       []expr.ArgClass{expr.ListArg, expr.ListArg},
+			Rewrite:    newConcatCall,
+		},
+		&expr.Function{
+			Name:       "list_append",
+			Aliases:    []string{"array_append", "array_push_back"},
+			Category:   "list",
+			Volatility: expr.Immutable,
+			Args:       []expr.ArgClass{expr.ListArg, expr.OpenArg},
+			Rewrite:    newConcatCall,
+		},
+		&expr.Function{
+			Name:       "list_prepend",
+			Aliases:    []string{"array_prepend"},
+			Category:   "list",
+			Volatility: expr.Immutable,
+			Args:       []expr.ArgClass{expr.OpenArg, expr.ListArg},
+			Rewrite:    newConcatCall,
+		},
+		&expr.Function{
+			Name:       "array_to_string",
+			Aliases:    []string{"list_to_string"},
+			Category:   "list",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.ListArg, expr.TextArg, expr.TextArg},
+			Required:   2,
 			Result: func(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
 				if !cast.Exists(value.ElemOf(a[0].Type()), value.TypeText) {
 					return nil, nil, cast.NoCast(value.ElemOf(a[0].Type()), value.TypeText)
@@ -60,22 +149,85 @@ func init() {
 				a[0] = expr.ImplicitCast(a[0], arrow.ListOf(value.TypeText))
 				return a, value.TypeText, nil
 			},
-			Kernel: expr.TextOut(arrayToString)},
-		&expr.Function{Name: "list_sum", Aliases: []string{"array_sum"}, Category: "list", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.ListArg}, Result: floatItems,
-			Kernel: listFold(0, func(acc, x float64) float64 { return acc + x }, false)},
-		&expr.Function{Name: "list_avg", Aliases: []string{"array_avg"}, Category: "list", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.ListArg}, Result: floatItems,
-			Kernel: listFold(0, func(acc, x float64) float64 { return acc + x }, true)},
-		&expr.Function{Name: "list_min", Aliases: []string{"array_min"}, Category: "list", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.ListArg}, Result: itemType, Kernel: listBest(compare.OpLt)},
-		&expr.Function{Name: "list_max", Aliases: []string{"array_max"}, Category: "list", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.ListArg}, Result: itemType, Kernel: listBest(compare.OpGt)},
-		&expr.Function{Name: "map_keys", Category: "list", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.AnyArg}, Result: mapSide(true), Kernel: expr.PlainKernel(mapItems(true))},
-		&expr.Function{Name: "map_values", Category: "list", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.AnyArg}, Result: mapSide(false), Kernel: expr.PlainKernel(mapItems(false))},
-		&expr.Function{Name: "struct_extract", Category: "list", Volatility: expr.Immutable, Args: []expr.ArgClass{expr.AnyArg, expr.TextArg}, Rewrite: func(a []expr.Expr) (expr.Expr, error) {
-			name, ok := expr.LiteralText(a[1])
-			if !ok {
-				return nil, fault.New(fault.InvalidArgument, "struct_extract needs the name of the member as a constant")
-			}
-			return expr.NewField(a[0], name)
-		}},
+			Kernel: expr.TextOut(arrayToString),
+		},
+		&expr.Function{
+			Name:       "list_sum",
+			Aliases:    []string{"array_sum"},
+			Category:   "list",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.ListArg},
+			Result:     floatItems,
+			Kernel:     listFold(0, func(acc, x float64) float64 { return acc + x }, false),
+		},
+		&expr.Function{
+			Name:       "list_avg",
+			Aliases:    []string{"array_avg"},
+			Category:   "list",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.ListArg},
+			Result:     floatItems,
+			Kernel:     listFold(0, func(acc, x float64) float64 { return acc + x }, true),
+		},
+		&expr.Function{
+			Name:       "list_min",
+			Aliases:    []string{"array_min"},
+			Category:   "list",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.ListArg},
+			Result:     itemType,
+			Kernel:     listBest(compare.OpLt),
+		},
+		&expr.Function{
+			Name:       "list_max",
+			Aliases:    []string{"array_max"},
+			Category:   "list",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.ListArg},
+			Result:     itemType,
+			Kernel:     listBest(compare.OpGt),
+		},
+		&expr.Function{
+			Name:       "map_keys",
+			Category:   "list",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.AnyArg},
+			Result:     mapSide(true),
+			Kernel:     expr.PlainKernel(mapItems(true)),
+		},
+		&expr.Function{
+			Name:       "map_values",
+			Category:   "list",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.AnyArg},
+			Result:     mapSide(false),
+			Kernel:     expr.PlainKernel(mapItems(false)),
+		},
+		&expr.Function{
+			Name:       "struct_extract",
+			Category:   "list",
+			Volatility: expr.Immutable,
+			Args:       []expr.ArgClass{expr.AnyArg, expr.TextArg},
+			Rewrite: func(a []expr.Expr) (expr.Expr, error) {
+				name, ok := expr.LiteralText(a[1])
+				if !ok {
+					return nil, fault.New(fault.InvalidArgument, "struct_extract needs the name of the member as a constant")
+				}
+				return expr.NewField(a[0], name)
+			},
+		},
 	)
 }
 
@@ -102,7 +254,12 @@ func itemType(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
 
 func floatItems(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
 	if !value.KindOf(value.PlainType(value.ElemOf(a[0].Type()))).Numeric() {
-		return nil, nil, fault.New(fault.InvalidArgument, "the items of %s are %s, but numbers are needed", expr.ShortText(a[0]), value.TypeName(value.ElemOf(a[0].Type())))
+		return nil, nil, fault.New(
+			fault.InvalidArgument,
+			"the items of %s are %s, but numbers are needed",
+			expr.ShortText(a[0]),
+			value.TypeName(value.ElemOf(a[0].Type())),
+		)
 	}
 	return []expr.Expr{expr.ImplicitCast(a[0], arrow.ListOf(value.TypeFloat64))}, value.TypeFloat64, nil
 }
@@ -259,7 +416,11 @@ func arrayToString(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
 }
 
 // listFold folds the items that are not NULL; NULL for none. mean divides by their number.
-func listFold(start float64, fn func(acc, x float64) float64, mean bool) func(*expr.Call) (func(*value.KernelCall) (arrow.Array, error), error) {
+func listFold(
+	start float64,
+	fn func(acc, x float64) float64,
+	mean bool,
+) func(*expr.Call) (func(*value.KernelCall) (arrow.Array, error), error) {
 	return expr.FixedOut(func(a *expr.RowArgs, i int) (float64, bool, error) {
 		values := a.C.Args[0].Arr.(array.ListLike).ListValues()
 		x := value.FixedOf[float64](values)
@@ -313,7 +474,12 @@ func mapSide(keys bool) func([]expr.Expr) ([]expr.Expr, arrow.DataType, error) {
 	return func(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
 		m, ok := a[0].Type().(*arrow.MapType)
 		if !ok {
-			return nil, nil, fault.New(fault.InvalidArgument, "map_keys and map_values need a map, but %s is %s", expr.ShortText(a[0]), value.TypeName(a[0].Type()))
+			return nil, nil, fault.New(
+				fault.InvalidArgument,
+				"map_keys and map_values need a map, but %s is %s",
+				expr.ShortText(a[0]),
+				value.TypeName(a[0].Type()),
+			)
 		}
 		if keys {
 			return a, arrow.ListOf(m.KeyType()), nil

@@ -20,7 +20,14 @@ import (
 
 func init() {
 	sets := func(name string, aliases []string, swap bool, of setRelation) *expr.Function {
-		return &expr.Function{Name: name, Aliases: aliases, Category: "list", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.OpenArg, expr.OpenArg},
+		return &expr.Function{
+			Name:       name,
+			Aliases:    aliases,
+			Category:   "list",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.OpenArg, expr.OpenArg},
 			Result: func(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
 				a, err := listPair(name, a)
 				if err == nil && swap {
@@ -28,7 +35,8 @@ func init() {
 				}
 				return a, value.TypeBool, err
 			},
-			Kernel: expr.PlainKernel(of.kernel)}
+			Kernel: expr.PlainKernel(of.kernel),
+		}
 	}
 	expr.Register(
 		sets("list_has_any", []string{"array_has_any", "array_overlap", "arrayoverlap"}, false, setRelation{any: true}),
@@ -37,16 +45,27 @@ func init() {
 		&expr.Function{Name: "arraycontained", Category: "list", Volatility: expr.Immutable, Args: []expr.ArgClass{expr.OpenArg, expr.OpenArg},
 			Rewrite: func(a []expr.Expr) (expr.Expr, error) { return expr.NewCall("arraycontains", []expr.Expr{a[1], a[0]}) }},
 	)
-	for name, op := range map[string]compare.Op{"any_eq": compare.OpEq, "any_ne": compare.OpNe, "any_lt": compare.OpLt, "any_le": compare.OpLe, "any_gt": compare.OpGt, "any_ge": compare.OpGe} {
-		expr.Register(&expr.Function{Name: "$" + name, Category: "list", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.OpenArg, expr.OpenArg}, Loose: true,
-			Result: func(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
-				pair, _, err := itemPair([]expr.Expr{a[1], a[0]}, value.TypeBool)
-				if err != nil {
-					return nil, nil, err
-				}
-				return []expr.Expr{pair[1], pair[0]}, value.TypeBool, nil
+	for name, op := range map[string]compare.Op{"any_eq": compare.OpEq, "any_ne": compare.OpNe, "any_lt": compare.OpLt,
+		"any_le": compare.OpLe, "any_gt": compare.OpGt, "any_ge": compare.OpGe} {
+		expr.Register(
+			&expr.Function{
+				Name:       "$" + name,
+				Category:   "list",
+				Volatility: expr.Immutable,
+				Cost:       expr.CostScan,
+				Fails:      expr.FailsNever,
+				Args:       []expr.ArgClass{expr.OpenArg, expr.OpenArg},
+				Loose:      true,
+				Result: func(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
+					pair, _, err := itemPair([]expr.Expr{a[1], a[0]}, value.TypeBool)
+					if err != nil {
+						return nil, nil, err
+					}
+					return []expr.Expr{pair[1], pair[0]}, value.TypeBool, nil
+				},
+				Kernel: expr.PlainKernel(func(c *value.KernelCall) (arrow.Array, error) { return compareItems(c, op) }),
 			},
-			Kernel: expr.PlainKernel(func(c *value.KernelCall) (arrow.Array, error) { return compareItems(c, op) })})
+		)
 	}
 }
 
@@ -89,7 +108,14 @@ func listPair(what string, a []expr.Expr) ([]expr.Expr, error) {
 		}
 		t := value.PlainType(x.Type())
 		if value.KindOf(t) != value.KindList {
-			return nil, fault.New(fault.InvalidArgument, "%s needs two lists, but %s is %s%s", what, expr.ShortText(x), value.TypeName(x.Type()), boolAdvice(t))
+			return nil, fault.New(
+				fault.InvalidArgument,
+				"%s needs two lists, but %s is %s%s",
+				what,
+				expr.ShortText(x),
+				value.TypeName(x.Type()),
+				boolAdvice(t),
+			)
 		}
 		out[i] = expr.ImplicitCast(x, t)
 		other := a[1-i]
@@ -104,7 +130,13 @@ func listPair(what string, a []expr.Expr) ([]expr.Expr, error) {
 		probes = append(probes, &expr.Cast{X: item, To: item.T})
 	}
 	if len(probes) == 0 {
-		return nil, fault.New(fault.InvalidArgument, "%s needs a list, but neither %s nor %s is known to be one", what, expr.ShortText(a[0]), expr.ShortText(a[1]))
+		return nil, fault.New(
+			fault.InvalidArgument,
+			"%s needs a list, but neither %s nor %s is known to be one",
+			what,
+			expr.ShortText(a[0]),
+			expr.ShortText(a[1]),
+		)
 	}
 	_, t, err := expr.Unify(what, probes)
 	if err != nil {

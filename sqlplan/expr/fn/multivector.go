@@ -57,10 +57,18 @@ func multivectorPair(args []expr.Expr) (conv []expr.Expr, t arrow.DataType, ok b
 	}
 	switch {
 	case !ok:
-		return nil, nil, true, fault.New(fault.InvalidArgument, "%s is %s; distances of lists of vectors need vectors of one dimension, such as FLOAT[128][]",
-			expr.ShortText(args[rows]), value.TypeName(args[rows].Type()))
+		return nil, nil, true, fault.New(
+			fault.InvalidArgument,
+			"%s is %s; distances of lists of vectors need vectors of one dimension, such as FLOAT[128][]",
+			expr.ShortText(args[rows]),
+			value.TypeName(args[rows].Type()),
+		)
 	case manyX != manyY && typedVector(args[query]) && len(expr.Columns(args[query])) > 0 && len(expr.Columns(args[rows])) == 0:
-		return nil, nil, true, fault.New(fault.InvalidArgument, "%s is a single vector in each row, and cannot be compared with a list of vectors", expr.ShortText(args[query]))
+		return nil, nil, true, fault.New(
+			fault.InvalidArgument,
+			"%s is a single vector in each row, and cannot be compared with a list of vectors",
+			expr.ShortText(args[query]),
+		)
 	}
 	if conv[rows].Type() != value.PlainType(conv[rows].Type()) {
 		conv[rows] = expr.ImplicitCast(conv[rows], value.PlainType(conv[rows].Type()))
@@ -86,7 +94,8 @@ func multivectorPair(args []expr.Expr) (conv []expr.Expr, t arrow.DataType, ok b
 			d, fixed = many, true
 		}
 		if fixed && d != dim {
-			return nil, nil, true, fault.New(fault.InvalidArgument, "%s has vectors of %d dimensions, but %s has %d", expr.ShortText(args[rows]), dim, expr.ShortText(q), d)
+			return nil, nil, true, fault.New(fault.InvalidArgument, "%s has vectors of %d dimensions, but %s has %d",
+				expr.ShortText(args[rows]), dim, expr.ShortText(q), d)
 		}
 		if !expr.Undecided(q) && !expr.ListOfLists(q) && value.KindOf(t) != value.KindText { // a text whose value is not known yet is of lists
 			want = arrow.FixedSizeListOf(int32(dim), value.TypeFloat32)
@@ -100,7 +109,8 @@ func multivectorPair(args []expr.Expr) (conv []expr.Expr, t arrow.DataType, ok b
 
 // sameItems says whether a is b but for the names of its items, and a list that may be a large one.
 func sameItems(a, b arrow.DataType) bool {
-	if value.KindOf(a) != value.KindList || value.KindOf(b) != value.KindList || (a.ID() == arrow.FIXED_SIZE_LIST) != (b.ID() == arrow.FIXED_SIZE_LIST) {
+	if value.KindOf(a) != value.KindList || value.KindOf(b) != value.KindList ||
+		(a.ID() == arrow.FIXED_SIZE_LIST) != (b.ID() == arrow.FIXED_SIZE_LIST) {
 		return a.ID() == b.ID()
 	}
 	if f, ok := a.(*arrow.FixedSizeListType); ok && f.Len() != b.(*arrow.FixedSizeListType).Len() {

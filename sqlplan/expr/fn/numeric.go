@@ -16,16 +16,43 @@ import (
 
 func init() {
 	float1 := func(name string, fn func(float64) float64, aliases ...string) *expr.Function {
-		return &expr.Function{Name: name, Aliases: aliases, Category: "numeric", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.FloatArg}, Out: value.TypeFloat64,
-			Kernel: expr.PlainKernel(value.MapFixed(fn))}
+		return &expr.Function{
+			Name:       name,
+			Aliases:    aliases,
+			Category:   "numeric",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.FloatArg},
+			Out:        value.TypeFloat64,
+			Kernel:     expr.PlainKernel(value.MapFixed(fn)),
+		}
 	}
 	checked := func(name string, fn func(float64) (float64, error), aliases ...string) *expr.Function {
-		return &expr.Function{Name: name, Aliases: aliases, Category: "numeric", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.FloatArg}, Out: value.TypeFloat64,
-			Kernel: expr.PlainKernel(value.MapFixedErr(fn))}
+		return &expr.Function{
+			Name:       name,
+			Aliases:    aliases,
+			Category:   "numeric",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.FloatArg},
+			Out:        value.TypeFloat64,
+			Kernel:     expr.PlainKernel(value.MapFixedErr(fn)),
+		}
 	}
 	float2 := func(name string, fails expr.Failure, fn func(x, y float64) (float64, error), aliases ...string) *expr.Function {
-		return &expr.Function{Name: name, Aliases: aliases, Category: "numeric", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: fails, Args: []expr.ArgClass{expr.FloatArg, expr.FloatArg}, Out: value.TypeFloat64,
-			Kernel: expr.PlainKernel(value.MapFixed2Err(fn))}
+		return &expr.Function{
+			Name:       name,
+			Aliases:    aliases,
+			Category:   "numeric",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      fails,
+			Args:       []expr.ArgClass{expr.FloatArg, expr.FloatArg},
+			Out:        value.TypeFloat64,
+			Kernel:     expr.PlainKernel(value.MapFixed2Err(fn)),
+		}
 	}
 	finite := func(fn func(float64) float64) func(float64) (float64, error) {
 		return func(x float64) (float64, error) {
@@ -44,49 +71,158 @@ func init() {
 		}
 	}
 	int2 := func(name string, fn func(x, y int64) (int64, error), aliases ...string) *expr.Function {
-		return &expr.Function{Name: name, Aliases: aliases, Category: "numeric", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnRange, Args: []expr.ArgClass{expr.IntArg, expr.IntArg}, Out: value.TypeInt64,
-			Kernel: expr.PlainKernel(value.MapFixed2Err(fn))}
+		return &expr.Function{
+			Name:       name,
+			Aliases:    aliases,
+			Category:   "numeric",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnRange,
+			Args:       []expr.ArgClass{expr.IntArg, expr.IntArg},
+			Out:        value.TypeInt64,
+			Kernel:     expr.PlainKernel(value.MapFixed2Err(fn)),
+		}
 	}
 	operator := func(op string) func([]expr.Expr) (expr.Expr, error) {
 		return func(a []expr.Expr) (expr.Expr, error) { return expr.NewArith(op, a[0], a[1]) }
 	}
 	test := func(name string, fn func(float64) bool) *expr.Function {
-		return &expr.Function{Name: name, Category: "numeric", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.FloatArg}, Out: value.TypeBool,
-			Kernel: expr.BoolOut(func(a *expr.RowArgs, i int) (bool, error) { return fn(a.Float(0, i)), nil })}
+		return &expr.Function{
+			Name:       name,
+			Category:   "numeric",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.FloatArg},
+			Out:        value.TypeBool,
+			Kernel:     expr.BoolOut(func(a *expr.RowArgs, i int) (bool, error) { return fn(a.Float(0, i)), nil }),
+		}
 	}
 	expr.Register(
-		&expr.Function{Name: "abs", Category: "numeric", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnRange, Args: []expr.ArgClass{expr.NumberArg}, Result: sameNumberType, Kernel: absKernel},
-		&expr.Function{Name: "sign", Category: "numeric", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.NumberArg}, Result: signType, Kernel: signKernel},
-		&expr.Function{Name: "ceil", Aliases: []string{"ceiling"}, Category: "numeric", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnRange, Args: []expr.ArgClass{expr.NumberArg}, Result: wholeType, Kernel: roundKernel(roundUp)},
-		&expr.Function{Name: "floor", Category: "numeric", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnRange, Args: []expr.ArgClass{expr.NumberArg}, Result: wholeType, Kernel: roundKernel(roundDown)},
-		&expr.Function{Name: "round", Category: "numeric", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnRange, Args: []expr.ArgClass{expr.NumberArg, expr.IntArg}, Required: 1, Result: placesType, Kernel: roundKernel(roundHalf)},
-		&expr.Function{Name: "trunc", Aliases: []string{"truncate"}, Category: "numeric", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnRange, Args: []expr.ArgClass{expr.NumberArg, expr.IntArg}, Required: 1, Result: placesType, Kernel: roundKernel(roundZero)},
+		&expr.Function{
+			Name:       "abs",
+			Category:   "numeric",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnRange,
+			Args:       []expr.ArgClass{expr.NumberArg},
+			Result:     sameNumberType,
+			Kernel:     absKernel,
+		},
+		&expr.Function{
+			Name:       "sign",
+			Category:   "numeric",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.NumberArg},
+			Result:     signType,
+			Kernel:     signKernel,
+		},
+		&expr.Function{
+			Name:       "ceil",
+			Aliases:    []string{"ceiling"},
+			Category:   "numeric",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnRange,
+			Args:       []expr.ArgClass{expr.NumberArg},
+			Result:     wholeType,
+			Kernel:     roundKernel(roundUp),
+		},
+		&expr.Function{
+			Name:       "floor",
+			Category:   "numeric",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnRange,
+			Args:       []expr.ArgClass{expr.NumberArg},
+			Result:     wholeType,
+			Kernel:     roundKernel(roundDown),
+		},
+		&expr.Function{
+			Name:       "round",
+			Category:   "numeric",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnRange,
+			Args:       []expr.ArgClass{expr.NumberArg, expr.IntArg},
+			Required:   1,
+			Result:     placesType,
+			Kernel:     roundKernel(roundHalf),
+		},
+		&expr.Function{
+			Name:       "trunc",
+			Aliases:    []string{"truncate"},
+			Category:   "numeric",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnRange,
+			Args:       []expr.ArgClass{expr.NumberArg, expr.IntArg},
+			Required:   1,
+			Result:     placesType,
+			Kernel:     roundKernel(roundZero),
+		},
 		checked("sqrt", func(x float64) (float64, error) {
 			if x < 0 {
 				return 0, fault.New(fault.InvalidArgument, "the square root of a negative number, %v", x)
 			}
 			return math.Sqrt(x), nil
 		}),
-		float1("cbrt", math.Cbrt), float1("exp", math.Exp),
+		float1("cbrt", math.Cbrt),
+		float1("exp", math.Exp),
 		checked("ln", func(x float64) (float64, error) { return logarithm(x, math.Log) }),
 		checked("log10", func(x float64) (float64, error) { return logarithm(x, math.Log10) }),
 		checked("log2", func(x float64) (float64, error) { return logarithm(x, math.Log2) }),
-		&expr.Function{Name: "log", Category: "numeric", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.FloatArg, expr.FloatArg}, Required: 1, Out: value.TypeFloat64, Kernel: expr.FixedOut(logRow)},
+		&expr.Function{
+			Name:       "log",
+			Category:   "numeric",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.FloatArg, expr.FloatArg},
+			Required:   1,
+			Out:        value.TypeFloat64,
+			Kernel:     expr.FixedOut(logRow),
+		},
 		float2("power", expr.FailsOnValue, arith.Power, "pow"),
-		&expr.Function{Name: "mod", Category: "numeric", Volatility: expr.Immutable, Args: []expr.ArgClass{expr.NumberArg, expr.NumberArg}, Rewrite: operator("%")},
-		&expr.Function{Name: "div", Category: "numeric", Volatility: expr.Immutable, Args: []expr.ArgClass{expr.NumberArg, expr.NumberArg}, Rewrite: func(a []expr.Expr) (expr.Expr, error) {
-			q, err := expr.NewArith("/", a[0], a[1])
-			if err != nil || value.KindOf(q.Type()).Integer() {
-				return q, err
-			}
-			return expr.NewCall("trunc", []expr.Expr{q})
-		}},
-		float1("degrees", func(x float64) float64 { return x * (180 / math.Pi) }), float1("radians", func(x float64) float64 { return x * (math.Pi / 180) }),
-		checked("sin", finite(math.Sin)), checked("cos", finite(math.Cos)), checked("tan", finite(math.Tan)),
+		&expr.Function{
+			Name:       "mod",
+			Category:   "numeric",
+			Volatility: expr.Immutable,
+			Args:       []expr.ArgClass{expr.NumberArg, expr.NumberArg},
+			Rewrite:    operator("%"),
+		},
+		&expr.Function{
+			Name:       "div",
+			Category:   "numeric",
+			Volatility: expr.Immutable,
+			Args:       []expr.ArgClass{expr.NumberArg, expr.NumberArg},
+			Rewrite: func(a []expr.Expr) (expr.Expr, error) {
+				q, err := expr.NewArith("/", a[0], a[1])
+				if err != nil || value.KindOf(q.Type()).Integer() {
+					return q, err
+				}
+				return expr.NewCall("trunc", []expr.Expr{q})
+			},
+		},
+		float1(
+			"degrees",
+			func(x float64) float64 { return x * (180 / math.Pi) },
+		),
+		float1("radians", func(x float64) float64 { return x * (math.Pi / 180) }),
+		checked("sin", finite(math.Sin)),
+		checked("cos", finite(math.Cos)),
+		checked("tan", finite(math.Tan)),
 		checked("cot", finite(func(x float64) float64 { return 1 / math.Tan(x) })),
-		checked("asin", within1("asin", math.Asin)), checked("acos", within1("acos", math.Acos)), float1("atan", math.Atan),
+		checked("asin", within1("asin", math.Asin)),
+		checked("acos", within1("acos", math.Acos)),
+		float1("atan", math.Atan),
 		float2("atan2", expr.FailsNever, func(y, x float64) (float64, error) { return math.Atan2(y, x), nil }),
-		float1("sinh", math.Sinh), float1("cosh", math.Cosh), float1("tanh", math.Tanh), float1("asinh", math.Asinh),
+		float1("sinh", math.Sinh),
+		float1("cosh", math.Cosh),
+		float1("tanh", math.Tanh),
+		float1("asinh", math.Asinh),
 		checked("acosh", func(x float64) (float64, error) {
 			if x < 1 {
 				return 0, fault.New(fault.InvalidArgument, "acosh of %v: the argument must be at least 1", x)
@@ -94,16 +230,47 @@ func init() {
 			return math.Acosh(x), nil
 		}),
 		checked("atanh", within1("atanh", math.Atanh)),
-		&expr.Function{Name: "pi", Category: "numeric", Volatility: expr.Immutable, Rewrite: func([]expr.Expr) (expr.Expr, error) { return expr.NewLiteral(math.Pi, value.TypeFloat64), nil }},
+		&expr.Function{
+			Name:       "pi",
+			Category:   "numeric",
+			Volatility: expr.Immutable,
+			Rewrite:    func([]expr.Expr) (expr.Expr, error) { return expr.NewLiteral(math.Pi, value.TypeFloat64), nil },
+		},
 		int2("gcd", func(x, y int64) (int64, error) { return positive("gcd", x, y, gcd(x, y)) }, "greatest_common_divisor"),
 		int2("lcm", lcm, "least_common_multiple"),
-		&expr.Function{Name: "factorial", Category: "numeric", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.IntArg}, Out: value.TypeInt64, Kernel: expr.PlainKernel(value.MapFixedErr(factorial))},
-		&expr.Function{Name: "bit_count", Category: "numeric", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.IntArg}, Out: value.TypeInt64,
-			Kernel: expr.PlainKernel(value.MapFixed(func(x int64) int64 { return int64(bits.OnesCount64(uint64(x))) }))},
+		&expr.Function{
+			Name:       "factorial",
+			Category:   "numeric",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.IntArg},
+			Out:        value.TypeInt64,
+			Kernel:     expr.PlainKernel(value.MapFixedErr(factorial)),
+		},
+		&expr.Function{
+			Name:       "bit_count",
+			Category:   "numeric",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.IntArg},
+			Out:        value.TypeInt64,
+			Kernel:     expr.PlainKernel(value.MapFixed(func(x int64) int64 { return int64(bits.OnesCount64(uint64(x))) })),
+		},
 		test("isnan", func(x float64) bool { return x != x }),
 		test("isinf", func(x float64) bool { return math.IsInf(x, 0) }),
 		test("isfinite", func(x float64) bool { return x-x == 0 }),
-		&expr.Function{Name: "width_bucket", Category: "numeric", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.FloatArg, expr.FloatArg, expr.FloatArg, expr.IntArg}, Out: value.TypeInt64, Kernel: expr.FixedOut(widthBucket)},
+		&expr.Function{
+			Name:       "width_bucket",
+			Category:   "numeric",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.FloatArg, expr.FloatArg, expr.FloatArg, expr.IntArg},
+			Out:        value.TypeInt64,
+			Kernel:     expr.FixedOut(widthBucket),
+		},
 	)
 }
 
@@ -454,7 +621,12 @@ func roundIntegers(c *value.KernelCall, how rounding) (arrow.Array, error) {
 		return nil, err
 	}
 	defer dec.Release()
-	inner := &value.KernelCall{Alloc: c.Alloc, Args: []value.Vec{{Arr: dec, Scalar: c.Args[0].Scalar}, c.Args[1]}, N: c.N, Type: &arrow.Decimal128Type{Precision: 38}}
+	inner := &value.KernelCall{
+		Alloc: c.Alloc,
+		Args:  []value.Vec{{Arr: dec, Scalar: c.Args[0].Scalar}, c.Args[1]},
+		N:     c.N,
+		Type:  &arrow.Decimal128Type{Precision: 38},
+	}
 	defer inner.Free()
 	inner.CombineValidity()
 	out, err := roundDecimals(how)(inner)

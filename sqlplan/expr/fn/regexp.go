@@ -19,7 +19,18 @@ import (
 
 func init() {
 	match := func(name string, whole bool, aliases ...string) *expr.Function {
-		return &expr.Function{Name: name, Aliases: aliases, Category: "string", Volatility: expr.Immutable, Cost: expr.CostHeavy, Fails: expr.FailsOnOption, Options: []int{1, 2}, Args: []expr.ArgClass{expr.TextArg, expr.TextArg, expr.TextArg}, Required: 2, Out: value.TypeBool, Lazy: true,
+		return &expr.Function{
+			Name:       name,
+			Aliases:    aliases,
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostHeavy,
+			Fails:      expr.FailsOnOption,
+			Options:    []int{1, 2},
+			Args:       []expr.ArgClass{expr.TextArg, expr.TextArg, expr.TextArg},
+			Required:   2,
+			Out:        value.TypeBool,
+			Lazy:       true,
 			Kernel: withRegexp(1, 2, func(e *expr.Call, res *regexps) func(*value.KernelCall) (arrow.Array, error) {
 				run, _ := expr.BoolOut(func(a *expr.RowArgs, i int) (bool, error) {
 					re, _, err := res.at(a, i)
@@ -33,22 +44,60 @@ func init() {
 					return re.Match(a.Bytes(0, i)), nil
 				})(e)
 				return run
-			})}
+			}),
+		}
 	}
 	expr.Register(
 		match("regexp_matches", false, "regexp_like", "regexp"),
 		match("regexp_full_match", true),
-		&expr.Function{Name: "regexp_replace", Category: "string", Volatility: expr.Immutable, Cost: expr.CostHeavy, Fails: expr.FailsOnOption, Options: []int{1, 3}, Args: []expr.ArgClass{expr.TextArg, expr.TextArg, expr.TextArg, expr.TextArg}, Required: 3, Out: value.TypeText,
-			Kernel: withRegexp(1, 3, regexpReplace)},
-		&expr.Function{Name: "regexp_extract", Category: "string", Volatility: expr.Immutable, Cost: expr.CostHeavy, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.TextArg, expr.TextArg, expr.IntArg, expr.TextArg}, Required: 2, Out: value.TypeText,
+		&expr.Function{
+			Name:       "regexp_replace",
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostHeavy,
+			Fails:      expr.FailsOnOption,
+			Options:    []int{1, 3},
+			Args:       []expr.ArgClass{expr.TextArg, expr.TextArg, expr.TextArg, expr.TextArg},
+			Required:   3,
+			Out:        value.TypeText,
+			Kernel:     withRegexp(1, 3, regexpReplace),
+		},
+		&expr.Function{
+			Name:       "regexp_extract",
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostHeavy,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.TextArg, expr.TextArg, expr.IntArg, expr.TextArg},
+			Required:   2,
+			Out:        value.TypeText,
 			Kernel: withRegexp(1, 3, func(e *expr.Call, res *regexps) func(*value.KernelCall) (arrow.Array, error) {
 				return regexpExtract(e, res, false)
-			})},
-		&expr.Function{Name: "regexp_substr", Category: "string", Volatility: expr.Immutable, Cost: expr.CostHeavy, Fails: expr.FailsOnOption, Options: []int{1}, Args: []expr.ArgClass{expr.TextArg, expr.TextArg}, Out: value.TypeText,
+			}),
+		},
+		&expr.Function{
+			Name:       "regexp_substr",
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostHeavy,
+			Fails:      expr.FailsOnOption,
+			Options:    []int{1},
+			Args:       []expr.ArgClass{expr.TextArg, expr.TextArg},
+			Out:        value.TypeText,
 			Kernel: withRegexp(1, -1, func(e *expr.Call, res *regexps) func(*value.KernelCall) (arrow.Array, error) {
 				return regexpExtract(e, res, true)
-			})},
-		&expr.Function{Name: "regexp_count", Category: "string", Volatility: expr.Immutable, Cost: expr.CostHeavy, Fails: expr.FailsOnOption, Options: []int{1, 2}, Args: []expr.ArgClass{expr.TextArg, expr.TextArg, expr.TextArg}, Required: 2, Out: value.TypeInt64,
+			}),
+		},
+		&expr.Function{
+			Name:       "regexp_count",
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostHeavy,
+			Fails:      expr.FailsOnOption,
+			Options:    []int{1, 2},
+			Args:       []expr.ArgClass{expr.TextArg, expr.TextArg, expr.TextArg},
+			Required:   2,
+			Out:        value.TypeInt64,
 			Kernel: withRegexp(1, 2, func(e *expr.Call, res *regexps) func(*value.KernelCall) (arrow.Array, error) {
 				run, _ := expr.FixedOut(func(a *expr.RowArgs, i int) (int64, bool, error) {
 					re, _, err := res.at(a, i)
@@ -58,8 +107,17 @@ func init() {
 					return int64(len(re.FindAllIndex(a.Bytes(0, i), -1))), true, nil
 				})(e)
 				return run
-			})},
-		&expr.Function{Name: "regexp_extract_all", Category: "string", Volatility: expr.Immutable, Cost: expr.CostHeavy, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.TextArg, expr.TextArg, expr.IntArg}, Required: 2, Out: arrow.ListOf(value.TypeText),
+			}),
+		},
+		&expr.Function{
+			Name:       "regexp_extract_all",
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostHeavy,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.TextArg, expr.TextArg, expr.IntArg},
+			Required:   2,
+			Out:        arrow.ListOf(value.TypeText),
 			Kernel: withRegexp(1, -1, func(_ *expr.Call, res *regexps) func(*value.KernelCall) (arrow.Array, error) {
 				return textLists(func(a *expr.RowArgs, i int, add func(string)) error {
 					re, _, err := res.at(a, i)
@@ -80,8 +138,18 @@ func init() {
 					}
 					return nil
 				})
-			})},
-		&expr.Function{Name: "regexp_split_to_array", Aliases: []string{"string_split_regex", "str_split_regex"}, Category: "string", Volatility: expr.Immutable, Cost: expr.CostHeavy, Fails: expr.FailsOnOption, Options: []int{1}, Args: []expr.ArgClass{expr.TextArg, expr.TextArg}, Out: arrow.ListOf(value.TypeText),
+			}),
+		},
+		&expr.Function{
+			Name:       "regexp_split_to_array",
+			Aliases:    []string{"string_split_regex", "str_split_regex"},
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostHeavy,
+			Fails:      expr.FailsOnOption,
+			Options:    []int{1},
+			Args:       []expr.ArgClass{expr.TextArg, expr.TextArg},
+			Out:        arrow.ListOf(value.TypeText),
 			Kernel: withRegexp(1, -1, func(_ *expr.Call, res *regexps) func(*value.KernelCall) (arrow.Array, error) {
 				return textLists(func(a *expr.RowArgs, i int, add func(string)) error {
 					re, _, err := res.at(a, i)
@@ -93,15 +161,32 @@ func init() {
 					}
 					return nil
 				})
-			})},
-		&expr.Function{Name: "string_split", Aliases: []string{"str_split", "split"}, Category: "string", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.TextArg, expr.TextArg}, Out: arrow.ListOf(value.TypeText),
+			}),
+		},
+		&expr.Function{
+			Name:       "string_split",
+			Aliases:    []string{"str_split", "split"},
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.TextArg, expr.TextArg},
+			Out:        arrow.ListOf(value.TypeText),
 			Kernel: expr.PlainKernel(textLists(func(a *expr.RowArgs, i int, add func(string)) error {
 				for _, p := range strings.Split(a.Str(0, i), a.Str(1, i)) {
 					add(p)
 				}
 				return nil
-			}))},
-		&expr.Function{Name: "string_to_array", Category: "string", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.TextArg, expr.TextArg}, Out: arrow.ListOf(value.TypeText),
+			})),
+		},
+		&expr.Function{
+			Name:       "string_to_array",
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.TextArg, expr.TextArg},
+			Out:        arrow.ListOf(value.TypeText),
 			Kernel: expr.PlainKernel(textLists(func(a *expr.RowArgs, i int, add func(string)) error {
 				s, sep := a.Str(0, i), a.Str(1, i)
 				switch {
@@ -114,7 +199,8 @@ func init() {
 					}
 				}
 				return nil
-			}))},
+			})),
+		},
 	)
 }
 
@@ -135,7 +221,10 @@ type regexps struct {
 }
 
 // withRegexp makes a kernel around the pattern in one argument and the flags in another.
-func withRegexp(pattern, flags int, make func(*expr.Call, *regexps) func(*value.KernelCall) (arrow.Array, error)) func(*expr.Call) (func(*value.KernelCall) (arrow.Array, error), error) {
+func withRegexp(
+	pattern, flags int,
+	make func(*expr.Call, *regexps) func(*value.KernelCall) (arrow.Array, error),
+) func(*expr.Call) (func(*value.KernelCall) (arrow.Array, error), error) {
 	return func(e *expr.Call) (func(*value.KernelCall) (arrow.Array, error), error) {
 		res := &regexps{pattern: pattern, flags: flags}
 		if flags >= len(e.Args) {

@@ -22,7 +22,12 @@ func strftimeArgs(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
 		x = expr.ImplicitCast(x, value.TypeTimestamp)
 	case value.KindTimestamp:
 	default:
-		return nil, nil, fault.New(fault.InvalidArgument, "strftime needs a date or timestamp, but %s is %s", expr.ShortText(x), value.TypeName(x.Type()))
+		return nil, nil, fault.New(
+			fault.InvalidArgument,
+			"strftime needs a date or timestamp, but %s is %s",
+			expr.ShortText(x),
+			value.TypeName(x.Type()),
+		)
 	}
 	return []expr.Expr{x, a[1]}, value.TypeText, nil
 }
@@ -189,7 +194,9 @@ func scanStrptime(text, format string) (micros int64, ok bool, err error) {
 	monthName := func(k int) string { return time.Month(k).String() }
 	dayName := func(k int) string { return time.Weekday(k).String() }
 	// %F and %T stand for other codes.
-	format = strings.NewReplacer("%%", "%%", "%F", "%Y-%m-%d", "%x", "%Y-%m-%d", "%T", "%H:%M:%S", "%X", "%H:%M:%S", "%c", "%Y-%m-%d %H:%M:%S", "%-", "%").Replace(format)
+	format = strings.NewReplacer("%%", "%%", "%F", "%Y-%m-%d", "%x", "%Y-%m-%d", "%T", "%H:%M:%S", "%X", "%H:%M:%S", "%c",
+		"%Y-%m-%d %H:%M:%S", "%-", "%").
+		Replace(format)
 	for i := 0; i < len(format); i++ {
 		if format[i] == ' ' {
 			p.Spaces()
@@ -274,7 +281,9 @@ func scanStrptime(text, format string) (micros int64, ok bool, err error) {
 			hour += 12
 		}
 	}
-	if !p.Done() || month < 1 || month > 12 || day < 1 || day > int64(cast.DaysIn(year, int(month))) || hour > 23 || minute > 59 || second > 59 || doy > 366 {
+	if !p.Done() || month < 1 || month > 12 || day < 1 || day > int64(cast.DaysIn(year, int(month))) || hour > 23 || minute > 59 ||
+		second > 59 ||
+		doy > 366 {
 		return 0, false, nil
 	}
 	days := cast.DaysOf(year, int(month), int(day))

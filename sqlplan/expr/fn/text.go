@@ -27,29 +27,78 @@ import (
 
 func init() {
 	one := func(name string, fn func(dst, s []byte) []byte, aliases ...string) *expr.Function {
-		return &expr.Function{Name: name, Aliases: aliases, Category: "string", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.TextArg}, Out: value.TypeText, Lazy: true,
+		return &expr.Function{
+			Name:       name,
+			Aliases:    aliases,
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.TextArg},
+			Out:        value.TypeText,
+			Lazy:       true,
 			Kernel: expr.TextOut(func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
 				w.Append(func(dst []byte) []byte { return fn(dst, a.Bytes(0, i)) })
 				return true, nil
-			})}
+			}),
+		}
 	}
 	digest := func(name string, sum func([]byte) []byte) *expr.Function {
-		return &expr.Function{Name: name, Category: "string", Volatility: expr.Immutable, Cost: expr.CostHeavy, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.StringArg}, Out: value.TypeText, Lazy: true,
+		return &expr.Function{
+			Name:       name,
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostHeavy,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.StringArg},
+			Out:        value.TypeText,
+			Lazy:       true,
 			Kernel: expr.TextOut(func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
 				w.Append(func(dst []byte) []byte { return hex.AppendEncode(dst, sum(a.Bytes(0, i))) })
 				return true, nil
-			})}
+			}),
+		}
 	}
 	count := func(name string, class expr.ArgClass, fn func(a *expr.RowArgs, i int) int64, aliases ...string) *expr.Function {
-		return &expr.Function{Name: name, Aliases: aliases, Category: "string", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{class}, Out: value.TypeInt64, Lazy: true,
-			Kernel: expr.FixedOut(func(a *expr.RowArgs, i int) (int64, bool, error) { return fn(a, i), true, nil })}
+		return &expr.Function{
+			Name:       name,
+			Aliases:    aliases,
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{class},
+			Out:        value.TypeInt64,
+			Lazy:       true,
+			Kernel:     expr.FixedOut(func(a *expr.RowArgs, i int) (int64, bool, error) { return fn(a, i), true, nil }),
+		}
 	}
 	find := func(name string, fn func(s, sub []byte) bool, aliases ...string) *expr.Function {
-		return &expr.Function{Name: name, Aliases: aliases, Category: "string", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.TextArg, expr.TextArg}, Out: value.TypeBool, Lazy: true,
-			Kernel: expr.BoolOut(func(a *expr.RowArgs, i int) (bool, error) { return fn(a.Bytes(0, i), a.Bytes(1, i)), nil })}
+		return &expr.Function{
+			Name:       name,
+			Aliases:    aliases,
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.TextArg, expr.TextArg},
+			Out:        value.TypeBool,
+			Lazy:       true,
+			Kernel:     expr.BoolOut(func(a *expr.RowArgs, i int) (bool, error) { return fn(a.Bytes(0, i), a.Bytes(1, i)), nil }),
+		}
 	}
 	trim := func(name string, left, right bool, aliases ...string) *expr.Function {
-		return &expr.Function{Name: name, Aliases: aliases, Category: "string", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.TextArg, expr.TextArg}, Required: 1, Out: value.TypeText, Lazy: true,
+		return &expr.Function{
+			Name:       name,
+			Aliases:    aliases,
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.TextArg, expr.TextArg},
+			Required:   1,
+			Out:        value.TypeText,
+			Lazy:       true,
 			Kernel: expr.TextOut(func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
 				set := " "
 				if a.Has(1) {
@@ -64,10 +113,20 @@ func init() {
 				}
 				w.WriteString(s)
 				return true, nil
-			})}
+			}),
+		}
 	}
 	where := func(name string, str, sub int, aliases ...string) *expr.Function {
-		return &expr.Function{Name: name, Aliases: aliases, Category: "string", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.TextArg, expr.TextArg}, Out: value.TypeInt64, Lazy: true,
+		return &expr.Function{
+			Name:       name,
+			Aliases:    aliases,
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.TextArg, expr.TextArg},
+			Out:        value.TypeInt64,
+			Lazy:       true,
 			Kernel: expr.FixedOut(func(a *expr.RowArgs, i int) (int64, bool, error) {
 				s := a.Bytes(str, i)
 				at := bytes.Index(s, a.Bytes(sub, i))
@@ -75,23 +134,48 @@ func init() {
 					return 0, true, nil
 				}
 				return int64(match.RuneCount(s[:at])) + 1, true, nil
-			})}
+			}),
+		}
 	}
-	text := func(name string, fails expr.Failure, args []expr.ArgClass, required int, fn func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error), aliases ...string) *expr.Function {
-		return &expr.Function{Name: name, Aliases: aliases, Category: "string", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: fails, Args: args, Required: required, Out: value.TypeText, Lazy: false,
-			Kernel: expr.TextOut(fn)}
+	text := func(name string, fails expr.Failure, args []expr.ArgClass, required int,
+		fn func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error), aliases ...string) *expr.Function {
+		return &expr.Function{
+			Name:       name,
+			Aliases:    aliases,
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      fails,
+			Args:       args,
+			Required:   required,
+			Out:        value.TypeText,
+			Lazy:       false,
+			Kernel:     expr.TextOut(fn),
+		}
 	}
 	expr.Register(
-		&expr.Function{Name: "length", Aliases: []string{"len"}, Category: "string", Volatility: expr.Immutable, Args: []expr.ArgClass{expr.AnyArg}, Rewrite: func(a []expr.Expr) (expr.Expr, error) {
-			switch k := value.KindOf(a[0].Type()); k {
-			case value.KindList, value.KindMap:
-				return expr.NewCall("array_length", a)
-			case value.KindBinary:
-				return expr.NewCall("octet_length", a)
-			}
-			return expr.NewCall("char_length", a)
-		}},
-		count("char_length", expr.TextArg, func(a *expr.RowArgs, i int) int64 { return int64(match.RuneCount(a.Bytes(0, i))) }, "character_length"),
+		&expr.Function{
+			Name:       "length",
+			Aliases:    []string{"len"},
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Args:       []expr.ArgClass{expr.AnyArg},
+			Rewrite: func(a []expr.Expr) (expr.Expr, error) {
+				switch k := value.KindOf(a[0].Type()); k {
+				case value.KindList, value.KindMap:
+					return expr.NewCall("array_length", a)
+				case value.KindBinary:
+					return expr.NewCall("octet_length", a)
+				}
+				return expr.NewCall("char_length", a)
+			},
+		},
+		count(
+			"char_length",
+			expr.TextArg,
+			func(a *expr.RowArgs, i int) int64 { return int64(match.RuneCount(a.Bytes(0, i))) },
+			"character_length",
+		),
 		count("octet_length", expr.StringArg, func(a *expr.RowArgs, i int) int64 { return int64(a.Texts[0].Length(i)) }, "strlen"),
 		count("bit_length", expr.StringArg, func(a *expr.RowArgs, i int) int64 { return 8 * int64(a.Texts[0].Length(i)) }),
 		count("ascii", expr.TextArg, func(a *expr.RowArgs, i int) int64 { return int64(firstRune(a.Bytes(0, i))) }, "unicode", "ord"),
@@ -99,40 +183,123 @@ func init() {
 		one("upper", appendUpper, "ucase"),
 		one("initcap", appendInitcap),
 		one("reverse", appendReverse),
-		trim("trim", true, true, "btrim"), trim("ltrim", true, false), trim("rtrim", false, true),
-		&expr.Function{Name: "substring", Aliases: []string{"substr"}, Category: "string", Volatility: expr.Immutable, Args: []expr.ArgClass{expr.StringArg, expr.AnyArg, expr.IntArg}, Required: 2, Rewrite: newSubstring},
-		&expr.Function{Name: "$substring", Category: "string", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.StringArg, expr.IntArg, expr.IntArg}, Required: 2, Result: sameString, Kernel: expr.TextOut(substring)},
-		text("left", expr.FailsNever, []expr.ArgClass{expr.TextArg, expr.IntArg}, 0, left), text("right", expr.FailsNever, []expr.ArgClass{expr.TextArg, expr.IntArg}, 0, right),
-		text("replace", expr.FailsOnRange, []expr.ArgClass{expr.TextArg, expr.TextArg, expr.TextArg}, 0, func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
-			s, old := a.Bytes(0, i), a.Bytes(1, i)
-			if len(old) == 0 {
-				w.Write(s)
+		trim("trim", true, true, "btrim"),
+		trim("ltrim", true, false),
+		trim("rtrim", false, true),
+		&expr.Function{
+			Name:       "substring",
+			Aliases:    []string{"substr"},
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Args:       []expr.ArgClass{expr.StringArg, expr.AnyArg, expr.IntArg},
+			Required:   2,
+			Rewrite:    newSubstring,
+		},
+		&expr.Function{
+			Name:       "$substring",
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.StringArg, expr.IntArg, expr.IntArg},
+			Required:   2,
+			Result:     sameString,
+			Kernel:     expr.TextOut(substring),
+		},
+		text(
+			"left",
+			expr.FailsNever,
+			[]expr.ArgClass{expr.TextArg, expr.IntArg},
+			0,
+			left,
+		),
+		text("right", expr.FailsNever, []expr.ArgClass{expr.TextArg, expr.IntArg}, 0, right),
+		text(
+			"replace",
+			expr.FailsOnRange,
+			[]expr.ArgClass{expr.TextArg, expr.TextArg, expr.TextArg},
+			0,
+			func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
+				s, old := a.Bytes(0, i), a.Bytes(1, i)
+				if len(old) == 0 {
+					w.Write(s)
+					return true, nil
+				}
+				return true, replaceAll(w, s, old, a.Bytes(2, i))
+			},
+		),
+		text(
+			"repeat",
+			expr.FailsOnRange,
+			[]expr.ArgClass{expr.TextArg, expr.IntArg},
+			0,
+			func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
+				s, n := a.Bytes(0, i), max(0, a.Int(1, i))
+				if len(s) > 0 && n > maxText/int64(len(s)) {
+					return false, tooLong("repeat")
+				}
+				for range n {
+					w.Write(s)
+				}
 				return true, nil
-			}
-			return true, replaceAll(w, s, old, a.Bytes(2, i))
-		}),
-		text("repeat", expr.FailsOnRange, []expr.ArgClass{expr.TextArg, expr.IntArg}, 0, func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
-			s, n := a.Bytes(0, i), max(0, a.Int(1, i))
-			if len(s) > 0 && n > maxText/int64(len(s)) {
-				return false, tooLong("repeat")
-			}
-			for range n {
-				w.Write(s)
-			}
-			return true, nil
-		}),
-		text("lpad", expr.FailsOnRange, []expr.ArgClass{expr.TextArg, expr.IntArg, expr.TextArg}, 2, func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) { return pad(a, i, w, true) }),
-		text("rpad", expr.FailsOnRange, []expr.ArgClass{expr.TextArg, expr.IntArg, expr.TextArg}, 2, func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) { return pad(a, i, w, false) }),
-		&expr.Function{Name: "concat", Category: "string", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.AnyArg}, Variadic: true, Out: value.TypeText, Result: asTexts, Loose: true, Kernel: expr.PlainKernel(concatRows)},
-		&expr.Function{Name: "concat_ws", Category: "string", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.TextArg, expr.AnyArg}, Variadic: true, Out: value.TypeText, Result: asTexts, Loose: true, Kernel: expr.PlainKernel(concatWS)},
-		where("position", 1, 0), where("strpos", 0, 1, "instr"),
-		find("starts_with", bytes.HasPrefix, "prefix", "startswith"), find("ends_with", bytes.HasSuffix, "suffix", "endswith"),
-		&expr.Function{Name: "contains", Category: "string", Volatility: expr.Immutable, Args: []expr.ArgClass{expr.AnyArg, expr.AnyArg}, Rewrite: func(a []expr.Expr) (expr.Expr, error) {
-			if value.KindOf(a[0].Type()) == value.KindList {
-				return expr.NewCall("list_contains", a)
-			}
-			return expr.NewCall("$contains", a)
-		}},
+			},
+		),
+		text(
+			"lpad",
+			expr.FailsOnRange,
+			[]expr.ArgClass{expr.TextArg, expr.IntArg, expr.TextArg},
+			2,
+			func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) { return pad(a, i, w, true) },
+		),
+		text(
+			"rpad",
+			expr.FailsOnRange,
+			[]expr.ArgClass{expr.TextArg, expr.IntArg, expr.TextArg},
+			2,
+			func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) { return pad(a, i, w, false) },
+		),
+		&expr.Function{
+			Name:       "concat",
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.AnyArg},
+			Variadic:   true,
+			Out:        value.TypeText,
+			Result:     asTexts,
+			Loose:      true,
+			Kernel:     expr.PlainKernel(concatRows),
+		},
+		&expr.Function{
+			Name:       "concat_ws",
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.TextArg, expr.AnyArg},
+			Variadic:   true,
+			Out:        value.TypeText,
+			Result:     asTexts,
+			Loose:      true,
+			Kernel:     expr.PlainKernel(concatWS),
+		},
+		where("position", 1, 0),
+		where("strpos", 0, 1, "instr"),
+		find("starts_with", bytes.HasPrefix, "prefix", "startswith"),
+		find("ends_with", bytes.HasSuffix, "suffix", "endswith"),
+		&expr.Function{
+			Name:       "contains",
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Args:       []expr.ArgClass{expr.AnyArg, expr.AnyArg},
+			Rewrite: func(a []expr.Expr) (expr.Expr, error) {
+				if value.KindOf(a[0].Type()) == value.KindList {
+					return expr.NewCall("list_contains", a)
+				}
+				return expr.NewCall("$contains", a)
+			},
+		},
 		find("$contains", bytes.Contains),
 		text("split_part", expr.FailsOnValue, []expr.ArgClass{expr.TextArg, expr.TextArg, expr.IntArg}, 0, splitPart),
 		text("chr", expr.FailsOnValue, []expr.ArgClass{expr.IntArg}, 0, func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
@@ -149,37 +316,108 @@ func init() {
 		digest("sha1", func(b []byte) []byte { s := sha1.Sum(b); return s[:] }),
 		digest("sha256", func(b []byte) []byte { s := sha256.Sum256(b); return s[:] }),
 		digest("sha512", func(b []byte) []byte { s := sha512.Sum512(b); return s[:] }),
-		&expr.Function{Name: "to_hex", Category: "string", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.IntArg}, Out: value.TypeText,
+		&expr.Function{
+			Name:       "to_hex",
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.IntArg},
+			Out:        value.TypeText,
 			Kernel: expr.TextOut(func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
 				w.Append(func(dst []byte) []byte { return strconv.AppendUint(dst, uint64(a.Int(0, i)), 16) })
 				return true, nil
-			})},
-		&expr.Function{Name: "hex", Category: "string", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.StringArg}, Out: value.TypeText,
+			}),
+		},
+		&expr.Function{
+			Name:       "hex",
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.StringArg},
+			Out:        value.TypeText,
 			Kernel: expr.TextOut(func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
 				w.Append(func(dst []byte) []byte {
 					n := len(dst)
 					return append(dst[:n], bytes.ToUpper(hex.AppendEncode(nil, a.Bytes(0, i)))...)
 				})
 				return true, nil
-			})},
-		&expr.Function{Name: "encode", Category: "string", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.BytesArg, expr.TextArg}, Out: value.TypeText, Kernel: expr.TextOut(encode)},
-		&expr.Function{Name: "decode", Category: "string", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.TextArg, expr.TextArg}, Out: value.TypeBinary, Kernel: expr.TextOut(decodeText)},
-		&expr.Function{Name: "to_base64", Aliases: []string{"base64"}, Category: "string", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.BytesArg}, Out: value.TypeText,
+			}),
+		},
+		&expr.Function{
+			Name:       "encode",
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.BytesArg, expr.TextArg},
+			Out:        value.TypeText,
+			Kernel:     expr.TextOut(encode),
+		},
+		&expr.Function{
+			Name:       "decode",
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.TextArg, expr.TextArg},
+			Out:        value.TypeBinary,
+			Kernel:     expr.TextOut(decodeText),
+		},
+		&expr.Function{
+			Name:       "to_base64",
+			Aliases:    []string{"base64"},
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.BytesArg},
+			Out:        value.TypeText,
 			Kernel: expr.TextOut(func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
 				w.Append(func(dst []byte) []byte { return base64.StdEncoding.AppendEncode(dst, a.Bytes(0, i)) })
 				return true, nil
-			})},
-		&expr.Function{Name: "from_base64", Category: "string", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.TextArg}, Out: value.TypeBinary, Kernel: expr.TextOut(func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
-			return true, writeDecoded(w, a.Bytes(0, i), "base64")
-		})},
-		&expr.Function{Name: "from_hex", Aliases: []string{"unhex"}, Category: "string", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.TextArg}, Out: value.TypeBinary, Kernel: expr.TextOut(func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
-			return true, writeDecoded(w, a.Bytes(0, i), "hex")
-		})},
-		&expr.Function{Name: "levenshtein", Aliases: []string{"editdist3"}, Category: "string", Volatility: expr.Immutable, Cost: expr.CostHeavy, Fails: expr.FailsOnValue, Args: []expr.ArgClass{expr.TextArg, expr.TextArg}, Out: value.TypeInt64,
+			}),
+		},
+		&expr.Function{
+			Name:       "from_base64",
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.TextArg},
+			Out:        value.TypeBinary,
+			Kernel: expr.TextOut(func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
+				return true, writeDecoded(w, a.Bytes(0, i), "base64")
+			}),
+		},
+		&expr.Function{
+			Name:       "from_hex",
+			Aliases:    []string{"unhex"},
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.TextArg},
+			Out:        value.TypeBinary,
+			Kernel: expr.TextOut(func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
+				return true, writeDecoded(w, a.Bytes(0, i), "hex")
+			}),
+		},
+		&expr.Function{
+			Name:       "levenshtein",
+			Aliases:    []string{"editdist3"},
+			Category:   "string",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostHeavy,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.TextArg, expr.TextArg},
+			Out:        value.TypeInt64,
 			Kernel: expr.FixedOut(func(a *expr.RowArgs, i int) (int64, bool, error) {
 				d, err := levenshtein([]rune(a.Str(0, i)), []rune(a.Str(1, i)))
 				return d, true, err
-			})},
+			}),
+		},
 	)
 }
 

@@ -67,7 +67,8 @@ func init() {
 	} {
 		vf := vectorFuncs[name]
 		expr.Register(&expr.Function{
-			Name: name, Aliases: aliases, Category: "vector", Volatility: expr.Immutable, Cost: expr.CostHeavy, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.VectorsArg, expr.VectorsArg, expr.TextArg}, Required: 2,
+			Name: name, Aliases: aliases, Category: "vector", Volatility: expr.Immutable, Cost: expr.CostHeavy,
+			Fails: expr.FailsNever, Args: []expr.ArgClass{expr.VectorsArg, expr.VectorsArg, expr.TextArg}, Required: 2,
 			Result: vectorPair, Lazy: true,
 			Kernel: func(e *expr.Call) (func(*value.KernelCall) (arrow.Array, error), error) {
 				if expr.ListOfLists(e.Args[0]) || expr.ListOfLists(e.Args[1]) {
@@ -78,10 +79,27 @@ func init() {
 		})
 	}
 	expr.Register(
-		&expr.Function{Name: "l2_norm", Aliases: []string{"vector_norm"}, Category: "vector", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.VectorArg}, Result: oneVector(nil),
-			Kernel: expr.PlainKernel(vectorNorm)},
-		&expr.Function{Name: "vector_dims", Category: "vector", Volatility: expr.Immutable, Cost: expr.CostScan, Fails: expr.FailsNever, Args: []expr.ArgClass{expr.VectorArg}, Result: oneVector(value.TypeInt32),
-			Kernel: expr.PlainKernel(vectorDims)},
+		&expr.Function{
+			Name:       "l2_norm",
+			Aliases:    []string{"vector_norm"},
+			Category:   "vector",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.VectorArg},
+			Result:     oneVector(nil),
+			Kernel:     expr.PlainKernel(vectorNorm),
+		},
+		&expr.Function{
+			Name:       "vector_dims",
+			Category:   "vector",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.VectorArg},
+			Result:     oneVector(value.TypeInt32),
+			Kernel:     expr.PlainKernel(vectorDims),
+		},
 	)
 }
 
@@ -111,7 +129,14 @@ func vectorPair(args []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
 			ot := value.PlainType(other.Type())
 			wide = value.PlainType(value.ElemOf(ot)).ID() == arrow.FLOAT64
 			if d, ok := value.IsVector(ot); ok && dim > 0 && d != dim {
-				return nil, nil, fault.New(fault.InvalidArgument, "%s has %d dimensions, but %s has %d", expr.ShortText(from), dim, expr.ShortText(other), d)
+				return nil, nil, fault.New(
+					fault.InvalidArgument,
+					"%s has %d dimensions, but %s has %d",
+					expr.ShortText(from),
+					dim,
+					expr.ShortText(other),
+					d,
+				)
 			} else if dim == 0 {
 				dim = d
 			}
@@ -152,7 +177,8 @@ func vectorPair(args []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
 		if dim > 0 {
 			t = arrow.FixedSizeListOf(int32(dim), want)
 		}
-		if f, ok := value.PlainType(a.Type()).(*arrow.FixedSizeListType); ok && int(f.Len()) == dim && value.PlainType(f.Elem()).ID() == want.ID() {
+		if f, ok := value.PlainType(a.Type()).(*arrow.FixedSizeListType); ok && int(f.Len()) == dim &&
+			value.PlainType(f.Elem()).ID() == want.ID() {
 			t = f // names and metadata of the items do not matter
 		}
 		if l, ok := a.(*expr.Literal); ok {

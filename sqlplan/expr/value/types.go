@@ -273,7 +273,11 @@ func boolFloat(b bool) float64 {
 func NotComputed(types ...arrow.DataType) error {
 	for _, t := range types {
 		if t.ID() == arrow.DECIMAL256 {
-			return fault.New(fault.Unsupported, "computing with %s: values of more than 38 digits can be selected, counted, grouped and sorted", TypeName(t))
+			return fault.New(
+				fault.Unsupported,
+				"computing with %s: values of more than 38 digits can be selected, counted, grouped and sorted",
+				TypeName(t),
+			)
 		}
 	}
 	return nil
