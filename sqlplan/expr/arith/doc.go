@@ -1,0 +1,3 @@
+// Package arith holds the kernels of + - * / % ^ || and of the operators on bits, for numbers, decimals,
+// strings, lists, dates and times.
+package arith
