@@ -24,7 +24,7 @@ func Build(n plan.Node, env *Env) (Operator, error) {
 	case *plan.Records:
 		return newRecords(n, env)
 	case *plan.LateralJoin:
-		return newLateralJoin(n, env)
+		return newLateralJoin(n, env, newSearchWindows)
 	}
 	var inputs []Operator
 	for _, in := range n.Inputs() {

@@ -6,6 +6,7 @@ import (
 
 	"lanceflight/lancefmt"
 	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/plan"
 )
 
 // filterKey is a filter over some fragments of a version: neither changes, so the rows that pass do not either.
@@ -20,19 +21,19 @@ func (k *filterKey) same(o *filterKey) bool {
 	return k.snap == o.snap && slices.Equal(k.frags, o.frags) && slices.Equal(k.columns, o.columns) && expr.Equal(k.cond, o.cond)
 }
 
-// filterKey returns nil where the filter's rows cannot be kept: it may differ from one evaluation to the next, or the session
+// newFilterKey returns nil where the filter's rows cannot be kept: it may differ from one evaluation to the next, or the session
 // wants nothing remembered (lance.learn_statistics).
-func (v *vectorSearchOp) filterKey(frags []*lancefmt.Fragment) *filterKey {
-	if v.node.Zones == nil || v.env.Indexes == nil || expr.IsVolatile(v.node.Filter) {
+func newFilterKey(s *plan.Selection, env *Env, frags []*lancefmt.Fragment) *filterKey {
+	if s.Zones == nil || env.Indexes == nil || expr.IsVolatile(s.Filter) {
 		return nil
 	}
 	source := map[expr.ColID]string{}
-	for _, c := range v.node.Read {
+	for _, c := range s.Read {
 		source[c.ID] = c.Source
 	}
-	k := &filterKey{snap: v.node.Snap, frags: frags}
+	k := &filterKey{snap: s.Snap, frags: frags}
 	known := true
-	k.cond = expr.Rewrite(v.node.Filter, func(e expr.Expr) expr.Expr {
+	k.cond = expr.Rewrite(s.Filter, func(e expr.Expr) expr.Expr {
 		switch x := e.(type) {
 		case *expr.Column:
 			name, ok := source[x.ID]
@@ -44,7 +45,7 @@ func (v *vectorSearchOp) filterKey(frags []*lancefmt.Fragment) *filterKey {
 			}
 			return &expr.Column{ID: expr.ColID(i + 1), Name: name, T: x.T}
 		case *expr.Param:
-			l, err := expr.ConstValue(x, v.env.Params)
+			l, err := expr.ConstValue(x, env.Params)
 			if err != nil {
 				known = false
 				return e

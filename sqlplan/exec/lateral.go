@@ -29,8 +29,8 @@ type lateralOp struct {
 	share *share
 	// shape is the right side as it was built first. It never runs: it carries the counters of those that do.
 	shape Operator
-	// searches of the right side that are made for a batch of rows at a time.
-	searches []*lateralSearch
+	// ahead has answers of the right side that are found for several rows at a time; nil = none are.
+	ahead rowsAhead
 
 	left  arrow.RecordBatch
 	cols  []arrow.Array // args over left
@@ -45,7 +45,27 @@ type lateralOp struct {
 	bytes   int64
 }
 
-func newLateralJoin(n *plan.LateralJoin, env *Env) (Operator, error) {
+// rowsAhead answers nodes of the right side for several rows of a left batch at a time, before the right side runs for them.
+type rowsAhead interface {
+	// answers are those for a row of a left batch of so many rows, by node. Rows are asked for in order; operators find the answers
+	// in Env.ahead.
+	answers(ctx context.Context, row, rows int) (map[plan.Node]any, error)
+	// drop forgets all answers, at the end of a left batch.
+	drop()
+}
+
+// newRowsAhead makes what works ahead for a join, whose right side has the given shape; nil = nothing does.
+type newRowsAhead func(n *plan.LateralJoin, shape Operator, join lateralRows) rowsAhead
+
+// lateralRows is what a rowsAhead may use of its join.
+type lateralRows struct {
+	env   *Env
+	share *share
+	// rowEnv is the environment in which the right side runs for a row of the left batch at hand.
+	rowEnv func(row int) (Env, error)
+}
+
+func newLateralJoin(n *plan.LateralJoin, env *Env, newAhead newRowsAhead) (Operator, error) {
 	left, err := Build(n.Left, env)
 	if err != nil {
 		return nil, err
@@ -75,7 +95,7 @@ func newLateralJoin(n *plan.LateralJoin, env *Env) (Operator, error) {
 		}
 	}
 	l.stats.Detail = fmt.Sprintf("type=%s reads=%v", n.Kind, args)
-	l.searches = newLateralSearches(l)
+	l.ahead = newAhead(n, l.shape, lateralRows{env: l.env, share: l.share, rowEnv: l.rowEnv})
 	return l, nil
 }
 
@@ -117,8 +137,8 @@ func (l *lateralOp) nextLeft(ctx context.Context) (err error) {
 }
 
 func (l *lateralOp) dropLeft() {
-	for _, s := range l.searches {
-		s.drop()
+	if l.ahead != nil {
+		l.ahead.drop()
 	}
 	if l.left != nil {
 		l.share.release(kernel.BatchBytes(l.left))
@@ -188,8 +208,10 @@ func (l *lateralOp) start(ctx context.Context) error {
 	if err := RunSubplans(ctx, &plan.Plan{Subplans: l.node.Subplans}, &env); err != nil {
 		return err
 	}
-	if env.answers, err = l.answers(ctx); err != nil {
-		return err
+	if l.ahead != nil {
+		if env.ahead, err = l.ahead.answers(ctx, l.row, int(l.left.NumRows())); err != nil {
+			return err
+		}
 	}
 	right, err := Build(l.node.Right, &env)
 	if err != nil {
@@ -202,7 +224,7 @@ func (l *lateralOp) start(ctx context.Context) error {
 // rowEnv is the environment in which the right side runs for a row.
 func (l *lateralOp) rowEnv(row int) (Env, error) {
 	env := *l.env
-	env.answers = nil
+	env.ahead = nil
 	env.Params = slices.Clone(l.env.Params)
 	for i, a := range l.node.Args {
 		for len(env.Params) <= a.Slot {
@@ -229,17 +251,17 @@ func (l *lateralOp) stop() error {
 	return err
 }
 
+// rowStandIn is implemented by operators that, where they stand for those of all rows, remember more of them than counters.
+type rowStandIn interface {
+	// follow is told of the operator of each row, at its end.
+	follow(row Operator)
+}
+
 // addStats adds what the operators of a row's right side counted to those that stand for all rows.
 func addStats(to, from Operator) {
 	to.Stats().add(from.Stats())
-	if from, ok := from.(*vectorSearchOp); ok {
-		last := from.last // of a join inside of this one
-		if from.ready {
-			last, from.env.answers = from, nil
-		}
-		if last != nil {
-			to.(*vectorSearchOp).last = last
-		}
+	if to, ok := to.(rowStandIn); ok {
+		to.follow(from)
 	}
 	for i, in := range from.Inputs() {
 		if i < len(to.Inputs()) {

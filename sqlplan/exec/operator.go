@@ -79,8 +79,8 @@ type Env struct {
 	// SpillDir is where sorts put runs that exceed the budget; "" = the system's temporary directory.
 	SpillDir string
 
-	// answers are those of vector searches that were made for a batch of rows, see lateralBatch.
-	answers map[*plan.VectorSearch]*searchAnswer
+	// ahead are the answers of nodes that were found for several rows of a lateral join at once, see rowsAhead.
+	ahead map[plan.Node]any
 }
 
 func (e *Env) workers() int {

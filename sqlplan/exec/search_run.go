@@ -1,372 +1,318 @@
 package exec
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"slices"
-	"sync/atomic"
 
-	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"golang.org/x/sync/errgroup"
-
+	"lanceflight/internal/fault"
 	"lanceflight/lancefmt"
-	"lanceflight/sqlplan/kernel"
+	"lanceflight/sqlplan/plan"
+	"lanceflight/sqlplan/settings"
 	"lanceflight/vecindex"
 	"lanceflight/vecindex/distance"
 )
 
-// batchSearch is a vector search for several queries at once. What vectorSearchOp does for one happens once for all of them:
-//
-//	filter ──────> one bitmap
-//	index ───────> partitions, each scanned for the queries that probe it
-//	refine ──────> candidates of all queries, each vector read once ──> compared with the queries that it is a candidate of
-//	exact ───────> vectors, each read once ──> a block of them × all queries
-//
-// The hits of each query are those that vectorSearchOp finds for it, to the bit.
-type batchSearch struct {
-	lead    *vectorSearchOp   // what the queries share: node, k, knobs, counters
-	each    []*vectorSearchOp // opened, one a query
-	queries *vecindex.Queries
+// searchRun is what a search works with and what it counts to. It can run several requests, one after the other.
+type searchRun struct {
+	env   *Env
+	stats *OpStats
+	share *share
+	fetch *fetcher
+	crew  int // goroutines of the search that is under way; 0 while there is none
 }
 
-// sibling is the same search under other parameters. It is not opened, and counts apart.
-func (v *vectorSearchOp) sibling(env *Env) *vectorSearchOp {
-	return &vectorSearchOp{base: base{env: env}, node: v.node, share: v.share, fetch: v.fetch, dim: v.dim, field: v.field, multi: v.multi}
+// newSearchRun makes a run whose memory is reserved under a name.
+func newSearchRun(env *Env, snap *lancefmt.Snapshot, stats *OpStats, what string) *searchRun {
+	return &searchRun{env: env, stats: stats, share: newShare(env, stats, what), fetch: newFetcher(env, snap, stats)}
 }
 
-// run searches.
-func (b *batchSearch) run(ctx context.Context) ([]*searchAnswer, error) {
-	v := b.lead
-	defer v.join()()
-	all := make([]*distance.Query, len(b.each))
-	for i, one := range b.each {
-		all[i] = one.query
-	}
-	var err error
-	if b.queries, err = vecindex.NewQueries(all); err != nil {
-		return nil, err
-	}
-	if err := v.share.reserve(b.queries.Bytes()); err != nil {
-		return nil, err
-	}
-	defer v.share.release(b.queries.Bytes())
-	v.stats.Queries.Add(int64(len(b.each)))
-	v.stats.QueryBatches.Add(1)
-	rest := v.node.Snap.Fragments()
-	var lists [][][]vecindex.Hit // of a source, of a query
-	if len(v.node.Indexes) > 0 && v.node.Options.UseIndex {
-		segments, uncovered, err := v.openSegments(ctx)
+// searchSource is a part of a table that is searched in one way.
+type searchSource interface {
+	// candidates returns the nearest rows of the source for each query of a request, ascending, at distances of the metric's own scale.
+	candidates(ctx context.Context, r *searchRun, req *searchRequest) ([][]vecindex.Hit, error)
+	// approximate reports whether the distances are estimates, which refining corrects.
+	approximate() bool
+	// fragments are those that the source covers.
+	fragments() []*lancefmt.Fragment
+	// giveUp decides about an error of candidates. If it is nil, the fragments are compared one by one instead.
+	giveUp(ctx context.Context, r *searchRun, req *searchRequest, err error) error
+}
+
+// searchOutcome is what a request found for one query; read-only.
+type searchOutcome struct {
+	hits  []vecindex.Hit
+	addrs []uint64 // of the hits' rows
+
+	options settings.SearchOptions // the request's, with the knobs that were chosen to reach a recall
+	byIndex bool                   // an index was searched, and not only rows compared one by one
+}
+
+// search finds the hits of every query of a request.
+//
+//	                    ┌ fragments of index segments ─> segmentSource ─> refine ─┐
+//	filter, deletions ──┤                                                         ├─> k best of each query
+//	                    └ all other fragments ─────────> exactSource ─────────────┘
+//
+// The filter is always applied before the search, so that k rows come back whenever k rows qualify. Where an index cannot be used
+// (damaged, of an unsupported kind, of another metric), its fragments are searched exactly, with a note.
+//
+// Distances are Lance's _distance (squared L2, 1 − cosine, 1 − dot). They are exact, except for rows from a quantised index with
+// RefineFactor 0: then they are the quantiser's estimates, brought to the metric's own scale (Lance leaves those of a cosine index at
+// twice the cosine distance). Estimates are not merged with exact distances, which they would be biased against: where some
+// fragments have no index, the candidates are refined in any case, as Lance does.
+func (r *searchRun) search(ctx context.Context, req searchRequest) ([]*searchOutcome, error) {
+	defer r.join()()
+	if len(req.queries) > 1 {
+		done, err := r.prepareTogether(&req)
 		if err != nil {
 			return nil, err
 		}
-		defer releaseSegments(segments)
-		useful, err := v.calibrate(ctx, segments)
-		if err != nil {
+		defer done()
+	}
+	segments, uncovered, err := r.openSegments(ctx, &req)
+	if err != nil {
+		return nil, err
+	}
+	defer releaseSegments(segments)
+	useful, err := r.calibrate(ctx, &req, segments)
+	if err != nil {
+		return nil, err
+	}
+	rest := req.selection.Snap.Fragments()
+	var byIndex indexHits
+	var found [][][]vecindex.Hit // of a source, of a query
+	if len(segments) > 0 && useful {
+		if byIndex, err = r.searchSegments(ctx, &req, segments, len(uncovered) > 0 && !req.options.FastSearch); err != nil {
 			return nil, err
 		}
-		if len(segments) > 0 && useful {
-			v.mixed = len(uncovered) > 0 && !v.node.Options.FastSearch
-			hits, failed, err := b.searchSegments(ctx, segments)
-			if err != nil {
-				return nil, err
+		found = append(found, byIndex.hits)
+		rest = append(uncovered, byIndex.failed...)
+		if req.options.FastSearch {
+			if len(rest) > 0 {
+				r.stats.Note(fmt.Sprintf("fast search: %d fragments that no index covers are skipped", len(rest)))
 			}
-			lists = append(lists, hits)
-			rest = append(uncovered, failed...)
-			if v.node.Options.FastSearch {
-				if len(rest) > 0 {
-					v.stats.Note(fmt.Sprintf("fast search: %d fragments that no index covers are skipped", len(rest)))
-				}
-				rest = nil
-			}
+			rest = nil
 		}
 	}
 	if len(rest) > 0 {
-		if len(lists) > 0 {
-			v.stats.Note(fmt.Sprintf("%d fragments that no index covers are searched exactly", len(rest)))
+		if len(found) > 0 {
+			r.stats.Note(fmt.Sprintf("%d fragments that no index covers are searched exactly", len(rest)))
 		} else {
-			v.stats.Note("exact")
+			r.stats.Note("exact")
 		}
-		hits, err := b.exact(ctx, rest)
+		compared, err := r.gather(ctx, &req, exactSource(rest))
 		if err != nil {
 			return nil, err
 		}
-		lists = append(lists, hits)
+		found = append(found, compared.hits)
 	}
-	out := make([]*searchAnswer, len(b.each))
+	return r.merge(ctx, &req, found, byIndex.probed)
+}
+
+// merge makes the outcomes of what the sources found: the k best hits of each query, with their addresses.
+func (r *searchRun) merge(ctx context.Context, req *searchRequest, found [][][]vecindex.Hit, byIndex bool) ([]*searchOutcome, error) {
+	out := make([]*searchOutcome, len(req.queries))
+	lists := make([][]vecindex.Hit, len(found))
 	for i := range out {
-		hits := vecindex.MergeHits(v.k, of(lists, i)...)
-		addrs, err := v.address(ctx, hits)
+		for source := range found {
+			lists[source] = found[source][i]
+		}
+		hits := vecindex.MergeHits(req.k, lists...)
+		addrs, err := r.address(ctx, req, hits)
 		if err != nil {
 			return nil, err
 		}
-		out[i] = &searchAnswer{hits: hits, addrs: addrs, node: v.node, byIndex: v.byIndex}
+		out[i] = &searchOutcome{hits: hits, addrs: addrs, options: req.options, byIndex: byIndex}
 	}
 	return out, nil
 }
 
-// of are the lists of one query.
-func of(lists [][][]vecindex.Hit, query int) (out [][]vecindex.Hit) {
-	for _, l := range lists {
-		out = append(out, l[query])
+// prepareTogether counts a request for several queries, and brings them into the form in which they are compared with rows together.
+// done gives their memory back.
+func (r *searchRun) prepareTogether(req *searchRequest) (done func(), err error) {
+	r.stats.Queries.Add(int64(len(req.queries)))
+	r.stats.QueryBatches.Add(1)
+	if req.lists {
+		return func() {}, nil
 	}
-	return out
+	all := make([]*distance.Query, len(req.queries))
+	for i, q := range req.queries {
+		all[i] = q.single
+	}
+	if req.together, err = vecindex.NewQueries(all); err != nil {
+		return nil, err
+	}
+	bytes := req.together.Bytes()
+	if err := r.share.reserve(bytes); err != nil {
+		return nil, err
+	}
+	return func() { r.share.release(bytes) }, nil
 }
 
-// searchSegments is vectorSearchOp.searchSegments for all queries.
-func (b *batchSearch) searchSegments(ctx context.Context, segments []*segment) (hits [][]vecindex.Hit, failed []*lancefmt.Fragment, err error) {
-	v := b.lead
-	if v.node.Filter != nil {
-		passed, err := v.survivors(ctx, segments)
+// indexHits is what the segments of an index found.
+type indexHits struct {
+	hits   [][]vecindex.Hit     // of each query
+	failed []*lancefmt.Fragment // of segments that turned out to be damaged: they are to be searched exactly
+	probed bool                 // the index was searched: the rows that pass the filter were not so few that they were compared one by one
+}
+
+// searchSegments searches the segments of an index, and refines what they find. mixed says that other fragments are searched exactly,
+// with whose distances estimates cannot be merged.
+func (r *searchRun) searchSegments(ctx context.Context, req *searchRequest, segments []*segmentSource, mixed bool) (out indexHits, err error) {
+	if req.selection.Filter != nil {
+		passed, err := r.survivors(ctx, req, segments)
 		if err != nil {
-			return nil, nil, err
+			return out, err
 		}
-		defer v.share.release(passed.bytes)
-		if limit := int64(v.exactLimit(segments)); passed.count <= limit {
-			v.stats.Note(fmt.Sprintf("exact over the %d rows that pass the filter: no more than %d", passed.count, limit))
-			hits, err := b.compare(ctx, passed.list(), nil)
-			return hits, nil, err
+		defer r.share.release(passed.bytes)
+		if limit := int64(exactLimit(req, segments)); passed.count <= limit {
+			r.stats.Note(fmt.Sprintf("exact over the %d rows that pass the filter: no more than %d", passed.count, limit))
+			out.hits, err = r.compare(ctx, req, passed.list(), nil)
+			return out, err
 		}
-		v.stats.Note(fmt.Sprintf("index with a row filter of %d rows", passed.count))
+		r.stats.Note(fmt.Sprintf("index with a row filter of %d rows", passed.count))
 		passed.allow(segments)
 	}
-	v.byIndex = true
-	approximate := false
-	candidates := make([][]vecindex.Hit, len(b.each))
+	out.probed = true
+	if req.lists {
+		out.hits, out.failed, err = r.searchLists(ctx, req, segments, mixed)
+		return out, err
+	}
+	found, err := r.gather(ctx, req, asSources(segments)...)
+	if err != nil {
+		return out, err
+	}
+	out.failed = found.failed
+	r.noteAccuracy(segments)
+	if found.approximate && (mixed || len(found.failed) > 0 || req.options.RefineFactor > 0) {
+		out.hits, err = r.refine(ctx, req, found.hits)
+		return out, err
+	}
+	out.hits = make([][]vecindex.Hit, len(req.queries))
+	for i := range req.queries {
+		out.hits[i] = req.queries[i].within(vecindex.MergeHits(req.k, found.hits[i]))
+	}
+	return out, nil
+}
+
+// exactLimit is the number of rows that pass the filter up to which comparing each one's vector costs less than the index.
+func exactLimit(req *searchRequest, segments []*segmentSource) int {
+	if req.few != 0 {
+		return req.few
+	}
+	partitions := make([]int, len(segments))
+	for i, s := range segments {
+		partitions[i] = s.index.NumPartitions()
+	}
+	return plan.ExactLimit(req.k, req.options, partitions)
+}
+
+// noteAccuracy says whether the segments' answers are exact.
+func (r *searchRun) noteAccuracy(segments []*segmentSource) {
 	for _, s := range segments {
-		found, err := b.searchSegment(ctx, s)
+		if s.approximate() || r.stats.Partitions.Load() < r.stats.PartitionsN.Load() {
+			r.stats.Note("approximate")
+			return
+		}
+	}
+	r.stats.Note("exact")
+}
+
+// gathered are the candidates of some sources.
+type gathered struct {
+	hits        [][]vecindex.Hit     // of each query, those of one source behind those of another
+	approximate bool                 // some distances are estimates
+	used        []searchSource       // those that could be searched
+	failed      []*lancefmt.Fragment // of those that could not, and can be done without
+}
+
+// gather asks sources for their candidates.
+func (r *searchRun) gather(ctx context.Context, req *searchRequest, sources ...searchSource) (out gathered, err error) {
+	out.hits = make([][]vecindex.Hit, len(req.queries))
+	for _, s := range sources {
+		found, err := s.candidates(ctx, r, req)
 		if err != nil {
-			if recoverable(ctx, err) {
-				err = v.unusable(s, "failed", err)
+			if err := s.giveUp(ctx, r, req, err); err != nil {
+				return out, err
 			}
-			if err != nil {
-				return nil, nil, err
-			}
-			failed = append(failed, s.frags...)
+			out.failed = append(out.failed, s.fragments()...)
 			continue
 		}
-		approximate = approximate || s.index.Approximate()
-		for i, f := range found {
-			candidates[i] = append(candidates[i], f...)
-		}
-	}
-	v.noteAccuracy(segments)
-	v.mixed = v.mixed || len(failed) > 0
-	if approximate && (v.mixed || v.node.Options.RefineFactor > 0) {
-		hits, err = b.refine(ctx, candidates)
-		return hits, failed, err
-	}
-	hits = make([][]vecindex.Hit, len(b.each))
-	for i, one := range b.each {
-		hits[i] = one.within(vecindex.MergeHits(v.k, candidates[i]))
-	}
-	return hits, failed, nil
-}
-
-// searchSegment is vectorSearchOp.searchSegment for all queries. A query that finds too few rows, or rows that are gone, goes on alone.
-func (b *batchSearch) searchSegment(ctx context.Context, s *segment) ([][]vecindex.Hit, error) {
-	v := b.lead
-	p, verify, err := v.params(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	vectors := make([][]float32, len(b.each))
-	for i, one := range b.each {
-		vectors[i] = one.vector
-	}
-	results, err := s.index.SearchBatch(ctx, vectors, p)
-	if err != nil {
-		return nil, err
-	}
-	hits := make([][]vecindex.Hit, len(b.each))
-	for i, r := range results {
-		v.stats.Codes.Add(r.Stats.CodesScanned)
-		v.stats.BytesRead.Add(r.Stats.BytesRead)
-		if wantsMore(s, p, r) || verify && !v.allCovered(s, r.Hits) {
-			one := b.each[i]
-			one.node, one.mixed = v.node, v.mixed
-			hits[i], err = one.searchSegment(ctx, s)
-			v.stats.add(&one.stats)
-			if err != nil {
-				return nil, err
-			}
-			continue
-		}
-		v.stats.Partitions.Add(int64(r.Stats.PartitionsProbed))
-		v.stats.PartitionsN.Add(int64(r.Stats.PartitionsTotal))
-		hits[i] = r.Hits
-		rescale(s, hits[i])
-	}
-	return hits, nil
-}
-
-// refine replaces estimated distances of each query's best candidates by exact ones. A row that is a candidate of several queries is read
-// once.
-func (b *batchSearch) refine(ctx context.Context, candidates [][]vecindex.Hit) ([][]vecindex.Hit, error) {
-	v := b.lead
-	wanted := make([]rowOfQuery, 0, len(b.each)*v.k)
-	for i := range candidates {
-		for _, h := range vecindex.MergeHits(v.k*max(1, v.node.Options.RefineFactor), candidates[i]) {
-			wanted = append(wanted, rowOfQuery{id: h.RowID, query: int32(i)})
-		}
-	}
-	bytes := int64(len(wanted)) * 64 // with what compare makes of them
-	if err := v.share.reserve(bytes); err != nil {
-		return nil, err
-	}
-	defer v.share.release(bytes)
-	slices.SortFunc(wanted, func(a, b rowOfQuery) int {
-		if c := cmp.Compare(a.id, b.id); c != 0 {
-			return c
-		}
-		return cmp.Compare(a.query, b.query)
-	})
-	var ids []uint64
-	for _, w := range wanted {
-		if len(ids) == 0 || ids[len(ids)-1] != w.id {
-			ids = append(ids, w.id)
-		}
-	}
-	addrs, ok, err := v.node.Snap.Addresses(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	var rows []row
-	var queries [][]rowOfQuery // of each row
-	for i, id := range ids {
-		n := 1
-		for n < len(wanted) && wanted[n].id == id {
-			n++
-		}
-		if ok[i] {
-			rows, queries = append(rows, row{id, addrs[i]}), append(queries, wanted[:n])
-			v.stats.Refined.Add(int64(n))
-		}
-		wanted = wanted[n:]
-	}
-	return b.compare(ctx, rows, queries)
-}
-
-// rowOfQuery is a row that is a candidate of a query.
-type rowOfQuery struct {
-	id    uint64
-	query int32
-}
-
-// newExact makes an accumulator for the hits of all queries within their ranges.
-func (b *batchSearch) newExact() *vecindex.ExactBatch {
-	e := vecindex.NewExactBatch(b.queries, b.lead.k)
-	for i, one := range b.each {
-		if one.upper != nil {
-			e.Bound(i, *one.upper)
-		}
-	}
-	return e
-}
-
-// compare returns the nearest of the given rows to each query, by exact distance. Each row is compared with the queries it is given for; with
-// nil, with all. Rows are fetched by address in pieces, several at a time.
-func (b *batchSearch) compare(ctx context.Context, rows []row, queries [][]rowOfQuery) ([][]vecindex.Hit, error) {
-	v := b.lead
-	items := make([]kernel.Keyed, len(rows))
-	for i, r := range rows {
-		items[i] = kernel.Keyed{Key: r.addr, Row: int32(i)}
-	}
-	kernel.SortKeyed(items)
-	items = slices.CompactFunc(items, func(a, b kernel.Keyed) bool { return a.Key == b.Key })
-	width := max(1, bytesPerRow(v.node.Snap, []string{v.node.Column}))
-	var pieces [][]kernel.Keyed // rows of one fragment each
-	for size := max(1, int(compareBytes/width)); len(items) > 0; {
-		n := 1
-		for n < min(size, len(items)) && items[n].Key>>32 == items[0].Key>>32 {
-			n++
-		}
-		pieces, items = append(pieces, items[:n]), items[n:]
-	}
-	found := make([]*vecindex.ExactBatch, max(1, min(v.workers(), len(pieces))))
-	var next atomic.Int64
-	g, ctx := errgroup.WithContext(ctx)
-	for worker := range found {
-		found[worker] = b.newExact()
-		g.Go(func() error {
-			return guard(func() error {
-				for {
-					i := int(next.Add(1) - 1)
-					if i >= len(pieces) {
-						return nil
-					}
-					if err := b.comparePiece(ctx, found[worker], rows, queries, pieces[i]); err != nil {
-						return err
-					}
-				}
-			})
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	return b.hits(found), nil
-}
-
-func (b *batchSearch) comparePiece(ctx context.Context, e *vecindex.ExactBatch, rows []row, queries [][]rowOfQuery, piece []kernel.Keyed) error {
-	if err := ctx.Err(); err != nil {
-		return context.Cause(ctx)
-	}
-	ids := make([]uint64, len(piece))
-	var pairs []vecindex.Pair
-	for i, it := range piece {
-		ids[i] = rows[it.Row].id
-		if queries != nil {
-			for _, q := range queries[it.Row] {
-				pairs = append(pairs, vecindex.Pair{Query: q.query, Row: int32(i)})
+		out.used = append(out.used, s)
+		out.approximate = out.approximate || s.approximate()
+		for i, hits := range found {
+			if out.hits[i] == nil {
+				out.hits[i] = hits
+			} else {
+				out.hits[i] = append(out.hits[i], hits...)
 			}
 		}
 	}
-	return b.lead.compareRows(ctx, piece, func(vectors arrow.Array) error {
-		if queries == nil {
-			return e.Add(vectors, ids, nil)
+	return out, nil
+}
+
+// unusable notes that an index segment is left out because of err, which it returns if the search cannot do without.
+func (r *searchRun) unusable(req *searchRequest, meta *lancefmt.Index, what string, err error) error {
+	if req.options.MustUse {
+		return plan.UnusableIndex(meta, err)
+	}
+	text := fmt.Sprintf("index segment %s of %s %s, its rows are searched exactly: %v", meta.UUID, meta.Name, what, err)
+	r.stats.Note(r.env.Indexes.warn(text))
+	return nil
+}
+
+// recoverable reports whether an error is about the index, so that exact search can do without.
+func recoverable(ctx context.Context, err error) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	switch fault.KindOf(err) {
+	case fault.Corrupt, fault.Unsupported, fault.NotFound, fault.Internal:
+		return !errors.Is(err, context.Canceled)
+	}
+	return false
+}
+
+// join counts the search among those under way until its result is called, and shares the workers out: where every processor has a
+// search of its own, splitting one only adds work. Answers are the same for any number.
+func (r *searchRun) join() (leave func()) {
+	all := r.env.Indexes
+	if all == nil {
+		return func() {}
+	}
+	r.crew = max(1, r.env.workers()/int(all.searches.Add(1)))
+	return func() {
+		all.searches.Add(-1)
+		r.crew = 0
+	}
+}
+
+func (r *searchRun) workers() int {
+	if r.crew > 0 {
+		return r.crew
+	}
+	return r.env.workers()
+}
+
+// address finds the row addresses of hits.
+func (r *searchRun) address(ctx context.Context, req *searchRequest, hits []vecindex.Hit) ([]uint64, error) {
+	ids := make([]uint64, len(hits))
+	for i, h := range hits {
+		ids[i] = h.RowID
+	}
+	snap := req.selection.Snap
+	if !snap.HasStableRowIDs() {
+		return ids, nil
+	}
+	addrs, ok, err := snap.Addresses(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for i, found := range ok {
+		if !found {
+			return nil, fault.New(fault.Internal, "vector search found row id %d, which version %d does not have", ids[i], snap.Version())
 		}
-		return e.AddPairs(vectors, ids, pairs)
-	})
-}
-
-// exact compares the vectors of all rows of some fragments that pass the filter with all queries.
-func (b *batchSearch) exact(ctx context.Context, frags []*lancefmt.Fragment) ([][]vecindex.Hit, error) {
-	v := b.lead
-	s, err := v.scan(frags, v.node.Filter, v.vectorCols())
-	if err != nil {
-		return nil, err
 	}
-	s.resize(exactBatchBytes)
-	found := make([]*vecindex.ExactBatch, v.env.workers())
-	for i := range found {
-		found[i] = b.newExact()
-	}
-	err = v.runScan(ctx, s, func(_ context.Context, worker int, _ position, r arrow.RecordBatch) error {
-		return found[worker].Add(r.Column(0), r.Column(1).(*array.Uint64).Uint64Values(), nil)
-	})
-	if err != nil {
-		return nil, err
-	}
-	rows := int64(0)
-	for _, e := range found {
-		rows += e.Rows()
-	}
-	if v.node.Filter == nil {
-		v.stats.RowsRead.Add(rows)
-	}
-	return b.hits(found), nil
-}
-
-// hits merges what the workers found.
-func (b *batchSearch) hits(found []*vecindex.ExactBatch) [][]vecindex.Hit {
-	for _, e := range found[1:] {
-		found[0].Merge(e)
-	}
-	out := make([][]vecindex.Hit, len(b.each))
-	for i := range out {
-		out[i] = found[0].Hits(i)
-	}
-	return out
+	return addrs, nil
 }

@@ -2,40 +2,55 @@ package exec
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 
-	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
 	"golang.org/x/sync/errgroup"
 
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt"
-	"lanceflight/sqlplan/expr"
-	"lanceflight/sqlplan/kernel"
-
-	"lanceflight/sqlplan/plan"
 	"lanceflight/vecindex"
 )
 
-// segment is an index segment that a search uses.
-type segment struct {
+// segmentSource is an index segment that is searched: the fragments that it covers and that still exist.
+type segmentSource struct {
 	meta    *lancefmt.Index
 	index   vecindex.Index
 	release func()
-	frags   []*lancefmt.Fragment // that it covers and that still exist
+	frags   []*lancefmt.Fragment
 	// allowed are the rows of frags that may be hits; nil = all, deletions aside.
 	allowed *vecindex.RowSet
 }
 
-// openSegments opens the segments of the index and says which fragments none of them covers. A
-// segment that cannot be used covers nothing, unless it must be used: then that is the error.
-func (v *vectorSearchOp) openSegments(ctx context.Context) (segments []*segment, uncovered []*lancefmt.Fragment, err error) {
+func (s *segmentSource) approximate() bool { return s.index.Approximate() }
+
+func (s *segmentSource) fragments() []*lancefmt.Fragment { return s.frags }
+
+func (s *segmentSource) giveUp(ctx context.Context, r *searchRun, req *searchRequest, err error) error {
+	if !recoverable(ctx, err) {
+		return err
+	}
+	return r.unusable(req, s.meta, "failed", err)
+}
+
+// asSources are segments as sources.
+func asSources(segments []*segmentSource) []searchSource {
+	out := make([]searchSource, len(segments))
+	for i, s := range segments {
+		out[i] = s
+	}
+	return out
+}
+
+// openSegments opens the segments of the index and says which fragments none of them covers. A segment that cannot be used covers
+// nothing, unless it must be used: then that is the error. A request that uses no index has no segments.
+func (r *searchRun) openSegments(ctx context.Context, req *searchRequest) (segments []*segmentSource, uncovered []*lancefmt.Fragment, err error) {
+	if len(req.indexes) == 0 || !req.options.UseIndex {
+		return nil, nil, nil
+	}
 	covered := map[uint32]bool{}
-	for _, meta := range v.node.Indexes {
-		s := &segment{meta: meta}
-		for _, f := range v.node.Snap.Fragments() {
+	for _, meta := range req.indexes {
+		s := &segmentSource{meta: meta}
+		for _, f := range req.selection.Snap.Fragments() {
 			if meta.Fragments != nil && meta.Fragments.Contains(f.ID()) && !covered[f.ID()] {
 				s.frags = append(s.frags, f)
 			}
@@ -43,11 +58,11 @@ func (v *vectorSearchOp) openSegments(ctx context.Context) (segments []*segment,
 		if len(s.frags) == 0 {
 			continue
 		}
-		if err := v.open(ctx, s); err != nil {
+		if err := s.open(ctx, r, req); err != nil {
 			if ctx.Err() != nil {
 				err = context.Cause(ctx)
 			} else {
-				err = v.unusable(s, "cannot be used", err)
+				err = r.unusable(req, meta, "cannot be used", err)
 			}
 			if err != nil {
 				releaseSegments(segments)
@@ -60,7 +75,7 @@ func (v *vectorSearchOp) openSegments(ctx context.Context) (segments []*segment,
 		}
 		segments = append(segments, s)
 	}
-	for _, f := range v.node.Snap.Fragments() {
+	for _, f := range req.selection.Snap.Fragments() {
 		if !covered[f.ID()] {
 			uncovered = append(uncovered, f)
 		}
@@ -68,28 +83,25 @@ func (v *vectorSearchOp) openSegments(ctx context.Context) (segments []*segment,
 	return segments, uncovered, nil
 }
 
-// unusable notes that a segment is left out because of err, which it returns if the search cannot do without.
-func (v *vectorSearchOp) unusable(s *segment, what string, err error) error {
-	if v.node.Options.MustUse {
-		return plan.UnusableIndex(s.meta, err)
+func releaseSegments(segments []*segmentSource) {
+	for _, s := range segments {
+		s.release()
 	}
-	v.stats.Note(v.env.Indexes.warn(fmt.Sprintf("index segment %s of %s %s, its rows are searched exactly: %v", s.meta.UUID, s.meta.Name, what, err)))
-	return nil
 }
 
-func (v *vectorSearchOp) open(ctx context.Context, s *segment) (err error) {
-	cache := v.env.Indexes
+func (s *segmentSource) open(ctx context.Context, r *searchRun, req *searchRequest) (err error) {
+	cache := r.env.Indexes
 	if cache == nil {
 		cache = NewIndexCache(0) // of this search alone
 	}
-	if s.index, s.release, err = cache.Open(ctx, v.node.Snap, s.meta); err != nil {
+	if s.index, s.release, err = cache.Open(ctx, req.selection.Snap, s.meta); err != nil {
 		return err
 	}
 	switch {
-	case s.index.Metric() != v.node.Metric:
-		err = fault.New(fault.Unsupported, "it is for metric %s, not %s", s.index.Metric(), v.node.Metric)
-	case s.index.Dim() != v.dim:
-		err = fault.Corruptf("it has %d dimensions, the column %d", s.index.Dim(), v.dim)
+	case s.index.Metric() != req.metric:
+		err = fault.New(fault.Unsupported, "it is for metric %s, not %s", s.index.Metric(), req.metric)
+	case s.index.Dim() != req.dim:
+		err = fault.Corruptf("it has %d dimensions, the column %d", s.index.Dim(), req.dim)
 	}
 	if err != nil {
 		s.release()
@@ -97,182 +109,164 @@ func (v *vectorSearchOp) open(ctx context.Context, s *segment) (err error) {
 	return err
 }
 
-// searchSegments searches the segments and refines. failed are fragments whose segment turned out to
-// be damaged, and which must be searched exactly.
-func (v *vectorSearchOp) searchSegments(ctx context.Context, segments []*segment) (hits []vecindex.Hit, failed []*lancefmt.Fragment, err error) {
-	if v.node.Filter != nil {
-		passed, err := v.survivors(ctx, segments)
-		if err != nil {
-			return nil, nil, err
-		}
-		defer v.share.release(passed.bytes)
-		if limit := int64(v.exactLimit(segments)); passed.count <= limit {
-			v.stats.Note(fmt.Sprintf("exact over the %d rows that pass the filter: no more than %d", passed.count, limit))
-			hits, err := v.compare(ctx, passed.list())
-			return hits, nil, err
-		}
-		v.stats.Note(fmt.Sprintf("index with a row filter of %d rows", passed.count))
-		passed.allow(segments)
-	}
-	v.byIndex = true
-	if v.multi {
-		return v.searchMulti(ctx, segments)
-	}
-	approximate := false
-	var candidates []vecindex.Hit
-	for _, s := range segments {
-		found, err := v.searchSegment(ctx, s)
-		if err != nil {
-			if recoverable(ctx, err) {
-				err = v.unusable(s, "failed", err)
-			}
-			if err != nil {
-				return nil, nil, err
-			}
-			failed = append(failed, s.frags...)
-			continue
-		}
-		approximate = approximate || s.index.Approximate()
-		candidates = append(candidates, found...)
-	}
-	v.noteAccuracy(segments)
-	v.mixed = v.mixed || len(failed) > 0
-	if approximate && (v.mixed || v.node.Options.RefineFactor > 0) {
-		hits, err = v.refine(ctx, candidates)
-		return hits, failed, err
-	}
-	for _, h := range vecindex.MergeHits(v.k, candidates) {
-		if v.upper == nil || h.Distance < *v.upper {
-			hits = append(hits, h)
-		}
-	}
-	return hits, failed, nil
-}
-
-func (v *vectorSearchOp) noteAccuracy(segments []*segment) {
-	for _, s := range segments {
-		if s.index.Approximate() || v.stats.Partitions.Load() < v.stats.PartitionsN.Load() {
-			v.stats.Note("approximate")
-			return
-		}
-	}
-	v.stats.Note("exact")
-}
-
-// recoverable reports whether an error is about the index, so that exact search can do without.
-func recoverable(ctx context.Context, err error) bool {
-	if ctx.Err() != nil {
-		return false
-	}
-	switch fault.KindOf(err) {
-	case fault.Corrupt, fault.Unsupported, fault.NotFound, fault.Internal:
-		return !errors.Is(err, context.Canceled)
-	}
-	return false
-}
-
-// wanted is the number of candidates asked of an index.
-func (v *vectorSearchOp) wanted(s *segment) int {
-	if s.index.Approximate() {
-		return v.k * max(1, v.node.Options.RefineFactor)
-	}
-	return v.k
-}
-
-// searchSegment searches one segment; distances are brought to the metric's own scale.
-func (v *vectorSearchOp) searchSegment(ctx context.Context, s *segment) ([]vecindex.Hit, error) {
-	p, verify, err := v.params(ctx, s)
+// candidates implements searchSource. Two ways lead through an index. Several queries go together, so that codes come from memory once
+// for all that probe their partition. One query has all workers to itself, which share its heap. The vectors of a list go that way
+// too, side by side: they are few, and each wants so many entries that it mostly takes further rounds of probing.
+func (s *segmentSource) candidates(ctx context.Context, r *searchRun, req *searchRequest) (out [][]vecindex.Hit, err error) {
+	ask, err := s.params(ctx, r, req)
 	if err != nil {
 		return nil, err
 	}
-	hits, err := v.probe(ctx, s, p)
-	if err == nil && verify && !v.allCovered(s, hits) {
-		live, err := v.live(ctx, s)
-		if err != nil {
-			return nil, err
-		}
-		p.Filter = v.filterOf(live)
-		if hits, err = v.probe(ctx, s, p); err != nil {
-			return nil, err
-		}
-	}
-	rescale(s, hits)
-	return hits, err
-}
-
-// params are what a segment is asked. With verify, rows that do not exist any more may be among the hits, see allCovered.
-func (v *vectorSearchOp) params(ctx context.Context, s *segment) (p vecindex.Params, verify bool, err error) {
-	p = vecindex.Params{K: v.wanted(s), NProbes: v.node.Options.NProbes, MaxNProbes: v.node.Options.MaxNProbes, EF: v.node.Options.EF, Workers: v.workers()}
+	out = make([][]vecindex.Hit, len(req.queries))
 	switch {
-	case s.allowed != nil:
-		p.Filter = v.filterOf(s.allowed)
-		if p.MaxNProbes == 0 {
-			p.Widen = widenProbes
-		}
-	case v.plain(s):
-		// Nothing was deleted. Rows of fragments that are gone are rare, so look afterwards.
-		verify = true
+	case len(out) == 1:
+		out[0], err = s.searchAlone(ctx, r, req, &req.queries[0], ask)
+	case req.entries:
+		err = s.searchEach(ctx, r, req, ask, out)
 	default:
-		live, err := v.live(ctx, s)
-		if err != nil {
-			return p, false, err
-		}
-		p.Filter = v.filterOf(live)
+		err = s.searchTogether(ctx, r, req, ask, out)
 	}
-	return p, verify, nil
+	if err != nil {
+		return nil, err
+	}
+	if scale := s.index.DistanceScale(); scale != 1 {
+		for _, hits := range out {
+			for i := range hits {
+				hits[i].Distance /= scale
+			}
+		}
+	}
+	return out, nil
 }
 
-// rescale brings the distances of a segment to the metric's own scale.
-func rescale(s *segment, hits []vecindex.Hit) {
-	if scale := s.index.DistanceScale(); scale != 1 {
-		for i := range hits {
-			hits[i].Distance /= scale
-		}
-	}
+// segmentAsk is what a segment is asked.
+type segmentAsk struct {
+	vecindex.Params
+	// verify says that rows which do not exist any more may be among the hits, see covers.
+	verify bool
 }
 
 // widenProbes bounds what a filter adds to a search: so many times nprobes, unless max_nprobes says otherwise.
 const widenProbes = 4
 
-// wantsMore reports whether a search without a filter found too few rows where more partitions may have some. One that probed none never
-// will: a zero vector under cosine is at no distance from anything.
-func wantsMore(s *segment, p vecindex.Params, r vecindex.Result) bool {
-	probed := r.Stats.PartitionsProbed
-	return p.Filter == nil && len(r.Hits) < p.K && int64(len(r.Hits)) < s.index.NumRows() && 0 < probed && probed < r.Stats.PartitionsTotal &&
-		!(p.MaxNProbes > 0 && probed >= p.MaxNProbes)
+func (s *segmentSource) params(ctx context.Context, r *searchRun, req *searchRequest) (ask segmentAsk, err error) {
+	o := req.options
+	ask.Params = vecindex.Params{K: req.candidates(s.approximate()), NProbes: o.NProbes, MaxNProbes: o.MaxNProbes, EF: o.EF, Workers: r.workers()}
+	switch {
+	case s.allowed != nil:
+		ask.Filter = rowFilter(req, s.allowed)
+		if ask.MaxNProbes == 0 {
+			ask.Widen = widenProbes
+		}
+	case s.plain(req):
+		// Nothing was deleted. Rows of fragments that are gone are rare, so look afterwards.
+		ask.verify = true
+	default:
+		ask.Filter, err = s.liveFilter(ctx, r, req)
+	}
+	return ask, err
 }
 
-// probe searches, and goes on with more partitions while those probed have too few rows. With a
-// filter the index does that itself.
-func (v *vectorSearchOp) probe(ctx context.Context, s *segment, p vecindex.Params) ([]vecindex.Hit, error) {
+// searchAlone searches for one query.
+func (s *segmentSource) searchAlone(ctx context.Context, r *searchRun, req *searchRequest, q *searchQuery, ask segmentAsk) (hits []vecindex.Hit, err error) {
+	if hits, err = s.probe(ctx, r, q, ask.Params); err != nil || !ask.verify || s.covers(hits) {
+		return hits, err
+	}
+	if ask.Filter, err = s.liveFilter(ctx, r, req); err != nil {
+		return nil, err
+	}
+	return s.probe(ctx, r, q, ask.Params)
+}
+
+// searchEach searches for every query by itself, several at a time.
+func (s *segmentSource) searchEach(ctx context.Context, r *searchRun, req *searchRequest, ask segmentAsk, out [][]vecindex.Hit) error {
+	ask.Workers = max(1, r.workers()/len(out))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(r.workers())
+	for i := range out {
+		g.Go(func() error {
+			return guard(func() (err error) {
+				out[i], err = s.searchAlone(ctx, r, req, &req.queries[i], ask)
+				return err
+			})
+		})
+	}
+	return g.Wait()
+}
+
+// searchTogether searches for all queries at once. A query that finds too few rows, or rows that are gone, goes on alone.
+func (s *segmentSource) searchTogether(ctx context.Context, r *searchRun, req *searchRequest, ask segmentAsk, out [][]vecindex.Hit) error {
+	vectors := make([][]float32, len(out))
+	for i := range req.queries {
+		vectors[i] = req.queries[i].vectors[0]
+	}
+	results, err := s.index.SearchBatch(ctx, vectors, ask.Params)
+	if err != nil {
+		return err
+	}
+	for i, found := range results {
+		r.countProbes(found.Stats)
+		if s.wantsMore(ask.Params, found) || ask.verify && !s.covers(found.Hits) {
+			if out[i], err = s.searchAlone(ctx, r, req, &req.queries[i], ask); err != nil {
+				return err
+			}
+			continue
+		}
+		r.countPartitions(found.Stats)
+		out[i] = found.Hits
+	}
+	return nil
+}
+
+// probe searches for one query, and goes on with more partitions while those probed have too few rows. With a filter the index does
+// that itself.
+func (s *segmentSource) probe(ctx context.Context, r *searchRun, q *searchQuery, p vecindex.Params) ([]vecindex.Hit, error) {
 	for {
-		r, err := s.index.Search(ctx, v.vector, p)
-		v.stats.Codes.Add(r.Stats.CodesScanned)
-		v.stats.BytesRead.Add(r.Stats.BytesRead)
+		found, err := s.index.Search(ctx, q.vectors[0], p)
+		r.countProbes(found.Stats)
 		if err != nil {
 			return nil, err
 		}
-		probed, total := r.Stats.PartitionsProbed, r.Stats.PartitionsTotal
-		if !wantsMore(s, p, r) {
-			v.stats.Partitions.Add(int64(probed))
-			v.stats.PartitionsN.Add(int64(total))
-			return r.Hits, nil
+		if !s.wantsMore(p, found) {
+			r.countPartitions(found.Stats)
+			return found.Hits, nil
 		}
-		if p.NProbes = 4 * probed; p.MaxNProbes > 0 {
+		if p.NProbes = 4 * found.Stats.PartitionsProbed; p.MaxNProbes > 0 {
 			p.NProbes = min(p.NProbes, p.MaxNProbes)
 		}
 	}
 }
 
+// countProbes counts what a call of the index cost.
+func (r *searchRun) countProbes(s vecindex.Stats) {
+	r.stats.Codes.Add(s.CodesScanned)
+	r.stats.BytesRead.Add(s.BytesRead)
+}
+
+// countPartitions counts the partitions that a query's hits come from.
+func (r *searchRun) countPartitions(s vecindex.Stats) {
+	r.stats.Partitions.Add(int64(s.PartitionsProbed))
+	r.stats.PartitionsN.Add(int64(s.PartitionsTotal))
+}
+
+// wantsMore reports whether a search without a filter found too few rows where more partitions may have some. One that probed none never
+// will: a zero vector under cosine is at no distance from anything.
+func (s *segmentSource) wantsMore(p vecindex.Params, found vecindex.Result) bool {
+	probed, hits := found.Stats.PartitionsProbed, len(found.Hits)
+	return p.Filter == nil && hits < p.K && int64(hits) < s.index.NumRows() && 0 < probed && probed < found.Stats.PartitionsTotal &&
+		!(p.MaxNProbes > 0 && probed >= p.MaxNProbes)
+}
+
 // plain reports whether every row id in the segment of a covered fragment is alive.
-func (v *vectorSearchOp) plain(s *segment) bool {
-	if v.node.Snap.HasStableRowIDs() {
+func (s *segmentSource) plain(req *searchRequest) bool {
+	if req.selection.Snap.HasStableRowIDs() {
 		return false
 	}
 	return !slices.ContainsFunc(s.frags, func(f *lancefmt.Fragment) bool { return f.NumRows() != f.NumPhysicalRows() })
 }
 
-func (v *vectorSearchOp) allCovered(s *segment, hits []vecindex.Hit) bool {
+// covers reports whether all hits are rows of fragments that the segment covers and that still exist.
+func (s *segmentSource) covers(hits []vecindex.Hit) bool {
 	rows := make(map[uint32]int64, len(s.frags))
 	for _, f := range s.frags {
 		rows[f.ID()] = f.NumPhysicalRows()
@@ -282,150 +276,59 @@ func (v *vectorSearchOp) allCovered(s *segment, hits []vecindex.Hit) bool {
 	})
 }
 
-// live is the set of row ids of the segment's fragments that are not deleted. With stable row ids an updated row
-// keeps its id and moves to a fragment that the segment does not cover: its old entry is not
-// in the set, so the row is found once, with its new vector.
-func (v *vectorSearchOp) live(ctx context.Context, s *segment) (*vecindex.RowSet, error) {
-	return v.env.Indexes.liveRows(liveKey{v.node.Snap, s.meta.UUID}, func() (*vecindex.RowSet, error) {
-		if v.node.Snap.HasStableRowIDs() {
-			return v.liveStable(ctx, s)
-		}
+// liveFilter lets the rows through that are not deleted.
+func (s *segmentSource) liveFilter(ctx context.Context, r *searchRun, req *searchRequest) (vecindex.RowFilter, error) {
+	set, err := s.liveRows(ctx, r, req)
+	if err != nil {
+		return nil, err
+	}
+	return rowFilter(req, set), nil
+}
+
+// liveRows is the set of row ids of the segment's fragments that are not deleted. With stable row ids an updated row keeps its id and
+// moves to a fragment that the segment does not cover: its old entry is not in the set, so the row is found once, with its new vector.
+func (s *segmentSource) liveRows(ctx context.Context, r *searchRun, req *searchRequest) (*vecindex.RowSet, error) {
+	snap := req.selection.Snap
+	return r.env.Indexes.liveRows(liveKey{snap, s.meta.UUID}, func() (*vecindex.RowSet, error) {
 		set := vecindex.NewRowSet()
+		if snap.HasStableRowIDs() {
+			rows, err := r.scanRows(ctx, req, s.frags, nil)
+			if err != nil {
+				return nil, err
+			}
+			defer r.share.release(rowPlaceBytes * int64(len(rows)))
+			for _, p := range rows {
+				set.Add(p.id)
+			}
+			return set, nil
+		}
 		for _, f := range s.frags {
 			del, err := deletedRows(ctx, f)
 			if err != nil {
 				return nil, err
 			}
 			first := uint64(f.ID()) << 32
-			for _, r := range live(del, 0, f.NumPhysicalRows()) {
-				set.AddRange(first+uint64(r.Start), first+uint64(r.End))
+			for _, rows := range live(del, 0, f.NumPhysicalRows()) {
+				set.AddRange(first+uint64(rows.Start), first+uint64(rows.End))
 			}
 		}
 		return set, nil
 	})
 }
 
-func (v *vectorSearchOp) liveStable(ctx context.Context, s *segment) (*vecindex.RowSet, error) {
-	rows, err := v.rowsOf(ctx, s.frags, nil)
-	if err != nil {
-		return nil, err
+// rowFilter is a set of rows as the filter of a search.
+func rowFilter(req *searchRequest, rows *vecindex.RowSet) vecindex.RowFilter {
+	if req.entries {
+		return entryFilter{rows}
 	}
-	defer v.share.release(16 * int64(len(rows)))
-	set := vecindex.NewRowSet()
-	for _, r := range rows {
-		set.Add(r.id)
-	}
-	return set, nil
+	return rows
 }
 
-// row is a row by id and address.
-type row struct{ id, addr uint64 }
+// entryFilter is a set of rows that does not say how many they are: a row may have any number of entries.
+type entryFilter struct{ rows *vecindex.RowSet }
 
-// rowsOf are the rows of some fragments that pass a filter, in no order. 16 bytes for each are reserved in the
-// search's share, and are the caller's to release.
-func (v *vectorSearchOp) rowsOf(ctx context.Context, frags []*lancefmt.Fragment, filter expr.Expr) ([]row, error) {
-	s, err := v.scan(frags, filter, []plan.ScanCol{v.rowIDCol(), v.rowAddrCol()})
-	if err != nil {
-		return nil, err
-	}
-	found := make([][]row, v.env.workers())
-	err = v.runScan(ctx, s, func(_ context.Context, worker int, _ position, b arrow.RecordBatch) error {
-		if err := v.share.reserve(16 * b.NumRows()); err != nil {
-			return err
-		}
-		ids, addrs := b.Column(0).(*array.Uint64).Uint64Values(), b.Column(1).(*array.Uint64).Uint64Values()
-		for i := range ids {
-			found[worker] = append(found[worker], row{ids[i], addrs[i]})
-		}
-		return nil
-	})
-	return slices.Concat(found...), err
-}
+func (f entryFilter) Contains(rowID uint64) bool { return f.rows.Contains(rowID) }
 
-// exactLimit is the number of survivors up to which comparing each one's vector costs less than the index.
-func (v *vectorSearchOp) exactLimit(segments []*segment) int {
-	if v.few != 0 {
-		return v.few
-	}
-	partitions := make([]int, len(segments))
-	for i, s := range segments {
-		partitions[i] = s.index.NumPartitions()
-	}
-	return plan.ExactLimit(v.k, v.node.Options, partitions)
-}
-
-// refine replaces estimated distances of the best candidates by exact ones.
-func (v *vectorSearchOp) refine(ctx context.Context, candidates []vecindex.Hit) ([]vecindex.Hit, error) {
-	candidates = vecindex.MergeHits(v.k*max(1, v.node.Options.RefineFactor), candidates)
-	ids := make([]uint64, len(candidates))
-	for i, h := range candidates {
-		ids[i] = h.RowID
-	}
-	addrs, ok, err := v.node.Snap.Addresses(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	rows := make([]row, 0, len(ids))
-	for i := range ids {
-		if ok[i] {
-			rows = append(rows, row{ids[i], addrs[i]})
-		}
-	}
-	v.stats.Refined.Add(int64(len(rows)))
-	return v.compare(ctx, rows)
-}
-
-// compareBytes is how much of vectors is fetched at once.
-const compareBytes = 4 << 20
-
-// compare returns the k nearest of the given rows by exact distance. It sorts rows by address, so that reads
-// go forward, and fetches them in pieces, several at a time.
-func (v *vectorSearchOp) compare(ctx context.Context, rows []row) ([]vecindex.Hit, error) {
-	items := make([]kernel.Keyed, len(rows))
-	for i, r := range rows {
-		items[i] = kernel.Keyed{Key: r.addr, Row: int32(i)}
-	}
-	kernel.SortKeyed(items)
-	items = slices.CompactFunc(items, func(a, b kernel.Keyed) bool { return a.Key == b.Key })
-	width := max(1, bytesPerRow(v.node.Snap, []string{v.node.Column}))
-	size := max(1, min(int(compareBytes/width), (len(items)+v.workers()-1)/v.workers()))
-	if len(items) <= size {
-		return v.comparePiece(ctx, rows, items)
-	}
-	pieces := slices.Collect(slices.Chunk(items, size))
-	found := make([][]vecindex.Hit, len(pieces))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(v.workers())
-	for i, piece := range pieces {
-		g.Go(func() error {
-			return guard(func() (err error) {
-				found[i], err = v.comparePiece(ctx, rows, piece)
-				return err
-			})
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	return vecindex.MergeHits(v.k, found...), nil
-}
-
-func (v *vectorSearchOp) comparePiece(ctx context.Context, rows []row, piece []kernel.Keyed) ([]vecindex.Hit, error) {
-	e := v.newExact()
-	ids := make([]uint64, 0, len(piece))
-	for _, it := range piece {
-		ids = append(ids, rows[it.Row].id)
-	}
-	for len(piece) > 0 {
-		n := 1
-		for n < len(piece) && piece[n].Key>>32 == piece[0].Key>>32 {
-			n++
-		}
-		err := v.compareRows(ctx, piece[:n], func(vectors arrow.Array) error { return e.Add(vectors, ids[:n]) })
-		if err != nil {
-			return nil, err
-		}
-		piece, ids = piece[n:], ids[n:]
-	}
-	return e.Hits(), nil
+func (f entryFilter) Select(rowIDs []uint64, sel []uint32) []uint32 {
+	return f.rows.Select(rowIDs, sel)
 }

@@ -7,36 +7,40 @@ import (
 	"lanceflight/vecindex"
 )
 
-// survivors are the rows of the segments' fragments that pass the filter of a vector search: a bitmap for each fragment where
-// row ids are addresses, a list where they are not.
+// survivors are the rows of the segments' fragments that pass the filter of a vector search: a bitmap for each fragment where row ids
+// are addresses, a list where they are not.
 type survivors struct {
 	count int64
-	bytes int64 // reserved in the search's share, the caller's to release
+	bytes int64 // reserved in the run's share, the caller's to release
 	rows  rowsByFragment
-	ids   []row
+	ids   []rowPlace
 }
 
-func (v *vectorSearchOp) survivors(ctx context.Context, segments []*segment) (survivors, error) {
+// survivors finds the rows that pass the filter of a request, once for all of its queries.
+func (r *searchRun) survivors(ctx context.Context, req *searchRequest, segments []*segmentSource) (survivors, error) {
 	var frags []*lancefmt.Fragment
 	for _, s := range segments {
 		frags = append(frags, s.frags...)
 	}
-	if v.node.Snap.HasStableRowIDs() {
-		ids, err := v.rowsOf(ctx, frags, v.node.Filter)
-		return survivors{count: int64(len(ids)), bytes: 16 * int64(len(ids)), ids: ids}, err
+	filter := req.selection.Filter
+	if req.selection.Snap.HasStableRowIDs() {
+		ids, err := r.scanRows(ctx, req, frags, filter)
+		return survivors{count: int64(len(ids)), bytes: rowPlaceBytes * int64(len(ids)), ids: ids}, err
 	}
 	var out survivors
-	key := v.filterKey(frags)
-	if rows, ok := v.keptRows(key); ok {
-		out.rows = rows
-		v.stats.Note("the rows that pass are known from a search before")
-		return v.counted(out)
+	key := newFilterKey(&req.selection, r.env, frags)
+	if key != nil {
+		if rows, ok := r.env.Indexes.filters.get(key); ok {
+			out.rows = rows
+			r.stats.Note("the rows that pass are known from a search before")
+			return r.counted(out)
+		}
 	}
-	s, err := v.scan(frags, v.node.Filter, nil)
+	s, err := r.scan(req, frags, filter, nil)
 	if err != nil {
 		return survivors{}, err
 	}
-	err = v.driveScan(ctx, s, func() (err error) {
+	err = r.driveScan(ctx, s, func() (err error) {
 		out.rows, err = s.passing(ctx)
 		return err
 	})
@@ -44,56 +48,49 @@ func (v *vectorSearchOp) survivors(ctx context.Context, segments []*segment) (su
 		return survivors{}, err
 	}
 	if key != nil {
-		v.env.Indexes.filters.put(key, out.rows)
+		r.env.Indexes.filters.put(key, out.rows)
 	}
-	return v.counted(out)
-}
-
-func (v *vectorSearchOp) keptRows(key *filterKey) (rowsByFragment, bool) {
-	if key == nil {
-		return nil, false
-	}
-	return v.env.Indexes.filters.get(key)
+	return r.counted(out)
 }
 
 // counted counts the rows, and reserves their memory.
-func (v *vectorSearchOp) counted(out survivors) (survivors, error) {
+func (r *searchRun) counted(out survivors) (survivors, error) {
 	out.count, out.bytes = out.rows.count(), out.rows.bytes()
-	if err := v.share.reserve(out.bytes); err != nil {
+	if err := r.share.reserve(out.bytes); err != nil {
 		return survivors{}, err
 	}
 	return out, nil
 }
 
 // list returns the rows, in no order.
-func (s survivors) list() []row {
+func (s survivors) list() []rowPlace {
 	if s.rows == nil {
 		return s.ids
 	}
-	out := make([]row, 0, s.count)
+	out := make([]rowPlace, 0, s.count)
 	for f, b := range s.rows {
 		first := uint64(f.ID()) << 32
 		for it := b.Iterator(); it.HasNext(); {
 			addr := first | uint64(it.Next())
-			out = append(out, row{id: addr, addr: addr})
+			out = append(out, rowPlace{id: addr, addr: addr})
 		}
 	}
 	return out
 }
 
 // allow gives each segment the survivors in its own fragments.
-func (s survivors) allow(segments []*segment) {
-	of := map[uint32]*segment{}
+func (s survivors) allow(segments []*segmentSource) {
+	segmentOf := map[uint32]*segmentSource{}
 	for _, seg := range segments {
 		seg.allowed = vecindex.NewRowSet()
 		for _, f := range seg.frags {
-			of[f.ID()] = seg
+			segmentOf[f.ID()] = seg
 			if b := s.rows[f]; b != nil {
 				seg.allowed.AddWords(uint64(f.ID())<<32, b.ToDense())
 			}
 		}
 	}
-	for _, r := range s.ids {
-		of[uint32(r.addr>>32)].allowed.Add(r.id)
+	for _, p := range s.ids {
+		segmentOf[uint32(p.addr>>32)].allowed.Add(p.id)
 	}
 }

@@ -4,33 +4,24 @@ import (
 	"context"
 
 	"lanceflight/internal/fault"
-
 	"lanceflight/sqlplan/plan"
-	"lanceflight/vecindex"
 )
 
-// searchAnswer is what a vector search finds; read-only.
-type searchAnswer struct {
-	hits  []vecindex.Hit
-	addrs []uint64
-
-	node    *plan.VectorSearch // with the knobs that were chosen for min_recall
-	byIndex bool
-}
-
-// lateralSearch answers a vector search on the right side of a lateral join for a window of rows of its left side at a time, before
-// the right side runs for the first of them. A window that does not fit the statement's memory is halved:
+// searchWindows answers the vector searches on the right side of a lateral join for a window of rows of its left side at a time, before
+// the right side runs for the first of them. It implements rowsAhead.
 //
-//	left rows ──vectors──> batchSearch ──> an answer for each row ──Env──> vectorSearchOp of the row's right side
-//
-// A row whose vector or bound is wrong has no answer: its own search fails, if that row is ever asked for.
-type lateralSearch struct {
-	op    *lateralOp
+//	left rows ──vectors──> one request ──> an outcome for each row ──Env──> vectorSearchOp of the row's right side
+type searchWindows []*searchWindow
+
+// searchWindow has the answers of one search. A window that does not fit the statement's memory is halved. A row whose vector or bound
+// is wrong has no answer: its own search fails, if that row is ever asked for.
+type searchWindow struct {
+	join  lateralRows
 	node  *plan.VectorSearch
 	shape *vectorSearchOp // in the shape of the right side: it carries the counters
 
 	first   int // row of the left batch that the first answer is for
-	answers []*searchAnswer
+	answers []*searchOutcome
 	bytes   int64 // reserved in the join's share
 }
 
@@ -40,15 +31,19 @@ const (
 	windowBytes = 32 << 20
 )
 
-// newLateralSearches finds the searches that can be made for several rows at once.
-func newLateralSearches(l *lateralOp) (searches []*lateralSearch) {
-	nodes, _ := l.node.BatchSearches()
-	for _, n := range nodes {
-		if shape := findSearch(l.shape, n); shape != nil {
-			searches = append(searches, &lateralSearch{op: l, node: n, shape: shape})
+// newSearchWindows finds the searches that can be made for several rows at once; nil if there are none.
+func newSearchWindows(n *plan.LateralJoin, shape Operator, join lateralRows) rowsAhead {
+	var windows searchWindows
+	nodes, _ := n.BatchSearches()
+	for _, node := range nodes {
+		if op := findSearch(shape, node); op != nil {
+			windows = append(windows, &searchWindow{join: join, node: node, shape: op})
 		}
 	}
-	return searches
+	if windows == nil {
+		return nil
+	}
+	return windows
 }
 
 func findSearch(op Operator, n *plan.VectorSearch) *vectorSearchOp {
@@ -63,96 +58,112 @@ func findSearch(op Operator, n *plan.VectorSearch) *vectorSearchOp {
 	return nil
 }
 
-// answers are those of the current row.
-func (l *lateralOp) answers(ctx context.Context) (map[*plan.VectorSearch]*searchAnswer, error) {
-	var out map[*plan.VectorSearch]*searchAnswer
-	for _, s := range l.searches {
-		if i := l.row - s.first; i >= len(s.answers) {
-			if err := s.search(ctx); err != nil {
+// answers implements rowsAhead.
+func (all searchWindows) answers(ctx context.Context, row, rows int) (map[plan.Node]any, error) {
+	var out map[plan.Node]any
+	for _, w := range all {
+		if row-w.first >= len(w.answers) {
+			if err := w.search(ctx, row, rows); err != nil {
 				return nil, err
 			}
 		}
-		if i := l.row - s.first; i < len(s.answers) && s.answers[i] != nil {
+		if i := row - w.first; i < len(w.answers) && w.answers[i] != nil {
 			if out == nil {
-				out = map[*plan.VectorSearch]*searchAnswer{}
+				out = map[plan.Node]any{}
 			}
-			out[s.node] = s.answers[i]
+			out[w.node] = w.answers[i]
 		}
 	}
 	return out, nil
 }
 
-// search answers a window of rows from the current one on.
-func (s *lateralSearch) search(ctx context.Context) error {
-	s.drop()
-	l := s.op
-	s.first = l.row
-	n := min(windowRows, int(l.left.NumRows())-l.row)
+// drop implements rowsAhead.
+func (all searchWindows) drop() {
+	for _, w := range all {
+		w.drop()
+	}
+}
+
+// search answers a window of rows from a row on, of a left batch of so many rows.
+func (w *searchWindow) search(ctx context.Context, first, rows int) error {
+	w.drop()
+	w.first = first
+	n := min(windowRows, rows-first)
 	if n < 2 {
 		return nil
 	}
-	env := *l.env
-	op, err := newVectorSearch(s.node, &env)
+	env := *w.join.env
+	op, err := newVectorSearch(w.node, &env)
 	if err != nil {
 		return err
 	}
 	lead := op.(*vectorSearchOp)
 	defer lead.Close()
-	b := &batchSearch{lead: lead}
-	rows := make([]int, 0, n)
+	req := lead.request
+	asked := make([]int, 0, n) // the row of each query
 	for i := 0; i < n; i++ {
-		env, err := l.rowEnv(l.row + i)
+		env, err := w.join.rowEnv(first + i)
 		if err != nil {
 			return err
 		}
-		one := lead.sibling(&env)
-		if err := one.Open(ctx); err != nil {
+		k, query, err := bindSearch(&req, w.node, &env)
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
 			if ctx.Err() != nil {
 				return err
 			}
 			continue
 		}
-		if len(rows) == 0 {
-			lead.k = one.k
-			if one.k == 0 {
+		if len(asked) == 0 {
+			req.k = k
+			if k == 0 {
 				return nil
 			}
-			// An answer has its hits once for each goroutine while it is found, and then with their addresses.
-			each := int64(one.k) * 24 * int64(l.env.workers()+1)
-			n = min(n, i+max(1, int(windowBytes/each)))
-			for n > 1 && !l.share.tryReserve(each*int64(n)) {
-				n /= 2
-			}
-			if n < 2 {
+			if n = w.fit(k, n, i); n < 2 {
 				return nil
 			}
-			s.bytes = each * int64(n)
 			if n <= i {
 				break
 			}
 		}
-		b.each, rows = append(b.each, one), append(rows, i)
+		req.queries, asked = append(req.queries, query), append(asked, i)
 	}
-	var found []*searchAnswer
-	for ; len(rows) > 1; n, rows = rows[len(rows)/2], rows[:len(rows)/2] {
-		b.each = b.each[:len(rows)]
-		if found, err = b.run(ctx); err == nil {
+	var found []*searchOutcome
+	for ; len(asked) > 1; n, asked = asked[len(asked)/2], asked[:len(asked)/2] {
+		if found, err = lead.run.search(ctx, req.ask(req.k, req.queries[:len(asked)]...)); err == nil {
 			break
 		}
 		if fault.KindOf(err) != fault.ResourceExhausted {
 			return err
 		}
 	}
-	s.shape.stats.add(&lead.stats)
-	s.answers = make([]*searchAnswer, n)
+	w.shape.stats.add(&lead.stats)
+	w.answers = make([]*searchOutcome, n)
 	for i, a := range found {
-		s.answers[rows[i]] = a
+		w.answers[asked[i]] = a
 	}
 	return nil
 }
 
+// fit reserves the memory of the answers for k rows to a window of at most n rows, of which the first that is searched for is row i. It
+// returns the size of the window that fits; below 2 nothing is reserved.
+func (w *searchWindow) fit(k, n, i int) int {
+	// An answer has its hits once for each goroutine while it is found, and then with their addresses.
+	each := int64(k) * 24 * int64(w.join.env.workers()+1)
+	n = min(n, i+max(1, int(windowBytes/each)))
+	for n > 1 && !w.join.share.tryReserve(each*int64(n)) {
+		n /= 2
+	}
+	if n >= 2 {
+		w.bytes = each * int64(n)
+	}
+	return n
+}
+
 // drop forgets the answers.
-func (s *lateralSearch) drop() {
-	s.op.share.release(s.bytes)
-	s.first, s.answers, s.bytes = 0, nil, 0
+func (w *searchWindow) drop() {
+	w.join.share.release(w.bytes)
+	w.first, w.answers, w.bytes = 0, nil, 0
 }

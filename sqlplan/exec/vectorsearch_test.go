@@ -179,7 +179,7 @@ func TestIndexWithRowFilter(t *testing.T) {
 						op, err := newVectorSearch(n, env)
 						require.NoError(t, err)
 						s := op.(*vectorSearchOp)
-						s.few = -1
+						s.request.few = -1
 						rows := drain(t, s)
 						require.Len(t, rows, len(r.Exact), "k rows come back whenever k rows qualify: %s", f.Where)
 						require.Zero(t, env.Budget.Used())
