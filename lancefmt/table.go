@@ -36,7 +36,7 @@ type Options struct {
 type Table struct {
 	store storage.Store
 	opts  Options
-	cache *cache
+	cache *metadataCache
 	zones *zonesCache
 
 	mu    sync.Mutex

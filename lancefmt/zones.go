@@ -1,7 +1,6 @@
 package lancefmt
 
 import (
-	"container/list"
 	"context"
 	"sync"
 	"weak"
@@ -9,6 +8,7 @@ import (
 	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"lanceflight/internal/cache"
 	"lanceflight/lancefmt/encoding"
 	"lanceflight/lancefmt/file"
 	"lanceflight/lancefmt/index"
@@ -212,21 +212,19 @@ type zonesKey struct {
 // zonesCache keeps Zones up to a number of bytes, and forgets what was not asked for longest.
 type zonesCache struct {
 	maxBytes int64
-
-	mu      sync.Mutex
-	entries map[zonesKey]*list.Element // of *zonesEntry
-	recent  list.List
-	bytes   int64
+	kept     *cache.Cache[zonesKey, keptZones]
 }
 
-type zonesEntry struct {
-	key   zonesKey
+type keptZones struct {
 	zones *Zones
 	bytes int64
 }
 
 func newZonesCache(maxBytes int64) *zonesCache {
-	return &zonesCache{maxBytes: maxBytes, entries: map[zonesKey]*list.Element{}}
+	return &zonesCache{maxBytes, cache.New(cache.Options[zonesKey, keptZones]{
+		MaxBytes: maxBytes,
+		Cost:     func(_ zonesKey, k keptZones) int64 { return k.bytes },
+	})}
 }
 
 // get returns the entry of a key, made if it is not there; nil if it would fill the cache.
@@ -234,24 +232,14 @@ func (c *zonesCache) get(key zonesKey, create func() (*Zones, int64), zones int)
 	if int64(zones)*index.SummaryBytes > c.maxBytes/2 {
 		return nil
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if el, ok := c.entries[key]; ok {
-		c.recent.MoveToFront(el)
-		return el.Value.(*zonesEntry).zones
-	}
-	z, bytes := create()
-	c.entries[key] = c.recent.PushFront(&zonesEntry{key, z, bytes})
-	for c.bytes += bytes; c.bytes > c.maxBytes; {
-		e := c.recent.Remove(c.recent.Back()).(*zonesEntry)
-		delete(c.entries, e.key)
-		c.bytes -= e.bytes
-	}
-	return z
+	k, _, _ := c.kept.Load(context.Background(), key, func(context.Context) (keptZones, error) {
+		z, bytes := create()
+		return keptZones{z, bytes}, nil
+	})
+	return k.zones
 }
 
 func (c *zonesCache) usage() (bytes int64, entries int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.bytes, len(c.entries)
+	s := c.kept.Stats()
+	return s.Bytes, s.Entries
 }

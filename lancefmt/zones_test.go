@@ -110,7 +110,7 @@ func TestZonesAreForgotten(t *testing.T) {
 	s = zonedSnapshot(t, "laion_v2_2", Options{ZoneRows: 4})
 	f := s.Fragments()[0]
 	require.Positive(t, learnColumn(t, f, "key", f.all()...).Known())
-	s.table.cache.maxBytes = 0 // no file stays open
+	s.table.cache.kept.Resize(0) // no file stays open
 	_, err := s.table.Snapshot(context.Background(), Ref{Version: 1})
 	require.NoError(t, err)
 	other := s.Fragments()[len(s.Fragments())-1]

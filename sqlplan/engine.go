@@ -13,6 +13,7 @@ import (
 	"lanceflight/sqlplan/expr"
 
 	"lanceflight/sqlplan/bind"
+	"lanceflight/sqlplan/indexes"
 	"lanceflight/sqlplan/parse"
 	"lanceflight/sqlplan/plan"
 	"lanceflight/sqlplan/rewrite"
@@ -35,8 +36,8 @@ const defaultIndexCacheBytes = 256 << 20
 type Engine struct {
 	cat     *catalog.Catalog
 	opts    Options
-	indexes *exec.IndexCache
-	plans   planCache
+	indexes *indexes.Cache
+	plans   *planCache
 }
 
 // NewEngine makes an engine. The catalog stays the caller's to close, after the last stream.
@@ -50,9 +51,9 @@ func NewEngine(cat *catalog.Catalog, o Options) *Engine {
 	if o.Version == "" {
 		o.Version = "dev"
 	}
-	indexes := exec.NewIndexCache(o.IndexCacheBytes)
-	indexes.Log = o.Log
-	return &Engine{cat: cat, opts: o, indexes: indexes}
+	return &Engine{cat: cat, opts: o, plans: newPlanCache(), indexes: indexes.New(indexes.Options{
+		Bytes: o.IndexCacheBytes, Log: o.Log, Measure: exec.MeasureSearch,
+	})}
 }
 
 // Close frees the cached indices. Streams still open end first.

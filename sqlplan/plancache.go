@@ -1,11 +1,11 @@
 package sqlplan
 
 import (
-	"container/list"
 	"slices"
 	"strings"
-	"sync"
 	"time"
+
+	"lanceflight/internal/cache"
 )
 
 // planKey is what a plan is made of, besides the versions that it reads.
@@ -24,90 +24,59 @@ func planKeyOf(s Session, sql string) planKey {
 	return key
 }
 
-// Bounds of the plans kept. A statement is prepared, ticketed and run within milliseconds, and a dashboard repeats a few
-// hundred; a plan that grows old misses what scans have learnt since about the columns, and would keep a
-// version of its tables in memory.
+// Bounds of the plans kept. A statement is prepared, ticketed and run within milliseconds, and a dashboard
+// repeats a few hundred. A plan that grows old misses what scans have learnt since about the columns, and
+// would keep a version of its tables in memory.
 const (
 	maxPlanBytes  = 16 << 20
 	maxPlanAge    = 10 * time.Second
 	planFixedCost = 16 << 10 // of a plan besides its literals
 )
 
-// planCost estimates the memory of a plan: its text stands in it once, and a number of ten digits or more in the text is one or
-// two of eight bytes in the tree and in the plan.
+// planCost estimates the memory of a plan: its text stands in it once, and a number of ten digits or more
+// in the text is one or two of eight bytes in the tree and in the plan.
 func planCost(sql string) int { return planFixedCost + 3*len(sql) }
 
-// planCache keeps the plans made last, and forgets those that were used least recently. Safe for concurrent use.
+// planCache keeps the plans made last, and forgets those that were used least recently and those that are
+// old. It is safe for concurrent use.
 type planCache struct {
-	mu    sync.Mutex
-	plans map[planKey]*list.Element // of *keptPlan
-	order list.List                 // used most recently first
-	bytes int
-	now   func() time.Time // nil = time.Now
+	kept *cache.Cache[planKey, keptPlan]
+	now  func() time.Time
 }
 
 type keptPlan struct {
-	key  planKey
 	plan *Prepared
 	made time.Time
 }
 
-func (c *planCache) clock() time.Time {
-	if c.now != nil {
-		return c.now()
-	}
-	return time.Now()
+func newPlanCache() *planCache {
+	return &planCache{now: time.Now, kept: cache.New(cache.Options[planKey, keptPlan]{
+		MaxBytes:      maxPlanBytes,
+		MaxEntryBytes: maxPlanBytes / 16,
+		Cost:          func(key planKey, _ keptPlan) int64 { return int64(planCost(key.sql)) },
+	})}
 }
+
+func (c *planCache) old(k keptPlan) bool { return c.now().Sub(k.made) > maxPlanAge }
 
 // get returns the plan of a key, or nil.
 func (c *planCache) get(key planKey) *Prepared {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e := c.plans[key]
-	if e == nil {
+	k, ok := c.kept.Get(key)
+	if !ok {
 		return nil
 	}
-	k := e.Value.(*keptPlan)
-	if c.clock().Sub(k.made) > maxPlanAge {
-		c.drop(e)
+	if c.old(k) {
+		c.kept.Remove(key)
 		return nil
 	}
-	c.order.MoveToFront(e)
 	return k.plan
 }
 
-// put keeps a plan in the place of the one before.
+// put keeps a plan in the place of the one before. Of the others, those used least recently go if they
+// are old.
 func (c *planCache) put(key planKey, p *Prepared) {
-	cost := planCost(key.sql)
-	if cost > maxPlanBytes/16 {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if e := c.plans[key]; e != nil {
-		c.drop(e)
-	}
-	if c.plans == nil {
-		c.plans = map[planKey]*list.Element{}
-	}
-	now := c.clock()
-	for e := c.order.Back(); e != nil && (c.bytes+cost > maxPlanBytes || now.Sub(e.Value.(*keptPlan).made) > maxPlanAge); e = c.order.Back() {
-		c.drop(e)
-	}
-	c.plans[key] = c.order.PushFront(&keptPlan{key: key, plan: p, made: now})
-	c.bytes += cost
+	c.kept.RemoveOldest(func(_ planKey, k keptPlan) bool { return c.old(k) })
+	c.kept.Put(key, keptPlan{plan: p, made: c.now()})
 }
 
-// drop forgets a plan. The lock is held.
-func (c *planCache) drop(e *list.Element) {
-	k := c.order.Remove(e).(*keptPlan)
-	delete(c.plans, k.key)
-	c.bytes -= planCost(k.key.sql)
-}
-
-func (c *planCache) clear() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.plans, c.bytes = nil, 0
-	c.order.Init()
-}
+func (c *planCache) clear() { c.kept.Clear() }

@@ -93,6 +93,7 @@ type Stats struct {
 	Waits     int64 // look-ups that found somebody else loading the value
 	Evictions int64 // values forgotten because the bounds did not hold
 	Entries   int   // values kept
+	Loading   int   // values being loaded
 	Bytes     int64 // the sum of their costs
 	MaxBytes  int64
 }
@@ -246,6 +247,6 @@ func (c *core[K, V]) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.stats
-	s.Entries, s.MaxBytes = c.kept.Len(), c.maxBytes
+	s.Entries, s.Loading, s.MaxBytes = c.kept.Len(), len(c.loading), c.maxBytes
 	return s
 }

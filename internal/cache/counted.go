@@ -47,6 +47,20 @@ func (c *Counted[K, V]) Acquire(ctx context.Context, key K, load func(context.Co
 	return Handle[K, V]{c, e}, nil
 }
 
+// Get returns the value of a key if it is kept. It is for callers that make a load function only when they
+// need one: a miss is not counted, because Acquire follows and counts it.
+func (c *Counted[K, V]) Get(key K) (Handle[K, V], bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.kept.Get(key)
+	if !ok {
+		return Handle[K, V]{}, false
+	}
+	c.stats.Hits++
+	e.users++
+	return Handle[K, V]{c, e}, true
+}
+
 // Close forgets all values, for good. Those in use are closed by their last user.
 func (c *Counted[K, V]) Close() {
 	c.mu.Lock()

@@ -106,6 +106,14 @@ func TestAgainstModel(t *testing.T) {
 				require.Equal(t, !there, loads == 1)
 				held = append(held, h)
 			},
+			"get": func(t *rapid.T) {
+				key := keys.Draw(t, "key")
+				h, ok := c.Get(key)
+				require.Equal(t, m.use(key), ok)
+				if ok {
+					held = append(held, h)
+				}
+			},
 			"fail": func(t *rapid.T) {
 				key := keys.Draw(t, "key")
 				there := m.use(key)

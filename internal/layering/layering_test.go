@@ -1,87 +1,176 @@
-// Package layering keeps the picture of docs/ARCHITECTURE.md true: imports point one way.
+// Package layering keeps the picture in docs/ARCHITECTURE.md true: which package may use which, how large a
+// folder may grow, and what the table of packages says.
 package layering
 
 import (
+	"flag"
+	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// layer orders the packages; a package may import its own layer's folder and lower layers only.
-var layers = []string{"cmd", "flightsrv", "sqlplan", "inspect", "check", "vecindex", "lancefmt"}
+var rewrite = flag.Bool("rewrite", false, "write the table of packages in docs/ARCHITECTURE.md anew")
 
-// within lists imports between folders of one layer that are forbidden, as prefix -> prefixes.
-var within = map[string][]string{
-	"sqlplan/parse":        {"sqlplan"},
-	"sqlplan/expr":         {"sqlplan/question", "sqlplan/plan", "sqlplan/exec", "sqlplan/catalog", "lancefmt", "vecindex/lanceidx"},
-	"sqlplan/expr/value":   {"sqlplan/parse", "sqlplan/expr"},
-	"sqlplan/expr/match":   {"sqlplan/expr/cast", "sqlplan/expr/arith", "sqlplan/expr/compare", "sqlplan/expr/fn"},
-	"sqlplan/expr/cast":    {"sqlplan/expr/arith", "sqlplan/expr/compare", "sqlplan/expr/match", "sqlplan/expr/fn"},
-	"sqlplan/expr/arith":   {"sqlplan/expr/compare", "sqlplan/expr/match", "sqlplan/expr/fn"},
-	"sqlplan/expr/compare": {"sqlplan/expr/arith", "sqlplan/expr/match", "sqlplan/expr/fn"},
-	"sqlplan/question":     {"sqlplan/plan", "sqlplan/exec", "sqlplan/catalog"},
-	"sqlplan/plan":         {"sqlplan/bind", "sqlplan/rewrite", "sqlplan/exec", "vecindex/lanceidx"},
-	"sqlplan/bind":         {"sqlplan/rewrite", "sqlplan/exec"},
-	"sqlplan/rewrite":      {"sqlplan/bind", "sqlplan/exec"},
-	"vecindex/distance":    {"vecindex", "lancefmt"},
-	"vecindex/quantize":    {"lancefmt", "vecindex/lanceidx"},
-	"vecindex/ivf":         {"lancefmt", "vecindex/lanceidx"},
-	"lancefmt/encoding":    {"lancefmt/file", "lancefmt/table"},
-	"lancefmt/file":        {"lancefmt/table"},
-	"lancefmt/storage":     {"lancefmt/file", "lancefmt/table", "lancefmt/encoding"},
-	"internal/fault":       {"lancefmt", "sqlplan", "vecindex", "flightsrv"},
+// floors are all packages of the product, the highest floor first. A package uses packages of lower floors only: not those
+// above, and not its neighbours on the same floor. A new package gets a place here, which decides what it may use.
+var floors = [][]string{
+	{"cmd/lanceflight"},
+	{"flightsrv"},
+	{"flightsrv/ticketpb"},
+	{"sqlplan"},
+	{"sqlplan/exec"},
+	{"sqlplan/exec/join"},
+	{"sqlplan/exec/search", "sqlplan/exec/agg", "sqlplan/exec/order"},
+	{"sqlplan/exec/scan"},
+	{"sqlplan/exec/op"},
+	{"sqlplan/bind", "sqlplan/rewrite"},
+	{"sqlplan/indexes"},
+	{"sqlplan/plan"},
+	{"sqlplan/question", "sqlplan/settings"},
+	{"sqlplan/catalog"},
+	{"sqlplan/expr"},
+	{"sqlplan/parse", "sqlplan/kernel"},
+	{"check", "inspect"},
+	{"vecindex/lanceidx/build"},
+	{"vecindex/lanceidx"},
+	{"lancefmt"},
 }
 
-func TestImportsPointOneWay(t *testing.T) {
-	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}:{{join .Imports " "}}`, "lanceflight/...").Output()
+type pkg struct {
+	path    string // without the module's name
+	doc     string // first sentence of its documentation
+	imports []string
+	files   []string // that are not tests
+}
+
+// packages lists the packages of the module, sorted by path.
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}|{{.Doc}}|{{join .Imports " "}}|{{join .GoFiles " "}}`, "lanceflight/...").Output()
 	require.NoError(t, err)
-	depth := func(pkg string) int {
-		for i, l := range layers {
-			if pkg == l || strings.HasPrefix(pkg, l+"/") {
-				return i
-			}
-		}
-		return -1
-	}
-	seen := 0
+	var all []pkg
 	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
-		path, imports, _ := strings.Cut(line, ":")
-		from := strings.TrimPrefix(path, "lanceflight/")
-		for _, imp := range strings.Fields(imports) {
-			to, ours := strings.CutPrefix(imp, "lanceflight/")
-			if !ours {
-				continue
+		parts := strings.Split(line, "|")
+		require.Len(t, parts, 4, line)
+		p := pkg{path: strings.TrimPrefix(parts[0], "lanceflight/"), doc: parts[1], files: strings.Fields(parts[3])}
+		for _, imp := range strings.Fields(parts[2]) {
+			if ours, ok := strings.CutPrefix(imp, "lanceflight/"); ok {
+				p.imports = append(p.imports, ours)
 			}
-			seen++
-			if a, b := depth(from), depth(to); a >= 0 && b >= 0 {
-				require.LessOrEqual(t, a, b, "%s imports %s, which is above it", from, to)
+		}
+		all = append(all, p)
+	}
+	require.NotEmpty(t, all)
+	return all
+}
+
+// product reports whether a package is part of what is built, and not a test's or a benchmark's helper.
+func product(path string) bool {
+	return !strings.HasPrefix(path, "bench/") && !strings.HasPrefix(path, "integration") && !strings.HasSuffix(path, "test") &&
+		path != "internal/fixtures" && path != "internal/layering" && path != "internal/docs"
+}
+
+func TestImportsPointDown(t *testing.T) {
+	floor := map[string]int{}
+	for i, f := range floors {
+		for _, p := range f {
+			floor[p] = i
+		}
+	}
+	seen := map[string]bool{}
+	for _, p := range packages(t) {
+		seen[p.path] = true
+		if !product(p.path) {
+			continue
+		}
+		from, known := floor[p.path]
+		if !known {
+			t.Errorf("%s has no place in the list of floors: give it one", p.path)
+			continue
+		}
+		for _, imp := range p.imports {
+			if to, known := floor[imp]; known && to <= from {
+				t.Errorf("%s imports %s, which is not below it", p.path, imp)
 			}
-			require.False(t, strings.HasPrefix(to, "integration") || strings.HasPrefix(to, "bench"), "%s imports %s", from, to)
-			for prefix, forbidden := range within {
-				if from != prefix && !strings.HasPrefix(from, prefix+"/") {
-					continue
-				}
-				for _, f := range forbidden {
-					inside := to == prefix || strings.HasPrefix(to, prefix+"/")
-					require.False(t, !inside && (to == f || strings.HasPrefix(to, f+"/")), "%s imports %s", from, to)
-				}
+			if !product(imp) {
+				t.Errorf("%s imports %s, which is for tests only", p.path, imp)
 			}
 		}
 	}
-	require.Positive(t, seen)
+	for p := range floor {
+		if !seen[p] {
+			t.Errorf("the list of floors has %s, which does not exist", p)
+		}
+	}
+}
+
+// maxFiles bounds a folder to what can be seen at once. Generated files and tests do not count.
+const maxFiles = 26
+
+func TestFoldersAreSmall(t *testing.T) {
+	for _, p := range packages(t) {
+		n := 0
+		for _, f := range p.files {
+			if !strings.HasSuffix(f, ".pb.go") {
+				n++
+			}
+		}
+		if n > maxFiles {
+			t.Errorf("%s has %d files that are not tests; %d is the most that can be seen at once", p.path, n, maxFiles)
+		}
+	}
+}
+
+const (
+	tableStart = "<!-- packages: written by go test ./internal/layering -rewrite -->\n"
+	tableEnd   = "<!-- end of packages -->\n"
+)
+
+// TestPackageTable compares the table of packages in docs/ARCHITECTURE.md with what the code says: the first sentence of
+// each package's documentation, and its imports.
+func TestPackageTable(t *testing.T) {
+	all := packages(t)
+	var b strings.Builder
+	b.WriteString("| package | what it is for | uses |\n| --- | --- | --- |\n")
+	for _, p := range all {
+		if !product(p.path) {
+			continue
+		}
+		require.NotEmpty(t, p.doc, "%s has no package documentation", p.path)
+		name := p.path[strings.LastIndex(p.path, "/")+1:]
+		what := strings.TrimPrefix(strings.TrimPrefix(p.doc, "Package "+name+" "), "Command "+name+" ")
+		uses := "–"
+		if len(p.imports) > 0 {
+			uses = strings.Join(p.imports, ", ")
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", p.path, strings.ReplaceAll(what, "|", "\\|"), uses)
+	}
+	path := filepath.Join("..", "..", "docs", "ARCHITECTURE.md")
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	before, rest, ok := strings.Cut(string(text), tableStart)
+	require.True(t, ok, "docs/ARCHITECTURE.md has no place for the table of packages")
+	have, after, ok := strings.Cut(rest, tableEnd)
+	require.True(t, ok)
+	if *rewrite {
+		require.NoError(t, os.WriteFile(path, []byte(before+tableStart+b.String()+tableEnd+after), 0o644))
+		return
+	}
+	require.Equal(t, b.String(), have, "docs/ARCHITECTURE.md is out of date: run go test ./internal/layering -rewrite")
 }
 
 // TestVecindexReadsFilesInOnePlace: only lanceidx knows how index files lie on disk.
 func TestVecindexReadsFilesInOnePlace(t *testing.T) {
-	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}:{{join .Imports " "}}`, "lanceflight/vecindex/...").Output()
-	require.NoError(t, err)
-	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
-		path, imports, _ := strings.Cut(line, ":")
-		if strings.HasPrefix(path, "lanceflight/vecindex/lanceidx") {
+	for _, p := range packages(t) {
+		if !strings.HasPrefix(p.path, "vecindex") || strings.HasPrefix(p.path, "vecindex/lanceidx") {
 			continue
 		}
-		require.NotContains(t, imports, "lanceflight/lancefmt", path)
+		require.False(t, slices.ContainsFunc(p.imports, func(i string) bool { return strings.HasPrefix(i, "lancefmt") }), p.path)
 	}
 }

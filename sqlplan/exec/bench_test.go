@@ -14,6 +14,7 @@ import (
 
 	"lanceflight/sqlplan/expr"
 
+	"lanceflight/sqlplan/indexes"
 	"lanceflight/sqlplan/plan"
 	"lanceflight/vecindex"
 )
@@ -29,11 +30,11 @@ func benchTable(b *testing.B) planner {
 }
 
 // benchmark runs a plan to its end, b.N times.
-func benchmark(b *testing.B, p planner, indexes *IndexCache, plan func() plan.Node) {
+func benchmark(b *testing.B, p planner, cache *indexes.Cache, plan func() plan.Node) {
 	b.Helper()
 	var rows, bytes int64
 	for b.Loop() {
-		env := &Env{Mem: memory.DefaultAllocator, Budget: NewBudget(0), Indexes: indexes}
+		env := &Env{Mem: memory.DefaultAllocator, Budget: NewBudget(0), Indexes: cache}
 		op, err := Build(plan(), env)
 		require.NoError(b, err)
 		ctx := context.Background()
@@ -154,7 +155,7 @@ func BenchmarkVectorSearch(b *testing.B) {
 		}
 		row.Release()
 	}
-	cache := NewIndexCache(0)
+	cache := indexes.New(indexes.Options{})
 	defer cache.Close()
 	n := 0
 	search := func(k int, where string, change func(*plan.VectorSearch)) func() plan.Node {

@@ -10,10 +10,10 @@ import (
 	"github.com/RoaringBitmap/roaring/v2"
 	"golang.org/x/sync/errgroup"
 
-	"lanceflight/internal/fault"
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/index"
 
+	"lanceflight/sqlplan/indexes"
 	"lanceflight/sqlplan/question"
 )
 
@@ -22,7 +22,7 @@ import (
 //	leaf ──> segments of its index ──Search──> row ids ──> row addresses ──> rows of each fragment
 type indexAnswers struct {
 	snap  *lancefmt.Snapshot
-	cache *IndexCache
+	cache *indexes.Cache
 	stats *OpStats
 
 	mu     sync.Mutex
@@ -50,7 +50,7 @@ func askIndexes(ctx context.Context, env *Env, snap *lancefmt.Snapshot, filter *
 	}()
 	a := &indexAnswers{snap: snap, cache: env.Indexes, stats: stats, leaves: map[*question.Leaf][]segmentAnswer{}}
 	if a.cache == nil {
-		a.cache = NewIndexCache(0) // of this scan alone
+		a.cache = indexes.New(indexes.Options{}) // of this scan alone
 		defer a.cache.Close()
 	}
 	wanted := roaring.New()
@@ -96,10 +96,10 @@ func (a *indexAnswers) ask(ctx context.Context, leaf *question.Leaf, seg *lancef
 		a.mu.Lock()
 		a.leaves[leaf] = append(a.leaves[leaf], *answer)
 		a.mu.Unlock()
-	case err != nil && !recoverable(ctx, err):
+	case err != nil && !indexes.Recoverable(ctx, err):
 		return err
 	case err != nil:
-		a.stats.Note(a.cache.warn(unusable(seg, err)))
+		a.stats.Note(a.cache.Warn(indexes.Unusable(seg, err)))
 	}
 	return nil
 }
@@ -114,7 +114,7 @@ func (a *indexAnswers) search(ctx context.Context, leaf *question.Leaf, seg *lan
 	if !x.Supports(p) {
 		return nil, nil
 	}
-	if err := enoughRows(a.snap, x, covered); err != nil {
+	if err := indexes.EnoughRows(a.snap, x, covered); err != nil {
 		return nil, err
 	}
 	many, err := a.tooMany(ctx, x, p, covered)
@@ -149,34 +149,15 @@ func (a *indexAnswers) search(ctx context.Context, leaf *question.Leaf, seg *lan
 	return out, nil
 }
 
-// enoughRows refuses an index that has lost rows.
-func enoughRows(snap *lancefmt.Snapshot, x index.Index, covered *roaring.Bitmap) error {
-	n, ok := x.(interface{ NumRows() int64 })
-	if ok && n.NumRows() < rowsIn(snap, covered, (*lancefmt.Fragment).NumRows) {
-		return fault.Corruptf("the index has %d rows, fewer than the fragments that it covers", n.NumRows())
-	}
-	return nil
-}
-
 // tooMany reports whether a search would find so many rows that scanning them is cheaper.
 func (a *indexAnswers) tooMany(ctx context.Context, x index.Index, p index.Predicate, covered *roaring.Bitmap) (bool, error) {
 	e, ok := x.(index.Estimator)
 	if !ok || p.Op != index.InRange && p.Op != index.Prefix {
 		return false, nil
 	}
-	rows := rowsIn(a.snap, covered, (*lancefmt.Fragment).NumPhysicalRows)
+	rows := indexes.RowsIn(a.snap, covered, (*lancefmt.Fragment).NumPhysicalRows)
 	found, ok, err := e.EstimateRows(ctx, p, rows)
 	return question.Estimate{Found: found, Of: rows, Known: ok}.TooMany(p.Op), err
-}
-
-// rowsIn adds up the rows of some fragments.
-func rowsIn(snap *lancefmt.Snapshot, frags *roaring.Bitmap, of func(*lancefmt.Fragment) int64) (rows int64) {
-	for it := frags.Iterator(); it.HasNext(); {
-		if f := snap.Fragment(it.Next()); f != nil {
-			rows += of(f)
-		}
-	}
-	return rows
 }
 
 // addresses turns row ids into the addresses of those rows that exist.

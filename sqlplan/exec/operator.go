@@ -16,6 +16,7 @@ import (
 	"lanceflight/lancefmt/storage"
 	"lanceflight/sqlplan/expr"
 
+	"lanceflight/sqlplan/indexes"
 	"lanceflight/sqlplan/plan"
 )
 
@@ -73,7 +74,7 @@ type Env struct {
 	Budget  *Budget // nil = unlimited
 	Params  []expr.Literal
 	Workers int // goroutines per operator that splits its work; 0 = GOMAXPROCS
-	Indexes *IndexCache
+	Indexes *indexes.Cache
 	// BatchBytes is the size at which batches are cut; a single row may exceed it. 0 = 2 MiB.
 	BatchBytes int64
 	// SpillDir is where sorts put runs that exceed the budget; "" = the system's temporary directory.

@@ -10,35 +10,17 @@ import (
 
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/encoding"
+	"lanceflight/sqlplan/indexes"
 )
-
-// rowsByFragment are rows by fragment and offset.
-type rowsByFragment map[*lancefmt.Fragment]*roaring.Bitmap
-
-// count is the number of rows.
-func (r rowsByFragment) count() (n int64) {
-	for _, b := range r {
-		n += int64(b.GetCardinality())
-	}
-	return n
-}
-
-// bytes is the memory of the bitmaps, about.
-func (r rowsByFragment) bytes() (n int64) {
-	for _, b := range r {
-		n += int64(b.GetSizeInBytes())
-	}
-	return n
-}
 
 // passing runs the scan for nothing but the rows that pass its filter. Where indices know them, nothing is read. The bitmaps are
 // shared: do not change them.
-func (s *scanOp) passing(ctx context.Context) (rowsByFragment, error) {
+func (s *scanOp) passing(ctx context.Context) (indexes.RowsByFragment, error) {
 	s.recycle()
 	if err := s.useIndexes(ctx); err != nil {
 		return nil, err
 	}
-	out := rowsByFragment{}
+	out := indexes.RowsByFragment{}
 	var rest []*lancefmt.Fragment
 	for _, f := range s.frags {
 		if x := s.indexed[f]; x != nil && x.doubtful == nil && len(x.plan.stages) == 0 {

@@ -13,6 +13,7 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/encoding"
+	"lanceflight/sqlplan/indexes"
 	"lanceflight/sqlplan/plan"
 	"lanceflight/vecindex"
 	"lanceflight/vecindex/calibrate"
@@ -27,13 +28,13 @@ func (r *searchRun) calibrate(ctx context.Context, req *searchRequest, segments 
 	name := req.indexes[0].Name
 	found, err := chooseKnobs(ctx, newSegmentCalibration(r.env, *req, segments))
 	if err != nil {
-		if !recoverable(ctx, err) {
+		if !indexes.Recoverable(ctx, err) {
 			return false, err
 		}
 		if req.options.MustUse {
 			return false, plan.UnusableIndex(req.indexes[0], err)
 		}
-		r.stats.Note(r.env.Indexes.warn(fmt.Sprintf("index %s cannot be calibrated, the search is exact: %v", name, err)))
+		r.stats.Note(r.env.Indexes.Warn(fmt.Sprintf("index %s cannot be calibrated, the search is exact: %v", name, err)))
 		return false, nil
 	}
 	if found.Exact {

@@ -6,6 +6,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
+	"lanceflight/sqlplan/indexes"
 	"lanceflight/vecindex"
 	"lanceflight/vecindex/calibrate"
 )
@@ -87,7 +88,7 @@ func estimateRecall(ctx context.Context, env *Env, req searchRequest) (string, e
 	if len(recalls) == 0 {
 		return "unknown: the sample has no answers", nil
 	}
-	return recallText(calibrate.NewEstimate(recalls, req.k), 1), nil
+	return indexes.RecallText(calibrate.NewEstimate(recalls, req.k), 1), nil
 }
 
 // exactAnswers compares every row that passes the filter of a request with samples instead of its query.

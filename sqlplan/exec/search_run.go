@@ -2,7 +2,6 @@ package exec
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"lanceflight/internal/fault"
@@ -258,20 +257,8 @@ func (r *searchRun) unusable(req *searchRequest, meta *lancefmt.Index, what stri
 		return plan.UnusableIndex(meta, err)
 	}
 	text := fmt.Sprintf("index segment %s of %s %s, its rows are searched exactly: %v", meta.UUID, meta.Name, what, err)
-	r.stats.Note(r.env.Indexes.warn(text))
+	r.stats.Note(r.env.Indexes.Warn(text))
 	return nil
-}
-
-// recoverable reports whether an error is about the index, so that exact search can do without.
-func recoverable(ctx context.Context, err error) bool {
-	if ctx.Err() != nil {
-		return false
-	}
-	switch fault.KindOf(err) {
-	case fault.Corrupt, fault.Unsupported, fault.NotFound, fault.Internal:
-		return !errors.Is(err, context.Canceled)
-	}
-	return false
 }
 
 // join counts the search among those under way until its result is called, and shares the workers out: where every processor has a
@@ -281,9 +268,9 @@ func (r *searchRun) join() (leave func()) {
 	if all == nil {
 		return func() {}
 	}
-	r.crew = max(1, r.env.workers()/int(all.searches.Add(1)))
+	r.crew = max(1, r.env.workers()/all.BeginSearch())
 	return func() {
-		all.searches.Add(-1)
+		all.EndSearch()
 		r.crew = 0
 	}
 }

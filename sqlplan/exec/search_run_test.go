@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lanceflight/internal/fixtures"
+	"lanceflight/sqlplan/indexes"
 	"lanceflight/sqlplan/plan"
 	"lanceflight/vecindex"
 )
@@ -127,13 +128,13 @@ func TestManyQueriesFindWhatEachFinds(t *testing.T) {
 			case "laion_stable_row_ids":
 				column = "img_emb"
 			}
-			indexes := p.indexesOn(column)
-			cache := NewIndexCache(0)
+			segments := p.indexesOn(column)
+			cache := indexes.New(indexes.Options{})
 			defer cache.Close()
 			metric := vecindex.Dot
-			if len(indexes) > 0 {
+			if len(segments) > 0 {
 				var err error
-				metric, err = cache.Metric(context.Background(), p.snap, indexes[0])
+				metric, err = cache.Metric(context.Background(), p.snap, segments[0])
 				require.NoError(t, err)
 			}
 			vectors := p.sampleQueries(column, 20)
@@ -157,7 +158,7 @@ func TestManyQueriesFindWhatEachFinds(t *testing.T) {
 			} {
 				for _, workers := range []int{1, 3} {
 					n := p.search(column, metric, []float32{0}, c.k, c.where)
-					n.Indexes, n.Options.NProbes = indexes, c.probes
+					n.Indexes, n.Options.NProbes = segments, c.probes
 					req, err := newSearchRequest(n)
 					require.NoError(t, err)
 					req.k, req.few = c.k, c.few

@@ -8,6 +8,7 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt"
+	"lanceflight/sqlplan/indexes"
 	"lanceflight/vecindex"
 )
 
@@ -26,7 +27,7 @@ func (s *segmentSource) approximate() bool { return s.index.Approximate() }
 func (s *segmentSource) fragments() []*lancefmt.Fragment { return s.frags }
 
 func (s *segmentSource) giveUp(ctx context.Context, r *searchRun, req *searchRequest, err error) error {
-	if !recoverable(ctx, err) {
+	if !indexes.Recoverable(ctx, err) {
 		return err
 	}
 	return r.unusable(req, s.meta, "failed", err)
@@ -92,7 +93,7 @@ func releaseSegments(segments []*segmentSource) {
 func (s *segmentSource) open(ctx context.Context, r *searchRun, req *searchRequest) (err error) {
 	cache := r.env.Indexes
 	if cache == nil {
-		cache = NewIndexCache(0) // of this search alone
+		cache = indexes.New(indexes.Options{}) // of this search alone
 	}
 	if s.index, s.release, err = cache.Open(ctx, req.selection.Snap, s.meta); err != nil {
 		return err
@@ -289,7 +290,7 @@ func (s *segmentSource) liveFilter(ctx context.Context, r *searchRun, req *searc
 // moves to a fragment that the segment does not cover: its old entry is not in the set, so the row is found once, with its new vector.
 func (s *segmentSource) liveRows(ctx context.Context, r *searchRun, req *searchRequest) (*vecindex.RowSet, error) {
 	snap := req.selection.Snap
-	return r.env.Indexes.liveRows(liveKey{snap, s.meta.UUID}, func() (*vecindex.RowSet, error) {
+	return r.env.Indexes.LiveRows(ctx, snap, s.meta, func() (*vecindex.RowSet, error) {
 		set := vecindex.NewRowSet()
 		if snap.HasStableRowIDs() {
 			rows, err := r.scanRows(ctx, req, s.frags, nil)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"lanceflight/lancefmt"
+	"lanceflight/sqlplan/indexes"
 	"lanceflight/vecindex"
 )
 
@@ -12,7 +13,7 @@ import (
 type survivors struct {
 	count int64
 	bytes int64 // reserved in the run's share, the caller's to release
-	rows  rowsByFragment
+	rows  indexes.RowsByFragment
 	ids   []rowPlace
 }
 
@@ -30,7 +31,7 @@ func (r *searchRun) survivors(ctx context.Context, req *searchRequest, segments 
 	var out survivors
 	key := newFilterKey(&req.selection, r.env, frags)
 	if key != nil {
-		if rows, ok := r.env.Indexes.filters.get(key); ok {
+		if rows, ok := r.env.Indexes.RowsOf(key); ok {
 			out.rows = rows
 			r.stats.Note("the rows that pass are known from a search before")
 			return r.counted(out)
@@ -48,14 +49,14 @@ func (r *searchRun) survivors(ctx context.Context, req *searchRequest, segments 
 		return survivors{}, err
 	}
 	if key != nil {
-		r.env.Indexes.filters.put(key, out.rows)
+		r.env.Indexes.KeepRowsOf(key, out.rows)
 	}
 	return r.counted(out)
 }
 
 // counted counts the rows, and reserves their memory.
 func (r *searchRun) counted(out survivors) (survivors, error) {
-	out.count, out.bytes = out.rows.count(), out.rows.bytes()
+	out.count, out.bytes = out.rows.Count(), out.rows.SizeBytes()
 	if err := r.share.reserve(out.bytes); err != nil {
 		return survivors{}, err
 	}

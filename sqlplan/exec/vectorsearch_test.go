@@ -18,6 +18,7 @@ import (
 	"lanceflight/lancefmt"
 	"lanceflight/sqlplan/expr"
 
+	"lanceflight/sqlplan/indexes"
 	"lanceflight/sqlplan/plan"
 	"lanceflight/sqlplan/settings"
 	"lanceflight/vecindex"
@@ -162,11 +163,11 @@ func TestIndexWithRowFilter(t *testing.T) {
 			var want expected
 			fixtures.Expected(t, name, &want)
 			for _, v := range want.Vector {
-				indexes := p.indexesOn(v.Column)
-				if len(indexes) == 0 {
+				segments := p.indexesOn(v.Column)
+				if len(segments) == 0 {
 					continue
 				}
-				cache := NewIndexCache(0)
+				cache := indexes.New(indexes.Options{})
 				defer cache.Close()
 				for _, f := range v.Filtered {
 					m, err := vecindex.ParseMetric(f.Metric)
@@ -174,7 +175,7 @@ func TestIndexWithRowFilter(t *testing.T) {
 					var found float64
 					for i, r := range f.Results {
 						n := p.search(v.Column, m, v.query(t, i), v.K, f.Where)
-						n.Indexes, n.Options.NProbes, n.Options.RefineFactor = indexes, 8, 10
+						n.Indexes, n.Options.NProbes, n.Options.RefineFactor = segments, 8, 10
 						env := &Env{Mem: newChecked(t), Workers: 2, Indexes: cache, Budget: NewBudget(0)}
 						op, err := newVectorSearch(n, env)
 						require.NoError(t, err)
@@ -220,8 +221,8 @@ func TestIndexRecall(t *testing.T) {
 			var want expected
 			fixtures.Expected(t, name, &want)
 			for _, v := range want.Vector {
-				indexes := p.indexesOn(v.Column)
-				cache := NewIndexCache(0)
+				segments := p.indexesOn(v.Column)
+				cache := indexes.New(indexes.Options{})
 				defer cache.Close()
 				for _, a := range v.ANN {
 					if a.Settings.Where != "" {
@@ -232,7 +233,7 @@ func TestIndexRecall(t *testing.T) {
 					var found float64
 					for i, exact := range v.Exact[a.IndexMetric] {
 						n := p.search(v.Column, m, v.query(t, i), v.K, "")
-						n.Indexes = indexes
+						n.Indexes = segments
 						n.Options.NProbes, n.Options.RefineFactor = a.Settings.NProbes, a.Settings.RefineFactor
 						env := &Env{Mem: newChecked(t), Workers: 2, Indexes: cache}
 						keys, distances, op := p.hits(t, env, n)
@@ -453,7 +454,7 @@ func TestIndexCache(t *testing.T) {
 	p := planner{t, openFixture(t, "vector_ivf_pq_l2")}
 	q := planner{t, openFixture(t, "vector_ivf_pq_cosine")}
 	ctx := context.Background()
-	cache := NewIndexCache(4) // room for nothing but the latest
+	cache := indexes.New(indexes.Options{Bytes: 4}) // room for nothing but the latest
 	defer cache.Close()
 	a, releaseA, err := cache.Open(ctx, p.snap, p.indexesOn("vec")[0])
 	require.NoError(t, err)

@@ -1,7 +1,6 @@
 package rewrite
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,20 +10,7 @@ import (
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/plan"
 	"lanceflight/sqlplan/question"
-	"lanceflight/vecindex"
 )
-
-// Indexes tells the planner what is in indices. exec.IndexCache implements it.
-type Indexes interface {
-	// Metric is the metric that a segment of a vector index was built for.
-	Metric(context.Context, *lancefmt.Snapshot, *lancefmt.Index) (vecindex.Metric, error)
-	// NumPartitions is the number of partitions of a segment of a vector index.
-	NumPartitions(context.Context, *lancefmt.Snapshot, *lancefmt.Index) (int, error)
-	// Calibrate turns the MinRecall of a search for k rows into knobs. Errors are about the indices, or that of ctx.
-	Calibrate(ctx context.Context, n *plan.VectorSearch, k int) (plan.Calibrated, error)
-	// EstimateRows tells for how many rows of an index a predicate holds, about. The error is that of ctx.
-	EstimateRows(context.Context, *lancefmt.Snapshot, *question.Index, index.Predicate) (question.Estimate, error)
-}
 
 // estimates asks the indices of a filter how many rows each of its questions finds.
 func (r *rewriter) estimates(f *question.Filter, snap *lancefmt.Snapshot) error {

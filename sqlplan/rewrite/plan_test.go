@@ -19,6 +19,7 @@ import (
 	"lanceflight/sqlplan/expr"
 
 	"lanceflight/sqlplan/bind"
+	"lanceflight/sqlplan/indexes"
 	"lanceflight/sqlplan/parse"
 	"lanceflight/sqlplan/plan"
 	"lanceflight/sqlplan/rewrite"
@@ -28,7 +29,7 @@ import (
 // planner binds statements over fixtures, train being the LAION-shaped one with every kind of index.
 type planner struct {
 	cat     *catalog.Catalog
-	indexes *exec.IndexCache
+	indexes *indexes.Cache
 	session map[string]string
 }
 
@@ -44,9 +45,9 @@ func newPlanner(t *testing.T) *planner {
 	}
 	cat, err := catalog.Open(context.Background(), []string{dir}, catalog.Options{})
 	require.NoError(t, err)
-	indexes := exec.NewIndexCache(64 << 20)
+	cache := indexes.New(indexes.Options{Bytes: 64 << 20, Measure: exec.MeasureSearch})
 	t.Cleanup(func() { require.NoError(t, cat.Close()) })
-	return &planner{cat: cat, indexes: indexes, session: map[string]string{}}
+	return &planner{cat: cat, indexes: cache, session: map[string]string{}}
 }
 
 func (p *planner) bind(sql string, pins map[string]uint64) (*plan.Plan, error) {

@@ -6,6 +6,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/sqlplan/expr"
+	"lanceflight/sqlplan/indexes"
 	"lanceflight/sqlplan/plan"
 	"lanceflight/sqlplan/settings"
 )
@@ -14,7 +15,7 @@ import (
 type Env struct {
 	Session settings.Session
 	// Indexes tells what is in indices. nil = vector searches are exact, and estimates are guesses.
-	Indexes Indexes
+	Indexes *indexes.Cache
 }
 
 // A rewriter is the state of the rewrites of one plan.

@@ -54,7 +54,8 @@ func TestCacheForgetsTheLeastRecentPartition(t *testing.T) {
 	get(2)
 	get(2)
 	require.Equal(t, 6, calls, "nothing is kept")
-	require.Empty(t, c.entries)
+	require.Zero(t, c.kept.Stats().Entries)
+	require.Zero(t, c.kept.Stats().Loading)
 }
 
 func TestCacheSeparatesKeysAndSkipsWhatIsTooLarge(t *testing.T) {

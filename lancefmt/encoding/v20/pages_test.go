@@ -614,12 +614,12 @@ func TestCache(t *testing.T) {
 	require.Equal(t, 2, c.get(key(2)))
 	c.put(key(4), 4, 2*cacheBytes)
 	require.Equal(t, 4, c.get(key(4)))
-	require.Len(t, c.entries, 1)
-	require.Equal(t, int64(2*cacheBytes), c.bytes)
+	require.Equal(t, 1, c.kept.Stats().Entries)
+	require.Equal(t, int64(2*cacheBytes), c.kept.Stats().Bytes)
 	for i := range 2 * maxCacheEntries {
 		c.put(key(100+i), i, 0)
 	}
-	require.Len(t, c.entries, maxCacheEntries)
+	require.Equal(t, maxCacheEntries, c.kept.Stats().Entries)
 }
 
 func TestLimits(t *testing.T) {
@@ -683,5 +683,5 @@ func TestCacheMakesOnce(t *testing.T) {
 	require.ErrorIs(t, <-first, io.ErrUnexpectedEOF)
 	require.NoError(t, group.Wait())
 	require.Equal(t, int32(2), made.Load())
-	require.Empty(t, c.making)
+	require.Zero(t, c.kept.Stats().Loading)
 }

@@ -1,4 +1,4 @@
-package exec
+package indexes
 
 import (
 	"context"
@@ -24,11 +24,11 @@ func (o *opened) Close() error {
 	return nil
 }
 
-func TestOpenCache(t *testing.T) {
+func TestOpenIndexes(t *testing.T) {
 	ctx := context.Background()
 	var opens, closed, inUse atomic.Int64
-	c := newOpenCache(300, func(o *opened) int64 { return o.size })
-	open := func() (*opened, error) {
+	c := newOpenIndexes(300, func(o *opened) int64 { return o.size })
+	open := func(context.Context) (*opened, error) {
 		opens.Add(1)
 		return &opened{size: 100, closed: &closed, lateBy: &inUse}, nil
 	}
@@ -53,7 +53,7 @@ func TestOpenCache(t *testing.T) {
 		_, done, err := c.get(ctx, key(i), open)
 		require.NoError(t, err)
 		done()
-		require.LessOrEqual(t, c.bytes, int64(300))
+		require.LessOrEqual(t, c.kept.Stats().Bytes, int64(300))
 	}
 	require.EqualValues(t, 10, opens.Load())
 	require.EqualValues(t, 6, closed.Load())
@@ -67,7 +67,7 @@ func TestOpenCache(t *testing.T) {
 	done()
 	require.EqualValues(t, 11, opens.Load())
 	failure := errors.New("no")
-	_, _, err = c.get(ctx, key(20), func() (*opened, error) { return nil, failure })
+	_, _, err = c.get(ctx, key(20), func(context.Context) (*opened, error) { return nil, failure })
 	require.ErrorIs(t, err, failure)
 	_, done, err = c.get(ctx, key(20), open)
 	require.NoError(t, err)
@@ -89,8 +89,8 @@ func TestOpenCache(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	c.clear()
+	c.kept.Clear()
 	require.Equal(t, opens.Load(), closed.Load())
 	require.Zero(t, inUse.Load())
-	require.Zero(t, c.bytes)
+	require.Zero(t, c.kept.Stats().Bytes)
 }
