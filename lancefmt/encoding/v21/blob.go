@@ -14,28 +14,36 @@ import (
 	"lanceflight/lancefmt/storage"
 )
 
-// blobPage is a page of descriptors: where in the file each value lies.
+// blobPage is a page of descriptors, which say where in the file each value lies. The inner layout
+// is any other layout of this package, for packed structs of two numbers:
 //
-//	descriptor: u64 position | u64 size, as a page of packed structs of its own
+//	descriptor: u64 position | u64 size
 //
-// Size 0 and position 0 is an empty value; size 0 and another position is NULL, and the position is
-// its levels: repetition in the low 16 bits, definition in the next.
+//	size > 0                the value is size bytes at position
+//	size 0, position 0      an empty value
+//	size 0, position p      no value; p is repetition level | definition level << 16
 //
-// A column whose type is a struct of position and size is given the descriptors, one of binary type
-// the values. For the latter a page keeps its descriptors, 16 bytes per row.
+// A column whose type is a struct of position and size is given the descriptors, and one of binary
+// type the values. For the latter a page keeps its descriptors from prepare on, 16 bytes for each
+// row, so that plan knows what to ask for.
 //
-// Spec: file/encoding.md, "Blob Page Layout"; lance-encoding 14.0.2, blob.rs, for what the text calls
-// the definition level, which is shifted.
+// Values under a NULL have size 0, so the size alone tells whether there are bytes to read.
+//
+// Spec: file/encoding.md, "Blob Page Layout"; lance-encoding 14.0.2, blob.rs, for what the text
+// calls the definition level, which is shifted.
 type blobPage struct {
-	inner    page
-	shape    *shape
-	schema   *levels.Schema
-	numRows  int64
-	at, size []uint64 // descriptors, where values are wanted
-	file     uint64   // bytes of the file
+	inner   page
+	shape   *shape
+	schema  *levels.Schema
+	numRows int64
+	// at and size are the descriptors by row; nil where descriptors themselves are wanted.
+	at, size []uint64
+	// file is the size of the file in bytes.
+	file uint64
 }
 
-// maxBlobRows bounds the descriptors that a page keeps; Lance writes some thousand per page.
+// maxBlobRows bounds the descriptors that a page keeps. Lance writes some thousand of them in a
+// page.
 const maxBlobRows = 1 << 24
 
 var descriptorType = arrow.StructOf(
@@ -43,6 +51,8 @@ var descriptorType = arrow.StructOf(
 	arrow.Field{Name: "size", Type: arrow.PrimitiveTypes.Uint64},
 )
 
+// newBlobPage builds the page and its inner page. Levels are those of the outer message; the inner
+// layout has layers of its own, of descriptors that are never NULL.
 func newBlobPage(l *enc21pb.BlobLayout, p *encoding.Page, s *shape) (*blobPage, error) {
 	schema, err := newSchema(l.GetLayers())
 	if err != nil {
@@ -52,6 +62,7 @@ func newBlobPage(l *enc21pb.BlobLayout, p *encoding.Page, s *shape) (*blobPage, 
 		return nil, fault.New(fault.Unsupported, "blobs in lists")
 	}
 	b := &blobPage{shape: s, schema: schema, numRows: p.NumRows}
+	// ds is the shape of the inner page's values, which are descriptors in any case.
 	ds := s
 	switch s.kind {
 	case kindVariable:
@@ -69,12 +80,14 @@ func newBlobPage(l *enc21pb.BlobLayout, p *encoding.Page, s *shape) (*blobPage, 
 	return b, err
 }
 
+// isDescriptor reports whether a packed struct has the two fields of a descriptor.
 func isDescriptor(s *shape) bool {
 	return len(s.fields) == 2 && s.fields[0].valueBits() == 64 && s.fields[1].valueBits() == 64
 }
 
 func (b *blobPage) metadata() []storage.Range { return b.inner.metadata() }
 
+// prepare prepares the inner page, and reads and checks the descriptors if values are wanted.
 func (b *blobPage) prepare(ctx context.Context, src encoding.Source, meta []*memory.Buffer) error {
 	if err := b.inner.prepare(ctx, src, meta); err != nil || b.shape.kind == kindPacked {
 		return err
@@ -114,6 +127,8 @@ func (b *blobPage) prepare(ctx context.Context, src encoding.Source, meta []*mem
 		return fault.Corruptf("%d blob descriptors for %d rows", len(b.at), b.numRows)
 	}
 	for i, n := range b.size {
+		// The sum may overflow, which end < n tells. From here on every value lies inside of the
+		// file.
 		if end := b.at[i] + n; n > 0 && (end < n || end > b.file) {
 			return fault.Corruptf("blob of row %d: %d bytes at %d lie outside the file", i, n, b.at[i])
 		}
@@ -121,7 +136,7 @@ func (b *blobPage) prepare(ctx context.Context, src encoding.Source, meta []*mem
 	return nil
 }
 
-// uint64s copies the values of an 8-byte column.
+// uint64s copies the values of an 8-byte column, little endian.
 func uint64s(v *values) []uint64 {
 	out := make([]uint64, v.n)
 	b := v.items.buf.Buf()[:v.items.n]
@@ -131,6 +146,8 @@ func uint64s(v *values) []uint64 {
 	return out
 }
 
+// plan asks for the bytes of each value that has any, one range each. The source joins what is
+// near.
 func (b *blobPage) plan(rows []encoding.Range, w want, ranges []storage.Range) ([]storage.Range, int, error) {
 	if b.shape.kind == kindPacked {
 		return b.inner.plan(rows, wantAll, ranges)
@@ -151,7 +168,8 @@ func (b *blobPage) plan(rows []encoding.Range, w want, ranges []storage.Range) (
 	return ranges, int(min(total, b.file)), nil
 }
 
-// definition returns the definition level in a descriptor.
+// definition returns the definition level in a descriptor: 0 for a value, also for an empty one,
+// whose position is 0.
 func definition(at, size uint64) uint16 {
 	if size > 0 {
 		return 0
@@ -159,6 +177,7 @@ func definition(at, size uint64) uint16 {
 	return uint16(at >> 16)
 }
 
+// decode appends rows. bufs has a buffer for each wanted value that has bytes, in row order.
 func (b *blobPage) decode(rows []encoding.Range, bufs []*memory.Buffer, out *sink) error {
 	if err := out.accept(b.schema); err != nil {
 		return err
@@ -194,8 +213,11 @@ func (b *blobPage) decode(rows []encoding.Range, bufs []*memory.Buffer, out *sin
 	return nil
 }
 
+// decodeDescriptors appends the descriptors themselves, and the levels that are hidden in them.
 func (b *blobPage) decodeDescriptors(rows []encoding.Range, bufs []*memory.Buffer, out *sink) error {
 	into := out.values
+	// The descriptors are decoded even if only validity is wanted, because it is in them; then they
+	// go to values that are thrown away.
 	if into.want == wantValidity { // which the descriptors tell
 		tmp, err := newValues(b.shape, out.mem, int(encoding.Count(rows)), 0)
 		if err != nil {
@@ -205,6 +227,7 @@ func (b *blobPage) decodeDescriptors(rows []encoding.Range, bufs []*memory.Buffe
 		into = tmp
 	}
 	before := into.n
+	// The inner page adds the levels of its own layers to this sink, where nobody looks at them.
 	inner := &sink{values: into, mem: out.mem, a: out.a, expect: out.expect}
 	err := b.inner.decode(rows, bufs, inner)
 	if inner.validity != nil {
@@ -216,6 +239,7 @@ func (b *blobPage) decodeDescriptors(rows []encoding.Range, bufs []*memory.Buffe
 	if into != out.values {
 		out.values.n += into.n
 	}
+	// The last rows of both fields are those that were just decoded.
 	at, size := into.fields[0].items, into.fields[1].items
 	def := make([]uint16, into.n-before)
 	for i := range def {
@@ -225,6 +249,8 @@ func (b *blobPage) decodeDescriptors(rows []encoding.Range, bufs []*memory.Buffe
 	return b.addLevels(def, out)
 }
 
+// addLevels adds the levels of rows. A page without levels has descriptors whose positions of empty
+// values are 0, and def is not needed.
 func (b *blobPage) addLevels(def []uint16, out *sink) error {
 	n := len(def)
 	if b.schema.MaxDef == 0 {
@@ -235,6 +261,7 @@ func (b *blobPage) addLevels(def []uint16, out *sink) error {
 
 func (b *blobPage) close() { b.inner.close() }
 
+// releaseAll releases the buffers of one request, of which some may have been taken out.
 func releaseAll(bufs []*memory.Buffer) {
 	for _, b := range bufs {
 		if b != nil {

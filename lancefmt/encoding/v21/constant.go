@@ -17,31 +17,49 @@ import (
 //
 //	buffers: [value] [repetition levels | definition levels]      levels plain uint16 or compressed
 //
-// The value is in the encoding if it is short, else in a buffer of its own; a page of NULLs has
-// neither. Levels are there (both buffers, perhaps empty) if there is more to tell than that one layer
-// is all NULL.
+// The value is in the message if it is short, else in a buffer of its own; a page of NULLs has
+// neither. Level buffers are there, both of them and perhaps empty, if there is more to tell than
+// that one layer is all NULL. So the number of buffers tells which parts there are:
+//
+//	0 buffers   value in the message, or all NULL
+//	1 buffer    value
+//	2 buffers   levels, and a value in the message or none
+//	3 buffers   value and levels
+//
+// All bytes are read by prepare: the levels of a page without values are small. A read takes none.
 //
 // Spec: file/encoding.md, "All Null Page Layout", which has no value yet; lance-encoding 14.0.2,
 // constant.rs and all_null.rs.
 type constantPage struct {
-	shape      *shape
-	schema     *levels.Schema
-	numRows    int64
-	inline     []byte // the value, or nil
-	value      storage.Range
-	rep, def   storage.Range // length 0: none
-	repC, defC blockCodec    // nil: plain
+	shape   *shape
+	schema  *levels.Schema
+	numRows int64
+	// inline is the value in the message, or nil.
+	inline []byte
+	value  storage.Range
+	// rep and def are where the levels lie; their length is 0 if there are none.
+	rep, def storage.Range
+	// repC and defC decode them, to nRep and nDef levels; nil stands for plain ones, whose number
+	// follows from their bytes.
+	repC, defC blockCodec
 	nRep, nDef int
-	hasValue   bool
-	fixed      []byte // kindFixed: the value
-	text       []byte // kindVariable: the value
+	// hasValue is unset in a page of NULLs.
+	hasValue bool
+	// fixed and text are the value after prepare, by the kind of the column.
+	fixed []byte
+	text  []byte
+	// repL and defL are the decoded levels of the whole page, nil if there are none.
 	repL, defL []uint16
-	starts     []int64 // level of every startsEvery-th row; only with repetition
+	// starts has the level at which every startsEvery-th row begins. It is only there with
+	// repetition levels, without which level i is row i.
+	starts []int64
 }
 
-// startsEvery is the distance, in rows, between remembered places in the levels.
+// startsEvery is the distance, in rows, between the remembered places in the levels. A row is found
+// by looking at the levels of at most so many rows.
 const startsEvery = 256
 
+// newConstantPage finds out from the message and the number of buffers which parts the page has.
 func newConstantPage(l *enc21pb.ConstantLayout, p *encoding.Page, s *shape) (*constantPage, error) {
 	c := &constantPage{shape: s, numRows: p.NumRows}
 	var err error
@@ -72,6 +90,7 @@ func newConstantPage(l *enc21pb.ConstantLayout, p *encoding.Page, s *shape) (*co
 			return nil, err
 		}
 	}
+	// The numbers are claims, for which the level codecs would take memory.
 	if l.GetNumRepValues() > maxGeneralBytes || l.GetNumDefValues() > maxGeneralBytes {
 		return nil, fault.Corruptf("%d and %d levels", l.GetNumRepValues(), l.GetNumDefValues())
 	}
@@ -82,6 +101,7 @@ func newConstantPage(l *enc21pb.ConstantLayout, p *encoding.Page, s *shape) (*co
 	return c, nil
 }
 
+// metadata asks for all buffers that have bytes.
 func (c *constantPage) metadata() []storage.Range {
 	var out []storage.Range
 	for _, r := range []storage.Range{c.value, c.rep, c.def} {
@@ -92,7 +112,10 @@ func (c *constantPage) metadata() []storage.Range {
 	return out
 }
 
+// prepare decodes value and levels. Nothing of meta is kept.
 func (c *constantPage) prepare(_ context.Context, _ encoding.Source, meta []*memory.Buffer) error {
+	// next returns the bytes of one of the ranges, in the order in which metadata lists them.
+	// Ranges without bytes were not asked for.
 	next := func(r storage.Range) (b []byte) {
 		if r.Length > 0 {
 			b, meta = meta[0].Bytes(), meta[1:]
@@ -118,8 +141,11 @@ func (c *constantPage) prepare(_ context.Context, _ encoding.Source, meta []*mem
 	return nil
 }
 
-// setValue takes the value from the encoding or from its buffer, which holds the buffers of an Arrow
-// array of one value: u32 number of buffers, u32 size of each, then their bytes.
+// setValue takes the value from the message, or from its buffer b. The buffer holds the buffers of
+// an Arrow array of one value, little endian:
+//
+//	u32 number of buffers | u32 size of each | bytes of each
+//	2                     | 8 | 8            | offsets 0 and 8 | "constant"
 func (c *constantPage) setValue(b []byte) error {
 	if c.inline != nil {
 		return c.setBuffers([][]byte{c.inline})
@@ -129,6 +155,8 @@ func (c *constantPage) setValue(b []byte) error {
 	}
 	n := binary.LittleEndian.Uint32(b)
 	b = b[4:]
+	// Arrays of one fixed-width value have one buffer here, arrays of strings have offsets and
+	// bytes. Validity is left out, as the value is not NULL.
 	if n > 2 || len(b) < int(4*n) {
 		return fault.Corruptf("constant of %d buffers in %d bytes", n, len(b))
 	}
@@ -139,6 +167,7 @@ func (c *constantPage) setValue(b []byte) error {
 		if uint64(size) > uint64(len(b)) {
 			return fault.Corruptf("constant: buffer %d of %d bytes in %d", i, size, len(b))
 		}
+		// A copy, because b may be a mapped file that is closed before the page.
 		parts = append(parts, append([]byte{}, b[:size]...))
 		b = b[size:]
 	}
@@ -148,6 +177,7 @@ func (c *constantPage) setValue(b []byte) error {
 	return c.setBuffers(parts)
 }
 
+// setBuffers takes the value out of the buffers of an Arrow array of one value.
 func (c *constantPage) setBuffers(parts [][]byte) error {
 	if c.shape.kind == kindFixed {
 		if len(parts) != 1 || len(c.shape.dims) > 0 || len(parts[0]) < byteLen(c.shape.itemBits, 1) {
@@ -156,6 +186,7 @@ func (c *constantPage) setBuffers(parts [][]byte) error {
 		c.fixed = parts[0][:byteLen(c.shape.itemBits, 1)]
 		return nil
 	}
+	// Strings: two offsets of the column's own width, of which the first need not be 0.
 	word := 4
 	if c.shape.wide {
 		word = 8
@@ -177,7 +208,9 @@ func (c *constantPage) setBuffers(parts [][]byte) error {
 	return nil
 }
 
-// constantLevels decodes one level buffer; nil if there is none.
+// constantLevels decodes one level buffer, to a copy that outlives the arena. The result is nil if
+// there is no such buffer, which differs from one with no levels in it. Plain levels may come
+// without their number.
 func constantLevels(b []byte, there bool, codec blockCodec, n int) ([]uint16, error) {
 	if !there {
 		return nil, nil
@@ -197,7 +230,8 @@ func constantLevels(b []byte, there bool, codec blockCodec, n int) ([]uint16, er
 	return append([]uint16{}, l...), nil
 }
 
-// checkLevels makes sure that there is a level for every row and remembers where rows start.
+// checkLevels makes sure that there is a level for every row and remembers where rows start, so
+// that decode can index the levels by row without a check.
 func (c *constantPage) checkLevels() error {
 	if err := c.schema.Check(c.repL, c.defL); err != nil {
 		return err
@@ -209,6 +243,8 @@ func (c *constantPage) checkLevels() error {
 		if c.defL != nil && int64(len(c.defL)) != c.numRows {
 			return fault.Corruptf("%d definition levels for %d rows", len(c.defL), c.numRows)
 		}
+		// Without levels a page of NULLs has one layer that can be NULL, and that layer is. With
+		// more of them nobody could tell which.
 		if c.defL == nil && !c.hasValue && c.schema.MaxDef != 1 && c.shape.kind != kindNull && c.numRows > 0 {
 			return fault.Corruptf("page of NULLs does not tell of which kind")
 		}
@@ -221,6 +257,7 @@ func (c *constantPage) checkLevels() error {
 	if len(c.repL) > 0 && c.repL[0] != c.schema.MaxRep {
 		return fault.Corruptf("levels do not start with a row")
 	}
+	// One walk over all levels, which stops at every startsEvery-th row.
 	for row := int64(0); w.level < len(c.repL); row += startsEvery {
 		w.seek(row)
 		c.starts = append(c.starts, int64(w.level))
@@ -232,6 +269,7 @@ func (c *constantPage) checkLevels() error {
 	return nil
 }
 
+// plan asks for nothing: prepare has read all there is.
 func (c *constantPage) plan(_ []encoding.Range, _ want, ranges []storage.Range) ([]storage.Range, int, error) {
 	return ranges, 0, nil
 }
@@ -248,8 +286,10 @@ func (c *constantPage) decode(rows []encoding.Range, _ []*memory.Buffer, out *si
 	return nil
 }
 
+// decodeRange appends the levels of rows, and as many values as these have.
 func (c *constantPage) decodeRange(r encoding.Range, out *sink) error {
 	var rep, def []uint16
+	// n is the number of values: rows, unless there are lists.
 	n := int(r.Len())
 	switch {
 	case c.repL != nil:
@@ -275,7 +315,8 @@ func (c *constantPage) decodeRange(r encoding.Range, out *sink) error {
 	return c.repeat(def, n, out.values)
 }
 
-// allNull appends n NULLs of a page that stores no levels because one layer says it all.
+// allNull appends n NULLs of a page that stores no levels because one layer says it all. Parents
+// are given levels of 1 all the same, which they unravel as those of any other page.
 func (c *constantPage) allNull(n int, out *sink) error {
 	if !out.nested {
 		if err := out.addRun(false, n); err != nil {
@@ -296,7 +337,8 @@ func (c *constantPage) allNull(n int, out *sink) error {
 	return out.values.appendEmpty(n)
 }
 
-// rowStart returns the level at which row starts.
+// rowStart returns the level at which row starts, or the number of levels for the row behind the
+// last. It goes to the remembered row before it and counts starts of rows from there.
 func (c *constantPage) rowStart(row int64) int {
 	k := int(min(row/startsEvery, int64(len(c.starts))))
 	if k == len(c.starts) {
@@ -315,8 +357,10 @@ func (c *constantPage) rowStart(row int64) int {
 	return at
 }
 
-// repeat appends n copies of the value. Strings are empty where the level says NULL: one long string
-// must not be multiplied by NULLs.
+// repeat appends n copies of the value, or with def the values of those entries that have one.
+// Strings are empty where the level says NULL: one long string must not be multiplied by a million
+// NULLs. Fixed-width values are repeated under NULLs, too, because their size does not depend on it
+// and copying is faster than choosing.
 func (c *constantPage) repeat(def []uint16, n int, out *values) error {
 	switch {
 	case c.shape.kind == kindVariable:
@@ -326,6 +370,7 @@ func (c *constantPage) repeat(def []uint16, n int, out *values) error {
 		for _, d := range def {
 			var err error
 			switch {
+			// The entry is of a list that is NULL or empty, and has no value.
 			case d > c.schema.MaxVisible:
 			case d == 0:
 				err = out.appendBytes(c.text)
@@ -337,6 +382,7 @@ func (c *constantPage) repeat(def []uint16, n int, out *values) error {
 			}
 		}
 		return nil
+	// A boolean is the lowest bit of its byte.
 	case out.bits != nil:
 		if err := out.bits.appendRun(c.fixed[0]&1 != 0, n); err != nil {
 			return err
@@ -347,10 +393,13 @@ func (c *constantPage) repeat(def []uint16, n int, out *values) error {
 	if err != nil || n == 0 {
 		return err
 	}
+	// What is there is doubled until dst is full. Copies of large pieces are faster than many of
+	// small ones.
 	for k := copy(dst, c.fixed); k < len(dst); k *= 2 {
 		copy(dst[k:], dst[:k])
 	}
 	return nil
 }
 
+// close has nothing to release.
 func (c *constantPage) close() {}

@@ -16,32 +16,47 @@ import (
 	"lanceflight/lancefmt/storage"
 )
 
-// fullZip is a page in which each value is addressable.
+// fullZip is a page in which each value is addressable: a take of one row reads the bytes of that
+// row.
 //
 //	buffers: values | row offsets, numRows+1 of 1, 2, 4 or 8 bytes each (absent if values have a
 //	         fixed width and there are no lists)
 //	value:   control word | length, if widths vary | bytes
 //
-// A null or empty list is a control word alone. A NULL is a control word alone if widths vary, else
-// its bytes are there and mean nothing.
+// A NULL or empty list is a control word alone. A NULL value is a control word alone if widths
+// vary; else its bytes are there and mean nothing, so that a row's place still follows from its
+// number.
+//
+// There are three ways through a page, by what it holds:
+//
+//	fixed width, no lists     decodeStrided    rows lie stride bytes apart
+//	fixed width, lists        decodeItems      row offsets, then entries of one size or of no bytes
+//	varying width             decodeText       row offsets, then entries with lengths
 //
 // Spec: file/encoding.md, "Full Zip Page Layout".
 type fullZip struct {
-	shape   *shape
-	schema  *levels.Schema
+	shape  *shape
+	schema *levels.Schema
+	// word is the form of control words; its Bytes are 0 if the page stores no levels.
 	word    levels.ControlWord
 	numRows int64
 	data    storage.Range
-	offsets storage.Range // length 0: none
+	// offsets is where the row offsets lie; its length is 0 if there are none.
+	offsets storage.Range
 
-	fixed    zipFixed // fixed width
-	text     zipText  // varying width
+	// Exactly one of fixed and text is set. lenBytes is the width of lengths with text.
+	fixed    zipFixed
+	text     zipText // varying width
 	lenBytes int
 
-	index     *memory.Buffer // row offsets, kept
+	// index is the row offsets, retained from prepare to close, and indexWord the bytes of an
+	// offset. They are used as they are in the file: a page may have millions of rows, of which a
+	// take wants a few.
+	index     *memory.Buffer
 	indexWord int
 }
 
+// newFullZip checks the message of a page against its layers, its buffers and the column's type.
 func newFullZip(l *enc21pb.FullZipLayout, p *encoding.Page, s *shape) (*fullZip, error) {
 	z := &fullZip{shape: s, numRows: p.NumRows}
 	var err error
@@ -54,6 +69,7 @@ func newFullZip(l *enc21pb.FullZipLayout, p *encoding.Page, s *shape) (*fullZip,
 	if z.word.HasRep() != (z.schema.MaxRep > 0) {
 		return nil, fault.Corruptf("lists and repetition levels disagree")
 	}
+	// Layers without levels are no contradiction: nothing is NULL or empty then.
 	if l.GetBitsDef() > 0 && z.schema.MaxDef == 0 { // the other way round: nothing is NULL or empty after all
 		return nil, fault.Corruptf("layers and definition levels disagree")
 	}
@@ -69,6 +85,8 @@ func newFullZip(l *enc21pb.FullZipLayout, p *encoding.Page, s *shape) (*fullZip,
 		if z.fixed, err = newZipFixed(l.GetValueCompression(), s); err != nil {
 			return nil, err
 		}
+		// Both the message and the encoding say how wide a value is. They must agree, since the one
+		// finds values and the other decodes them.
 		if int64(d.BitsPerValue) != 8*int64(z.fixed.size()) {
 			return nil, fault.Corruptf("values of %d bits, their encoding has %d bytes", d.BitsPerValue, z.fixed.size())
 		}
@@ -89,8 +107,10 @@ func newFullZip(l *enc21pb.FullZipLayout, p *encoding.Page, s *shape) (*fullZip,
 // strided reports whether the place of a row follows from its number.
 func (z *fullZip) strided() bool { return z.fixed != nil && !z.word.HasRep() }
 
+// stride returns the bytes from one row to the next in a strided page.
 func (z *fullZip) stride() int { return z.word.Bytes + z.fixed.size() }
 
+// metadata asks for the row offsets, which strided pages do not need even if they have them.
 func (z *fullZip) metadata() []storage.Range {
 	if z.strided() {
 		return nil
@@ -98,6 +118,8 @@ func (z *fullZip) metadata() []storage.Range {
 	return []storage.Range{z.offsets}
 }
 
+// prepare makes sure that rows and offsets fit the buffers. Offsets are checked where they are
+// used, not here, where it would cost a look at all of them.
 func (z *fullZip) prepare(_ context.Context, _ encoding.Source, meta []*memory.Buffer) error {
 	if z.strided() {
 		if n := int64(z.stride()); n > 0 && z.numRows > z.data.Length/n {
@@ -105,6 +127,8 @@ func (z *fullZip) prepare(_ context.Context, _ encoding.Source, meta []*memory.B
 		}
 		return nil
 	}
+	// The message does not say how wide offsets are; the size of their buffer does. A page of other
+	// widths, or with a buffer of another length, is corrupt.
 	n := z.numRows + 1
 	word := z.offsets.Length / n
 	if z.offsets.Length%n != 0 || word != 1 && word != 2 && word != 4 && word != 8 {
@@ -123,7 +147,8 @@ func (z *fullZip) close() {
 	}
 }
 
-// offset returns where row starts, or ends the data for row numRows.
+// offset returns where row starts in the value buffer. For row numRows it returns where the data
+// end. Nothing has checked the result.
 func (z *fullZip) offset(row int64) uint64 {
 	b := z.index.Bytes()[row*int64(z.indexWord):]
 	switch z.indexWord {
@@ -137,6 +162,7 @@ func (z *fullZip) offset(row int64) uint64 {
 	return binary.LittleEndian.Uint64(b)
 }
 
+// plan asks for one byte range for each range of rows.
 func (z *fullZip) plan(rows []encoding.Range, w want, ranges []storage.Range) ([]storage.Range, int, error) {
 	if z.indexed(w) {
 		return ranges, 0, nil
@@ -152,6 +178,7 @@ func (z *fullZip) plan(rows []encoding.Range, w want, ranges []storage.Range) ([
 				return ranges, 0, fault.Place(fault.Corruptf("rows %d..%d lie at %d..%d of %d bytes", r.Start, r.End, lo, hi, z.data.Length), "", -1, -1, z.offsets.Offset)
 			}
 			at = storage.Range{Offset: int64(lo), Length: int64(hi - lo)}
+			// The hint for the bytes of strings leaves the control words out, but not the lengths.
 			total += at.Length - r.Len()*int64(z.word.Bytes)
 		}
 		at.Offset += z.data.Offset
@@ -160,6 +187,8 @@ func (z *fullZip) plan(rows []encoding.Range, w want, ranges []storage.Range) ([
 	return ranges, int(max(total, 0)), nil
 }
 
+// decode appends rows. bufs has a buffer for each range of rows, unless the row offsets tell all
+// that is wanted.
 func (z *fullZip) decode(rows []encoding.Range, bufs []*memory.Buffer, out *sink) error {
 	if err := out.accept(z.schema); err != nil {
 		return err
@@ -180,14 +209,17 @@ func (z *fullZip) decode(rows []encoding.Range, bufs []*memory.Buffer, out *sink
 	return nil
 }
 
-// A row taken alone lies anywhere in the page, and its first byte is waited for as long as a hundred others take to copy; so
-// the rows after it are asked for in time.
+// A row taken alone lies anywhere in the page, and its first byte is waited for as long as a
+// hundred others take to copy. So the rows after it are asked for in time.
 const (
-	aheadRows  = 8
-	aheadBytes = 4096 // of each; the processor goes on by itself
+	aheadRows = 8
+	// aheadBytes is how much of each row is asked for. From there on the processor sees a stream of
+	// reads and goes on by itself.
+	aheadBytes = 4096
 )
 
-// fetchAhead asks for the bytes of a range that comes after range i, and at the first for those before it too.
+// fetchAhead asks for the bytes of the range that comes aheadRows after range i. At the first range
+// it asks for those between, too, for which nobody else has asked.
 func fetchAhead(bufs []*memory.Buffer, i int) {
 	from := i + aheadRows
 	if i == 0 {
@@ -199,7 +231,8 @@ func fetchAhead(bufs []*memory.Buffer, i int) {
 	}
 }
 
-// decodeRange appends rows whose bytes are b.
+// decodeRange appends the rows of a range, whose bytes are b. b is not used where the row offsets
+// tell what is wanted.
 func (z *fullZip) decodeRange(r encoding.Range, b []byte, out *sink) error {
 	switch {
 	case z.indexed(out.values.want):
@@ -212,14 +245,17 @@ func (z *fullZip) decodeRange(r encoding.Range, b []byte, out *sink) error {
 	return z.decodeText(b, r.Len(), out)
 }
 
-// batchValues is how many values are unzipped at a time; it bounds the memory for their levels.
+// batchValues is how many values are unzipped at a time. It bounds the scratch memory for their
+// levels: a range may be a whole page.
 const batchValues = 4096
 
-// decodeStrided appends n rows that lie stride bytes apart.
+// decodeStrided appends n rows that lie stride bytes apart. Control words and values are taken
+// apart in two passes over a batch, because the codec copies all values of a batch in one call.
 func (z *fullZip) decodeStrided(b []byte, n int, out *sink) error {
 	stride, head := z.stride(), z.word.Bytes
 	for n > 0 {
 		k := n
+		// Without control words there are no levels to hold, and the whole range is one batch.
 		if head > 0 {
 			k = min(n, batchValues)
 		}
@@ -240,6 +276,8 @@ func (z *fullZip) decodeStrided(b []byte, n int, out *sink) error {
 			return err
 		}
 		b, n = b[k*stride:], n-k
+		// Rows without bytes and without control words would not end the loop by running out of
+		// bytes.
 		if n > 0 && stride == 0 {
 			return fault.Corruptf("rows without bytes")
 		}
@@ -247,7 +285,10 @@ func (z *fullZip) decodeStrided(b []byte, n int, out *sink) error {
 	return nil
 }
 
-// indexed reports whether the row offsets, or nothing at all, tell what is wanted.
+// indexed reports whether the row offsets, or nothing at all, tell what is wanted, so that the
+// values need not be read. The length of a row is that of its control word, its length field and
+// its value, so the offsets tell the lengths of plain text. Of compressed text they tell only which
+// rows are NULL. Rows with lists have several values each, and their offsets tell nothing.
 func (z *fullZip) indexed(w want) bool {
 	switch {
 	case w == wantAll || z.word.HasRep():
@@ -259,9 +300,10 @@ func (z *fullZip) indexed(w want) bool {
 	return plain || w == wantValidity
 }
 
-// decodeIndexed appends lengths or NULLs of a range from the offsets of its rows: a row that is not
-// longer than its control word is NULL.
+// decodeIndexed appends lengths or NULLs of a range from the offsets of its rows. A row that is not
+// longer than its control word is NULL: a value has at least its length field.
 func (z *fullZip) decodeIndexed(r encoding.Range, out *sink) error {
+	// indexed allows this only for validity of a page without definition levels.
 	if z.fixed != nil {
 		out.values.n += int(r.Len())
 		return out.addLevels(z.schema, nil, nil, int(r.Len()))
@@ -275,6 +317,8 @@ func (z *fullZip) decodeIndexed(r encoding.Range, out *sink) error {
 		for i := range def {
 			end := z.offset(row + int64(i) + 1)
 			size := end - at
+			// A row that is longer than its control word but has no room for its length field
+			// cannot be.
 			if end < at || end > uint64(z.data.Length) || size < head || size > head && size < head+uint64(z.lenBytes) {
 				return fault.Corruptf("row %d lies at %d..%d of %d bytes", row+int64(i), at, end, z.data.Length)
 			}
@@ -303,7 +347,9 @@ func (z *fullZip) decodeIndexed(r encoding.Range, out *sink) error {
 	return nil
 }
 
-// alias returns the bytes of rows as an Arrow buffer, if they are one.
+// alias returns the bytes of rows as an Arrow buffer, if they are one: plain values of whole bytes
+// without control words, in one range, at an address at which Arrow's kernels may load their items.
+// It returns nil otherwise. The buffer may be a mapped file, so it is read-only.
 func (z *fullZip) alias(rows []encoding.Range, bufs []*memory.Buffer) *memory.Buffer {
 	flat, ok := z.fixed.(flatZip)
 	if !ok || z.word.Bytes != 0 || len(rows) != 1 || len(bufs) != 1 {
@@ -318,12 +364,15 @@ func (z *fullZip) alias(rows []encoding.Range, bufs []*memory.Buffer) *memory.Bu
 	return bufs[0]
 }
 
-// decodeItems appends n rows of lists of fixed-width items.
+// decodeItems appends n rows of lists of fixed-width items. Entries have two sizes, a control word
+// with or without a value, so that they must be walked one by one. Values that follow each other
+// without an entry of a NULL or empty list between them are a run, and are copied in one call.
 func (z *fullZip) decodeItems(b []byte, n int64, out *sink) error {
 	size, head := z.fixed.size(), z.word.Bytes
 	rows := int64(0)
 	for len(b) > 0 {
 		out.a.reset()
+		// Each batch has at most batchValues entries, so that the appends below stay in the arena.
 		rep, def := out.a.levels(batchValues)[:0], out.a.levels(batchValues)[:0]
 		values, run, from := 0, 0, b
 		flush := func() error {
@@ -343,6 +392,7 @@ func (z *fullZip) decodeItems(b []byte, n int64, out *sink) error {
 			if r == z.schema.MaxRep {
 				rows++
 			}
+			// The entry is of a list that is NULL or empty, and has no value behind it.
 			if d > z.schema.MaxVisible {
 				if err := flush(); err != nil {
 					return err
@@ -369,6 +419,7 @@ func (z *fullZip) decodeItems(b []byte, n int64, out *sink) error {
 			return err
 		}
 	}
+	// The bytes of the range are those between two row offsets; the control words must agree.
 	if rows != n {
 		return fault.Corruptf("%d rows instead of %d", rows, n)
 	}
@@ -397,6 +448,8 @@ func (z *fullZip) decodeText(b []byte, n int64, out *sink) error {
 				continue
 			}
 			values++
+			// A NULL value, or a NULL struct around it, has no length field and no bytes. It still
+			// takes a place in the array.
 			if d != 0 {
 				if err := out.values.appendEmpty(1); err != nil {
 					return err
@@ -432,6 +485,7 @@ func (z *fullZip) decodeText(b []byte, n int64, out *sink) error {
 	return nil
 }
 
+// length reads the length field at the start of b, which has lenBytes bytes.
 func (z *fullZip) length(b []byte) uint64 {
 	switch z.lenBytes {
 	case 1:

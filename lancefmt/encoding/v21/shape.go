@@ -8,7 +8,8 @@ import (
 	"lanceflight/internal/fault"
 )
 
-// kind is how values of a leaf are laid out, whatever they mean.
+// kind is how the values of a leaf are laid out, whatever they mean. A timestamp and an int64 have
+// the same kind, and a decoder never asks for more.
 type kind uint8
 
 const (
@@ -19,7 +20,13 @@ const (
 	kindAbsent               // a field of a packed struct that has no values: its type cannot be packed
 )
 
-// shape is the layout of a leaf's Arrow type.
+// shape is the layout of a leaf's Arrow type. It is made once for a column, and all pages of the
+// column are checked against it: a page that declares values of another width is corrupt.
+//
+//	list[3] of list[2] of float   dims 3 2, perValue 6, itemBits 32, valueBits 192
+//	bool                          dims none, perValue 1, itemBits 1
+//	string                        kindVariable, wide unset
+//	dictionary<int8, string>      as string, with dictionary set
 type shape struct {
 	kind       kind
 	dims       []int // fixed-size list sizes, outermost first
@@ -31,15 +38,20 @@ type shape struct {
 	typ        arrow.DataType        // of the values: of a dictionary type, its value type
 }
 
-// maxValueBits bounds one value: a fixed-size list of more is not a thing to hold in memory.
+// maxValueBits bounds one value: a fixed-size list of more is not a thing to hold in memory. The
+// bound also keeps products of a chunk's values and a value's bits inside of an int.
 const maxValueBits = 1 << 36
 
-// valueBits returns the bits of one value of kindFixed.
+// valueBits returns the bits of one value of kindFixed. It need not be a multiple of 8: a
+// fixed-size list of five booleans has five bits.
 func (s *shape) valueBits() int { return s.itemBits * s.perValue }
 
-// newShape returns the shape of a leaf type. Types that Lance cannot write are fault.Unsupported.
+// newShape returns the shape of a leaf type. Types that Lance cannot write are fault.Unsupported,
+// as are fixed-size lists of no items or of more bits than maxValueBits.
 func newShape(t arrow.DataType) (*shape, error) {
 	s := &shape{typ: t, perValue: 1}
+	// Files of 2.1 and later store the values of a dictionary column, perhaps with a dictionary of
+	// each page's own. The column's type only says what to make of them afterwards.
 	if d, ok := t.(*arrow.DictionaryType); ok {
 		s, err := newShape(d.ValueType)
 		if err != nil {
@@ -51,12 +63,15 @@ func newShape(t arrow.DataType) (*shape, error) {
 		s.dictionary = d
 		return s, nil
 	}
+	// Nested fixed-size lists are taken apart down to their items, which are what pages store.
 	for {
 		f, ok := t.(*arrow.FixedSizeListType)
 		if !ok {
 			break
 		}
 		n := int(f.Len())
+		// The dimensions come from the schema, which comes from the file, so their product may
+		// overflow.
 		hi, product := bits.Mul64(uint64(s.perValue), uint64(n))
 		if n < 1 || hi != 0 || product > maxValueBits {
 			return nil, fault.New(fault.Unsupported, "type %s", s.typ)
@@ -84,6 +99,8 @@ func newShape(t arrow.DataType) (*shape, error) {
 		}
 	case *arrow.MonthIntervalType, *arrow.DayTimeIntervalType, *arrow.MonthDayNanoIntervalType:
 		return nil, fault.New(fault.Unsupported, "type %s", t)
+	// This case covers numbers, booleans, decimals, dates, times, timestamps, durations and binary
+	// values of fixed size. Types above it that have a width, too, must be met first.
 	case arrow.FixedWidthDataType:
 		s.itemBits = t.BitWidth()
 	default:
