@@ -88,8 +88,9 @@ type ColumnReader interface {
 // PartialReader is a ColumnReader that can tell something about values without reading them.
 type PartialReader interface {
 	ColumnReader
-	// ReadLengths returns the octet length of each row's value as int64, NULL where the value is. The
-	// field is a string or binary one, else fault.Unsupported. Rows and ownership are as in Read.
+	// ReadLengths returns the octet length of each row's value as int64, NULL where the value is.
+	// The field is a string or binary one, else fault.Unsupported. Rows and ownership are as in
+	// Read.
 	ReadLengths(ctx context.Context, rows []Range, mem memory.Allocator) (arrow.Array, error)
 	// ReadValidity returns a boolean for each row, true where its value is not NULL.
 	ReadValidity(ctx context.Context, rows []Range, mem memory.Allocator) (arrow.Array, error)

@@ -1,5 +1,5 @@
-// Package bitpack unpacks integers of 8, 16, 32 or 64 bits stored with fewer bits each, in blocks of
-// 1024 values in the FastLanes order.
+// Package bitpack unpacks integers of 8, 16, 32 or 64 bits stored with fewer bits each, in blocks
+// of 1024 values in the FastLanes order.
 //
 //	inline:       [width: one word][1024 × width bits]          one block, the width may differ per block
 //	out of line:  [1024 × width bits]…[tail]                    one width, held in the page's encoding
@@ -7,8 +7,8 @@
 // A word has as many bits T as an unpacked value. A block holds T rows of 1024/T lanes, so a row is
 // 128 bytes whatever T is, and lane l of row r is value order[r/8]·16 + (r%8)·128 + l. The packed
 // block is the T rows' lanes squeezed to width bits: word w of lane l lies at row w of the packed
-// bytes. Because all lanes of a row shift by the same amount, eight bytes are unpacked at a time, with
-// masks repeated per lane, for every T with the same code.
+// bytes. Because all lanes of a row shift by the same amount, eight bytes are unpacked at a time,
+// with masks repeated per lane, for every T with the same code.
 //
 // Functions write to caller's memory, keep nothing, and are safe for concurrent use.
 //
@@ -28,7 +28,8 @@ const (
 	rowBytes = 128
 )
 
-// order is where a group of eight rows goes; it makes the same packed bytes decode with any lane width.
+// order is where a group of eight rows goes; it makes the same packed bytes decode with any lane
+// width.
 var order = [8]int{0, 4, 2, 6, 1, 5, 3, 7}
 
 // PackedBytes returns the size of a packed block of 1024 values.
@@ -109,10 +110,12 @@ func unpackSplit(out, in, next *[rowBytes]byte, shift, have uint, low, high uint
 	}
 }
 
-// Bits16 is Unpack for values of 16 bits packed to one bit each, into a bit each: bit i of dst is value i.
+// Bits16 is Unpack for values of 16 bits packed to one bit each, into a bit each: bit i of dst is
+// value i.
 func Bits16(dst *[BlockLen / 64]uint64, src *[BlockLen / 8]byte) {
-	// Lane l is 16 bits of src, and row r of it is value order[r/8]·16 + r%8·128 + l: bit l of word r%8·2 + r/8. What is to be done
-	// is to turn a matrix of 64 lanes of 16 bits round, four lanes at a time.
+	// Lane l is 16 bits of src, and row r of it is value order[r/8]·16 + r%8·128 + l: bit l of word
+	// r%8·2 + r/8. What is to be done is to turn a matrix of 64 lanes of 16 bits round, four lanes
+	// at a time.
 	const first = 0x0001000100010001 // the first bit of each lane
 	*dst = [BlockLen / 64]uint64{}
 	for four := range 16 {
@@ -207,9 +210,9 @@ func DecodeInline(dst, src []byte, wordBits, n int, scratch []byte) error {
 	return nil
 }
 
-// DecodeOutOfLine unpacks n values into dst. Whole blocks are packed; the tail is either packed too,
-// padded to a block, or plain words, whichever is shorter, and told apart by the size of src. scratch
-// must have room for 1024 values.
+// DecodeOutOfLine unpacks n values into dst. Whole blocks are packed; the tail is either packed
+// too, padded to a block, or plain words, whichever is shorter, and told apart by the size of src.
+// scratch must have room for 1024 values.
 func DecodeOutOfLine(dst, src []byte, wordBits, width, n int, scratch []byte) error {
 	if width > wordBits || width < 0 {
 		return fault.Corruptf("bit width %d for values of %d bits", width, wordBits)

@@ -1,5 +1,5 @@
-// Package bss undoes byte stream split: values of w bytes stored as w streams, stream j holding byte
-// j of every value.
+// Package bss undoes byte stream split: values of w bytes stored as w streams, stream j holding
+// byte j of every value.
 //
 //	stored:  a0 b0 c0 … a1 b1 c1 … …    decoded:  a0 a1 … b0 b1 … c0 c1 …
 //

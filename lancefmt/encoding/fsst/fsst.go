@@ -61,8 +61,8 @@ func New(table []byte) (*Decoder, error) {
 // Plain reports whether texts are stored as they are.
 func (d *Decoder) Plain() bool { return d.plain }
 
-// MaxLen returns the size of dst that decoding n bytes needs, the room for the last eight-byte store
-// included.
+// MaxLen returns the size of dst that decoding n bytes needs, the room for the last eight-byte
+// store included.
 func (d *Decoder) MaxLen(n int) int {
 	if d.plain {
 		return n

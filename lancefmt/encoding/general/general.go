@@ -3,8 +3,9 @@
 //	lz4:   u32 decoded size | one LZ4 block
 //	zstd:  u64 decoded size | one Zstandard frame     or, from old writers, a bare frame
 //
-// The two forms of zstd are told apart as the reference does: a buffer of less than eight bytes, or one
-// that begins with the frame magic and a frame header whose reserved bit is clear, is a bare frame.
+// The two forms of zstd are told apart as the reference does: a buffer of less than eight bytes, or
+// one that begins with the frame magic and a frame header whose reserved bit is clear, is a bare
+// frame.
 //
 // Functions are safe for concurrent use. They share one zstd decoder per process.
 //
@@ -35,8 +36,8 @@ const (
 const (
 	// maxLZ4Ratio: a byte of an LZ4 block extends a match by at most 255 bytes.
 	maxLZ4Ratio = 255
-	// firstGuess bounds the memory taken on the word of a size field alone; the rest is taken when the
-	// frame turns out to be that long.
+	// firstGuess bounds the memory taken on the word of a size field alone; the rest is taken when
+	// the frame turns out to be that long.
 	firstGuess = 4 << 20
 	zstdMagic  = 0xFD2FB528
 )
@@ -122,8 +123,8 @@ func unZstd(dst, src []byte, limit int) ([]byte, error) {
 	at := len(dst)
 	room := min(limit, firstGuess+16*len(src))
 	for {
-		// The decoder's limit is the capacity, so that must not be larger than meant either. Slack behind
-		// what is meant lets it copy in blocks.
+		// The decoder's limit is the capacity, so that must not be larger than meant either. Slack
+		// behind what is meant lets it copy in blocks.
 		dst = slices.Grow(dst, room+Slack)[: at : at+room+Slack]
 		out, err := decoder().DecodeAll(src, dst)
 		if err == nil {
@@ -144,8 +145,9 @@ func unZstd(dst, src []byte, limit int) ([]byte, error) {
 	}
 }
 
-// bareFrame reports whether src has no size field of its own. The reference tests bit 4 of the frame
-// header for reserved (RFC 8878 has that one at 3, and 4 unused; both are clear in every frame).
+// bareFrame reports whether src has no size field of its own. The reference tests bit 4 of the
+// frame header for reserved (RFC 8878 has that one at 3, and 4 unused; both are clear in every
+// frame).
 func bareFrame(src []byte) bool {
 	const reserved = 1 << 4
 	return len(src) < 8 || binary.LittleEndian.Uint32(src) == zstdMagic && src[4]&reserved == 0

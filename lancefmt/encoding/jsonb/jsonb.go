@@ -5,8 +5,8 @@
 //	           object, whose entries are those of all keys, then those of all values
 //	entry:     type in 3 bits below the highest, bytes of the payload in the lowest 28
 //
-// The text is the one that pylance gives: compact, keys in the order in which they are stored (sorted),
-// numbers as serde_json writes them. Functions keep no state.
+// The text is the one that pylance gives: compact, keys in the order in which they are stored
+// (sorted), numbers as serde_json writes them. Functions keep no state.
 //
 // Source: lance-jsonb 14.0.2, core/ser.rs, core/util.rs, number.rs.
 package jsonb
@@ -48,8 +48,8 @@ const maxDepth = 1 << 12
 // errText says that the bytes are no JSONB.
 var errText = fault.New(fault.Corrupt, "not JSONB")
 
-// AppendText appends the text of a value to dst. No bytes at all are null, and bytes that are not in
-// the binary form are taken for text, as Lance does. Values that reach beyond their bytes are a
+// AppendText appends the text of a value to dst. No bytes at all are null, and bytes that are not
+// in the binary form are taken for text, as Lance does. Values that reach beyond their bytes are a
 // fault.CorruptError.
 func AppendText(dst, src []byte) ([]byte, error) {
 	if len(src) == 0 {
@@ -242,8 +242,9 @@ func plain(s []byte) bool {
 	for at := 0; at < len(s); at += 8 {
 		w := binary.LittleEndian.Uint64(s[min(at, len(s)-8):]) // the last eight may overlap with those before
 		quote, backslash := w^(ones*'"'), w^(ones*'\\')
-		// x − 1 borrows into the highest bit where x is 0, x − 0x20 where x is below; bytes from 0x80 on are odd
-		// themselves, and what a borrow does to the bytes above an odd one does not matter any more.
+		// x − 1 borrows into the highest bit where x is 0, x − 0x20 where x is below; bytes from
+		// 0x80 on are odd themselves, and what a borrow does to the bytes above an odd one does not
+		// matter any more.
 		odd |= w | (w - ones*0x20) | (quote - ones) | (backslash - ones)
 	}
 	return odd&highs == 0
@@ -297,8 +298,8 @@ func signed(b []byte) *big.Int {
 	return v
 }
 
-// appendDecimal writes value / 10^scale, which Lance computes in 64-bit floats: the power by repeated
-// squaring, whose rounding is part of the answer.
+// appendDecimal writes value / 10^scale, which Lance computes in 64-bit floats: the power by
+// repeated squaring, whose rounding is part of the answer.
 func appendDecimal(dst, value []byte, scale byte) []byte {
 	f, _ := new(big.Float).SetInt(signed(value)).Float64()
 	power, square := 1.0, 10.0
@@ -311,8 +312,8 @@ func appendDecimal(dst, value []byte, scale byte) []byte {
 	return AppendFloat(dst, f/power)
 }
 
-// AppendFloat writes a float as serde_json 1.0.154 does: the shortest digits that give the number back;
-// "null" for what JSON has no number for.
+// AppendFloat writes a float as serde_json 1.0.154 does: the shortest digits that give the number
+// back; "null" for what JSON has no number for.
 func AppendFloat(dst []byte, f float64) []byte {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return append(dst, "null"...)
@@ -336,8 +337,8 @@ func AppendFloat(dst []byte, f float64) []byte {
 	return dst
 }
 
-// appendExtension writes a value that JSON text does not have: bytes as hexadecimal digits. Dates and
-// intervals, which cannot come from JSON text and so not from Lance, are fault.Unsupported.
+// appendExtension writes a value that JSON text does not have: bytes as hexadecimal digits. Dates
+// and intervals, which cannot come from JSON text and so not from Lance, are fault.Unsupported.
 func appendExtension(dst, b []byte) ([]byte, error) {
 	if len(b) == 0 {
 		return dst, fault.Corruptf("JSONB extension without bytes")

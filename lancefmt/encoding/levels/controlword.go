@@ -6,8 +6,9 @@ import (
 	"lanceflight/internal/fault"
 )
 
-// ControlWord is how full-zip pages store the levels of a value in front of it: the definition level
-// in the low bits, the repetition level above, in the 1, 2 or 4 bytes that both need, or none.
+// ControlWord is how full-zip pages store the levels of a value in front of it: the definition
+// level in the low bits, the repetition level above, in the 1, 2 or 4 bytes that both need, or
+// none.
 type ControlWord struct {
 	Bytes   int
 	defBits uint

@@ -52,8 +52,8 @@ func setValid(d Domain, bitmap []byte, at int) {
 	}
 }
 
-// domainOffsets is Offsets for the lists of one page, which are lists from number lists on; their items
-// are those from at on. It returns the end of the items.
+// domainOffsets is Offsets for the lists of one page, which are lists from number lists on; their
+// items are those from at on. It returns the end of the items.
 func domainOffsets[T int32 | int64](s *segment, offsets []T, bitmap []byte, lists, at int) (end, nulls int, err error) {
 	d, err := s.domain(true)
 	if err != nil {

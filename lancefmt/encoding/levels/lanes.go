@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// Levels are compared four at a time: a word holds four lanes of 16 bits, and the highest bit of each
-// lane is the answer for it.
+// Levels are compared four at a time: a word holds four lanes of 16 bits, and the highest bit of
+// each lane is the answer for it.
 const (
 	lanes    = 4
 	laneLow  = 0x7fff7fff7fff7fff
@@ -56,8 +56,8 @@ func anyAbove(l []uint16, t uint16) bool {
 // nibble gathers the highest bits of the lanes, the first lane's lowest.
 func nibble(m uint64) byte { return byte(m>>15|m>>30|m>>45|m>>60) & 0xf }
 
-// countLists returns how many entries have a repetition level above 0 and a definition level (def nil:
-// none) of at most visible.
+// countLists returns how many entries have a repetition level above 0 and a definition level (def
+// nil: none) of at most visible.
 func countLists(rep, def []uint16, visible uint16) (n int) {
 	if def == nil {
 		return CountAbove(rep, 0)
@@ -74,8 +74,8 @@ func countLists(rep, def []uint16, visible uint16) (n int) {
 	return n
 }
 
-// startsOf writes where lists start, first for the first entry, and moves their repetition levels, less one, to the
-// front. offsets has room for all of them.
+// startsOf writes where lists start, first for the first entry, and moves their repetition levels,
+// less one, to the front. offsets has room for all of them.
 func startsOf[T int32 | int64](rep []uint16, offsets []T, first T) {
 	n, i := 0, 0
 	for ; i+lanes <= len(rep); i += lanes {

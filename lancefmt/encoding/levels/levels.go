@@ -1,5 +1,5 @@
-// Package levels turns repetition and definition levels back into validity bitmaps and list offsets,
-// one layer of nesting after the other, from the leaf outwards.
+// Package levels turns repetition and definition levels back into validity bitmaps and list
+// offsets, one layer of nesting after the other, from the leaf outwards.
 //
 //	list<struct<x>>, layers from the leaf: [item x, item struct, list]
 //
@@ -9,12 +9,12 @@
 //	Offsets()  list           ── 0 2 2 3
 //
 // Unlike Parquet, 0 is the innermost level: repetition 0 continues the innermost list, max starts a
-// row; definition 0 is a valid value, and layers take their levels from the leaf outwards (null before
-// empty within a list layer). Levels of a list that is null or empty stand for no value at all: their
-// entries are invisible to the layers below.
+// row; definition 0 is a valid value, and layers take their levels from the leaf outwards (null
+// before empty within a list layer). Levels of a list that is null or empty stand for no value at
+// all: their entries are invisible to the layers below.
 //
-// Pages of storage version 2.3 may tell structure by domains instead, one per layer, which count slots
-// and lists as arrays do; a Column takes pages of both kinds.
+// Pages of storage version 2.3 may tell structure by domains instead, one per layer, which count
+// slots and lists as arrays do; a Column takes pages of both kinds.
 //
 // A Column is used by one goroutine; it changes the levels it was given.
 //
@@ -185,8 +185,8 @@ func (s *segment) next(list bool) (Layer, error) {
 	return l, nil
 }
 
-// HasNulls reports whether the next layer can hold NULLs. Where it cannot, Validity and Offsets need
-// no bitmap (but must still be called, to pass on to the next layer).
+// HasNulls reports whether the next layer can hold NULLs. Where it cannot, Validity and Offsets
+// need no bitmap (but must still be called, to pass on to the next layer).
 func (c *Column) HasNulls() bool {
 	for i := range c.segs {
 		s := &c.segs[i]
@@ -203,8 +203,9 @@ func (c *Column) HasNulls() bool {
 	return false
 }
 
-// Validity unravels a layer of items, which must be n: it sets the bits of bitmap, one per item, lowest
-// bit first, and returns the number of NULLs. bitmap may be nil if HasNulls is false; it must be zeroed.
+// Validity unravels a layer of items, which must be n: it sets the bits of bitmap, one per item,
+// lowest bit first, and returns the number of NULLs. bitmap may be nil if HasNulls is false; it
+// must be zeroed.
 func (c *Column) Validity(bitmap []byte, n int) (nulls int, err error) {
 	at := 0
 	for i := range c.segs {
@@ -241,7 +242,8 @@ func (c *Column) Validity(bitmap []byte, n int) (nulls int, err error) {
 			hidden, null := threshold(s.highest()), threshold(valid)
 			for j := 0; j < len(s.Def); j++ {
 				if j+lanes <= len(s.Def) && seen+lanes <= at+s.slots {
-					// Four values at once, where no entry between them belongs to a list further out.
+					// Four values at once, where no entry between them belongs to a list further
+					// out.
 					if w := word(s.Def, j); above(w, hidden) == 0 {
 						no := nibble(above(w, null))
 						set := uint16(^no&0xf) << (seen & 7)
@@ -281,8 +283,8 @@ func (c *Column) Validity(bitmap []byte, n int) (nulls int, err error) {
 	return nulls, nil
 }
 
-// highest returns the highest definition level of an entry that stands for something in the layer that s
-// is at: levels of lists further out are above it.
+// highest returns the highest definition level of an entry that stands for something in the layer
+// that s is at: levels of lists further out are above it.
 func (s *segment) highest() uint16 {
 	d := s.Schema.MaxDef
 	for s.Schema.repOf[d] > s.rep {
@@ -358,7 +360,8 @@ func (c *Column) Lists() (n int, err error) {
 }
 
 // Offsets unravels a list layer of n lists over items values below: it fills offsets, n+1 long, and
-// bitmap, one bit per list (nil if HasNulls is false; else zeroed), and returns the number of NULLs.
+// bitmap, one bit per list (nil if HasNulls is false; else zeroed), and returns the number of
+// NULLs.
 func Offsets[T int32 | int64](c *Column, offsets []T, bitmap []byte, items int) (nulls int, err error) {
 	lists, at := 0, 0
 	if int64(T(items)) != int64(items) {

@@ -2,8 +2,9 @@
 //
 //	values:  7 7 7 9 9  <──  values 7 9, lengths 3 2
 //
-// Both arrays are plain little-endian words here; where the page compresses them further, the caller
-// has undone that. Functions write to caller's memory, keep nothing, and are safe for concurrent use.
+// Both arrays are plain little-endian words here; where the page compresses them further, the
+// caller has undone that. Functions write to caller's memory, keep nothing, and are safe for
+// concurrent use.
 //
 // Source: lance-encoding 14.0.2, rle.rs.
 package rle
@@ -40,8 +41,8 @@ func New(values, lengths []byte, valueBytes, lengthBytes int) (Runs, error) {
 	return Runs{values, lengths, valueBytes, lengthBytes, len(values) / valueBytes}, nil
 }
 
-// SplitFrame splits the block form, where both arrays share a buffer: u64 size of the values, values,
-// lengths.
+// SplitFrame splits the block form, where both arrays share a buffer: u64 size of the values,
+// values, lengths.
 func SplitFrame(b []byte) (values, lengths []byte, err error) {
 	if len(b) < 8 {
 		return nil, nil, fault.Corruptf("run-length frame of %d bytes has no header", len(b))
@@ -79,9 +80,10 @@ func (r Runs) Count() (n int64, err error) {
 	return n, nil
 }
 
-// Expand writes the first n values to dst, which holds n values. Fewer values than n are corrupt. The
-// runs may go on behind n only if clamp is set: old writers cut chunks at a power of two in the middle
-// of a run and stored the whole run in both (lance-encoding 14.0.2 clamps mini-blocks, not blocks).
+// Expand writes the first n values to dst, which holds n values. Fewer values than n are corrupt.
+// The runs may go on behind n only if clamp is set: old writers cut chunks at a power of two in the
+// middle of a run and stored the whole run in both (lance-encoding 14.0.2 clamps mini-blocks, not
+// blocks).
 func (r Runs) Expand(dst []byte, n int, clamp bool) error {
 	w := r.valueLen
 	dst = dst[:n*w]
@@ -109,7 +111,8 @@ func (r Runs) Expand(dst []byte, n int, clamp bool) error {
 	return nil
 }
 
-// Zeros sets dst, which holds n bits, to 1 for each value that is 0, and to 0 for each other. Other numbers of values than n are corrupt.
+// Zeros sets dst, which holds n bits, to 1 for each value that is 0, and to 0 for each other. Other
+// numbers of values than n are corrupt.
 func (r Runs) Zeros(dst []uint64, n int) error {
 	dst = dst[:(n+63)/64]
 	clear(dst)

@@ -16,8 +16,8 @@ import (
 
 // binaryReader reads strings and binary values.
 //
-// A page is the positions of its values in the file as int64, one more than values. The bytes lie in
-// front of the positions.
+// A page is the positions of its values in the file as int64, one more than values. The bytes lie
+// in front of the positions.
 //
 //	"ab", "", "cde" from byte 100 on   bytes abcde   positions 100, 102, 102, 105
 //
@@ -52,8 +52,8 @@ func (r *binaryReader) positions(ctx context.Context, rows []encoding.Range) ([]
 	return pieces, f, err
 }
 
-// checked returns the byte range of the values between positions, which it checks: they ascend, and lie in
-// front of the positions.
+// checked returns the byte range of the values between positions, which it checks: they ascend, and
+// lie in front of the positions.
 func (r *binaryReader) checked(p piece, positions []byte) (storage.Range, error) {
 	first := int64(binary.LittleEndian.Uint64(positions))
 	last := int64(binary.LittleEndian.Uint64(positions[len(positions)-8:]))
@@ -139,7 +139,8 @@ func (r *binaryReader) bytes(ctx context.Context, wants []storage.Range, total i
 	return out, nil
 }
 
-// rebase turns the positions of pieces, which have been checked, to offsets that follow one another.
+// rebase turns the positions of pieces, which have been checked, to offsets that follow one
+// another.
 func rebase[O int32 | int64](dst []O, spans []span) {
 	dst[0] = 0
 	at, sum := 1, int64(0)

@@ -14,9 +14,9 @@ import (
 	"lanceflight/lancefmt/encoding"
 )
 
-// dictionaryReader reads dictionaries: indices in pages, and one dictionary for the file, which is a page
-// that the schema points at. Strings of the dictionary that are empty are NULL, as those of nullable
-// columns are; so are the rows that have them.
+// dictionaryReader reads dictionaries: indices in pages, and one dictionary for the file, which is
+// a page that the schema points at. Strings of the dictionary that are empty are NULL, as those of
+// nullable columns are; so are the rows that have them.
 type dictionaryReader struct {
 	indices *plainReader
 	dt      arrow.DataType

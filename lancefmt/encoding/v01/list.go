@@ -14,8 +14,8 @@ import (
 	"lanceflight/lancefmt/storage"
 )
 
-// listReader reads lists: offsets in its own column, int32 or int64 as the type's, items in its child.
-// Offset i of a page is the start of list i in the child's page for the same batch.
+// listReader reads lists: offsets in its own column, int32 or int64 as the type's, items in its
+// child. Offset i of a page is the start of list i in the child's page for the same batch.
 type listReader struct {
 	*pages
 	dt    arrow.DataType
@@ -45,8 +45,8 @@ func openList(src encoding.Source, cols []encoding.Column, f encoding.Field, p *
 	return r, nil
 }
 
-// starts returns the first value of each page of a reader; nil if it has no pages, which only structs
-// without fields do not have.
+// starts returns the first value of each page of a reader; nil if it has no pages, which only
+// structs without fields do not have.
 func starts(r reader) []int64 {
 	switch r := r.(type) {
 	case *plainReader:
@@ -102,8 +102,8 @@ func (r *listReader) read(ctx context.Context, rows []encoding.Range, mem memory
 	return array.NewData(r.dt, n, []*memory.Buffer{nil, offsets}, []arrow.ArrayData{child}, 0, 0), nil
 }
 
-// listOffsets writes the offsets of lists that follow one another, and returns the items that the lists
-// hold, as ranges of the child.
+// listOffsets writes the offsets of lists that follow one another, and returns the items that the
+// lists hold, as ranges of the child.
 func listOffsets[O int32 | int64](r *listReader, dst []O, pieces []piece, spans []span) ([]encoding.Range, error) {
 	load := func(b []byte) int64 { return int64(int32(binary.LittleEndian.Uint32(b))) }
 	if r.width == 8 {

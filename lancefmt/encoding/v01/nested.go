@@ -47,8 +47,9 @@ func openStruct(src encoding.Source, cols []encoding.Column, f encoding.Field, t
 	return s, nil
 }
 
-// shorter returns the first values of pages that have as many values as the shorter one of each pair.
-// Children of one struct differ where an old writer was given a part of the struct: the first values count.
+// shorter returns the first values of pages that have as many values as the shorter one of each
+// pair. Children of one struct differ where an old writer was given a part of the struct: the first
+// values count.
 func shorter(a, b []int64) []int64 {
 	if slices.Equal(a, b) {
 		return a

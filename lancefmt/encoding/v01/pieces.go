@@ -17,8 +17,8 @@ type piece struct {
 	from, to int64 // in the page
 }
 
-// split cuts rows at the page boundaries; touching ranges are joined. Rows outside are an error: a file
-// whose columns differ in length is corrupt.
+// split cuts rows at the page boundaries; touching ranges are joined. Rows outside are an error: a
+// file whose columns differ in length is corrupt.
 func (p *pages) split(rows []encoding.Range) ([]piece, error) {
 	total := p.rows()
 	out := make([]piece, 0, len(rows)+1)
@@ -84,8 +84,8 @@ func (f *fetched) release() {
 	}
 }
 
-// fetch reads ranges. Those that follow each other at a small distance share a buffer, so that a take of
-// many rows costs few buffers.
+// fetch reads ranges. Those that follow each other at a small distance share a buffer, so that a
+// take of many rows costs few buffers.
 func (p *pages) fetch(ctx context.Context, wants []storage.Range) (*fetched, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

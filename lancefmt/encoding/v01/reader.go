@@ -13,13 +13,14 @@ import (
 	"lanceflight/lancefmt/storage"
 )
 
-// NewReader returns the reader of field f of a legacy data file of so many rows. cols are the file's
-// columns by number; f.Column and those of f.Children name the field's own. Nothing is read.
+// NewReader returns the reader of field f of a legacy data file of so many rows. cols are the
+// file's columns by number; f.Column and those of f.Children name the field's own. Nothing is read.
 //
-// Types: booleans, numbers, decimals, dates, times, timestamps, durations, fixed-size binary, fixed-size
-// lists of them, null, strings and binary, lists, structs, dictionaries with any of these values that have
-// no children; extension types too (their storage is read). Others are fault.Unsupported. Pages that
-// contradict the type, the number of rows or the file's size are corrupt.
+// Types: booleans, numbers, decimals, dates, times, timestamps, durations, fixed-size binary,
+// fixed-size lists of them, null, strings and binary, lists, structs, dictionaries with any of
+// these values that have no children; extension types too (their storage is read). Others are
+// fault.Unsupported. Pages that contradict the type, the number of rows or the file's size are
+// corrupt.
 //
 // One Read returns at most 2^31-1 rows, bytes of strings and items of lists with 32-bit offsets
 // (fault.ResourceExhausted).
@@ -150,9 +151,9 @@ func openPages(src encoding.Source, number int, col encoding.Column) (*pages, er
 
 func (p *pages) rows() int64 { return p.starts[len(p.starts)-1] }
 
-// fits checks that every page has room for entries of so many bits, extra more than it has values. It also
-// checks that pages do not overlap so much that together they claim more than the file holds, which is
-// what bounds the memory of a read.
+// fits checks that every page has room for entries of so many bits, extra more than it has values.
+// It also checks that pages do not overlap so much that together they claim more than the file
+// holds, which is what bounds the memory of a read.
 func (p *pages) fits(bits, extra int64) error {
 	var total int64
 	for i := range p.pages {

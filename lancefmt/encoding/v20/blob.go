@@ -12,8 +12,9 @@ import (
 	"lanceflight/lancefmt/storage"
 )
 
-// blobReader is a column of binary values that lie anywhere in the file: its pages are packed structs
-// {position, size} of uint64. NULL is position 1 and size 0, an empty value position 0 and size 0.
+// blobReader is a column of binary values that lie anywhere in the file: its pages are packed
+// structs {position, size} of uint64. NULL is position 1 and size 0, an empty value position 0 and
+// size 0.
 //
 // Source: lance-encoding 14.0.2, src/array_encoding/logical/blob.rs; the specification does not say
 // how a NULL is written.

@@ -8,8 +8,8 @@ import (
 	"lanceflight/lancefmt/storage"
 )
 
-// blockPacked builds the encoding BitpackedForNonNeg: blocks of 1,024 values in FastLanes order, all
-// of one width, the last one padded. Older writers chose it; lance-encoding 14.0.2 reads it.
+// blockPacked builds the encoding BitpackedForNonNeg: blocks of 1,024 values in FastLanes order,
+// all of one width, the last one padded. Older writers chose it; lance-encoding 14.0.2 reads it.
 func (b *builder) blockPacked(enc *enc20pb.BitpackedForNonNeg, width int, n int64) (node, error) {
 	packed := enc.GetCompressedBitsPerValue()
 	if err := checkPacked(packed, enc.GetUncompressedBitsPerValue(), width); err != nil {

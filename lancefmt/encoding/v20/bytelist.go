@@ -11,20 +11,21 @@ import (
 	"lanceflight/lancefmt/encoding"
 )
 
-// byteListReader is strings or binary values as the first writers of 2.0 kept them: a list column, and behind
-// it a column of uint8, which is no field of the schema.
+// byteListReader is strings or binary values as the first writers of 2.0 kept them: a list column,
+// and behind it a column of uint8, which is no field of the schema.
 //
 //	"ab", NULL, "", "cde"   column i    List: ends 2, 2+6, 2, 5, null_offset_adjustment 6, num_items 5
 //	                        column i+1  uint8: abcde
 //
-// Source: lance-encoding 0.12.3, src/encodings/logical/binary.rs; pylance wrote such pages up to 0.13.
+// Source: lance-encoding 0.12.3, src/encodings/logical/binary.rs; pylance wrote such pages up to
+// 0.13.
 type byteListReader struct {
 	list *listReader
 	dt   arrow.DataType
 }
 
-// IsList reports whether the pages of a column are lists. The column behind it then holds the items, even if
-// the field is a string and has no child.
+// IsList reports whether the pages of a column are lists. The column behind it then holds the
+// items, even if the field is a string and has no child.
 func IsList(col encoding.Column) bool {
 	if len(col.Pages) == 0 {
 		return false

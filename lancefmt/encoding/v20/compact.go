@@ -12,9 +12,9 @@ import (
 	"lanceflight/lancefmt/encoding"
 )
 
-// Lists that are NULL may have items below them, which are left out of arrays. Where there are many, the
-// items that are wanted lie in short ranges, and to plan each of them costs more than to read what lies
-// between too and to copy what is wanted.
+// Lists that are NULL may have items below them, which are left out of arrays. Where there are
+// many, the items that are wanted lie in short ranges, and to plan each of them costs more than to
+// read what lies between too and to copy what is wanted.
 const (
 	manyRanges  = 64
 	shortRanges = 4096 // items in a range, on average
@@ -60,7 +60,8 @@ func readItems(ctx context.Context, child reader, items []encoding.Range, mem me
 	return array.NewData(all.DataType(), int(wanted), []*memory.Buffer{validity, values}, nil, nulls, 0), nil
 }
 
-// wholeBytes is the size of a value of a type whose arrays are validity and values of so many bytes; 0 for others.
+// wholeBytes is the size of a value of a type whose arrays are validity and values of so many
+// bytes; 0 for others.
 func wholeBytes(dt arrow.DataType) int {
 	switch t := storageType(dt).(type) {
 	case *arrow.BooleanType, *arrow.DictionaryType, *arrow.FixedSizeListType:
@@ -72,8 +73,8 @@ func wholeBytes(dt arrow.DataType) int {
 	return 0
 }
 
-// packBits copies the bits of src at ranges, moved by shift, to the start of dst, which is zero, and returns how many
-// are set.
+// packBits copies the bits of src at ranges, moved by shift, to the start of dst, which is zero,
+// and returns how many are set.
 func packBits(dst, src []byte, ranges []encoding.Range, shift int) (set int) {
 	at := 0
 	for _, r := range ranges {

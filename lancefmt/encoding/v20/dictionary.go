@@ -12,9 +12,9 @@ import (
 
 // dictionary builds the encoding Dictionary, which has two meanings.
 //
-// In a column of a dictionary type, index i is item i; a NULL is an index to a NULL item. In a string
-// column, which the writer encodes so if it has few distinct values, index i > 0 is item i-1, and
-// index 0 is NULL.
+// In a column of a dictionary type, index i is item i; a NULL is an index to a NULL item. In a
+// string column, which the writer encodes so if it has few distinct values, index i > 0 is item
+// i-1, and index 0 is NULL.
 func (b *builder) dictionary(enc *enc20pb.Dictionary, dt arrow.DataType, n int64) (node, error) {
 	items := dictItems{cache: b.cache, key: b.key(), n: int64(enc.GetNumDictionaryItems())}
 	var err error
@@ -175,7 +175,8 @@ func (d *dictStringNode) read(j *job, rows []encoding.Range, o out, at int) erro
 	})
 }
 
-// itemTable returns the bytes of the items by index, counted from 1; NULL items and index 0 are nil.
+// itemTable returns the bytes of the items by index, counted from 1; NULL items and index 0 are
+// nil.
 func itemTable(dict arrow.Array, wide bool) [][]byte {
 	table := make([][]byte, dict.Len()+1)
 	if dict.Len() == 0 {

@@ -8,10 +8,11 @@ import (
 )
 
 const (
-	// expandFloor and expandFactor bound what one Read may allocate beyond the bytes it reads: all-NULL
-	// pages, dictionary and FSST decoding, decompression, blobs that overlap. A file of n bytes may
-	// expand to expandFloor + n·expandFactor bytes. Constant strings of a kilobyte behind one-byte
-	// dictionary indices come close to the factor; real files stay two orders of magnitude below.
+	// expandFloor and expandFactor bound what one Read may allocate beyond the bytes it reads:
+	// all-NULL pages, dictionary and FSST decoding, decompression, blobs that overlap. A file of n
+	// bytes may expand to expandFloor + n·expandFactor bytes. Constant strings of a kilobyte behind
+	// one-byte dictionary indices come close to the factor; real files stay two orders of magnitude
+	// below.
 	expandFloor  = 64 << 20
 	expandFactor = 1 << 10
 	// cacheBytes is what a column keeps decoded between reads (dictionaries, decompressed buffers).

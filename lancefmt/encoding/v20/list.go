@@ -83,7 +83,8 @@ func (r *listReader) read(ctx context.Context, rows []encoding.Range, mem memory
 	}
 	j := newJob(ctx, r.src, mem)
 	defer j.close()
-	// A varOut without bytes keeps the lengths, NULLs and later the offsets of lists as it does for strings.
+	// A varOut without bytes keeps the lengths, NULLs and later the offsets of lists as it does for
+	// strings.
 	o := &varOut{dt: r.dt, n: int(n), wide: r.wide, mem: j.mem, valid: validity{n: int(n), mem: j.mem}}
 	j.own(o)
 	o.lengths()

@@ -157,7 +157,8 @@ func (v *validity) and(at, n int, src []byte) {
 	}
 }
 
-// finish returns the bitmap (nil if nothing is NULL) and the number of NULLs. The bitmap stays with v.
+// finish returns the bitmap (nil if nothing is NULL) and the number of NULLs. The bitmap stays with
+// v.
 func (v *validity) finish() (*memory.Buffer, int) {
 	if v.buf == nil {
 		return nil, 0

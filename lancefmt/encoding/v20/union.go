@@ -7,8 +7,8 @@ import (
 	"lanceflight/internal/fault"
 )
 
-// union joins dictionaries, whose items are of any type that an out can hold without children: equal
-// items become one, in the order in which they first occur, and NULL items another.
+// union joins dictionaries, whose items are of any type that an out can hold without children:
+// equal items become one, in the order in which they first occur, and NULL items another.
 type union struct {
 	typ    arrow.DataType
 	at     map[string]uint64

@@ -9,11 +9,12 @@ import (
 	"lanceflight/internal/fault"
 )
 
-// maxBufferBytes bounds one buffer of an array. The callers read in batches; who asks for more at
-// once gets an error rather than the end of the process.
+// maxBufferBytes bounds one buffer of an array. The callers read in batches. One that asks for more
+// at once gets an error rather than the end of the process.
 const maxBufferBytes = 16 << 30
 
-// bytes is a growing run of bytes in memory of an Arrow allocator.
+// bytes is a growing run of bytes in memory of an Arrow allocator. Only the first n are in use; the
+// capacity behind them is free room.
 type bytes struct {
 	buf *memory.Buffer
 	n   int // bytes in use
@@ -21,7 +22,8 @@ type bytes struct {
 
 func newBytes(mem memory.Allocator) bytes { return bytes{buf: memory.NewResizableBuffer(mem)} }
 
-// reserve makes room for n more bytes. exact takes no more than that, for sizes known beforehand.
+// reserve makes room for n more bytes. exact takes no more than that, for sizes known beforehand;
+// without it the buffer grows by half, so that appending is linear in the end.
 func (b *bytes) reserve(n int, exact bool) error {
 	need := b.n + n
 	if n < 0 || need < 0 || need > maxBufferBytes {
@@ -36,7 +38,7 @@ func (b *bytes) reserve(n int, exact bool) error {
 	return nil
 }
 
-// extend appends n bytes and returns them; their contents are undefined.
+// extend appends n bytes and returns them. Their contents are undefined: pools do not clear memory.
 func (b *bytes) extend(n int) ([]byte, error) {
 	if err := b.reserve(n, false); err != nil {
 		return nil, err
@@ -65,8 +67,8 @@ func (b *bytes) append(p []byte) error {
 	return err
 }
 
-// finish hands the buffer over, with its length set. More than a third of a large buffer unused is
-// given back.
+// finish hands the buffer over, with its length set, to the caller, who releases it. If more than a
+// third of a large buffer is unused, that part is given back.
 func (b *bytes) finish() *memory.Buffer {
 	buf := b.buf
 	if spare := buf.Cap() - b.n; spare > 1<<20 && spare > b.n/2 {
@@ -78,6 +80,7 @@ func (b *bytes) finish() *memory.Buffer {
 	return buf
 }
 
+// release gives the buffer back, unless finish has handed it over.
 func (b *bytes) release() {
 	if b.buf != nil {
 		b.buf.Release()
@@ -85,13 +88,15 @@ func (b *bytes) release() {
 	}
 }
 
-// bitmap is a growing run of bits, lowest first. Bits behind the last are zero.
+// bitmap is a growing run of bits, lowest first. Bits behind the last are zero, which appending
+// relies on: it only ever sets bits.
 type bitmap struct {
 	b     bytes
 	n     int // bits
 	zeros int
 }
 
+// newBitmap makes an empty bitmap with room for expected bits.
 func newBitmap(mem memory.Allocator, expected int) (*bitmap, error) {
 	m := &bitmap{b: newBytes(mem)}
 	if err := m.b.reserve((expected+7)/8, true); err != nil {
@@ -115,6 +120,7 @@ func (m *bitmap) grow(n int) (at int, err error) {
 	return at, nil
 }
 
+// bytes returns the bytes in use, of which the last may have bits to spare.
 func (m *bitmap) bytes() []byte { return m.b.buf.Buf()[:m.b.n] }
 
 // appendRun appends n equal bits.
@@ -143,7 +149,9 @@ func (m *bitmap) appendRun(bit bool, n int) error {
 	return nil
 }
 
-// appendZeroLevels appends one bit per level, set where the level is 0.
+// appendZeroLevels appends one bit for each level, set where the level is 0. Definition level 0 is
+// a value, so these bits are Arrow's validity. Eight levels become a byte without a branch, as
+// NULLs are often spread at random.
 func (m *bitmap) appendZeroLevels(levels []uint16) error {
 	at, err := m.grow(len(levels))
 	if err != nil {
@@ -152,6 +160,7 @@ func (m *bitmap) appendZeroLevels(levels []uint16) error {
 	b := m.bytes()
 	set := 0
 	i := 0
+	// The first bits fill up the byte that is begun, the last ones begin a byte.
 	for ; i < len(levels) && at&7 != 0; i++ {
 		if levels[i] == 0 {
 			b[at>>3] |= 1 << (at & 7)
@@ -195,10 +204,11 @@ func (m *bitmap) appendBools(bools []byte) error {
 	return nil
 }
 
-// zero returns 1 if l is 0, without a branch.
+// zero returns 1 if l is 0, without a branch: only 0 - 1 has the highest bit of 32 set.
 func zero(l uint16) byte { return byte((uint32(l) - 1) >> 31) }
 
-// appendBits appends n bits of src from bit off on.
+// appendBits appends n bits of src from bit off on. Where both sides are at a byte, whole bytes are
+// copied.
 func (m *bitmap) appendBits(src []byte, off, n int) error {
 	count := n
 	at, err := m.grow(n)
@@ -226,6 +236,7 @@ func (m *bitmap) appendBits(src []byte, off, n int) error {
 	return nil
 }
 
+// onesCount returns the number of bits that are set.
 func onesCount(b []byte) (n int) {
 	for ; len(b) >= 8; b = b[8:] {
 		n += bits.OnesCount64(binary.LittleEndian.Uint64(b))

@@ -88,7 +88,8 @@ func newChunkIndex(table []byte, large bool, numValues, numRows, dataBytes int64
 				return nil, fault.Corruptf("last chunk holds 2^%d values, %d are left", log, left)
 			}
 			count = left
-			// A chunk of one value would be legal as a number, but 0 is reserved for the last chunk.
+			// A chunk of one value would be legal as a number, but 0 is reserved for the last
+			// chunk.
 		} else if log == 0 {
 			return nil, fault.Corruptf("chunk %d of %d holds one value", i, n)
 		}

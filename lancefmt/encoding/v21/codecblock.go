@@ -11,17 +11,23 @@ import (
 	"lanceflight/lancefmt/pb/enc21pb"
 )
 
-// maxCodecDepth bounds the nesting of encoding messages. Lance nests at most four deep.
+// maxCodecDepth bounds the nesting of encoding messages, and so the recursion that builds codecs.
+// Lance nests at most four deep.
 const maxCodecDepth = 8
 
-// maxGeneralBytes bounds what a compressed buffer of strings may decode to.
+// maxGeneralBytes bounds what a compressed buffer may decode to where nothing else says how much to
+// expect, as of strings, whose lengths lie in the compressed bytes themselves.
 const maxGeneralBytes = 1 << 30
 
-// unknown is the number of values where only the codec knows it.
+// unknown is the number of values where only the codec knows it, from the size of its bytes.
 const unknown = -1
 
 // blockCodec decodes a whole buffer of fixed-width values: levels, dictionaries, the parts of
-// run-length encoding. The result may alias src or lie in the arena.
+// run-length encoding. The result may alias src, which may be mapped, or lie in the arena. So it is
+// read-only, and valid until the arena is reset or src is released.
+//
+// A codec never takes memory for n values on the word of n alone: it compares n with the bytes that
+// are there, or with a bound of its own where values take no bytes.
 type blockCodec interface {
 	// decode returns n values, or as many as there are if n is unknown.
 	decode(src []byte, n int, a *arena) ([]byte, error)
@@ -31,8 +37,11 @@ type blockCodec interface {
 	needsCount() bool
 }
 
+// missing is the error of a message without a part that it must have.
 func missing(what string) error { return fault.Corruptf("encoding lacks %s", what) }
 
+// unsupportedIn is the error of an encoding that is not known in a place. A message without a
+// variant is corrupt, or of a variant that is newer than the schema here.
 func unsupportedIn(where string, e *enc21pb.CompressiveEncoding) error {
 	if e.GetCompression() == nil {
 		return missing("its variant")
@@ -49,7 +58,8 @@ func encodingName(e *enc21pb.CompressiveEncoding) string {
 	return "without a variant"
 }
 
-// flatBits returns the width of a Flat encoding that is not compressed further.
+// flatBits returns the width of a Flat encoding. The message has a field for the compression of its
+// buffer, which Lance does not set; compressed values are inside of General instead.
 func flatBits(f *enc21pb.Flat) (int, error) {
 	if f.GetData() != nil {
 		return 0, fault.New(fault.Unsupported, "encoding Flat with buffer compression")
@@ -60,7 +70,8 @@ func flatBits(f *enc21pb.Flat) (int, error) {
 	return int(f.GetBitsPerValue()), nil
 }
 
-// newBlockCodec builds the codec of a buffer of fixed-width values.
+// newBlockCodec builds the codec of a buffer of fixed-width values. Anything that cannot be a block
+// is refused here, so that decode need not look at messages.
 func newBlockCodec(e *enc21pb.CompressiveEncoding, depth int) (blockCodec, error) {
 	if depth > maxCodecDepth {
 		return nil, fault.Corruptf("encodings nest deeper than %d", maxCodecDepth)
@@ -84,7 +95,8 @@ func newBlockCodec(e *enc21pb.CompressiveEncoding, depth int) (blockCodec, error
 		if flat == nil {
 			return nil, unsupportedIn("OutOfLineBitpacking", c.OutOfLineBitpacking.GetValues())
 		}
-		// Width 0: all values are 0, as definition levels are in a page that was split off one with NULLs.
+		// Width 0: all values are 0, as definition levels are in a page that was split off one with
+		// NULLs.
 		width := flat.GetBitsPerValue()
 		if width > uint64(bits) || flat.GetData() != nil {
 			return nil, fault.Corruptf("values of %d bits packed to %d", bits, width)
@@ -115,6 +127,7 @@ func newBlockCodec(e *enc21pb.CompressiveEncoding, depth int) (blockCodec, error
 	return nil, unsupportedIn("a block", e)
 }
 
+// wordBits checks the width of unpacked values: 8, 16, 32 or 64 bits.
 func wordBits(n uint64) (int, error) {
 	if n > 64 || !bitpack.ValidWord(int(n)) {
 		return 0, fault.Corruptf("bit packing of values of %d bits", n)
@@ -122,6 +135,7 @@ func wordBits(n uint64) (int, error) {
 	return int(n), nil
 }
 
+// generalScheme returns the compression of General, and refuses unknown ones.
 func generalScheme(g *enc21pb.General) (general.Scheme, error) {
 	s := general.Scheme(g.GetCompression().GetScheme())
 	return s, general.Check(s)
@@ -130,7 +144,7 @@ func generalScheme(g *enc21pb.General) (general.Scheme, error) {
 // byteLen returns the bytes of n values.
 func byteLen(bits, n int) int { return (bits*n + 7) / 8 }
 
-// flatBlock is plain values; its value is their width.
+// flatBlock is plain values, one after the other. The Go value is the width of a value in bits.
 type flatBlock int
 
 func (c flatBlock) bits() int        { return int(c) }
@@ -138,6 +152,8 @@ func (c flatBlock) needsCount() bool { return false }
 
 func (c flatBlock) decode(src []byte, n int, _ *arena) ([]byte, error) {
 	if n == unknown {
+		// Values of some bits do not tell how many of them there are, because the last byte may
+		// have bits to spare.
 		if int(c)%8 != 0 || len(src)%(int(c)/8) != 0 {
 			return nil, fault.Corruptf("%d bytes of values of %d bits", len(src), int(c))
 		}
@@ -149,7 +165,8 @@ func (c flatBlock) decode(src []byte, n int, _ *arena) ([]byte, error) {
 	return src[:byteLen(int(c), n)], nil
 }
 
-// inlineBlock is one inline bit-packed block.
+// inlineBlock is one inline bit-packed block, of at most 1,024 values. The Go value is the width of
+// an unpacked value in bits.
 type inlineBlock int
 
 func (c inlineBlock) bits() int        { return int(c) }
@@ -163,18 +180,23 @@ func (c inlineBlock) decode(src []byte, n int, a *arena) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A block is always unpacked as a whole.
 	out := a.bytes(bitpack.BlockLen * int(c) / 8)
 	bitpack.Unpack(out, packed, int(c), width)
 	return out[:n*int(c)/8], nil
 }
 
+// outOfLineBlock is bit-packed blocks of one width, which the message states: values of word bits
+// are packed to width bits, 1,024 at a time.
 type outOfLineBlock struct{ word, width int }
 
 func (c outOfLineBlock) bits() int        { return c.word }
 func (c outOfLineBlock) needsCount() bool { return true }
 
-// checkCount bounds the memory that n values need by the bytes there are, or where values have no
-// bits by what a chunk can hold.
+// checkCount bounds the memory that n values need by the bytes there are: a value takes at least
+// one bit, and the last block is padded. Values of width 0 take no bytes at all. Levels of a page
+// that was split off one with NULLs are of that kind, so the bound for them is what a chunk can
+// hold.
 func (c outOfLineBlock) checkCount(src []byte, n int) error {
 	if c.width > 0 && n > 8*len(src)+bitpack.BlockLen || n > maxChunkLevels && c.width == 0 {
 		return fault.Corruptf("%d values packed to %d bits in %d bytes", n, c.width, len(src))
@@ -190,7 +212,7 @@ func (c outOfLineBlock) decode(src []byte, n int, a *arena) ([]byte, error) {
 	return out, bitpack.DecodeOutOfLine(out, src, c.word, c.width, n, a.bytes(bitpack.BlockLen*c.word/8))
 }
 
-// constantBlock repeats one value.
+// constantBlock repeats one value, which the message holds. The Go value is that value.
 type constantBlock []byte
 
 func (c constantBlock) bits() int        { return 8 * len(c) }
@@ -207,6 +229,7 @@ func (c constantBlock) decode(_ []byte, n int, a *arena) ([]byte, error) {
 	return out, nil
 }
 
+// generalBlock is a block that is compressed as a whole.
 type generalBlock struct {
 	scheme general.Scheme
 	inner  blockCodec
@@ -218,7 +241,10 @@ func (c generalBlock) needsCount() bool { return c.inner.needsCount() }
 func (c generalBlock) decode(src []byte, n int, a *arena) ([]byte, error) {
 	limit := maxGeneralBytes
 	if n != unknown && n < maxGeneralBytes/max(1, c.bits()) {
-		limit = 4*byteLen(c.bits(), n) + 64<<10 // bit packing pads its last block, runs may cost more than values
+		// The inner block may be larger than its values: bit packing pads its last block, and runs
+		// of single values cost more than these. Four times as much, and some, is beyond what
+		// writers make.
+		limit = 4*byteLen(c.bits(), n) + 64<<10
 	}
 	plain, err := general.Decompress(decompressRoom(c.scheme, src, limit, a), c.scheme, src, limit)
 	if err != nil {
@@ -227,11 +253,14 @@ func (c generalBlock) decode(src []byte, n int, a *arena) ([]byte, error) {
 	return c.inner.decode(plain, n, a)
 }
 
-// rleCodec expands runs, either framed in one buffer or given as two.
+// rleCodec expands runs. Values and lengths of the runs are blocks of their own, either framed in
+// one buffer (as a block) or given as two (as the buffers of a chunk).
 type rleCodec struct {
 	values, lengths blockCodec
 }
 
+// newRLECodec builds the codecs of both parts. Neither the number of runs nor that of values is in
+// the message: at least one part must tell the number of runs by its size.
 func newRLECodec(e *enc21pb.Rle, depth int) (*rleCodec, error) {
 	part := func(e *enc21pb.CompressiveEncoding) (blockCodec, error) {
 		c, err := newBlockCodec(e, depth+1)
@@ -263,7 +292,8 @@ func newRLECodec(e *enc21pb.Rle, depth int) (*rleCodec, error) {
 func (c *rleCodec) bits() int        { return c.values.bits() }
 func (c *rleCodec) needsCount() bool { return true }
 
-// runs decodes both buffers. One of them may need the number of runs, which the other tells.
+// runs decodes both buffers. If one of them needs to be told the number of runs, the other is
+// decoded first and tells it. newRLECodec has made sure that not both need it.
 func (c *rleCodec) runs(values, lengths []byte, a *arena) (rle.Runs, error) {
 	vb, lb := c.values.bits()/8, c.lengths.bits()/8
 	n := unknown
@@ -290,6 +320,7 @@ func (c *rleCodec) runs(values, lengths []byte, a *arena) (rle.Runs, error) {
 	return rle.New(values, lengths, vb, lb)
 }
 
+// frame splits a framed buffer, u64 bytes of values | values | lengths, and decodes its parts.
 func (c *rleCodec) frame(src []byte, a *arena) (rle.Runs, error) {
 	values, lengths, err := rle.SplitFrame(src)
 	if err != nil {
@@ -298,7 +329,9 @@ func (c *rleCodec) frame(src []byte, a *arena) (rle.Runs, error) {
 	return c.runs(values, lengths, a)
 }
 
-// decode expands a framed buffer. The runs are counted first: n alone is no reason to take memory.
+// decode expands a framed buffer. The runs are counted first, since n alone is no reason to take
+// memory: a few bytes of runs can stand for any number of values. Unlike in chunks, the runs of a
+// block must come to exactly n.
 func (c *rleCodec) decode(src []byte, n int, a *arena) ([]byte, error) {
 	r, err := c.frame(src, a)
 	if err != nil {
@@ -315,7 +348,8 @@ func (c *rleCodec) decode(src []byte, n int, a *arena) ([]byte, error) {
 	return out, r.Expand(out, n, false)
 }
 
-// newBlockView decodes a block of strings: a dictionary. The view may alias src.
+// newBlockView decodes a block of n strings, which is a dictionary. The view may alias src, and its
+// offsets have not been checked.
 func newBlockView(e *enc21pb.CompressiveEncoding, src []byte, n, depth int) (variable.View, error) {
 	if depth > maxCodecDepth {
 		return variable.View{}, fault.Corruptf("encodings nest deeper than %d", maxCodecDepth)

@@ -16,11 +16,15 @@ import (
 // span is a run of values of a chunk: from <= i < to.
 type span struct{ from, to int }
 
-// chunk is one mini-block chunk whose values are wanted.
+// chunk is one mini-block chunk whose values are wanted. It lives as long as the call that decodes
+// it.
 type chunk struct {
-	bufs []([]byte) // value buffers
-	n    int        // values in the chunk
-	want []span     // ascending
+	// bufs are the value buffers, without their padding.
+	bufs []([]byte)
+	// n is the number of values in the chunk, which the chunk table told. Levels may be more.
+	n int
+	// want are the values to append, ascending and not touching.
+	want []span
 	a    *arena
 }
 
@@ -35,17 +39,20 @@ func (c *chunk) wanted() (n int) {
 	return n
 }
 
-// miniCodec decodes the values of mini-block chunks.
+// miniCodec decodes the values of mini-block chunks into an array under construction. It is
+// immutable, and shared by all reads of a page.
 type miniCodec interface {
 	// buffers is the number of value buffers in a chunk.
 	buffers() int
 	// decode appends the wanted values. A chunk whose buffers cannot hold c.n values is corrupt.
 	decode(c *chunk, out *values) error
-	// firstLimit bounds the bytes of the first buffer of a chunk of n values, decompressed.
+	// firstLimit bounds the bytes of the first buffer of a chunk of n values, decompressed. It is
+	// what a compression around this codec may produce at most. Nothing in the file states that.
 	firstLimit(n int) int
 }
 
-// wordCodec decodes chunks of fixed-width values of whole bytes.
+// wordCodec decodes chunks of fixed-width values of whole bytes. Unlike a miniCodec it writes to
+// plain memory, so that dictionary indices and values to be tested can be decoded without an array.
 type wordCodec interface {
 	buffers() int
 	bits() int
@@ -56,7 +63,9 @@ type wordCodec interface {
 	firstLimit(n int) int
 }
 
-// newMiniCodec builds the codec for values of shape s.
+// newMiniCodec builds the codec for values of shape s. The order of the questions matters: General
+// may be around anything, then the kind of the column decides, and only then the encoding. An
+// encoding whose values are of another width than the column's is corrupt.
 func newMiniCodec(e *enc21pb.CompressiveEncoding, s *shape, depth int) (miniCodec, error) {
 	if depth > maxCodecDepth {
 		return nil, fault.Corruptf("encodings nest deeper than %d", maxCodecDepth)
@@ -85,6 +94,8 @@ func newMiniCodec(e *enc21pb.CompressiveEncoding, s *shape, depth int) (miniCode
 		}
 		return listMini{dims, bits}, dims.fit(s, bits)
 	}
+	// Flat is asked for here and not among the words, because values may have any number of bits,
+	// as booleans have.
 	if c, ok := e.GetCompression().(*enc21pb.CompressiveEncoding_Flat); ok {
 		bits, err := flatBits(c.Flat)
 		if err != nil {
@@ -105,7 +116,7 @@ func newMiniCodec(e *enc21pb.CompressiveEncoding, s *shape, depth int) (miniCode
 	return &wordMini{w}, nil
 }
 
-// newWordCodec builds the codec of integers and floats.
+// newWordCodec builds the codec of integers and floats, which are all words of some bytes here.
 func newWordCodec(e *enc21pb.CompressiveEncoding, depth int) (wordCodec, error) {
 	if depth > maxCodecDepth {
 		return nil, fault.Corruptf("encodings nest deeper than %d", maxCodecDepth)
@@ -153,7 +164,9 @@ func newWordCodec(e *enc21pb.CompressiveEncoding, depth int) (wordCodec, error) 
 	return nil, unsupportedIn("a chunk of fixed-width values", e)
 }
 
-// wordMini appends the wanted ones of decoded words.
+// wordMini appends the wanted ones of decoded words. There are three ways: all of them are written
+// to the array directly, a few are unpacked one by one, and otherwise the chunk is decoded to
+// scratch memory of which the wanted parts are copied.
 type wordMini struct{ wordCodec }
 
 func (m *wordMini) decode(c *chunk, out *values) error {
@@ -185,10 +198,11 @@ func (m *wordMini) decode(c *chunk, out *values) error {
 	return nil
 }
 
-// fewValues is up to how many values are cheaper to unpack one by one than with their block.
+// fewValues is up to how many values of a bit-packed chunk are cheaper to unpack one by one than
+// with their block of 1,024.
 const fewValues = 32
 
-// flatWords is plain words; its value is their width in bits.
+// flatWords is plain words. The Go value is their width in bits.
 type flatWords int
 
 func (c flatWords) buffers() int         { return 1 }
@@ -196,6 +210,7 @@ func (c flatWords) bits() int            { return int(c) }
 func (c flatWords) firstLimit(n int) int { return byteLen(int(c), n) }
 
 func (c flatWords) check(bufs [][]byte, n int) error {
+	// Chunks state the exact size of their buffers; padding is not part of it.
 	if len(bufs[0]) != byteLen(int(c), n) {
 		return fault.Corruptf("chunk of %d values of %d bits has %d bytes", n, int(c), len(bufs[0]))
 	}
@@ -207,13 +222,16 @@ func (c flatWords) words(bufs [][]byte, n int, dst []byte, _ *arena) error {
 	return nil
 }
 
-// packedWords is one inline bit-packed block per chunk.
+// packedWords is one inline bit-packed block for each chunk: a word with the width, then 1,024
+// values of that many bits, of which the chunk has n. The Go value is the width of an unpacked
+// value in bits.
 type packedWords int
 
 func (c packedWords) buffers() int         { return 1 }
 func (c packedWords) bits() int            { return int(c) }
 func (c packedWords) firstLimit(n int) int { return int(c)/8 + bitpack.PackedBytes(int(c)) }
 
+// check reads the width, which decides how many bytes there must be.
 func (c packedWords) check(bufs [][]byte, n int) error {
 	if n == 0 {
 		return nil
@@ -226,7 +244,8 @@ func (c packedWords) words(bufs [][]byte, n int, dst []byte, a *arena) error {
 	return bitpack.DecodeInline(dst, bufs[0], int(c), n, a.bytes(bitpack.BlockLen*int(c)/8))
 }
 
-// pick unpacks single values.
+// pick unpacks single values. The value that PutUint64 writes is little endian, so its first bytes
+// are the narrower word.
 func (c packedWords) pick(ch *chunk, out *values) error {
 	width, packed, err := bitpack.InlineWidth(ch.bufs[0], int(c), ch.n)
 	if err != nil {
@@ -264,13 +283,15 @@ func (c outOfLineWords) words(bufs [][]byte, n int, dst []byte, a *arena) error 
 	return bitpack.DecodeOutOfLine(dst, bufs[0], c.word, c.width, n, a.bytes(bitpack.BlockLen*c.word/8))
 }
 
-// rleWords is runs: a buffer of values and one of lengths.
+// rleWords is runs: a buffer of values and one of lengths. Chunks of old writers cut a run that
+// goes on in the next chunk, but store it as a whole in both, so that runs may reach beyond n here.
 type rleWords struct{ *rleCodec }
 
 func (c rleWords) buffers() int         { return 2 }
 func (c rleWords) firstLimit(n int) int { return 2*byteLen(c.bits(), n) + 4<<10 }
 
-func (c rleWords) check(bufs [][]byte, n int) error { return nil } // runs of any length: chunks bound n
+// check has nothing to compare n with, since a run may have any length. The chunk index bounds n.
+func (c rleWords) check(bufs [][]byte, n int) error { return nil }
 
 func (c rleWords) words(bufs [][]byte, n int, dst []byte, a *arena) error {
 	if n == 0 {
@@ -283,7 +304,8 @@ func (c rleWords) words(bufs [][]byte, n int, dst []byte, a *arena) error {
 	return r.Expand(dst, n, true)
 }
 
-// splitWords is byte stream split; its value is the width in bits.
+// splitWords is byte stream split: byte j of all values, then byte j+1. The Go value is their width
+// in bits.
 type splitWords int
 
 func (c splitWords) buffers() int         { return 1 }
@@ -296,7 +318,8 @@ func (c splitWords) words(bufs [][]byte, n int, dst []byte, _ *arena) error {
 	return bss.Decode(dst, bufs[0], int(c)/8, n)
 }
 
-// generalWords is words whose first buffer is compressed.
+// generalWords is words whose first buffer is compressed. What can be checked is known only after
+// that buffer is decompressed, so check does nothing and words calls the inner check.
 type generalWords struct {
 	scheme general.Scheme
 	inner  wordCodec
@@ -318,7 +341,8 @@ func (c *generalWords) words(bufs [][]byte, n int, dst []byte, a *arena) error {
 	return c.inner.words(plain, n, dst, a)
 }
 
-// decompressFirst replaces the first of bufs by what it decodes to.
+// decompressFirst returns bufs with the first one replaced by what it decodes to. Only the first
+// value buffer of a chunk is compressed; others, such as run lengths, are stored as they are.
 func decompressFirst(s general.Scheme, bufs [][]byte, limit int, a *arena) ([][]byte, error) {
 	plain, err := general.Decompress(decompressRoom(s, bufs[0], limit, a), s, bufs[0], limit)
 	if err != nil {
@@ -330,7 +354,8 @@ func decompressFirst(s general.Scheme, bufs [][]byte, limit int, a *arena) ([][]
 	return out, nil
 }
 
-// decompressRoom returns scratch memory for a buffer that says to be small.
+// decompressRoom returns scratch memory for a buffer that says to be small, and nil otherwise.
+// Nothing has checked what the buffer says; if it lies, the decompression fails.
 func decompressRoom(s general.Scheme, src []byte, limit int, a *arena) []byte {
 	if size := general.Size(s, src); size > 0 && size <= min(int64(limit), keepBytes/4) {
 		return a.bytes(int(size) + general.Slack)[:0]
@@ -338,7 +363,7 @@ func decompressRoom(s general.Scheme, src []byte, limit int, a *arena) []byte {
 	return nil
 }
 
-// generalMini is any codec whose first buffer is compressed.
+// generalMini is any codec whose first buffer is compressed, as generalWords for words.
 type generalMini struct {
 	scheme general.Scheme
 	inner  miniCodec
@@ -357,7 +382,7 @@ func (m *generalMini) decode(c *chunk, out *values) error {
 	return m.inner.decode(&inner, out)
 }
 
-// flatMini is plain values of any number of bits; its value is that number.
+// flatMini is plain values of any number of bits. The Go value is that number.
 type flatMini int
 
 func (m flatMini) buffers() int         { return 1 }
@@ -370,7 +395,8 @@ func (m flatMini) decode(c *chunk, out *values) error {
 	return appendFlat(c, c.bufs[0], int(m), out)
 }
 
-// appendFlat appends the wanted of plain values of valueBits bits.
+// appendFlat appends the wanted of plain values of valueBits bits. Values of less than a byte go to
+// the array's bitmap bit by bit; all others have whole bytes.
 func appendFlat(c *chunk, src []byte, valueBits int, out *values) error {
 	for _, s := range c.want {
 		if out.bits != nil {
@@ -388,7 +414,8 @@ func appendFlat(c *chunk, src []byte, valueBits int, out *values) error {
 	return nil
 }
 
-// listDims is the layers of nested fixed-size lists, outermost first.
+// listDims is the layers of nested fixed-size lists, outermost first. A layer that has NULL items
+// has a validity buffer with a bit for each of them.
 type listDims struct {
 	dims     []int
 	has      []bool // whether a layer's items have a validity buffer
@@ -396,11 +423,13 @@ type listDims struct {
 	validity bool // whether any has
 }
 
-// flatList reads fixed-size lists of plain items. bits is 0 if all items are NULL.
+// flatList reads fixed-size lists of plain items. bits is the width of an item, or 0 if all items
+// are NULL, which the encoding Constant stands for: then no items are stored.
 func flatList(e *enc21pb.FixedSizeList) (d listDims, bits int, err error) {
 	d.product = 1
 	for {
 		n := e.GetItemsPerValue()
+		// The product of the dimensions is bounded before it is formed.
 		if n == 0 || n > maxValueBits/uint64(d.product) || len(d.dims) > maxCodecDepth {
 			return d, 0, fault.Corruptf("fixed-size list of %d items", n)
 		}
@@ -425,8 +454,9 @@ func flatList(e *enc21pb.FixedSizeList) (d listDims, bits int, err error) {
 	}
 }
 
-// fit checks that the lists are those of a column's type. Bits of items may also be spread to bytes.
-// Of lists that are all NULL inside of lists nothing is said.
+// fit checks that the lists are those of a column's type. Where all items are NULL, their width is
+// not known, and inner lists may be missing: of lists that are all NULL inside of lists nothing is
+// said.
 func (d listDims) fit(s *shape, bits int) error {
 	ok := len(d.dims) == len(s.dims) && d.product == s.perValue && bits == s.itemBits
 	if bits == 0 {
@@ -441,7 +471,8 @@ func (d listDims) fit(s *shape, bits int) error {
 	return nil
 }
 
-// listMini is fixed-size lists: validity of the items per layer that has NULLs, then plain items.
+// listMini is fixed-size lists in a chunk. A buffer of validity for each layer that has NULLs comes
+// first, outermost layer first, then one buffer with the items of all lists.
 type listMini struct {
 	listDims
 	itemBits int
@@ -464,6 +495,7 @@ func (m listMini) decode(c *chunk, out *values) error {
 	if m.itemBits == 0 && len(c.bufs[len(c.bufs)-1]) > 0 {
 		return fault.Corruptf("bytes for items that are all NULL")
 	}
+	// First all buffers are measured, before anything is appended.
 	items, b := c.n, 0
 	for i, dim := range m.dims {
 		items *= dim // at most chunk values times maxValueBits
@@ -479,6 +511,8 @@ func (m listMini) decode(c *chunk, out *values) error {
 	if len(data) != byteLen(m.itemBits, items) {
 		return fault.Corruptf("chunk of %d items of %d bits has %d bytes", items, m.itemBits, len(data))
 	}
+	// appendFlat is given one span at a time, because the validity of its items must be appended
+	// between.
 	one := *c
 	one.want = make([]span, 1)
 	for _, s := range c.want {
@@ -508,12 +542,17 @@ func (m listMini) decode(c *chunk, out *values) error {
 	return nil
 }
 
-// textMini is offsets and bytes in one buffer, the bytes perhaps FSST codes.
+// textMini is offsets and bytes in one buffer. The bytes may be FSST codes. Offsets count from the
+// start of the buffer, so that the first one is the size of the offsets.
+//
+//	offset 0 | … | offset n | bytes
 type textMini struct {
 	offsetBits int
 	symbols    *fsst.Decoder // nil: plain
 }
 
+// newTextMini builds the codec of strings: Variable, perhaps inside of Fsst. Offsets are plain
+// before 2.3; a page of 2.3 may encode them apart from the bytes, which is an offsetMini.
 func newTextMini(e *enc21pb.CompressiveEncoding) (miniCodec, error) {
 	m := &textMini{}
 	if c, ok := e.GetCompression().(*enc21pb.CompressiveEncoding_Fsst); ok {
@@ -532,8 +571,9 @@ func newTextMini(e *enc21pb.CompressiveEncoding) (miniCodec, error) {
 	return m, err
 }
 
-// offsetMini is encoded offsets in a buffer of their own, unless they follow from the encoding, and
-// bytes in another. Only 2.3 has such.
+// offsetMini is encoded offsets in a buffer of their own, and the bytes in another. If the offsets
+// follow from the encoding, as those of strings of one length, they have no buffer. Only 2.3 has
+// such chunks.
 type offsetMini struct{ offsets *v23.Sequence }
 
 func (m *offsetMini) buffers() int {
@@ -543,6 +583,7 @@ func (m *offsetMini) buffers() int {
 	return 1
 }
 
+// firstLimit bounds the offsets, or the bytes of the strings if those are the first buffer.
 func (m *offsetMini) firstLimit(n int) int {
 	if m.offsets.HasPayload() {
 		return 16*n + 64<<10
@@ -556,6 +597,7 @@ func (m *offsetMini) decode(c *chunk, out *values) error {
 		payload = c.bufs[0]
 	}
 	text := c.bufs[len(c.bufs)-1]
+	// There is one offset more than values. They start at 0, ascend, and end with the bytes.
 	v, err := m.offsets.Decode(payload, int64(c.n)+1)
 	if err != nil {
 		return err
@@ -593,6 +635,7 @@ func (m *textMini) buffers() int         { return 1 }
 func (m *textMini) firstLimit(n int) int { return maxGeneralBytes }
 
 func (m *textMini) decode(c *chunk, out *values) error {
+	// The view checks the offsets that it is asked for, and no others.
 	view, err := variable.ChunkView(c.bufs[0], m.offsetBits, c.n)
 	if err != nil {
 		return err
@@ -611,9 +654,10 @@ func (m *textMini) decode(c *chunk, out *values) error {
 	return nil
 }
 
-// appendFSST appends the texts of values from..to of a view of codes. Codes may become eight times as
-// long: where the space behind the values is too small for that, they are decoded elsewhere first, lest
-// arrays be given memory that they do not need.
+// appendFSST appends the texts of values from..to of a view of codes. Codes may become eight times
+// as long, which is rare. Where the space behind the values is large enough for that, they are
+// decoded in place; elsewhere they are decoded to scratch memory and copied, lest arrays be given
+// memory that they do not need.
 func (v *values) appendFSST(d *fsst.Decoder, view variable.View, from, to int, a *arena) error {
 	codes, err := view.Bytes(from, to)
 	if err != nil {
@@ -631,11 +675,13 @@ func (v *values) appendFSST(d *fsst.Decoder, view variable.View, from, to int, a
 	} else {
 		room = a.bytes(most)
 	}
+	// base is where the values before these end, and at counts the bytes of text decoded since.
 	base, at := int64(v.data.n), 0
 	start := view.Offset(from)
 	first := start
 	for i := from; i < to; i++ {
 		end := view.Offset(i + 1)
+		// Bytes(from, to) has checked the first and the last offset; those between may be anything.
 		if end < start || end-first > uint64(len(codes)) {
 			return fault.Corruptf("offsets of values %d..%d do not ascend", from, to)
 		}
@@ -657,5 +703,6 @@ func (v *values) appendFSST(d *fsst.Decoder, view variable.View, from, to int, a
 	} else if err := v.appendData(room[:at]); err != nil {
 		return err
 	}
+	// Ends may have been cut to 32 bits above. They are of no use then, and this reports it.
 	return variable.CheckEnd(int64(v.data.n), v.limit)
 }

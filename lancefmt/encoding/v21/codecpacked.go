@@ -5,12 +5,17 @@ import (
 	"lanceflight/lancefmt/pb/enc21pb"
 )
 
-// packedMini is rows of fixed-width fields, side by side.
+// packedMini is rows of fixed-width fields, side by side, without padding between fields or rows.
+//
+//	row: field 0 | field 1 | …      field i has fields[i] bytes
 type packedMini struct {
-	fields []int // bytes of each field
-	row    int   // bytes of a row
+	// fields has the bytes of each field, in the order of the struct's.
+	fields []int
+	// row is the bytes of a row.
+	row int
 }
 
+// newPackedMini builds the codec of a chunk of packed structs.
 func newPackedMini(e *enc21pb.CompressiveEncoding, s *shape) (miniCodec, error) {
 	c := e.GetPackedStruct()
 	if c == nil {
@@ -19,7 +24,8 @@ func newPackedMini(e *enc21pb.CompressiveEncoding, s *shape) (miniCodec, error) 
 	return newPackedRows(c, s)
 }
 
-// newPackedRows checks the widths of the fields against the column's type.
+// newPackedRows checks the widths of the fields against the column's type, and their sum against
+// the width of a row. Fields of less than a byte, which are booleans, are not packed by any writer.
 func newPackedRows(c *enc21pb.PackedStruct, s *shape) (*packedMini, error) {
 	flat := c.GetValues().GetFlat()
 	if flat == nil {
@@ -65,7 +71,9 @@ func (m *packedMini) decode(c *chunk, out *values) error {
 	return nil
 }
 
-// appendRows appends n rows that start stride bytes apart.
+// appendRows appends n rows that start stride bytes apart: in chunks stride is the size of a row,
+// and in full-zip pages a control word more. Rows are taken apart field by field, since each field
+// is an array of its own.
 func (m *packedMini) appendRows(src []byte, stride, n int, out *values) error {
 	if n == 0 {
 		return nil

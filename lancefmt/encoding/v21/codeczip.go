@@ -14,11 +14,13 @@ import (
 type zipFixed interface {
 	// size is the bytes of a value.
 	size() int
-	// append appends n values that start stride bytes apart; src holds them.
+	// append appends n values that start stride bytes apart. src begins with the first value and
+	// holds all of them; what lies between two values is a control word.
 	append(src []byte, stride, n int, out *values) error
 }
 
-// newZipFixed builds the codec for values of shape s.
+// newZipFixed builds the codec for values of shape s. Every codec has whole bytes for a value,
+// because a value of a full-zip page begins at a byte.
 func newZipFixed(e *enc21pb.CompressiveEncoding, s *shape) (zipFixed, error) {
 	if s.kind == kindPacked {
 		c := e.GetPackedStruct()
@@ -49,6 +51,7 @@ func newZipFixed(e *enc21pb.CompressiveEncoding, s *shape) (zipFixed, error) {
 		if err != nil {
 			return nil, err
 		}
+		// Booleans in lists may be spread to a byte each, or packed as in chunks.
 		fit := bits
 		if s.itemBits == 1 && bits == 8 {
 			fit = 1
@@ -66,13 +69,14 @@ func newZipFixed(e *enc21pb.CompressiveEncoding, s *shape) (zipFixed, error) {
 			return flatZip(bits / 8 * dims.product), nil
 		}
 		return listZip{dims, bits / 8}, nil
+	// All values are NULL, and nothing is stored but control words.
 	case *enc21pb.CompressiveEncoding_Constant:
 		return flatNull{}, nil
 	}
 	return nil, unsupportedIn("a full-zip page of "+s.typ.String(), e)
 }
 
-// flatZip is plain bytes; its value is their number.
+// flatZip is plain bytes. The Go value is their number.
 type flatZip int
 
 func (c flatZip) size() int { return int(c) }
@@ -82,6 +86,7 @@ func (c flatZip) append(src []byte, stride, n int, out *values) error {
 	if err != nil {
 		return err
 	}
+	// Without control words the values follow each other as in an array.
 	if stride == int(c) {
 		copy(dst, src)
 		return nil
@@ -95,11 +100,12 @@ func (c flatZip) append(src []byte, stride, n int, out *values) error {
 	return nil
 }
 
-// A copy of a few kilobytes is over before the processor has seen that it reads a stream: of rows of so many bytes, that one is asked for which comes
-// so many later. A tenth of the time of scanning vectors of 768 floats.
+// A copy of a few kilobytes is over before the processor has seen that it reads a stream. So of
+// rows of at least streamBytes, the row that comes streamRows later is asked for while one is
+// copied. It saves a tenth of the time of scanning vectors of 768 floats.
 const streamBytes, streamRows = 1024, 1
 
-// bitsZip is fixed-size lists of bits that fill whole bytes; its value is their number.
+// bitsZip is fixed-size lists of bits that fill whole bytes. The Go value is the number of bytes.
 type bitsZip int
 
 func (c bitsZip) size() int { return int(c) }
@@ -123,13 +129,18 @@ func (flatNull) size() int { return 0 }
 
 func (flatNull) append(_ []byte, _, n int, out *values) error { return out.appendEmpty(n) }
 
-// listZip is fixed-size lists whose items' validity stands before them, layer by layer, or whose
-// items are booleans, a byte each. itemBytes is 0 if all items are NULL.
+// listZip is fixed-size lists whose items' validity stands in front of them, or whose items are
+// booleans of a byte each. itemBytes is 0 if all items are NULL.
+//
+//	validity of layer 0 | validity of layer 1 | … | items      validity has whole bytes
+//
+// Only layers that have NULLs have validity. Dictionaries of lists have the same rows.
 type listZip struct {
 	listDims
 	itemBytes int
 }
 
+// size sums up the validity of each layer that has one, and the items.
 func (c listZip) size() int {
 	n, per := c.itemBytes*c.product, 1
 	for i, dim := range c.dims {
@@ -142,6 +153,7 @@ func (c listZip) size() int {
 }
 
 func (c listZip) append(src []byte, stride, n int, out *values) error {
+	// head is where the items begin, behind the validity of all layers.
 	head := c.size() - c.itemBytes*c.product
 	for i := range n {
 		v := src[i*stride:]
@@ -180,7 +192,7 @@ func (c listZip) append(src []byte, stride, n int, out *values) error {
 	return nil
 }
 
-// packedZip is rows of packed fields of fixed width.
+// packedZip is rows of packed fields of fixed width, each behind a control word.
 type packedZip struct{ *packedMini }
 
 func (c packedZip) size() int { return c.row }
@@ -189,13 +201,14 @@ func (c packedZip) append(src []byte, stride, n int, out *values) error {
 	return c.appendRows(src, stride, n, out)
 }
 
-// zipText decodes values of varying width out of a full-zip page.
+// zipText decodes values of varying width out of a full-zip page, one at a time.
 type zipText interface {
 	// append appends the value stored as b.
 	append(b []byte, out *values, a *arena) error
 }
 
-// newZipText builds the codec for values of shape s.
+// newZipText builds the codec for values of shape s: strings, or packed structs with strings in
+// them.
 func newZipText(e *enc21pb.CompressiveEncoding, s *shape) (zipText, error) {
 	switch s.kind {
 	case kindPacked:
@@ -206,6 +219,8 @@ func newZipText(e *enc21pb.CompressiveEncoding, s *shape) (zipText, error) {
 	}
 	switch c := e.GetCompression().(type) {
 	case *enc21pb.CompressiveEncoding_Variable:
+		// The width of offsets is that of lengths, which the page states, too. Here it is only
+		// checked to be something that is known.
 		_, err := variableOffsets(e, "a full-zip page")
 		return plainText{}, err
 	case *enc21pb.CompressiveEncoding_Fsst:
@@ -224,13 +239,16 @@ func newZipText(e *enc21pb.CompressiveEncoding, s *shape) (zipText, error) {
 	return nil, unsupportedIn("a full-zip page of strings", e)
 }
 
+// plainText is bytes as they are.
 type plainText struct{}
 
 func (plainText) append(b []byte, out *values, _ *arena) error { return out.appendBytes(b) }
 
+// fsstText is FSST codes, of which a text of up to eight times the length is made.
 type fsstText struct{ *fsst.Decoder }
 
 func (c fsstText) append(b []byte, out *values, a *arena) error {
+	// Only the length is wanted, which the codes do not tell: they are decoded elsewhere.
 	if out.want != wantAll {
 		room := a.bytes(c.MaxLen(len(b)))
 		n, err := c.Decode(room, b)
@@ -251,8 +269,8 @@ func (c fsstText) append(b []byte, out *values, a *arena) error {
 	return out.end(1)
 }
 
-// generalText is values compressed one by one. (The reference takes the encoding below General for
-// granted: plain bytes.)
+// generalText is values that are compressed one by one. The reference takes the encoding below
+// General for granted: what is decompressed is the plain bytes.
 type generalText struct{ scheme general.Scheme }
 
 func (c generalText) append(b []byte, out *values, _ *arena) error {
@@ -272,6 +290,8 @@ func (c generalText) append(b []byte, out *values, _ *arena) error {
 	if err != nil {
 		return err
 	}
+	// The result lies in the room if it was large enough, and then is part of the array already.
+	// The first byte tells. Otherwise it is in memory of its own and is copied.
 	if len(plain) <= len(room) && len(plain) > 0 && &plain[0] == &room[:1][0] {
 		out.data.advance(len(plain))
 		return out.end(1)
@@ -282,15 +302,19 @@ func (c generalText) append(b []byte, out *values, _ *arena) error {
 // packedText is rows of packed fields of which some have varying width.
 //
 //	row: field | field | …     field: bytes, or length and bytes
+//
+// A row has no length of its own beyond the one in front of it in the page. Its fields must use up
+// exactly that.
 type packedText struct{ fields []packedField }
 
-// packedField is one field: of size bytes, or with a length of lenBytes.
+// packedField is one field. Either fixed is set, or text with lengths of lenBytes bytes.
 type packedField struct {
 	fixed    zipFixed
 	text     zipText
 	lenBytes int
 }
 
+// newPackedText builds the codecs of all fields and checks them against the column's type.
 func newPackedText(e *enc21pb.CompressiveEncoding, s *shape) (zipText, error) {
 	c := e.GetVariablePackedStruct()
 	if c == nil {
@@ -326,6 +350,7 @@ func newPackedText(e *enc21pb.CompressiveEncoding, s *shape) (zipText, error) {
 }
 
 func (p *packedText) append(b []byte, out *values, a *arena) error {
+	// A NULL row may come without bytes. It takes a place in every field all the same.
 	if len(b) == 0 {
 		return out.appendEmpty(1)
 	}

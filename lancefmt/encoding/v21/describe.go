@@ -14,10 +14,11 @@ import (
 	"lanceflight/lancefmt/pb/enc23pb"
 )
 
-// Describe explains the bytes of a page, one section for its encoding message and one for each buffer.
-// bufs[i] has the first bytes of p.BufRanges[i], or all of them; what is missing is said. A section has
-// at most maxLines lines (0: hexdump.MaxLines). Bytes that make no sense end in a line that says so.
-// Nothing is retained; the encoding message lies elsewhere in the file, its offsets count from 0.
+// Describe explains the bytes of a page, one section for its encoding message and one for each
+// buffer. bufs[i] has the first bytes of p.BufRanges[i], or all of them; what is missing is said. A
+// section has at most maxLines lines (0: hexdump.MaxLines). Bytes that make no sense end in a line
+// that says so. Nothing is retained; the encoding message lies elsewhere in the file, its offsets
+// count from 0.
 func Describe(p *encoding.Page, bufs [][]byte, maxLines int) []hexdump.Section {
 	d := hexdump.New("encoding "+p.TypeURL, p.Encoding, 0, int64(len(p.Encoding)), maxLines)
 	message := (&enc21pb.PageLayout{}).ProtoReflect().Descriptor()

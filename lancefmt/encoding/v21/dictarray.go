@@ -10,9 +10,10 @@ import (
 	"lanceflight/internal/fault"
 )
 
-// encodeDictionary dictionary-encodes an array of plain values. Pages have dictionaries of their own,
-// or none, so that the array's one is made anew: items in the order in which they first occur. More
-// distinct values than the index type can count are fault.ResourceExhausted.
+// encodeDictionary dictionary-encodes an array of plain values. Pages have dictionaries of their
+// own, or none, so the array's one is made anew, with items in the order in which they first occur.
+// More distinct values than the index type can count are fault.ResourceExhausted. The caller keeps
+// plain.
 func encodeDictionary(plain arrow.ArrayData, t *arrow.DictionaryType, mem memory.Allocator) (arrow.ArrayData, error) {
 	width := t.IndexType.(arrow.FixedWidthDataType).BitWidth()
 	limit := indexLimit(t)
@@ -28,6 +29,7 @@ func encodeDictionary(plain arrow.ArrayData, t *arrow.DictionaryType, mem memory
 	if err != nil {
 		return nil, err
 	}
+	// NULLs keep index 0, which the validity bitmap hides.
 	clear(dst)
 	codes := make(map[string]uint64)
 	var first []int // row of each item
@@ -58,7 +60,8 @@ func encodeDictionary(plain arrow.ArrayData, t *arrow.DictionaryType, mem memory
 	return array.NewDataWithDictionary(t, arr.Len(), []*memory.Buffer{plain.Buffers()[0], buf}, plain.NullN(), 0, items), nil
 }
 
-// indexLimit is the highest index of a dictionary type.
+// indexLimit is the highest index of a dictionary type. Signed types lose the highest bit, and
+// arrow-go's lengths bound the wide ones.
 func indexLimit(t *arrow.DictionaryType) uint64 {
 	width := t.IndexType.(arrow.FixedWidthDataType).BitWidth()
 	if width >= 32 {
@@ -71,7 +74,8 @@ func indexLimit(t *arrow.DictionaryType) uint64 {
 	return limit
 }
 
-// valueKeys returns the bytes by which values are told apart.
+// valueKeys returns the bytes by which values are told apart: those of the value as it is stored.
+// So NaNs of different bits are different items, as are zeros of either sign.
 func valueKeys(arr arrow.Array) (func(i int) []byte, error) {
 	data := arr.Data()
 	switch a := arr.(type) {

@@ -14,19 +14,24 @@ import (
 	"lanceflight/internal/fault"
 )
 
-// dictCodes collects codes in place of values, for columns of a dictionary type whose pages all have
-// dictionaries: code − first[i] is an index into dicts[i].
+// dictCodes collects codes in place of values, for columns of a dictionary type whose pages all
+// have dictionaries. The items of all pages that were met are numbered one after the other, so a
+// code says both page and item: code - first[i] is an index into dicts[i], for the last i whose
+// first[i] is not above code.
 type dictCodes struct {
 	dicts []*dictionary
 	first []int
-	n     int
-	size  int // bytes of an item of fixed width
+	// n is the number of items of all dictionaries, which is the first code of the next one.
+	n int
+	// size is the bytes of an item of fixed width.
+	size int
 }
 
-// codeShape is that of the codes.
+// codeShape is the shape of the codes, in place of that of the column.
 var codeShape = &shape{kind: kindFixed, itemBits: 32, perValue: 1, typ: arrow.PrimitiveTypes.Uint32}
 
-// ofDictionaries reports whether every page of a read has a dictionary.
+// ofDictionaries reports whether every page of a read has a dictionary. One page that has none
+// would need values, so then all pages give values.
 func ofDictionaries(parts []part) bool {
 	for _, p := range parts {
 		m, ok := p.page.(*miniPage)
@@ -40,7 +45,8 @@ func ofDictionaries(parts []part) bool {
 	return len(parts) > 0
 }
 
-// base returns the code of the first item of a page's dictionary.
+// base returns the code of the first item of a page's dictionary. Pages are decoded in order, and
+// each only once in a read, so only the last one can have been met already.
 func (c *dictCodes) base(d *dictionary) (int, error) {
 	if k := len(c.dicts) - 1; k >= 0 && c.dicts[k] == d {
 		return c.first[k], nil
@@ -79,8 +85,9 @@ func (c *dictCodes) item(code uint32) []byte {
 	return c.dicts[k].item(int(code)-c.first[k], c.size)
 }
 
-// share makes a dictionary array of codes of a single page by giving it the page's own dictionary, with no
-// look at its items; nil if that would be larger than the codes are worth, or not fit.
+// share makes a dictionary array of codes of a single page by giving it the page's own dictionary,
+// with no look at its items. It returns nil if that dictionary would be larger than the codes are
+// worth (a take of ten rows from a page of a thousand items), or does not fit the index type.
 func (c *dictCodes) share(plain arrow.ArrayData, s *shape, mem memory.Allocator) (arrow.ArrayData, error) {
 	t, n := s.dictionary, plain.Len()
 	if len(c.dicts) != 1 || c.n == 0 || n < c.n || uint64(c.n)-1 > indexLimit(t) {
@@ -91,6 +98,7 @@ func (c *dictCodes) share(plain arrow.ArrayData, s *shape, mem memory.Allocator)
 		return nil, nil
 	}
 	buf := plain.Buffers()[1]
+	// Codes are below 2^31, so that the same bytes are signed indices, too.
 	if width := t.IndexType.(arrow.FixedWidthDataType).BitWidth(); width == 32 {
 		buf.Retain()
 	} else {
@@ -123,8 +131,11 @@ func convert[T uint8 | uint16 | uint64](dst []T, codes []uint32) {
 	}
 }
 
-// encode makes a dictionary array of an array of codes: the values are those of what encodeDictionary would
-// make, which is also what its dictionary is like unless a page's own is shared.
+// encode makes a dictionary array of an array of codes. The values of its rows are those of what
+// encodeDictionary would make. Its dictionary is also like that one, unless a page's own is shared.
+//
+// Each code is looked up in a table of its new place. Items are compared by their bytes only when a
+// code is met for the first time, since the dictionaries of two pages may have an item in common.
 func (c *dictCodes) encode(plain arrow.ArrayData, s *shape, mem memory.Allocator) (arrow.ArrayData, error) {
 	t, n := s.dictionary, plain.Len()
 	width := t.IndexType.(arrow.FixedWidthDataType).BitWidth()
@@ -141,7 +152,9 @@ func (c *dictCodes) encode(plain arrow.ArrayData, s *shape, mem memory.Allocator
 	}
 	defer items.release()
 	seen := make(map[string]uint32)
-	place := make([]uint32, c.n) // of each code in the array's dictionary, plus 1; 0: not met yet
+	// place has the place of each code in the array's dictionary plus 1, or 0 for a code that was
+	// not met yet.
+	place := make([]uint32, c.n)
 	add := func(code uint32) error {
 		b := c.item(code)
 		at, ok := seen[string(b)]
@@ -177,7 +190,8 @@ func (c *dictCodes) encode(plain arrow.ArrayData, s *shape, mem memory.Allocator
 		codes = words32(plain.Buffers()[1].Bytes())[:n]
 	}
 	buf := plain.Buffers()[1]
-	if width == 32 { // in place: the codes are not needed any more
+	// The codes are not needed any more once they are translated, so they are overwritten.
+	if width == 32 {
 		buf.Retain()
 		err = translate(codes, codes, valid, place, add)
 	} else {
@@ -209,7 +223,8 @@ func (c *dictCodes) encode(plain arrow.ArrayData, s *shape, mem memory.Allocator
 	return array.NewDataWithDictionary(t, n, []*memory.Buffer{plain.Buffers()[0], buf}, plain.NullN(), 0, dictionary.(*array.Data)), nil
 }
 
-// translate writes the place of each code; codes of NULLs become 0. dst may be codes.
+// translate writes the place of each code. Codes of NULLs become 0 and are not looked up, so that
+// an item which only NULLs have does not enter the dictionary. dst may be codes.
 func translate[T uint8 | uint16 | uint32 | uint64](dst []T, codes []uint32, valid []byte, place []uint32, add func(code uint32) error) error {
 	dst = dst[:len(codes)]
 	for i, code := range codes {

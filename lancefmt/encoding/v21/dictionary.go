@@ -14,25 +14,35 @@ import (
 	"lanceflight/lancefmt/pb/enc21pb"
 )
 
-// dictionary is the values that a page's indices choose from, decoded once per page.
+// dictionary is the values that a page's indices choose from. It is decoded once for a page, in
+// prepare, and is immutable but for whole, which makes itself when it is first needed.
+//
+// Items are not necessarily distinct. The index of a NULL chooses some item, and it does not matter
+// which: the definition levels say which rows are NULL.
 type dictionary struct {
-	n     int
-	text  []byte   // kindVariable
-	ends  []uint64 // kindVariable: n+1, the first 0
-	fixed []byte   // kindFixed: n values; of booleans a byte each; of lists rows of it
-	lists *listZip // fixed-size lists with NULL items; nil: there are none
+	n int
+	// Of kindVariable: the bytes of all items, and n+1 ends of which the first is 0.
+	text []byte
+	ends []uint64
+	// Of kindFixed: n values. Booleans have a byte each, and lists with NULL items are rows of
+	// lists.
+	fixed []byte
+	// lists is set if items are fixed-size lists that may have NULL items.
+	lists *listZip
 
 	whole wholeDictionary
 }
 
-// wholeDictionary is a page's dictionary as an Arrow array, made when first asked for.
+// wholeDictionary is a page's dictionary as an Arrow array, made when first asked for. All reads of
+// the page share it.
 type wholeDictionary struct {
 	once sync.Once
 	data *array.Data // nil: the items are not distinct, or of a kind that is not shared
 }
 
-// array returns all items as an Arrow array that all reads of the page share, in memory of the Go heap; nil
-// where an item occurs twice. s is the shape of the page's column.
+// array returns all items as an Arrow array that all reads of the page share, in memory of the Go
+// heap. It is nil where an item occurs twice: consumers of a dictionary array may take different
+// codes for different values. s is the shape of the page's column.
 func (d *dictionary) array(s *shape) *array.Data {
 	d.whole.once.Do(func() {
 		if d.lists != nil || s.itemBits == 1 || !d.distinct(s) {
@@ -47,7 +57,9 @@ func (d *dictionary) array(s *shape) *array.Data {
 		for i := range index {
 			index[i] = int32(i)
 		}
-		if d.append(index, v) != nil { // longer than offsets can say: each read chooses what it needs
+		// The items may be longer together than 32-bit offsets can say. Then each read chooses what
+		// it needs.
+		if d.append(index, v) != nil {
 			return
 		}
 		if data, err := v.finish(nil, 0); err == nil {
@@ -78,7 +90,8 @@ func (d *dictionary) distinct(s *shape) bool {
 	return len(seen) == d.n
 }
 
-// newDictionary decodes a dictionary of n items for values of shape s. src is not retained.
+// newDictionary decodes a dictionary of n items for values of shape s. src is not retained: it may
+// be mapped, and items are needed as long as the page is.
 func newDictionary(e *enc21pb.CompressiveEncoding, s *shape, src []byte, n uint64) (*dictionary, error) {
 	if n > math.MaxInt32 {
 		return nil, fault.Corruptf("dictionary of %d items", n)
@@ -88,6 +101,7 @@ func newDictionary(e *enc21pb.CompressiveEncoding, s *shape, src []byte, n uint6
 	case kindVariable:
 		view, err := newBlockView(e, src, d.n, 0)
 		if err == nil {
+			// All offsets are checked once, so that looking up an item needs no check.
 			err = view.Check()
 		}
 		if err != nil {
@@ -120,6 +134,7 @@ func newDictionary(e *enc21pb.CompressiveEncoding, s *shape, src []byte, n uint6
 		if err == nil && len(items) != byteLen(c.bits(), d.n) {
 			err = fault.Corruptf("dictionary of %d values has %d bytes", d.n, len(items))
 		}
+		// Bits are spread to a byte each, which is faster to look up.
 		if err == nil && c.bits() == 1 {
 			d.fixed = make([]byte, d.n)
 			for i := range d.fixed {
@@ -133,8 +148,9 @@ func newDictionary(e *enc21pb.CompressiveEncoding, s *shape, src []byte, n uint6
 	return nil, fault.New(fault.Unsupported, "dictionary of %s", s.typ)
 }
 
-// newLists decodes a dictionary of fixed-size lists that tell which of their items are NULL, as pages of
-// 2.3 have; done reports whether it is one. The rows are those of full-zip pages.
+// newLists decodes a dictionary of fixed-size lists that tell which of their items are NULL, as
+// pages of 2.3 have. done reports whether it is one. The rows are those of full-zip pages:
+// validity, then items.
 func (d *dictionary) newLists(e *enc21pb.CompressiveEncoding, s *shape, src []byte) (done bool, err error) {
 	if g := e.GetGeneral(); g != nil && g.GetValues().GetFixedSizeList() != nil {
 		scheme, err := generalScheme(g)
@@ -168,7 +184,8 @@ func (d *dictionary) newLists(e *enc21pb.CompressiveEncoding, s *shape, src []by
 	return true, nil
 }
 
-// dictionaryMini looks indices up.
+// dictionaryMini is the codec of chunks of indices: it decodes these and appends the items that
+// they choose, or the codes alone where the column is of a dictionary type.
 type dictionaryMini struct {
 	indices wordCodec
 	dict    *dictionary
@@ -204,7 +221,8 @@ func (m *dictionaryMini) decode(c *chunk, out *values) error {
 	return nil
 }
 
-// narrow checks n indices and writes them as int32.
+// narrow checks n indices and writes them as int32. The largest is compared with the number of
+// items once for all. Indices of NULLs are checked, too, since writers store a valid one for them.
 func (m *dictionaryMini) narrow(words []byte, n int, dst []int32) error {
 	dst = dst[:n]
 	var most uint64
@@ -226,6 +244,8 @@ func (m *dictionaryMini) narrow(words []byte, n int, dst []int32) error {
 			most = max(most, uint64(v))
 			dst[i] = int32(v)
 		}
+	// A wider index may lose bits here, but then most is beyond any dictionary and the check below
+	// fails.
 	case 64:
 		for i := range dst {
 			v := binary.LittleEndian.Uint64(words[8*i:])
@@ -268,6 +288,7 @@ func (d *dictionary) append(index []int32, out *values) error {
 		if err != nil {
 			return err
 		}
+		// Words of the usual widths are loaded and stored at once instead of copied byte by byte.
 		switch size {
 		case 8:
 			for i, x := range index {
@@ -284,6 +305,7 @@ func (d *dictionary) append(index []int32, out *values) error {
 		}
 		return nil
 	}
+	// Strings are measured first, so that their bytes are appended to room of the right size.
 	total := 0
 	for _, x := range index {
 		total += int(d.ends[x+1] - d.ends[x])

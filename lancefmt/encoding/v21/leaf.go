@@ -15,21 +15,26 @@ import (
 	"lanceflight/lancefmt/storage"
 )
 
-// leaf reads one column of the file.
+// leaf reads one column of the file. It is safe for concurrent use: pages are prepared by whoever
+// needs them first and are immutable afterwards.
 type leaf struct {
-	src    encoding.Source
-	col    *encoding.Column
-	shape  *shape
-	nested bool // a list, struct or map around it wants the levels
+	src   encoding.Source
+	col   *encoding.Column
+	shape *shape
+	// nested says that a list, struct or map around the leaf wants the levels of its pages.
+	nested bool
 	pages  []pageState
 }
 
-// pageState is a page once it has been prepared.
+// pageState is a page once it has been prepared. The lock guards the pointer and is not held while
+// the page is prepared, so that a slow read delays no other.
 type pageState struct {
 	mu   sync.Mutex
 	page page // nil before
 }
 
+// newLeaf looks for the column of a field. Its pages are built when they are first read: a file may
+// have columns that nobody asks for.
 func newLeaf(src encoding.Source, cols []encoding.Column, f encoding.Field, nested bool) (*leaf, error) {
 	if f.Column < 0 || f.Column >= len(cols) {
 		return nil, fault.Corruptf("field %q has no column", f.Name)
@@ -42,16 +47,19 @@ func newLeaf(src encoding.Source, cols []encoding.Column, f encoding.Field, nest
 	return &leaf{src: src, col: col, shape: s, nested: nested, pages: make([]pageState, len(col.Pages))}, nil
 }
 
-// part is what one read wants of one page: rows counted from the page's first.
+// part is what one read wants of one page. Rows are counted from the page's first.
 type part struct {
-	index  int
-	page   page
-	rows   []encoding.Range
-	bufs   int // buffers of this page among those of the read
-	before int // and before it
+	index int
+	page  page
+	rows  []encoding.Range
+	// bufs is the number of buffers of this page among those of the read, and before the number of
+	// those in front of them.
+	bufs   int
+	before int
 }
 
-// split cuts rows, which ascend, into pages.
+// split cuts rows, which ascend, into pages. A range may reach over several pages, and several
+// ranges may lie in one; each page that is touched has one part.
 func (l *leaf) split(rows []encoding.Range) ([]part, error) {
 	pages := l.col.Pages
 	var parts []part
@@ -60,6 +68,7 @@ func (l *leaf) split(rows []encoding.Range) ([]part, error) {
 		if r.Start == r.End {
 			continue
 		}
+		// Ranges ascend, so the search begins at the page of the range before.
 		if k < len(pages) && pages[k].FirstRow+pages[k].NumRows <= r.Start {
 			k += sort.Search(len(pages)-k, func(i int) bool { return pages[k+i].FirstRow+pages[k+i].NumRows > r.Start })
 		}
@@ -96,7 +105,8 @@ func (l *leaf) place(err error, page int) error {
 	return fault.Place(err, "", l.col.Index, page, -1)
 }
 
-// prepare prepares the pages that have not been, with one request for all of them.
+// prepare prepares the pages of a read that have not been, with one request for the metadata of all
+// of them. Two reads may prepare the same page at once; the first one to finish wins.
 func (l *leaf) prepare(ctx context.Context, parts []part) error {
 	type todo struct {
 		part *part
@@ -125,6 +135,7 @@ func (l *leaf) prepare(ctx context.Context, parts []part) error {
 	if len(list) == 0 {
 		return nil
 	}
+	// Pages may need no metadata, as constant pages with an inline value.
 	var bufs []*memory.Buffer
 	if len(ranges) > 0 {
 		var err error
@@ -154,7 +165,7 @@ func (l *leaf) prepare(ctx context.Context, parts []part) error {
 	return nil
 }
 
-// close lets go of what pages keep. No read may be in progress.
+// close lets go of what pages keep. No read may be in progress, so that no lock is needed.
 func (l *leaf) close() {
 	for i := range l.pages {
 		if p := l.pages[i].page; p != nil {
@@ -164,7 +175,8 @@ func (l *leaf) close() {
 	}
 }
 
-// column is a decoded leaf: its array and the levels for its parents.
+// column is a decoded field: its array, and the levels for its parents. Whoever reads it releases
+// data.
 type column struct {
 	data   arrow.ArrayData
 	levels *levels.Column // nil if the leaf has no parents
@@ -175,8 +187,11 @@ func (l *leaf) read(ctx context.Context, rows []encoding.Range, mem memory.Alloc
 	return l.readWhat(ctx, rows, wantAll, mem)
 }
 
-// readWhat decodes what is wanted of rows: as int64 lengths, or as a boolean array that has no NULLs.
-// Only leaves without parents give less than all.
+// readWhat decodes what is wanted of rows: values, int64 lengths, or a boolean array that has no
+// NULLs. Only leaves without parents give less than values.
+//
+// The read takes at most two requests: one for the metadata of pages that are new, and one for the
+// data of all pages. Pages are decoded one after the other into one array.
 func (l *leaf) readWhat(ctx context.Context, rows []encoding.Range, w want, mem memory.Allocator) (col column, err error) {
 	parts, err := l.split(rows)
 	if err != nil {
@@ -205,6 +220,7 @@ func (l *leaf) readWhat(ctx context.Context, rows []encoding.Range, w want, mem 
 		defer releaseAll(bufs)
 	}
 	expect := int(encoding.Count(rows))
+	// One range of uncompressed values is an Arrow buffer already.
 	if w == wantAll && l.shape.dictionary == nil && len(parts) == 1 {
 		if data, ok := l.alias(&parts[0], bufs, expect); ok {
 			return column{data: data}, nil
@@ -216,6 +232,7 @@ func (l *leaf) readWhat(ctx context.Context, rows []encoding.Range, w want, mem 
 	if l.nested {
 		room = 0 // items, not rows: their number is known only when they are decoded
 	}
+	// If all pages have dictionaries, their codes are collected instead of values.
 	if w == wantAll && l.shape.dictionary != nil && ofDictionaries(parts) {
 		if out.values, err = newValues(codeShape, mem, room, 0); err == nil {
 			out.values.codes = &dictCodes{}
@@ -241,6 +258,7 @@ func (l *leaf) readWhat(ctx context.Context, rows []encoding.Range, w want, mem 
 }
 
 // alias returns the rows of a page as an array over the source's own bytes, where that is possible.
+// The array keeps the buffer, and with it the mapping of the file, alive.
 func (l *leaf) alias(p *part, bufs []*memory.Buffer, n int) (arrow.ArrayData, bool) {
 	z, ok := p.page.(*fullZip)
 	if !ok || l.nested || !z.schema.Simple() {
@@ -257,7 +275,8 @@ func (l *leaf) alias(p *part, bufs []*memory.Buffer, n int) (arrow.ArrayData, bo
 	return data, err == nil
 }
 
-// finish builds the array. The sink is released by the caller.
+// finish builds the array of what the sink has collected, and checks that there are as many values
+// as rows, or levels. The caller releases the sink.
 func (l *leaf) finish(out *sink, expect int) (column, error) {
 	var col column
 	var validity *memory.Buffer
@@ -335,7 +354,9 @@ func (l *leaf) finishValidity(n int, validity *memory.Buffer, mem memory.Allocat
 	return column{data: array.NewData(arrow.FixedWidthTypes.Boolean, n, []*memory.Buffer{nil, validity}, nil, 0, 0)}, nil
 }
 
-// unravelValidity unravels the next layer, of n items; validity is nil if there are no NULLs.
+// unravelValidity unravels the next layer of levels, which has n items. It is called once for each
+// layer, from the leaf outwards, also where there are no NULLs, since that is what moves on to the
+// next one. validity is nil if there are no NULLs.
 func unravelValidity(c *levels.Column, n int, mem memory.Allocator) (validity *memory.Buffer, nulls int, err error) {
 	if !c.HasNulls() {
 		_, err := c.Validity(nil, n)

@@ -15,16 +15,22 @@ import (
 	"lanceflight/lancefmt/storage"
 )
 
-// Values are tested chunk by chunk, where they are decoded, in memory that stays in the first-level cache:
+// Values are tested chunk by chunk, where they are decoded, in memory that stays in the first-level
+// cache:
 //
 //	chunk ─┬─ definition levels ──> a bit for each value that is not NULL ─┐
 //	       └─ packed values ──unpack──> words ──arcs──> a bit for each hit ├─ AND ─> the caller's bits
 //	          or codes ──unpack──> words ──the dictionary's hits──> bits ──┘
 //
-// Chunks of which no bit is set any more are not looked at, and values that are packed to so few bits that all or none of them
-// pass are not unpacked. Pages that are not made of such chunks are decoded as a Read would.
+// Chunks of which no bit is set any more are not looked at, and values that are packed to so few
+// bits that all or none of them pass are not unpacked. Pages that are not made of such chunks are
+// decoded as a Read would.
 
 // Match implements encoding.Matcher.
+//
+// Columns that it answers for are numbers of t.Bits bits without parents, fixed-size lists or a
+// dictionary type. Pages of any layout are answered; those of mini-block chunks are answered
+// without an array.
 func (r *Reader) Match(ctx context.Context, first, n int64, t *encoding.Test, bits []uint64, mem memory.Allocator) (ok bool, err error) {
 	l, isLeaf := r.root.(*leaf)
 	if !isLeaf || l.nested || l.shape.dictionary != nil || l.shape.kind != kindFixed || len(l.shape.dims) > 0 || l.shape.itemBits != t.Bits || !bitpack.ValidWord(t.Bits) {
@@ -58,7 +64,8 @@ func (l *leaf) match(ctx context.Context, rows encoding.Range, t *encoding.Test,
 	return nil
 }
 
-// matchRead tests the rows of a page that has to be decoded as a whole. at is the bit of the page's first row.
+// matchRead tests the rows of a page that has to be decoded as a whole. at is the bit of the page's
+// first row, which is negative if the read begins inside of the page.
 func (l *leaf) matchRead(ctx context.Context, p *part, t *encoding.Test, bits []uint64, at int64, mem memory.Allocator) error {
 	r := p.rows[0]
 	first := l.col.Pages[p.index].FirstRow
@@ -83,7 +90,8 @@ func (l *leaf) matchRead(ctx context.Context, p *part, t *encoding.Test, bits []
 	return nil
 }
 
-// matches reports whether a page's chunks can be tested one by one.
+// matches reports whether a page's chunks can be tested one by one: a value for each row, and
+// values or dictionary items of the width that is tested.
 func (m *miniPage) matches(t *encoding.Test) bool {
 	if m.rep != nil || !m.schema.Simple() {
 		return false
@@ -99,20 +107,24 @@ func (m *miniPage) matches(t *encoding.Test) bool {
 	return false
 }
 
-// matcher tests the chunks of one Match.
+// matcher tests the chunks of one Match. Its slices are used again for each chunk.
 type matcher struct {
 	test *encoding.Test
 	bits []uint64
 	a    *arena
 
-	d           miniDecoder
+	d miniDecoder
+	// valid has a bit for each value of the chunk that is not NULL, pass one for each that passes.
 	valid, pass []uint64
-	hits        []uint8 // of a dictionary: 1 for each item that passes
-	few         uint64  // the same, a bit each, if they are no more than 64
-	hit         int     // number of them
+	// hits has a 1 for each item of the page's dictionary that passes. few has the same as bits if
+	// there are at most 64 items, and hit is the number of them.
+	hits []uint8
+	few  uint64 // the same, a bit each, if they are no more than 64
+	hit  int    // number of them
 }
 
-// page tests rows of a page; at is the bit of the page's first row.
+// page tests rows of a page. at is the bit of the page's first row. Chunks of which no row is left
+// to test are not read.
 func (x *matcher) page(ctx context.Context, src encoding.Source, m *miniPage, rows encoding.Range, at int64) error {
 	x.d.m = m
 	if v, ok := m.values.(*dictionaryMini); ok {
@@ -130,6 +142,7 @@ func (x *matcher) page(ctx context.Context, src encoding.Source, m *miniPage, ro
 			}
 			run.Length += index.bytes[end+1] - index.bytes[end]
 		}
+		// Nothing is left to test in chunk c.
 		if end == c {
 			c++
 			continue
@@ -165,7 +178,9 @@ func (x *matcher) chunks(ctx context.Context, src encoding.Source, run storage.R
 	return nil
 }
 
-// chunk tests the values from <= i < to of a chunk of n, the first of which has bit at.
+// chunk tests the values from <= i < to of a chunk of n, the first of which has bit at. All n
+// values are tested, since they are unpacked together anyway, and then the bits of those that are
+// wanted are used.
 func (x *matcher) chunk(b []byte, n, from, to, at int) error {
 	x.a.reset()
 	numLevels, _, def, err := x.d.cut(b)
@@ -193,6 +208,7 @@ func (x *matcher) chunk(b []byte, n, from, to, at int) error {
 		return err
 	case none:
 		clear(x.pass)
+	// Nothing changes.
 	case all && !nulls:
 		return nil
 	case all:
@@ -206,7 +222,8 @@ func (x *matcher) chunk(b []byte, n, from, to, at int) error {
 	return nil
 }
 
-// levels finds the values of a chunk that are not NULL.
+// levels finds the values of a chunk that are not NULL, which are those of definition level 0. The
+// two codecs that nearly all pages use have a short way from the encoded levels to bits.
 func (x *matcher) levels(def []byte, n int) error {
 	switch c := x.d.m.def.(type) {
 	case *rleCodec:
@@ -217,6 +234,8 @@ func (x *matcher) levels(def []byte, n int) error {
 			}
 			return r.Zeros(x.valid, n)
 		}
+	// Levels of one bit in a whole block of 1,024 values are the bits themselves, in another order,
+	// and 1 stands for NULL.
 	case outOfLineBlock:
 		if c.word == 16 && c.width == 1 && n == bitpack.BlockLen && len(def) >= bitpack.PackedBytes(1) {
 			bitpack.Bits16((*[bitpack.BlockLen / 64]uint64)(x.valid), (*[bitpack.BlockLen / 8]byte)(def))
@@ -234,7 +253,7 @@ func (x *matcher) levels(def []byte, n int) error {
 	return nil
 }
 
-// values tests the values of a chunk into x.pass; with all or none it does not write them.
+// values tests the values of a chunk into x.pass. With all or none set it does not write them.
 func (x *matcher) values(n int) (all, none bool, err error) {
 	if n == 0 {
 		return true, false, nil
@@ -250,6 +269,8 @@ func (x *matcher) values(n int) (all, none bool, err error) {
 	return false, false, fault.New(fault.Internal, "chunks of %T are not tested", x.d.m.values)
 }
 
+// words tests words. A bit-packed chunk states in its first bytes that all of its values are below
+// 2^width, which can decide the test without unpacking any.
 func (x *matcher) words(c wordCodec, n int) (all, none bool, err error) {
 	test := *x.test
 	if p, ok := c.(packedWords); ok {
@@ -276,7 +297,7 @@ func (x *matcher) words(c wordCodec, n int) (all, none bool, err error) {
 	return false, false, nil
 }
 
-// dictionary tests the items of a page.
+// dictionary tests the items of a page, once for all of its chunks.
 func (x *matcher) dictionary(d *dictionary) {
 	size := x.test.Bits / 8
 	if cap(x.hits) < d.n {
@@ -297,7 +318,8 @@ func (x *matcher) dictionary(d *dictionary) {
 	}
 }
 
-// codes looks the values of a chunk up among the hits of their dictionary.
+// codes looks the values of a chunk up among the hits of their dictionary. An index beyond the
+// dictionary is an error here as in a read.
 func (x *matcher) codes(v *dictionaryMini, n int) (all, none bool, err error) {
 	c := v.indices
 	if err := c.check(x.d.bufs, n); err != nil {
@@ -330,8 +352,9 @@ type unsigned interface {
 	~uint8 | ~uint16 | ~uint32 | ~uint64
 }
 
-// lookUp sets a bit of dst for each code that hits has a 1 for, and returns the largest code. Where that is beyond hits, dst is
-// undefined.
+// lookUp sets a bit of dst for each code that hits has a 1 for, and returns the largest code. Where
+// that is beyond hits, dst is undefined. With at most 64 items the hits are bits of one word, few,
+// which stays in a register.
 func lookUp[T unsigned](codes []T, hits []uint8, few uint64, dst []uint64) (most uint64) {
 	for _, c := range codes {
 		most = max(most, uint64(c))
@@ -373,7 +396,8 @@ func lookUp[T unsigned](codes []T, hits []uint8, few uint64, dst []uint64) (most
 	return most
 }
 
-// testWords sets a bit of dst for each of n values that passes, and clears the others. b holds n values of t.Bits bits and may hold more.
+// testWords sets a bit of dst for each of n values that passes, and clears the others. b holds n
+// values of t.Bits bits, little endian, and may hold more.
 func testWords(t *encoding.Test, b []byte, n int, dst []uint64) {
 	switch t.Bits {
 	case 8:
@@ -387,6 +411,7 @@ func testWords(t *encoding.Test, b []byte, n int, dst []uint64) {
 	}
 }
 
+// testArcs tests values for being in one of the arcs, which do not overlap in general but may.
 func testArcs[T unsigned](arcs []encoding.Arc, v []T, dst []uint64) {
 	if len(arcs) == 0 {
 		clear(dst)
@@ -412,6 +437,8 @@ func arcWord[T unsigned](v []T, low, size T) (w uint64) {
 	i := 0
 	for ; len(v) >= 8; v = v[8:] {
 		x := v[:8:8]
+		// A value is on the arc if it lies at most size behind low, counted around the circle: the
+		// difference of unsigned words wraps as the circle does.
 		w |= (in(x[0]-low, size) | in(x[1]-low, size)<<1 | in(x[2]-low, size)<<2 | in(x[3]-low, size)<<3 |
 			in(x[4]-low, size)<<4 | in(x[5]-low, size)<<5 | in(x[6]-low, size)<<6 | in(x[7]-low, size)<<7) << (i & 63)
 		i += 8

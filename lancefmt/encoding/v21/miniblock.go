@@ -479,8 +479,8 @@ func (d *miniDecoder) lists(v visit, rep, def []uint16, n int) error {
 	before, starts := m.index.rows[v.chunk], m.index.rows[v.chunk+1]-m.index.rows[v.chunk]
 	w := levelWalk{rep: rep, def: def, schema: m.schema}
 	for _, r := range d.rows[v.lo:v.hi] {
-		// Rows counted from the first that starts in this chunk. A range that started earlier wants the
-		// chunk's head too; one that goes on behind it, its tail.
+		// Rows counted from the first that starts in this chunk. A range that started earlier wants
+		// the chunk's head too; one that goes on behind it, its tail.
 		if from := r.Start - before; from >= 0 {
 			w.seek(from)
 		}

@@ -32,8 +32,8 @@ type page interface {
 	// prepare checks the page against the bytes of its metadata. It may read more from src. Buffers
 	// that it keeps it retains, until close.
 	prepare(ctx context.Context, src encoding.Source, meta []*memory.Buffer) error
-	// plan appends the byte ranges that what is wanted of rows needs; rows ascend and lie within the
-	// page. dataBytes is about how many bytes of strings they hold.
+	// plan appends the byte ranges that what is wanted of rows needs; rows ascend and lie within
+	// the page. dataBytes is about how many bytes of strings they hold.
 	plan(rows []encoding.Range, w want, ranges []storage.Range) (all []storage.Range, dataBytes int, err error)
 	// decode appends rows to out, given the buffers of the ranges that plan asked for.
 	decode(rows []encoding.Range, bufs []*memory.Buffer, out *sink) error

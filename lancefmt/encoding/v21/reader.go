@@ -12,7 +12,8 @@ import (
 	"lanceflight/lancefmt/encoding/levels"
 )
 
-// maxRows bounds the rows of one array.
+// maxRows bounds the rows of one array: Arrow's lengths are int, but offsets and many kernels have
+// 32 bits.
 const maxRows = 1<<31 - 1
 
 // Reader reads a field; see the package comment.
@@ -22,16 +23,16 @@ type Reader struct {
 	typ  arrow.DataType
 }
 
-// node is a field of the tree.
+// node is a field of the tree. Leaves read pages; all others are made of what their children read.
 type node interface {
 	// read decodes rows, which ascend. The caller releases the data.
 	read(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (column, error)
 	close()
 }
 
-// NewReader returns the reader of a field of a file: cols holds the metadata of at least the columns
-// that f and its children name. The Reader reads src whenever it is asked to Read, never here. A type
-// that Lance cannot store in this version is fault.Unsupported.
+// NewReader returns the reader of a field of a file: cols holds the metadata of at least the
+// columns that f and its children name. The Reader reads src whenever it is asked to Read, never
+// here. A type that Lance cannot store in this version is fault.Unsupported.
 func NewReader(src encoding.Source, cols []encoding.Column, f encoding.Field) (encoding.ColumnReader, error) {
 	root, err := newNode(src, cols, f, false, 0)
 	if err != nil {
@@ -43,8 +44,9 @@ func NewReader(src encoding.Source, cols []encoding.Column, f encoding.Field) (e
 // maxNesting bounds the depth of a field's type.
 const maxNesting = 64
 
-// newNode builds the tree. What the column of a struct holds decides whether it is a leaf: packed
-// structs and blob descriptors are stored in a column of their own, other structs have none.
+// newNode builds the tree. From 2.1 on only leaves have columns, so a field that has one is a leaf,
+// whatever its type: packed structs and blob descriptors are stored in a column of their own, and
+// other structs have none.
 func newNode(src encoding.Source, cols []encoding.Column, f encoding.Field, nested bool, depth int) (node, error) {
 	if depth > maxNesting {
 		return nil, fault.New(fault.Unsupported, "types nested deeper than %d", maxNesting)
@@ -93,12 +95,13 @@ func (r *Reader) ReadLengths(ctx context.Context, rows []encoding.Range, mem mem
 	return r.readPart(ctx, rows, wantLengths, mem)
 }
 
-// ReadValidity implements encoding.PartialReader, for fields that are not nested. Pages that store no
-// definition levels are not read.
+// ReadValidity implements encoding.PartialReader, for fields that are not nested. Pages that store
+// no definition levels are not read.
 func (r *Reader) ReadValidity(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (arrow.Array, error) {
 	return r.readPart(ctx, rows, wantValidity, mem)
 }
 
+// readPart reads less than the values, of a field that is a leaf.
 func (r *Reader) readPart(ctx context.Context, rows []encoding.Range, w want, mem memory.Allocator) (arrow.Array, error) {
 	l, ok := r.root.(*leaf)
 	if !ok {
@@ -128,7 +131,9 @@ func (r *Reader) read(ctx context.Context, rows []encoding.Range, mem memory.All
 // Close releases what pages keep. No Read may be in progress, none may follow.
 func (r *Reader) Close() { r.root.close() }
 
-// structNode is a struct whose fields have columns. All of them tell of its NULLs; the first is asked.
+// structNode is a struct whose fields have columns. Every leaf below it stores the NULLs of the
+// struct in its own definition levels, so all children tell the same; the first one is asked. The
+// levels of the other children stay unread.
 type structNode struct {
 	typ      *arrow.StructType
 	children []node
@@ -136,6 +141,8 @@ type structNode struct {
 }
 
 func (n *structNode) read(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (column, error) {
+	// A struct without fields has no leaf that could tell how many there are or which are NULL. At
+	// the top the rows say the number.
 	if len(n.children) == 0 {
 		if !n.root {
 			return column{}, fault.New(fault.Unsupported, "struct without fields inside of another type")
@@ -179,7 +186,8 @@ func (n *structNode) close() {
 	}
 }
 
-// listNode is a list, a large list or a map.
+// listNode is a list, a large list or a map. The child has been read with all items of the wanted
+// rows, and the levels say where each list begins.
 type listNode struct {
 	typ   arrow.DataType
 	child node
@@ -191,6 +199,7 @@ func (n *listNode) read(ctx context.Context, rows []encoding.Range, mem memory.A
 		return column{}, err
 	}
 	defer c.data.Release()
+	// Lists counts the lists before the offsets are written, for they need their memory first.
 	lists, err := c.levels.Lists()
 	if err != nil {
 		return column{}, err
@@ -234,7 +243,9 @@ func (n *listNode) read(ctx context.Context, rows []encoding.Range, mem memory.A
 
 func (n *listNode) close() { n.child.close() }
 
-// fixedListNode is a fixed-size list of structs. The pages below count its items as rows.
+// fixedListNode is a fixed-size list of structs. The pages below count its items as rows, so rows
+// are multiplied on the way down, and levels are thinned out on the way up. For its NULLs the list
+// has a layer like any other item.
 type fixedListNode struct {
 	typ   *arrow.FixedSizeListType
 	child node
@@ -257,6 +268,7 @@ func (n *fixedListNode) read(ctx context.Context, rows []encoding.Range, mem mem
 	if c.data.Len()%dim != 0 {
 		return column{}, fault.Corruptf("%d items do not make fixed-size lists of %d", c.data.Len(), dim)
 	}
+	// All items of one list carry the same level for everything outside of it.
 	if err := c.levels.Decimate(dim); err != nil {
 		return column{}, err
 	}

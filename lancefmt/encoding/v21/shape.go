@@ -92,7 +92,8 @@ func newShape(t arrow.DataType) (*shape, error) {
 		for _, f := range t.Fields() {
 			child, err := newShape(f.Type)
 			if err != nil || child.kind == kindPacked || child.kind == kindNull || child.dictionary != nil {
-				// Lance writes such a struct only where there are no values: all are NULL, or in empty lists.
+				// Lance writes such a struct only where there are no values: all are NULL, or in
+				// empty lists.
 				child = &shape{kind: kindAbsent, typ: f.Type, perValue: 1}
 			}
 			s.fields = append(s.fields, child)

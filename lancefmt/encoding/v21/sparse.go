@@ -16,22 +16,29 @@ import (
 	"lanceflight/lancefmt/storage"
 )
 
-// sparsePage is a page of 2.3 whose structure is stored apart from its values.
+// sparsePage is a page of 2.3 whose structure is stored apart from its values. Structure says for
+// each layer of nesting which slots are NULL and how many items lists have; values are stored for
+// the slots of the leaf, or for those of them that have a value.
 //
 //	buffers: those of the values | those of the structure's sequences that have bytes
 //
-// rows ──structure──> slots of the leaf ──> their values, empty ones for slots that store none
+//	rows ──structure──> slots of the leaf ──> their values, empty ones for slots that store none
+//
+// The structure is decoded once, in prepare, and a read maps its rows through it before it knows
+// which values it needs.
 //
 // Source: lance-encoding 14.0.2, sparse/planar.rs.
 type sparsePage struct {
-	shape   *shape
-	plane   *v23.Plane
-	values  sparseValues
-	bufs    []storage.Range // of the structure
+	shape  *shape
+	plane  *v23.Plane
+	values sparseValues
+	// bufs are the buffers of the structure, which are the last ones of the page.
+	bufs    []storage.Range
 	decoded *v23.Structure
 }
 
 // sparseValues is how the values of the slots are stored. Slots are counted from the page's first.
+// The four methods are those of a page, with slots in place of rows and no levels.
 type sparseValues interface {
 	metadata() []storage.Range
 	prepare(s *v23.Structure, meta []*memory.Buffer) error
@@ -41,13 +48,16 @@ type sparseValues interface {
 	close()
 }
 
-// maxEmptyBytes bounds what the slots of one read may take that the file has no bytes for, where rows
-// are not what the caller counts: lists may claim any number of NULLs.
+// maxEmptyBytes bounds what the slots of one read may take that the file has no bytes for, where
+// rows are not what the caller counts: a list of one row may claim any number of NULL items.
 const maxEmptyBytes = 1 << 28
 
-// leafSchema is that of values without structure.
+// leafSchema is the layers of values without structure: the values' own pages know nothing of
+// NULLs.
 var leafSchema = []enc21pb.RepDefLayer{enc21pb.RepDefLayer_REPDEF_ALL_VALID_ITEM}
 
+// newSparsePage builds structure and values from a page's message. The number of buffers that the
+// structure needs is known from its encodings, and the rest are the values'.
 func newSparsePage(l *v23.Layout, p *encoding.Page, s *shape) (*sparsePage, error) {
 	plane, err := v23.NewPlane(l.Sparse, p.NumRows)
 	if err != nil {
@@ -62,6 +72,7 @@ func newSparsePage(l *v23.Layout, p *encoding.Page, s *shape) (*sparsePage, erro
 	return page, err
 }
 
+// newSparseValues builds the values of slots slots. Every form has an exact number of buffers.
 func newSparseValues(v *enc23pb.ValuePlane, bufs []storage.Range, slots int64, s *shape) (sparseValues, error) {
 	need := func(n int) error {
 		if len(bufs) != n {
@@ -78,6 +89,7 @@ func newSparseValues(v *enc23pb.ValuePlane, bufs []storage.Range, slots int64, s
 		if v.Chunked.GetLevels() != nil || v.Chunked.GetNumItems() != 0 {
 			return nil, fault.Corruptf("chunks of a page with sparse structure have levels")
 		}
+		// The chunks are those of a mini-block page without levels, one value for each slot.
 		m := v23.Chunked(v.Chunked, leafSchema)
 		m.NumItems = uint64(slots)
 		page, err := newMiniPage(m, &encoding.Page{NumRows: slots, BufRanges: bufs}, s)
@@ -107,6 +119,8 @@ func newSparseValues(v *enc23pb.ValuePlane, bufs []storage.Range, slots int64, s
 	return nil, fault.New(fault.Unsupported, "storage version 2.3 page with unknown values")
 }
 
+// newSparseZip builds zipped values as a full-zip page without levels. Its rows are values, of
+// which there may be fewer than slots.
 func newSparseZip(v *enc23pb.ZippedValues, bufs []storage.Range, s *shape) (*fullZip, error) {
 	if v.GetLevels() != nil || v.GetNumItems() != v.GetNumVisibleItems() || v.GetNumItems() > maxRows {
 		return nil, fault.Corruptf("zipped values of a page with sparse structure: %d, visible %d", v.GetNumItems(), v.GetNumVisibleItems())
@@ -121,6 +135,7 @@ func newSparseZip(v *enc23pb.ZippedValues, bufs []storage.Range, s *shape) (*ful
 	return z, nil
 }
 
+// b2i is 1 for true.
 func b2i(b bool) int {
 	if b {
 		return 1
@@ -132,6 +147,7 @@ func (p *sparsePage) metadata() []storage.Range {
 	return append(p.values.metadata(), p.bufs...)
 }
 
+// prepare decodes the structure, and gives it to the values, whose number it must agree with.
 func (p *sparsePage) prepare(_ context.Context, _ encoding.Source, meta []*memory.Buffer) error {
 	own := meta[len(meta)-len(p.bufs):]
 	payloads := make([][]byte, len(own))
@@ -155,6 +171,8 @@ func (p *sparsePage) prepare(_ context.Context, _ encoding.Source, meta []*memor
 
 func (p *sparsePage) close() { p.values.close() }
 
+// plan maps rows to slots of the leaf and asks for their values. Validity is known from the
+// structure.
 func (p *sparsePage) plan(rows []encoding.Range, w want, ranges []storage.Range) ([]storage.Range, int, error) {
 	if w == wantValidity {
 		return ranges, 0, nil
@@ -166,11 +184,13 @@ func (p *sparsePage) plan(rows []encoding.Range, w want, ranges []storage.Range)
 	return p.values.plan(sel.Leaf, w, ranges)
 }
 
+// decode appends the structure of rows to the sink, and a value for each slot of the leaf.
 func (p *sparsePage) decode(rows []encoding.Range, bufs []*memory.Buffer, out *sink) error {
 	sel, err := p.decoded.Select(rows)
 	if err != nil {
 		return err
 	}
+	// The caller has bounded the rows, but not the items of their lists.
 	if sel.Slots > maxRows {
 		return fault.New(fault.ResourceExhausted, "%d items in one array: read fewer rows at a time", sel.Slots)
 	}
@@ -190,8 +210,10 @@ func (p *sparsePage) decode(rows []encoding.Range, bufs []*memory.Buffer, out *s
 	return p.values.decode(sel.Leaf, bufs, inner)
 }
 
-// boundEmpty refuses selections whose values would be large and are not there.
+// boundEmpty refuses selections whose values would be large and are not there. Chunks store a value
+// for every slot, so the file's size bounds them; the other forms make values out of nothing.
 func (p *sparsePage) boundEmpty(sel *v23.Selection) error {
+	// A value of varying width takes at least an offset.
 	bits := int64(p.shape.valueBits())
 	if p.shape.kind != kindFixed {
 		bits = 32
@@ -211,7 +233,8 @@ func (p *sparsePage) boundEmpty(sel *v23.Selection) error {
 	return nil
 }
 
-// addDomains appends the structure of a selection.
+// addDomains appends the structure of a selection: as domains for the parents of a nested column,
+// else as the runs of valid slots of its one layer.
 func (o *sink) addDomains(sel *v23.Selection) error {
 	if o.nested {
 		seg := levels.Segment{Values: int(sel.Slots), Domains: make([]levels.Domain, len(sel.Domains))}
@@ -224,6 +247,7 @@ func (o *sink) addDomains(sel *v23.Selection) error {
 	if d := sel.Domains[0]; len(sel.Domains) != 1 || d.IsList() || d.Dim() != 0 {
 		return fault.Corruptf("page with %d layers in a column without nesting", len(sel.Domains))
 	}
+	// What lies between two runs of valid slots is NULL.
 	at := int64(0)
 	var err error
 	run := func(valid bool, n int64) {
@@ -247,7 +271,7 @@ func (c *sparseChunks) prepare(_ *v23.Structure, meta []*memory.Buffer) error {
 	return c.miniPage.prepare(context.Background(), nil, meta)
 }
 
-// sparseConstant is one value.
+// sparseConstant is one value for all slots, of which only the fixed value of constantPage is used.
 type sparseConstant struct{ constantPage }
 
 func (c *sparseConstant) metadata() []storage.Range                          { return nil }
@@ -263,6 +287,7 @@ type sparseNone struct{ shape *shape }
 func (c *sparseNone) metadata() []storage.Range { return nil }
 
 func (c *sparseNone) prepare(s *v23.Structure, _ []*memory.Buffer) error {
+	// A slot that is valid would need a value.
 	m, err := s.Materialize()
 	if err == nil && m.Len() > 0 && c.shape.kind != kindNull && (c.shape.kind != kindPacked || len(c.shape.fields) > 0) {
 		err = fault.Corruptf("page without values has %d", m.Len())
@@ -280,7 +305,8 @@ func (c *sparseNone) decode(slots []encoding.Range, _ []*memory.Buffer, out *sin
 
 func (c *sparseNone) close() {}
 
-// sparseZip is zipped values of the slots that are not NULL.
+// sparseZip is zipped values of the slots that are not NULL, and lie in nothing that is NULL. The
+// structure tells which those are, and thereby which value a slot has.
 type sparseZip struct {
 	*fullZip
 	materialized *v23.Materialized
@@ -298,7 +324,8 @@ func (c *sparseZip) prepare(s *v23.Structure, meta []*memory.Buffer) error {
 	return c.fullZip.prepare(context.Background(), nil, meta)
 }
 
-// stored lists the numbers of the values of slots, one range for each range of slots that has any.
+// stored lists the numbers of the values of slots, which ascend as the slots do. Ranges that touch
+// are joined, so there may be fewer ranges than those of slots; plan and decode join them alike.
 func (c *sparseZip) stored(slots []encoding.Range) (rows []encoding.Range) {
 	for _, r := range slots {
 		if v := c.materialized.Values(r); v.Len() > 0 {
@@ -312,6 +339,8 @@ func (c *sparseZip) plan(slots []encoding.Range, w want, ranges []storage.Range)
 	return c.fullZip.plan(c.stored(slots), w, ranges)
 }
 
+// decode appends an empty value for each slot without one, and decodes runs of values between them.
+// rows[k] is the range of values that bufs[k] holds.
 func (c *sparseZip) decode(slots []encoding.Range, bufs []*memory.Buffer, out *sink) error {
 	rows := c.stored(slots)
 	indexed := c.indexed(out.values.want)
@@ -346,7 +375,8 @@ func (c *sparseZip) decode(slots []encoding.Range, bufs []*memory.Buffer, out *s
 	return nil
 }
 
-// slice returns the bytes of a part of rows, whose bytes are b.
+// slice returns the bytes of a part of rows, whose bytes are b. Row offsets have been checked at
+// the ends of rows only, so those of part may be anything in a damaged file.
 func (z *fullZip) slice(b []byte, rows, part encoding.Range) []byte {
 	if z.strided() {
 		n := int64(z.stride())
@@ -360,7 +390,9 @@ func (z *fullZip) slice(b []byte, rows, part encoding.Range) []byte {
 	return b[lo-first : hi-first]
 }
 
-// sparseIndexed is strings in a dictionary whose items are read one by one.
+// sparseIndexed is strings in a dictionary whose items are read one by one: they are zipped values,
+// of which a read asks for those that its slots choose. The indices are read as a whole, in
+// prepare.
 type sparseIndexed struct {
 	shape   *shape
 	slots   int64
@@ -405,7 +437,8 @@ func (c *sparseIndexed) prepare(_ *v23.Structure, meta []*memory.Buffer) error {
 
 func (c *sparseIndexed) close() { c.items.close() }
 
-// wanted lists the items of slots, ascending.
+// wanted lists the items of slots, ascending, each once. plan and decode call it with the same
+// slots.
 func (c *sparseIndexed) wanted(slots []encoding.Range) (rows []encoding.Range) {
 	seen := map[uint32]bool{}
 	var codes []uint32
@@ -443,6 +476,7 @@ func (c *sparseIndexed) decode(slots []encoding.Range, bufs []*memory.Buffer, ou
 	if err := c.items.decode(rows, bufs, inner); err != nil {
 		return err
 	}
+	// place is the position of each item among those that were decoded.
 	place := make(map[uint32]int, items.n)
 	for _, r := range rows {
 		for x := r.Start; x < r.End; x++ {

@@ -18,24 +18,36 @@ import (
 //	kindVariable  ends of the values, bytes
 //	kindPacked    one values per field
 //	kindNull      a count, as for kindAbsent
+//
+// All parts have the same number of values between two calls: n. Validity of the values themselves
+// is not here but in the sink, because pages find out about it in other ways. A NULL takes a place
+// like any other value, with any content (zeros, an empty string).
 type values struct {
-	shape  *shape
-	want   want
-	mem    memory.Allocator
-	n      int
-	expect int // values to come in all, for exact sizes; 0 if unknown
+	shape *shape
+	want  want
+	mem   memory.Allocator
+	n     int
+	// expect is the number of values to come in all, so that buffers get exact sizes; 0 if unknown.
+	expect int
 
-	items  bytes
-	bits   *bitmap   // instead of items, for items of one bit
-	inner  []*bitmap // per dimension: validity of the items; nil while all are valid
-	ends   bytes     // n+1 offsets, the first 0
-	data   bytes
-	limit  int64 // largest offset
+	items bytes
+	// bits is in place of items where an item has one bit.
+	bits *bitmap
+	// inner has the validity of the items of each fixed-size list layer; nil while all are valid.
+	inner []*bitmap
+	// ends has n+1 offsets, the first of which is 0, of four or eight bytes as the type has them.
+	ends bytes
+	data bytes
+	// limit is the largest offset that the type can hold. Beyond it the caller must read fewer
+	// rows.
+	limit  int64
 	fields []*values
-	codes  *dictCodes // items are codes of its items instead of values; nil: they are values
+	// codes says that items are codes of its dictionaries' items instead of values; nil for values.
+	codes *dictCodes
 }
 
-// want is what of the values is asked for.
+// want is what of the values is asked for. Less than all saves reading where something else tells
+// it.
 type want uint8
 
 const (
@@ -54,7 +66,8 @@ func newValues(s *shape, mem memory.Allocator, expect, dataBytes int) (*values, 
 	return v, nil
 }
 
-// newPartial is newValues for less than all of the values.
+// newPartial is newValues for less than all of the values. Lengths have offsets of 64 bits whatever
+// the type, since their sum is of no array and may exceed 32 bits.
 func newPartial(w want, s *shape, mem memory.Allocator, expect int) (*values, error) {
 	v := &values{shape: s, want: w, mem: mem, expect: expect}
 	if w == wantValidity {
@@ -71,6 +84,7 @@ func newPartial(w want, s *shape, mem memory.Allocator, expect int) (*values, er
 	return v, nil
 }
 
+// init makes the empty buffers of a shape.
 func (v *values) init(expect, dataBytes int) (err error) {
 	s, mem := v.shape, v.mem
 	switch s.kind {
@@ -81,6 +95,8 @@ func (v *values) init(expect, dataBytes int) (err error) {
 			return err
 		}
 		v.items = newBytes(mem)
+		// The product would be beyond what one buffer may have, or overflow: the error is the same
+		// as that of a buffer that grew too large.
 		if expect > maxBufferBytes/max(1, s.valueBits()/8) {
 			return v.items.reserve(maxBufferBytes+1, true)
 		}
@@ -109,6 +125,7 @@ func (v *values) init(expect, dataBytes int) (err error) {
 	return err
 }
 
+// endBytes returns the bytes of an offset.
 func (v *values) endBytes() int {
 	if v.shape.wide {
 		return 8
@@ -116,8 +133,8 @@ func (v *values) endBytes() int {
 	return 4
 }
 
-// extend appends n values of kindFixed without inner NULLs and returns their bytes. Items of one bit
-// go through appendBits.
+// extend appends n values of kindFixed without inner NULLs and returns their bytes. Items of one
+// bit go through appendBits.
 func (v *values) extend(n int) ([]byte, error) {
 	size := v.shape.valueBits() / 8
 	if size > 0 && n > maxBufferBytes/size {
@@ -138,7 +155,8 @@ func (v *values) appendBits(src []byte, off, n int) error {
 	return v.extendInner(n)
 }
 
-// extendInner counts n more values whose inner items are all valid.
+// extendInner counts n more values whose inner items are all valid. A layer without a bitmap has no
+// NULL so far, and needs none.
 func (v *values) extendInner(n int) error {
 	items := n
 	for i, dim := range v.shape.dims {
@@ -153,8 +171,9 @@ func (v *values) extendInner(n int) error {
 	return nil
 }
 
-// setInner overwrites the validity of list layer i for the last n values, appended just before: their
-// items' bits are those of src from bit off on.
+// setInner overwrites the validity of list layer i for the last n values, which were appended just
+// before as all valid: their items' bits are those of src from bit off on. The bitmap of a layer is
+// made when the first validity arrives.
 func (v *values) setInner(i, n int, src []byte, off int) error {
 	items, before := n, v.n-n
 	for _, dim := range v.shape.dims[:i+1] {
@@ -177,7 +196,8 @@ func (v *values) setInner(i, n int, src []byte, off int) error {
 	return m.appendBits(src, off, items)
 }
 
-// truncateOnes removes the last n bits, which are all set.
+// truncateOnes removes the last n bits, which are all set. Since the bits behind the last must be
+// zero, those of the last byte are cleared.
 func (m *bitmap) truncateOnes(n int) {
 	m.n -= n
 	m.b.n = (m.n + 7) / 8
@@ -194,7 +214,8 @@ func (v *values) appendBytes(p []byte) error {
 	return v.end(1)
 }
 
-// appendCopies appends n times the same value of kindVariable.
+// appendCopies appends n times the same value of kindVariable. The bytes are multiplied by n in
+// memory that the file does not have, so the product is checked first.
 func (v *values) appendCopies(p []byte, n int) error {
 	size, at := int64(len(p)), int64(v.data.n)
 	if size > 0 && int64(n) > maxBufferBytes/size {
@@ -244,7 +265,8 @@ func (v *values) appendData(p []byte) error {
 	return v.data.append(p)
 }
 
-// end appends n ends at the current length of the data: the value before it, then empty ones.
+// end appends n ends at the current length of the data: the first is that of the bytes appended
+// just before, and the others are of empty values.
 func (v *values) end(n int) error {
 	at := int64(v.data.n)
 	if err := variable.CheckEnd(at, v.limit); err != nil {
@@ -285,6 +307,8 @@ func (v *values) appendView(view variable.View, from, to int) error {
 	}
 	var data []byte
 	if v.shape.wide {
+		// Append writes the ends into the room that was taken for them, and checks that they
+		// ascend.
 		_, data, err = variable.Append(view, int64s(dst)[:0:n], int64(v.data.n), from, to, v.limit)
 	} else {
 		_, data, err = variable.Append(view, int32s(dst)[:0:n], int64(v.data.n), from, to, v.limit)
@@ -326,7 +350,8 @@ func (v *values) appendEmpty(n int) error {
 	return nil
 }
 
-// int32s and int64s view bytes of an Arrow buffer, which is aligned to 64 bytes, as offsets.
+// int32s, int64s and uint16s view bytes as numbers without a copy. Those of an Arrow buffer and of
+// the arena are aligned to 64 and 8 bytes; other bytes must have been looked at.
 func int32s(b []byte) []int32 {
 	return unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/4)
 }
@@ -347,7 +372,8 @@ func (v *values) adopt(buf *memory.Buffer, n int) {
 }
 
 // finish builds the Arrow data of all values; validity may be nil. It takes over validity and
-// everything v holds. A dictionary type gets plain values here.
+// everything v holds, also if it fails. A dictionary type gets plain values here, which the leaf
+// encodes.
 func (v *values) finish(validity *memory.Buffer, nulls int) (data arrow.ArrayData, err error) {
 	defer v.release()
 	defer func() {
@@ -398,6 +424,7 @@ func (v *values) finish(validity *memory.Buffer, nulls int) (data arrow.ArrayDat
 }
 
 // finishLists wraps the items in the fixed-size lists of t, which has the dimensions from depth on.
+// The validity of the lists themselves is given; that of their items is in inner[depth].
 func (v *values) finishLists(t arrow.DataType, depth, n int, validity *memory.Buffer, nulls int, items *memory.Buffer) arrow.ArrayData {
 	list, ok := t.(*arrow.FixedSizeListType)
 	if !ok {
@@ -415,7 +442,8 @@ func (v *values) finishLists(t arrow.DataType, depth, n int, validity *memory.Bu
 	return array.NewData(t, n, []*memory.Buffer{validity}, []arrow.ArrayData{child}, nulls, 0)
 }
 
-// zeroed clears what it allocates: arrow-go takes validity 0 for granted, pools do not give it.
+// zeroed clears what it allocates. MakeArrayOfNull of arrow-go takes for granted that new memory is
+// zero and so invalid, but an allocator with a pool does not clear it.
 type zeroed struct{ memory.Allocator }
 
 func (z zeroed) Allocate(size int) []byte {
@@ -424,7 +452,7 @@ func (z zeroed) Allocate(size int) []byte {
 	return b
 }
 
-// finishLengths builds an int64 array of the lengths.
+// finishLengths builds an int64 array of the lengths, in the memory of the offsets.
 func (v *values) finishLengths(validity *memory.Buffer, nulls int) (arrow.ArrayData, error) {
 	ends := int64s(v.ends.buf.Buf()[:v.ends.n])
 	for i := range v.n {
@@ -440,6 +468,7 @@ func (v *values) finishLengths(validity *memory.Buffer, nulls int) (arrow.ArrayD
 	return array.NewData(arrow.PrimitiveTypes.Int64, v.n, []*memory.Buffer{validity, buf}, nil, nulls, 0), nil
 }
 
+// release gives back what finish has not taken.
 func (v *values) release() {
 	v.items.release()
 	v.ends.release()

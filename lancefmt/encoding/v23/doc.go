@@ -1,6 +1,6 @@
-// Package v23 decodes what pages of storage version 2.3 have beyond those of 2.1 and 2.2: sequences of
-// unsigned integers, and structure that is stored apart from values. It is a leaf: bytes and messages
-// in, numbers out; package v21 decodes the values and builds arrays.
+// Package v23 decodes what pages of storage version 2.3 have beyond those of 2.1 and 2.2: sequences
+// of unsigned integers, and structure that is stored apart from values. It is a leaf: bytes and
+// messages in, numbers out; package v21 decodes the values and builds arrays.
 //
 //	lance.encodings23.PlanarLayout
 //	  dense structure ── Parse ──> the same page as a lance.encodings21.PageLayout
@@ -11,11 +11,12 @@
 //	  validity  slots 4 (items)          NULL 3
 //	  leaf      slots 4                  values of slots 0 1 2, or of all of them
 //
-// A layer maps the slots of one domain to those of the next one. The first domain is the rows of the
-// page, the last one the values of the leaf. Structure.Select maps ranges of rows through all layers.
+// A layer maps the slots of one domain to those of the next one. The first domain is the rows of
+// the page, the last one the values of the leaf. Structure.Select maps ranges of rows through all
+// layers.
 //
-// Sequences that follow a rule (constant, arithmetic) stay symbolic: their length is a number in the
-// file and must not be taken for memory. Others have a bounded number of values.
+// Sequences that follow a rule (constant, arithmetic) stay symbolic: their length is a number in
+// the file and must not be taken for memory. Others have a bounded number of values.
 //
 // A Structure is immutable once it is decoded and safe for concurrent use; nothing points into the
 // caller's bytes.

@@ -18,8 +18,8 @@ type Layout struct {
 	Values *enc23pb.ValuePlane      // of a sparse page
 }
 
-// Parse decodes a PlanarLayout message. Errors are fault.Corrupt, or fault.Unsupported for planes that
-// Lance 14.0.2 does not know.
+// Parse decodes a PlanarLayout message. Errors are fault.Corrupt, or fault.Unsupported for planes
+// that Lance 14.0.2 does not know.
 func Parse(b []byte) (*Layout, error) {
 	var m enc23pb.PlanarLayout
 	if err := proto.Unmarshal(b, &m); err != nil {

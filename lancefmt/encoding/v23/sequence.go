@@ -440,8 +440,8 @@ func (c rleCodec) decode(src []byte, n int64) (Values, error) {
 	return listed(out), nil
 }
 
-// count returns the number of runs, which is not stored: it follows from lengths that keep to a rule,
-// or from the bytes of a plain part.
+// count returns the number of runs, which is not stored: it follows from lengths that keep to a
+// rule, or from the bytes of a plain part.
 func (c rleCodec) count(values, lengths []byte, n int64) (int64, error) {
 	runs := int64(0)
 	if r, ok := c.lengths.(rangeCodec); ok {
@@ -468,8 +468,8 @@ func (c rangeCodec) sum(k int64) float64 {
 	return float64(k) * (2*float64(c.start) + float64(k-1)*float64(c.step)) / 2
 }
 
-// dictionaryCodec is indices and items, framed if either has bytes: u64 bytes of indices, u64 bytes of
-// items, indices, items.
+// dictionaryCodec is indices and items, framed if either has bytes: u64 bytes of indices, u64 bytes
+// of items, indices, items.
 type dictionaryCodec struct {
 	n              int64
 	indices, items codec

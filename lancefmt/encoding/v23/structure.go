@@ -25,7 +25,8 @@ type Plane struct {
 	bufs   int
 }
 
-// layerPlan is a layer and the encodings of its sequences; those of layers that are no lists are nil.
+// layerPlan is a layer and the encodings of its sequences; those of layers that are no lists are
+// nil.
 type layerPlan struct {
 	layer
 	nonEmptyAs, countsAs, validity *Sequence
@@ -170,8 +171,8 @@ type Structure struct {
 	leaf   int64
 }
 
-// Decode decodes all sequences and checks them against each other. bufs are those that Buffers counts,
-// in the order of the file: of a list non-empty positions, counts, validity.
+// Decode decodes all sequences and checks them against each other. bufs are those that Buffers
+// counts, in the order of the file: of a list non-empty positions, counts, validity.
 func (p *Plane) Decode(bufs [][]byte) (*Structure, error) {
 	s := &Structure{rows: p.rows, scale: p.scale, leaf: p.leaf, layers: make([]layer, len(p.layers))}
 	if len(bufs) != p.bufs {
@@ -329,8 +330,8 @@ func appendRun(runs []encoding.Range, r encoding.Range) ([]encoding.Range, error
 	return append(runs, r), nil
 }
 
-// Materialized are the slots of the leaf that are valid and lie in nothing that is NULL: those whose
-// values zipped pages store.
+// Materialized are the slots of the leaf that are valid and lie in nothing that is NULL: those
+// whose values zipped pages store.
 type Materialized struct {
 	runs   []encoding.Range
 	before []int64 // values before each run, and all of them
@@ -406,8 +407,8 @@ type Domain struct {
 	slots int64
 }
 
-// Select maps rows, which ascend within those of the page, through all layers. Rows in fixed-size lists
-// come in multiples of their items.
+// Select maps rows, which ascend within those of the page, through all layers. Rows in fixed-size
+// lists come in multiples of their items.
 func (s *Structure) Select(rows []encoding.Range) (*Selection, error) {
 	runs := make([]encoding.Range, 0, len(rows))
 	var err error

@@ -8,8 +8,8 @@ import (
 	"lanceflight/internal/fault"
 )
 
-// maxFree bounds the values of a sequence that its bytes do not account for, as runs may claim; beyond
-// that there must be a byte for every maxPerByte of them.
+// maxFree bounds the values of a sequence that its bytes do not account for, as runs may claim;
+// beyond that there must be a byte for every maxPerByte of them.
 const (
 	maxFree    = 1 << 23
 	maxPerByte = 64

@@ -19,8 +19,8 @@ import (
 	"lanceflight/internal/fault"
 )
 
-// View is n values. Its offsets are checked by Check and Append, not when it is made, so that taking
-// one value from a chunk of thousands costs one look.
+// View is n values. Its offsets are checked by Check and Append, not when it is made, so that
+// taking one value from a chunk of thousands costs one look.
 type View struct {
 	offsets []byte // n+1 words
 	data    []byte // what offsets count into
@@ -76,7 +76,8 @@ func BlockView(b []byte, n int) (View, error) {
 	return v, nil
 }
 
-// NewView is a view of values whose offsets, one more than values, have been decoded. It keeps both.
+// NewView is a view of values whose offsets, one more than values, have been decoded. It keeps
+// both.
 func NewView(offsets []uint64, data []byte) View {
 	return View{offsets: unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(offsets))), 8*len(offsets)), data: data, word: 8, n: len(offsets) - 1}
 }
