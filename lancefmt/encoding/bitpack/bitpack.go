@@ -35,7 +35,7 @@ var order = [8]int{0, 4, 2, 6, 1, 5, 3, 7}
 // PackedBytes returns the size of a packed block of 1024 values.
 func PackedBytes(width int) int { return BlockLen * width / 8 }
 
-// ValidWord reports whether values of wordBits bits can be packed.
+// ValidWord reports whether values of wordBits bits can be packed: those of 8, 16, 32 and 64 bits.
 func ValidWord(wordBits int) bool {
 	return wordBits == 8 || wordBits == 16 || wordBits == 32 || wordBits == 64
 }
@@ -49,6 +49,7 @@ func Unpack(dst, src []byte, wordBits, width int) {
 	case 0:
 		clear(dst)
 		return
+	// Nothing was squeezed: the rows only have another order.
 	case wordBits:
 		for r := 0; r < wordBits; r++ {
 			copy(dst[rowOffset(r, wordBits):][:rowBytes], src[r*rowBytes:])
@@ -57,6 +58,7 @@ func Unpack(dst, src []byte, wordBits, width int) {
 	}
 	all := repeat(width, wordBits)
 	for r := 0; r < wordBits; r++ {
+		// Row r of a lane has the bits from r·width on of the lane's packed words.
 		at := r * width
 		word, shift := at/wordBits, at%wordBits
 		out := (*[rowBytes]byte)(dst[rowOffset(r, wordBits):])
@@ -72,6 +74,7 @@ func Unpack(dst, src []byte, wordBits, width int) {
 	}
 }
 
+// rowOffset returns where the lanes of row r begin among the unpacked values, in bytes.
 func rowOffset(r, wordBits int) int {
 	return (order[r/8]*16 + r%8*128) * wordBits / 8
 }
@@ -100,6 +103,8 @@ func unpackRow(out, in *[rowBytes]byte, shift uint, mask uint64) {
 	}
 }
 
+// unpackSplit is unpackRow for values of which the low have bits are in one packed word of each
+// lane, at its end, and the others at the start of the next word.
 func unpackSplit(out, in, next *[rowBytes]byte, shift, have uint, low, high uint64) {
 	shift, have = shift&63, have&63
 	for i := 0; i <= rowBytes-16; i += 16 {
@@ -160,6 +165,7 @@ func Value(src []byte, wordBits, width, i int) uint64 {
 
 var inverse = [8]int{0, 4, 2, 6, 1, 5, 3, 7} // order is its own inverse
 
+// load reads a little-endian word of n bytes.
 func load(b []byte, n int) uint64 {
 	switch n {
 	case 1:

@@ -21,6 +21,7 @@ func Decode(dst, src []byte, width, n int) error {
 		return fault.Corruptf("byte stream split of %d values of %d bytes has %d bytes", n, width, len(src))
 	}
 	dst = dst[:len(src)]
+	// Four and eight bytes are put together in registers, so that each value is stored once.
 	switch width {
 	case 4:
 		s0, s1, s2, s3 := src[:n], src[n:2*n], src[2*n:3*n], src[3*n:4*n]

@@ -18,6 +18,7 @@ import (
 )
 
 const (
+	// The table always has room for 256 symbols, whatever their number.
 	tableBytes = 8 + 256*8 + 256
 	magic      = 0x46535354 // "FSST"
 	switchBit  = 1 << 24
@@ -45,6 +46,7 @@ func New(table []byte) (*Decoder, error) {
 		return nil, fault.Corruptf("FSST symbol table starts with %#x", header>>32)
 	}
 	d := &Decoder{plain: header&switchBit == 0}
+	// Lengths follow the n symbols directly, so their place depends on n; padding comes last.
 	n := int(header & 255)
 	for i := range n {
 		l := table[8+8*n+i]
@@ -54,6 +56,7 @@ func New(table []byte) (*Decoder, error) {
 		d.symbols[i] = binary.LittleEndian.Uint64(table[8+8*i:])
 		d.lens[i] = l
 	}
+	// Code 255 is the escape even if the table has a symbol there.
 	d.lens[escape] = 0
 	return d, nil
 }
@@ -83,6 +86,8 @@ func (d *Decoder) Decode(dst, src []byte) (int, error) {
 	for i := 0; i < len(src); i++ {
 		code := src[i]
 		if l := d.lens[code]; l != 0 {
+			// All eight bytes are stored, and those behind the symbol are overwritten by the next
+			// one. MaxLen has room for the last store.
 			binary.LittleEndian.PutUint64(dst[at:], d.symbols[code])
 			at += int(l)
 			continue

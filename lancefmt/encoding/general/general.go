@@ -92,6 +92,8 @@ func unLZ4(dst, src []byte, limit int) ([]byte, error) {
 	}
 	size := int64(binary.LittleEndian.Uint32(src))
 	src = src[4:]
+	// The size is a claim, for which memory is about to be taken: it is held against what the
+	// caller expects and what LZ4 can make of so many bytes.
 	if size > int64(limit) || size > int64(len(src))*maxLZ4Ratio {
 		return dst, fault.Corruptf("LZ4 buffer of %d bytes claims to hold %d, at most %d expected", len(src), size, limit)
 	}
@@ -121,6 +123,7 @@ func unZstd(dst, src []byte, limit int) ([]byte, error) {
 		limit = int(size)
 	}
 	at := len(dst)
+	// room grows while the frame turns out to be longer than expected, up to limit.
 	room := min(limit, firstGuess+16*len(src))
 	for {
 		// The decoder's limit is the capacity, so that must not be larger than meant either. Slack

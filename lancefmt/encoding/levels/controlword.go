@@ -6,9 +6,12 @@ import (
 	"lanceflight/internal/fault"
 )
 
-// ControlWord is how full-zip pages store the levels of a value in front of it: the definition
-// level in the low bits, the repetition level above, in the 1, 2 or 4 bytes that both need, or
-// none.
+// ControlWord is how full-zip pages store the levels of a value in front of it. Both levels share
+// one little-endian word of 1, 2 or 4 bytes, the smallest that holds them, or none if there are no
+// levels.
+//
+//	bits 0 … bitsDef-1               definition level
+//	bits bitsDef … bitsDef+bitsRep-1 repetition level
 type ControlWord struct {
 	Bytes   int
 	defBits uint
@@ -17,7 +20,7 @@ type ControlWord struct {
 	hasDef  bool
 }
 
-// NewControlWord checks the widths, in bits, of the two levels.
+// NewControlWord checks the widths, in bits, of the two levels, of which none has more than 16.
 func NewControlWord(bitsRep, bitsDef uint32) (ControlWord, error) {
 	if bitsRep > 16 || bitsDef > 16 {
 		return ControlWord{}, fault.Corruptf("levels of %d and %d bits", bitsRep, bitsDef)
@@ -55,6 +58,7 @@ func (w ControlWord) Parse(b []byte) (rep, def uint16) {
 		v = binary.LittleEndian.Uint32(b)
 	}
 	switch {
+	// A level that is alone fills the word, whose other bits are zero.
 	case !w.hasDef:
 		return uint16(v), 0
 	case !w.hasRep:

@@ -14,10 +14,12 @@ const (
 	laneOnes = 0x0001000100010001
 )
 
-// threshold prepares t < 0x8000 for above.
+// threshold prepares t < 0x8000 for above: adding it to a lane of 15 bits carries into the highest
+// bit exactly if the lane is greater than t.
 func threshold(t uint16) uint64 { return uint64(0x7fff-t) * laneOnes }
 
-// above has the highest bit of each lane of x set whose level is above the threshold.
+// above has the highest bit of each lane of x set whose level is above the threshold. A level of
+// 0x8000 or more has it set from the beginning. The sum cannot carry into the next lane.
 func above(x, threshold uint64) uint64 { return (x&laneLow + threshold | x) & laneHigh }
 
 // word returns levels i … i+3. The caller has checked that they exist.

@@ -61,12 +61,24 @@ func (l Layer) defs() uint16 {
 }
 
 // Schema is the layers of a page, leaf first, with what follows from them.
+//
+//	layers                NULLABLE_ITEM  NULL_AND_EMPTY_LIST  NULLABLE_ITEM
+//	definition levels     1              2 NULL, 3 empty      4
+//	MaxVisible 1, MaxDef 4, MaxRep 1
+//	repOf                 0 0 1 1 1      of levels 0 to 4
 type Schema struct {
-	Layers     []Layer
-	MaxRep     uint16 // repetition level of the first value of a row
-	MaxDef     uint16
-	MaxVisible uint16 // highest definition level that still stands for a value of the leaf
-	repOf      []uint16
+	Layers []Layer
+	// MaxRep is the repetition level of the first entry of a row, which is the number of list
+	// layers.
+	MaxRep uint16
+	MaxDef uint16
+	// MaxVisible is the highest definition level whose entries still stand for a value of the leaf.
+	// Above it are lists that are NULL or empty, and what is NULL around them.
+	MaxVisible uint16
+	// repOf has, for each definition level, the number of list layers up to the layer that took it.
+	// An entry with a level whose number is above that of the layers done so far is of a list
+	// further out.
+	repOf []uint16
 }
 
 // maxLayers bounds the nesting; levels are 16 bits wide.
@@ -89,6 +101,7 @@ func NewSchema(layers []Layer) (*Schema, error) {
 			s.repOf = append(s.repOf, s.MaxRep)
 		}
 		s.MaxDef += l.defs()
+		// Up to the first list, what is NULL still has its place among the values.
 		if s.MaxRep == 0 {
 			s.MaxVisible = s.MaxDef
 		}
@@ -116,8 +129,8 @@ func (s *Schema) Check(rep, def []uint16) error {
 func (s *Schema) Visible(def []uint16) int { return len(def) - CountAbove(def, s.MaxVisible) }
 
 // Segment is the levels of the rows read from one page. Rep is nil if no layer is a list, Def if
-// the page stores none (nothing null or empty); if both are there they are equally long. Values is
-// the number of leaf values.
+// the page stores none (nothing is NULL or empty). If both are there they are equally long, and
+// entry i of both belongs together. Values is the number of leaf values.
 type Segment struct {
 	Schema   *Schema
 	Rep, Def []uint16
@@ -130,6 +143,9 @@ type Column struct {
 	segs []segment
 }
 
+// segment is a Segment that is being unraveled, layer by layer. With each list layer the entries
+// that go on with a list are dropped from Rep and Def, so that the entries left are those of the
+// next layer out.
 type segment struct {
 	Segment
 	layer int    // next layer to unravel
@@ -206,6 +222,10 @@ func (c *Column) HasNulls() bool {
 // Validity unravels a layer of items, which must be n: it sets the bits of bitmap, one per item,
 // lowest bit first, and returns the number of NULLs. bitmap may be nil if HasNulls is false; it
 // must be zeroed.
+//
+// An item is valid if its level is at most the highest one of the layers below: then it is a value,
+// or something below it is NULL. Entries of lists further out have no item here and are passed
+// over.
 func (c *Column) Validity(bitmap []byte, n int) (nulls int, err error) {
 	at := 0
 	for i := range c.segs {
@@ -362,6 +382,10 @@ func (c *Column) Lists() (n int, err error) {
 // Offsets unravels a list layer of n lists over items values below: it fills offsets, n+1 long, and
 // bitmap, one bit per list (nil if HasNulls is false; else zeroed), and returns the number of
 // NULLs.
+//
+// An entry with repetition level 0 goes on with its list, any other begins one. The entries that
+// begin a list are moved to the front with a level one less, and become the entries of the next
+// layer.
 func Offsets[T int32 | int64](c *Column, offsets []T, bitmap []byte, items int) (nulls int, err error) {
 	lists, at := 0, 0
 	if int64(T(items)) != int64(items) {
@@ -383,10 +407,12 @@ func Offsets[T int32 | int64](c *Column, offsets []T, bitmap []byte, items int) 
 			return 0, err
 		}
 		v := s.listLevels(layer)
+		// write is the number of entries kept so far.
 		before, write := lists, 0
 		if len(s.Rep) > 0 && s.Rep[0] == 0 {
 			return 0, fault.Corruptf("levels do not start with a list")
 		}
+		// Without definition levels every entry is a value, and each list has at least one.
 		if s.Def == nil {
 			n := CountAbove(s.Rep, 0)
 			if n > len(offsets)-1-lists {
@@ -432,6 +458,7 @@ func Offsets[T int32 | int64](c *Column, offsets []T, bitmap []byte, items int) 
 			switch {
 			case d == 0 || d <= s.def:
 				at++ // a value, or a null of a layer below
+			// An empty list is valid and ends where it starts.
 			case d == v.empty:
 			default: // null, or a null struct around the list
 				nulls++

@@ -15,7 +15,8 @@ import (
 	"lanceflight/internal/fault"
 )
 
-// Runs are the two arrays of one chunk, checked against each other.
+// Runs are the two arrays of one chunk or block, checked against each other: as many values as
+// lengths. The slices are the caller's.
 type Runs struct {
 	values, lengths    []byte
 	valueLen, widthLen int // bytes of a value, bytes of a length
@@ -68,7 +69,8 @@ func (r Runs) length(i int) int {
 	return int(binary.LittleEndian.Uint32(r.lengths[4*i:]))
 }
 
-// Count returns the number of values that the runs expand to. A run of length zero is corrupt.
+// Count returns the number of values that the runs expand to. It takes no memory for them, so that
+// a caller can compare the number with what it expects first. A run of length zero is corrupt.
 func (r Runs) Count() (n int64, err error) {
 	for i := range r.n {
 		l := r.length(i)
@@ -146,6 +148,7 @@ func isZero(value []byte) bool {
 // setBits sets the bits from <= i < to, which are some.
 func setBits(dst []uint64, from, to int) {
 	first, last := from>>6, (to-1)>>6
+	// head has the bits of the first word from from on, tail those of the last word up to to-1.
 	head, tail := ^uint64(0)<<(from&63), ^uint64(0)>>(63-(to-1)&63)
 	if first == last {
 		dst[first] |= head & tail
@@ -158,7 +161,8 @@ func setBits(dst []uint64, from, to int) {
 	dst[last] |= tail
 }
 
-// fill repeats value over dst, doubling what is copied.
+// fill repeats value over dst. Short runs of words are stored one by one; longer ones are doubled
+// until dst is full, which copies large pieces.
 func fill(dst, value []byte) {
 	switch {
 	case len(value) == 8 && len(dst) <= 64:

@@ -21,7 +21,8 @@ import (
 //
 //	"ab", "", "cde" from byte 100 on   bytes abcde   positions 100, 102, 102, 105
 //
-// An empty value of a nullable field is NULL: the format does not tell them apart.
+// An empty value of a nullable field is NULL: the format does not tell them apart. A read takes two
+// rounds, one for positions and one for bytes.
 type binaryReader struct {
 	*pages
 	dt       arrow.DataType
@@ -57,6 +58,7 @@ func (r *binaryReader) positions(ctx context.Context, rows []encoding.Range) ([]
 func (r *binaryReader) checked(p piece, positions []byte) (storage.Range, error) {
 	first := int64(binary.LittleEndian.Uint64(positions))
 	last := int64(binary.LittleEndian.Uint64(positions[len(positions)-8:]))
+	// Values end where the positions of their page begin, or before.
 	if end := r.pages.pages[p.page].BufRanges[0].Offset; first < 0 || last < first || last > end {
 		return storage.Range{}, r.place(fault.Corruptf("values %d to %d lie from byte %d to byte %d, their positions at byte %d", p.from, p.to-1, first, last, end), p.page)
 	}

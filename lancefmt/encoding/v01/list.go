@@ -114,6 +114,7 @@ func listOffsets[O int32 | int64](r *listReader, dst []O, pieces []piece, spans 
 	at, sum := 1, int64(0)
 	for i, p := range pieces {
 		b := spans[i].bytes()
+		// base is the first item of the child's page, and limit the number of items of that page.
 		base, limit := int64(0), int64(math.MaxInt32)
 		if r.items != nil {
 			base, limit = r.items[p.page], r.items[p.page+1]-r.items[p.page]

@@ -15,7 +15,9 @@ import (
 	"lanceflight/lancefmt/storage"
 )
 
-// plainReader reads values of a fixed number of bits, and fixed-size lists of them.
+// plainReader reads values of a fixed number of bits, and fixed-size lists of them. Row i of a page
+// has the bits from i·bits on, so that rows need not begin at a byte: lists of three booleans have
+// three bits.
 type plainReader struct {
 	*pages
 	dt    arrow.DataType
@@ -113,6 +115,7 @@ func (r *plainReader) values(ctx context.Context, rows []encoding.Range, n int, 
 		}
 		return out, nil
 	}
+	// Bits behind the last value must not be what the pool left there.
 	if size > 0 {
 		dst[size-1] = 0
 	}

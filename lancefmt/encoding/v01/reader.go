@@ -69,6 +69,7 @@ func (g guarded) ReadValidity(ctx context.Context, rows []encoding.Range, mem me
 	return guard(func() (*array.Data, error) { return b.validity(ctx, rows, mem) })
 }
 
+// guard turns a fault of mapped memory during a read into an error.
 func guard(read func() (*array.Data, error)) (a arrow.Array, err error) {
 	err = storage.Guard(func() error {
 		data, err := read()
@@ -85,6 +86,7 @@ func guard(read func() (*array.Data, error)) (a arrow.Array, err error) {
 	return a, nil
 }
 
+// open returns the reader of a field, which the type alone decides.
 func open(src encoding.Source, cols []encoding.Column, f encoding.Field) (reader, error) {
 	if t, ok := storageType(f.Type).(*arrow.StructType); ok {
 		return openStruct(src, cols, f, t)
@@ -120,7 +122,7 @@ func storageType(dt arrow.DataType) arrow.DataType {
 	}
 }
 
-// pages is the pages of a column.
+// pages is the pages of a column: one for each batch of rows, all of the same form.
 type pages struct {
 	src    encoding.Source
 	number int // of the column

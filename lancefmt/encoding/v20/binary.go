@@ -118,6 +118,7 @@ func (v *valueBytes) load(j *job, parts []encoding.Range, c *chunk) error {
 	return nil
 }
 
+// binaryNode reads strings in two rounds: ends first, and then the bytes that they span.
 type binaryNode struct {
 	ends       node
 	width      int
@@ -127,6 +128,7 @@ type binaryNode struct {
 
 func (d *binaryNode) read(j *job, rows []encoding.Range, o out, at int) error {
 	v := o.(*varOut)
+	// The chunk is reserved now, in row order, though its bytes come later.
 	c := v.reserve()
 	return readUnsigned(j, d.ends, d.width, withPrevious(rows), func(ends []uint64) error {
 		parts, err := d.lengths(ends, rows, v, at)
@@ -148,6 +150,7 @@ func (d *binaryNode) lengths(ends []uint64, rows []encoding.Range, v *varOut, at
 	for _, r := range rows {
 		var end uint64
 		if r.Start > 0 {
+			// The value before may be NULL, and then has the adjustment in its end, too.
 			if end = ends[0]; end >= d.adjustment {
 				end -= d.adjustment
 			}
@@ -173,6 +176,7 @@ func (d *binaryNode) lengths(ends []uint64, rows []encoding.Range, v *varOut, at
 		at += int(r.Len())
 		ends = ends[r.Len():]
 		last = end
+		// The values of the range have no bytes.
 		if start == end {
 			continue
 		}
@@ -224,6 +228,8 @@ func (b *builder) fixedSizeBinary(enc *enc20pb.FixedSizeBinary, dt arrow.DataTyp
 	return &fixedSizeBinaryNode{values, width}, nil
 }
 
+// fixedSizeBinaryNode reads strings that all have width bytes: value i is bytes i·width to
+// (i+1)·width.
 type fixedSizeBinaryNode struct {
 	values valueBytes
 	width  int64

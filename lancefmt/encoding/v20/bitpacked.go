@@ -9,9 +9,9 @@ import (
 	"lanceflight/lancefmt/storage"
 )
 
-// bitpacked builds the encoding Bitpacked: value i has the bits from i·c on, low bits first, of one
-// little-endian number that fills the buffer. If signed, the highest of the c bits is repeated.
-// Older writers chose it; lance-encoding 14.0.2 reads it.
+// bitpacked builds the encoding Bitpacked: value i has the c bits from bit i·c on, low bits first,
+// of one little-endian number that fills the buffer. If signed, the highest of the c bits is
+// repeated in the bits above. Older writers chose it, and lance-encoding 14.0.2 still reads it.
 func (b *builder) bitpacked(enc *enc20pb.Bitpacked, width int, n int64) (node, error) {
 	packed := enc.GetCompressedBitsPerValue()
 	if err := checkPacked(packed, enc.GetUncompressedBitsPerValue(), width); err != nil {
@@ -24,6 +24,7 @@ func (b *builder) bitpacked(enc *enc20pb.Bitpacked, width int, n int64) (node, e
 	return &bitpackedNode{r, int(packed), width, enc.GetSigned()}, nil
 }
 
+// checkPacked checks the widths, in bits, of packed and unpacked values.
 func checkPacked(packed, unpacked uint64, width int) error {
 	if unpacked != uint64(width) || width < 8 || width > 64 {
 		return fault.Corruptf("packed values of %d bits where %d bits are wanted", unpacked, width)
@@ -46,6 +47,7 @@ func (d *bitpackedNode) read(j *job, rows []encoding.Range, o out, at int) error
 	first, c := -1, int64(d.packed)
 	for _, r := range rows {
 		from, to := firstByte(r.Start, c), firstByte(r.End, c)
+		// The last value ends inside of a byte.
 		if (r.End%8)*c%8 != 0 {
 			to++
 		}
@@ -78,6 +80,7 @@ func (d *bitpackedNode) unpack(dst, src []byte, bit int) {
 	var wide [8]byte
 	for ; len(dst) > 0; dst = dst[w:] {
 		v := load64(src[bit/8:]) >> (bit % 8)
+		// Up to seven bits of a value are in a ninth byte.
 		if have := 64 - bit%8; have < d.packed {
 			v |= uint64(src[bit/8+8]) << have
 		}

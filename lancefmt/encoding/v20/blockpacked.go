@@ -48,6 +48,7 @@ func (d *blockPackedNode) read(j *job, rows []encoding.Range, o out, at int) err
 	j.then(func() error {
 		w := d.width / 8
 		scratch := make([]byte, bitpack.BlockLen*w)
+		// Neighbouring rows mostly lie in one block, which is unpacked once for them.
 		unpacked := int64(-1) // block that scratch holds
 		for i, r := range rows {
 			dst, err := f.slot(at, int(r.Len()))

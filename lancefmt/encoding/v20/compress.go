@@ -26,8 +26,8 @@ func schemeOf(c *enc20pb.Compression) (general.Scheme, error) {
 	return 0, fault.New(fault.Unsupported, "the compression scheme %q of a Flat buffer", c.GetScheme())
 }
 
-// compressedBuf is a buffer that is compressed as a whole. The column's cache keeps it
-// decompressed.
+// compressedBuf is a buffer that is compressed as a whole, so that one row costs all of it. The
+// column's cache keeps it decompressed for the batches that follow.
 type compressedBuf struct {
 	cache  *cache
 	key    cacheKey

@@ -12,7 +12,7 @@ import (
 
 // dictionary builds the encoding Dictionary, which has two meanings.
 //
-// In a column of a dictionary type, index i is item i; a NULL is an index to a NULL item. In a
+// In a column of a dictionary type, index i is item i, and a NULL is an index to a NULL item. In a
 // string column, which the writer encodes so if it has few distinct values, index i > 0 is item
 // i-1, and index 0 is NULL.
 func (b *builder) dictionary(enc *enc20pb.Dictionary, dt arrow.DataType, n int64) (node, error) {

@@ -59,6 +59,7 @@ func (d *flatNode) read(j *job, rows []encoding.Range, o out, at int) error {
 		}
 	}
 	j.then(func() error {
+		// One range that is all of the array needs no copy.
 		if len(rows) == 1 && f.alias(j.span(first), at, int(rows[0].Len())) {
 			return nil
 		}

@@ -30,6 +30,8 @@ func (b *builder) fsst(enc *enc20pb.Fsst, dt arrow.DataType, n int64) (node, err
 	return &fsstNode{inner, codes, decoder}, nil
 }
 
+// fsstNode decodes the codes to an array of their own first, and then their texts: a text's length
+// is known only when it has been decoded.
 type fsstNode struct {
 	inner   node
 	codes   arrow.DataType

@@ -14,7 +14,15 @@ import (
 // became, and the steps that wait for them. It belongs to one goroutine.
 //
 // Steps run in the order in which they were left (then), round by round; before each round all
-// ranges wanted so far are fetched with one request.
+// ranges wanted so far are fetched with one request. So the pages of a column need as many requests
+// together as one page:
+//
+//	fixed width      ranges of values                          one round
+//	strings          ranges of ends ──> ranges of bytes        two rounds
+//	a dictionary     as its items, and its indices beside      two rounds
+//
+// Nodes do not call each other's steps. A node that needs what its children decode leaves a step
+// that runs after theirs (after).
 type job struct {
 	ctx context.Context
 	src encoding.Source
@@ -32,10 +40,11 @@ type job struct {
 	page  int    // page of the step that runs
 	group *group // group of the step that runs
 
+	// spent counts what was charged, of at most limit bytes.
 	spent, limit int64
 }
 
-// span is the place of a fetched range.
+// span is the place of a fetched range: several ranges may share a buffer.
 type span struct {
 	buf         *memory.Buffer
 	off, length int
@@ -46,6 +55,8 @@ func (s span) bytes() []byte { return s.buf.Bytes()[s.off : s.off+s.length] }
 // share returns the span as a buffer that keeps the fetched memory alive; the caller releases it.
 func (s span) share() *memory.Buffer { return memory.SliceBuffer(s.buf, s.off, s.length) }
 
+// step is what a node has left to do when the bytes are there. The page is kept for the place of an
+// error.
 type step struct {
 	page  int
 	group *group
@@ -55,8 +66,10 @@ type step struct {
 // group counts the unfinished steps below a node, so that a parent can wait for its children.
 type group struct{ pending int }
 
+// releaser is what a job gives back at its end.
 type releaser interface{ release() }
 
+// newJob begins a read. The file's size bounds what it may allocate beyond what it reads.
 func newJob(ctx context.Context, src encoding.Source, mem memory.Allocator) *job {
 	return &job{ctx: ctx, src: src, mem: memoryOf{Allocator: mem}, limit: expandLimit(src.SizeBytes())}
 }
@@ -67,6 +80,7 @@ func (j *job) want(r storage.Range) int {
 	return len(j.spans) + len(j.wants) - 1
 }
 
+// span returns the place of a range that was fetched.
 func (j *job) span(handle int) span { return j.spans[handle] }
 
 // then leaves a step for the next round, or for the end of this one if nothing is wanted.
@@ -87,6 +101,8 @@ func (j *job) after(plan func() error, next func() error) error {
 		return err
 	}
 	var wait func() error
+	// Steps of the group may leave further steps, for rounds to come, which count as pending, too.
+	// So the question is asked again each time that it comes up.
 	wait = func() error {
 		if inner.pending > 0 {
 			j.then(wait)
@@ -99,7 +115,8 @@ func (j *job) after(plan func() error, next func() error) error {
 }
 
 // charge accounts for n bytes that are about to be allocated without as many bytes of the file
-// behind them.
+// behind them. A few bytes can stand for any number of NULLs, so that checks against buffers do not
+// bound these.
 func (j *job) charge(n int64, what string) error {
 	if n < 0 || n > j.limit-j.spent {
 		return fault.New(fault.ResourceExhausted,
@@ -119,6 +136,7 @@ func (j *job) run() error {
 		if err := j.fetch(); err != nil {
 			return err
 		}
+		// Steps that are left while these run belong to the next round.
 		steps := j.steps
 		j.steps = spare[:0]
 		for i := range steps {
@@ -153,6 +171,7 @@ func (j *job) fetch() error {
 		if n := len(joined) - 1; n >= 0 {
 			g := &joined[n]
 			gap := w.Offset - g.End()
+			// Ranges that overlap always share; ranges with a gap do so until the buffer is large.
 			if w.Offset >= g.Offset && gap <= gapBytes && (gap <= 0 || w.End()-g.Offset <= groupBytes) {
 				j.spans = append(j.spans, span{off: int(w.Offset - g.Offset), length: int(w.Length)})
 				member = append(member, n)

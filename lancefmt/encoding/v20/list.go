@@ -26,6 +26,7 @@ type listReader struct {
 	lists []listPage
 }
 
+// listPage is what a page's message says of its lists.
 type listPage struct {
 	ends       node
 	width      int
@@ -148,6 +149,7 @@ func (l *listPage) lengths(ends []uint64, rows []encoding.Range, o *varOut, at i
 			if next < end || next > uint64(l.items) {
 				return nil, fault.Corruptf("list %d reaches from item %d to item %d of %d", r.Start+int64(i), end, next, l.items)
 			}
+			// A NULL list has no items, so those that lie below it are cut out of the range.
 			if e >= l.adjustment {
 				o.valid.clear(at + i)
 				if next > end {

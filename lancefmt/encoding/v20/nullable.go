@@ -44,6 +44,7 @@ func (allNullNode) read(j *job, rows []encoding.Range, o out, at int) error {
 	n := encoding.Count(rows)
 	size, ok := o.nullBytes(n)
 	if !ok {
+		// A size that does not fit is refused by charge, as a negative one.
 		size = -1
 	}
 	if err := j.charge(size, "NULLs"); err != nil {
@@ -53,7 +54,8 @@ func (allNullNode) read(j *job, rows []encoding.Range, o out, at int) error {
 	return nil
 }
 
-// someNullsNode has a bit per value: 1 = not NULL.
+// someNullsNode has a bit for each value, 1 for one that is not NULL. The values of NULLs are
+// stored, too, with any content.
 type someNullsNode struct{ validity, values node }
 
 func (d *someNullsNode) read(j *job, rows []encoding.Range, o out, at int) error {

@@ -109,19 +109,22 @@ func offsetsOf(dt arrow.DataType) (wide, ok bool) {
 	return false, false
 }
 
+// resized returns a buffer of size bytes, whose contents are undefined.
 func resized(mem memory.Allocator, size int) *memory.Buffer {
 	b := memory.NewResizableBuffer(mem)
 	b.Resize(size)
 	return b
 }
 
-// validity is the validity bitmap of an out. It exists from the first NULL on.
+// validity is the validity bitmap of an out. It exists from the first NULL on, and begins with all
+// values valid.
 type validity struct {
 	n   int
 	mem memoryOf
 	buf *memory.Buffer
 }
 
+// bits returns the bitmap, and makes it if there is none.
 func (v *validity) bits() []byte {
 	if v.buf == nil {
 		v.buf = resized(v.mem, (v.n+7)/8)
@@ -133,6 +136,7 @@ func (v *validity) bits() []byte {
 // isNull says whether value i has been marked so far.
 func (v *validity) isNull(i int) bool { return v.buf != nil && !bitutil.BitIsSet(v.buf.Bytes(), i) }
 
+// clear marks value i as NULL, and clearRange n values from at on.
 func (v *validity) clear(i int) { bitutil.ClearBit(v.bits(), i) }
 
 func (v *validity) clearRange(at, n int) { bitutil.SetBitsTo(v.bits(), int64(at), int64(n), false) }
@@ -206,6 +210,7 @@ func (o *fixedOut) bytes() ([]byte, error) {
 			return nil, fault.New(fault.ResourceExhausted, "%d values of %d bits are too many for one array", o.n, o.width)
 		}
 		o.buf = resized(o.mem, int(size))
+		// Bits behind the last value are never written, and must not be what the pool left there.
 		if o.width == 1 && size > 0 {
 			o.buf.Bytes()[size-1] = 0
 		}
@@ -223,7 +228,9 @@ func (o *fixedOut) slot(at, n int) ([]byte, error) {
 	return b[at*w : (at+n)*w], nil
 }
 
-// alias takes over fetched bytes as the whole buffer, if they are all values and lie well.
+// alias takes over fetched bytes as the whole buffer, if they are all values of the array and lie
+// at an address that the type allows. The array then keeps the fetched memory, which may be a
+// mapped file.
 func (o *fixedOut) alias(s span, at, n int) bool {
 	if o.buf != nil || o.mem.copies || o.width == 1 || at != 0 || n != o.n || n == 0 || !aligned(s.bytes(), o.width/8) {
 		return false

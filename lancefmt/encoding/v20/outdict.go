@@ -8,8 +8,8 @@ import (
 	"lanceflight/internal/fault"
 )
 
-// dictOut holds indices into dictionaries. Every page has a dictionary of its own; finish brings
-// them to one, which costs nothing while they are equal.
+// dictOut holds indices into dictionaries. Every page has a dictionary of its own, and an Arrow
+// array has one: finish brings them to one, which costs a comparison while they are equal.
 type dictOut struct {
 	dt    arrow.DataType
 	typ   *arrow.DictionaryType
@@ -18,6 +18,7 @@ type dictOut struct {
 	parts []dictPart // in row order
 }
 
+// dictPart is the values of one page: n of them from at on.
 type dictPart struct {
 	at, n int
 	dict  arrow.Array // not retained: the page's cache or the job owns it; nil = all NULL
@@ -106,7 +107,8 @@ func maxIndex(t arrow.DataType) uint64 {
 	return 1<<width - 1
 }
 
-// rewrite maps the indices of a part. Indices below NULLs may be anything.
+// rewrite maps the indices of a part to those of the common dictionary. Indices below NULLs may be
+// anything, also beyond the dictionary, and become 0.
 func (o *dictOut) rewrite(p dictPart, to []uint64) {
 	w := o.index.width / 8
 	b := o.index.buf.Bytes()[p.at*w : (p.at+p.n)*w]
@@ -128,6 +130,7 @@ func loadUint(b []byte) (v uint64) {
 	return v
 }
 
+// storeUint writes a little-endian number of as many bytes as b has.
 func storeUint(b []byte, v uint64) {
 	for i := range b {
 		b[i] = byte(v)

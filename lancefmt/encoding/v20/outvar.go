@@ -12,9 +12,10 @@ import (
 // chunks, one per page; finish sums up the lengths and gathers the chunks. A single chunk that is
 // one fetched range becomes the values' buffer without a copy.
 type varOut struct {
-	dt      arrow.DataType
-	n       int
-	wide    bool // offsets of 64 bits
+	dt arrow.DataType
+	n  int
+	// wide says that offsets have 64 bits; then off64 is set, and else off32. Both view offsets.
+	wide    bool
 	mem     memoryOf
 	offsets *memory.Buffer
 	off32   []int32
@@ -54,7 +55,8 @@ func (o *varOut) lengths() {
 	}
 }
 
-// setLen sets the length of value i, after lengths.
+// setLen sets the length of value i, after lengths. The sums come last, because pages may be
+// decoded in any order of rounds.
 func (o *varOut) setLen(i int, length int64) error {
 	if o.wide {
 		o.off64[i+1] = length
@@ -86,6 +88,7 @@ func (o *varOut) fillNull(at, n int) error {
 	return nil
 }
 
+// nullBytes counts an offset and a bit of validity for each value.
 func (o *varOut) nullBytes(n int64) (int64, bool) {
 	if o.wide {
 		return bytesFor(n, 65)
@@ -93,7 +96,7 @@ func (o *varOut) nullBytes(n int64) (int64, bool) {
 	return bytesFor(n, 33)
 }
 
-// values gathers the chunks.
+// values gathers the chunks into one buffer. The caller releases it.
 func (o *varOut) values() (*memory.Buffer, error) {
 	var total int64
 	var last *chunk

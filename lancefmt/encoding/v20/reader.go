@@ -64,6 +64,9 @@ func (g guarded) Read(ctx context.Context, rows []encoding.Range, mem memory.All
 	return a, nil
 }
 
+// open returns the reader of a field. The type decides, with three exceptions that only the column
+// tells: blobs, packed structs, which have all children in one column, and strings that are kept as
+// lists of bytes.
 func open(src encoding.Source, cols []encoding.Column, f encoding.Field) (reader, error) {
 	if f.Column < 0 || f.Column >= len(cols) {
 		return nil, fault.Corruptf("field %q is column %d of %d", f.Name, f.Column, len(cols))
@@ -151,6 +154,7 @@ type pages struct {
 	cache  cache
 }
 
+// page is a page of a column, whose node is built when it is first read.
 type page struct {
 	*encoding.Page
 	number int
@@ -159,7 +163,8 @@ type page struct {
 	err    error
 }
 
-// openPages lays out a column. Buggy writers made pages without rows; they are left out.
+// openPages lays out a column. Some writers made pages without rows; they are left out here, so a
+// page keeps its number in the file beside its position.
 func openPages(src encoding.Source, number int, col encoding.Column) (*pages, error) {
 	p := &pages{src: src, number: number}
 	p.pages = make([]page, 0, len(col.Pages))
@@ -264,6 +269,7 @@ func (c *column) node(i int) (node, error) {
 	return pg.node, pg.err
 }
 
+// builder returns the builder of a page.
 func (c *column) builder(i int) *builder {
 	return &builder{src: c.src, page: i, pageBufs: c.pages.pages[i].BufRanges, columnBufs: c.buffers, cache: &c.cache}
 }

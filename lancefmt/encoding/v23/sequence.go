@@ -14,8 +14,12 @@ import (
 
 // Sequence is the encoding of unsigned integers of 32 or 64 bits. How many there are the container
 // knows. Encodings nest once: a delta, runs, a dictionary or compressed bytes hold plain ones.
+//
+// A Sequence is made from a message when a page is opened, and decodes bytes when it is prepared.
+// It is immutable.
 type Sequence struct {
-	width      int // bits
+	// width is the bits of a value.
+	width      int
 	codec      codec
 	hasPayload bool
 }
@@ -26,7 +30,7 @@ type codec interface {
 	decode(src []byte, n int64) (Values, error)
 }
 
-// maxDictionaryItems is what the reference allows.
+// maxDictionaryItems is the number of items of a dictionary that the reference allows.
 const maxDictionaryItems = 4096
 
 // NewSequence builds the decoder of values of width bits.
@@ -47,6 +51,7 @@ func NewAnySequence(e *enc21pb.CompressiveEncoding) (*Sequence, error) {
 	return NewSequence(e, int(width))
 }
 
+// widthOf returns the width that an encoding states for its values, or 0 if it states none.
 func widthOf(e *enc21pb.CompressiveEncoding, depth int) uint64 {
 	if depth > 2 {
 		return 0
@@ -88,6 +93,7 @@ func (s *Sequence) Decode(src []byte, n int64) (Values, error) {
 	if !s.hasPayload && len(src) > 0 {
 		return Values{}, fault.Corruptf("%d bytes for a sequence that has none", len(src))
 	}
+	// No values have the encoding Constant without a value, and no other.
 	if _, ok := s.codec.(emptyCodec); !ok && n == 0 {
 		return Values{}, fault.Corruptf("a sequence of no values with an encoding")
 	}
@@ -225,7 +231,8 @@ func (c flatCodec) decode(src []byte, n int64) (Values, error) {
 	return words(src, n, int(c)), nil
 }
 
-// rangeCodec is an arithmetic sequence, of step 0 a constant one.
+// rangeCodec is an arithmetic sequence: start, start+step, …; with step 0 a constant one. It has no
+// bytes, and its values stay symbolic, whatever their number.
 type rangeCodec struct {
 	start, step uint64
 	width       int
@@ -297,7 +304,9 @@ const maxRoom = 1 << 20
 
 var rooms = sync.Pool{New: func() any { return new(room) }}
 
-// deltaCodec is a base and differences, one less than values.
+// deltaCodec is a base and the differences that lead from it to the other values, one less than
+// there are values. Values never descend: a difference is unsigned, and a sum that overflows is
+// corrupt.
 type deltaCodec struct {
 	base  uint64
 	width int
@@ -331,6 +340,7 @@ func (c deltaCodec) decode(src []byte, n int64) (Values, error) {
 	if err != nil {
 		return Values{}, err
 	}
+	// Equal differences make an arithmetic sequence, which needs no list.
 	if d.list == nil && d.step == 0 {
 		return symbolic(n, c.base, d.start, c.width)
 	}
@@ -385,8 +395,9 @@ func (c generalCodec) decode(src []byte, n int64) (Values, error) {
 	return flatCodec(c.width).decode(plain, n)
 }
 
-// rleCodec is values and lengths of runs, framed if either has bytes: u64 bytes of values, values,
-// lengths.
+// rleCodec is values and lengths of runs. They are framed in one buffer if either has bytes:
+//
+//	u64 bytes of values | values | lengths
 type rleCodec struct {
 	width           int
 	values, lengths codec
@@ -440,8 +451,8 @@ func (c rleCodec) decode(src []byte, n int64) (Values, error) {
 	return listed(out), nil
 }
 
-// count returns the number of runs, which is not stored: it follows from lengths that keep to a
-// rule, or from the bytes of a plain part.
+// count returns the number of runs, which is not stored. It follows from lengths that keep to a
+// rule, whose sum must reach n, or from the bytes of a plain part.
 func (c rleCodec) count(values, lengths []byte, n int64) (int64, error) {
 	runs := int64(0)
 	if r, ok := c.lengths.(rangeCodec); ok {
@@ -468,8 +479,9 @@ func (c rangeCodec) sum(k int64) float64 {
 	return float64(k) * (2*float64(c.start) + float64(k-1)*float64(c.step)) / 2
 }
 
-// dictionaryCodec is indices and items, framed if either has bytes: u64 bytes of indices, u64 bytes
-// of items, indices, items.
+// dictionaryCodec is indices and items. They are framed in one buffer if either has bytes:
+//
+//	u64 bytes of indices | u64 bytes of items | indices | items
 type dictionaryCodec struct {
 	n              int64
 	indices, items codec

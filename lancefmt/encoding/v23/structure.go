@@ -16,17 +16,19 @@ const maxLayers = 1 << 7
 // maxRuns bounds the runs of slots that are looked at together.
 const maxRuns = 1 << 22
 
-// Plane is the description of a page's structure. Its sequences are not decoded yet.
+// Plane is the description of a page's structure, whose sequences are not decoded yet. It is made
+// from the page's message alone, so that a page knows how many buffers to read.
 type Plane struct {
 	layers []layerPlan
-	rows   int64 // slots of the first domain
-	scale  int64
-	leaf   int64
-	bufs   int
+	// rows is the number of slots of the first domain: top-level rows. The page's own number of
+	// rows is scale times as many if there are fixed-size lists, whose items it counts.
+	rows  int64
+	scale int64
+	leaf  int64
+	bufs  int
 }
 
-// layerPlan is a layer and the encodings of its sequences; those of layers that are no lists are
-// nil.
+// layerPlan is a layer and the encodings of its sequences. Those of lists are nil in other layers.
 type layerPlan struct {
 	layer
 	nonEmptyAs, countsAs, validity *Sequence
@@ -41,10 +43,13 @@ const (
 	fixedLayer
 )
 
-// layer is one step from a domain of slots to the next.
+// layer is one step from a domain of slots to the next. A validity layer leaves the slots as they
+// are, a layer of fixed-size lists multiplies them, and a layer of lists maps each slot to its
+// items.
 type layer struct {
-	kind     layerKind
-	slots    int64
+	kind  layerKind
+	slots int64
+	// children is the number of slots of the next domain.
 	children int64
 	dim      int64
 	// positions are the slots that are valid, or those that are not.
@@ -52,7 +57,9 @@ type layer struct {
 	storedValid bool
 	nonEmpty    Values // slots of lists that have items
 	counts      Values
-	starts      []int64 // first item of each of nonEmpty, and the end; nil: all counts are equal
+	// starts is the first item of each list in nonEmpty, and the end behind the last. It is nil if
+	// all counts are equal, and then follows from the number of the list.
+	starts []int64
 }
 
 // NewPlane checks the description of the structure of a page that claims numRows rows.
@@ -207,6 +214,8 @@ func (p *Plane) Decode(bufs [][]byte) (*Structure, error) {
 	return s, nil
 }
 
+// check makes sure that positions ascend within the slots, that counts come to the children, and
+// that no list with items is NULL. Everything that is read later relies on it.
 func (l *layer) check() error {
 	if err := l.positions.checkPositions(l.slots); err != nil {
 		return err
@@ -304,7 +313,8 @@ func (l *layer) validRuns(start, end int64, f func(start, end int64) error) erro
 	return err
 }
 
-// down maps a run of slots to those of the next domain; none is an empty run.
+// down maps a run of slots to those of the next domain, which are a run again. Slots without items
+// map to an empty run.
 func (l *layer) down(r encoding.Range) encoding.Range {
 	switch l.kind {
 	case listLayer:
@@ -331,7 +341,7 @@ func appendRun(runs []encoding.Range, r encoding.Range) ([]encoding.Range, error
 }
 
 // Materialized are the slots of the leaf that are valid and lie in nothing that is NULL: those
-// whose values zipped pages store.
+// whose values zipped pages store. Value i belongs to the i-th of these slots.
 type Materialized struct {
 	runs   []encoding.Range
 	before []int64 // values before each run, and all of them
@@ -393,7 +403,7 @@ func (m *Materialized) Values(r encoding.Range) (values encoding.Range) {
 	return values
 }
 
-// Selection is what some rows hold.
+// Selection is what some rows hold: the runs of slots in each domain that belong to them.
 type Selection struct {
 	Domains []*Domain        // from the leaf outwards
 	Leaf    []encoding.Range // slots of the leaf

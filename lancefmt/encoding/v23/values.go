@@ -15,13 +15,16 @@ const (
 	maxPerByte = 64
 )
 
-// maxSteps bounds positions that are apart from each other, which are walked one by one.
+// maxSteps bounds the positions of a symbolic sequence that are apart from each other. Those are
+// walked one by one, while positions that follow each other are one run.
 const maxSteps = 1 << 25
 
 // maxDomain bounds the slots of a domain and so keeps sums of them inside of int64.
 const maxDomain = 1 << 48
 
-// Values are n unsigned integers: listed, or start, start+step, ….
+// Values are n unsigned integers: listed, or start, start+step, …. The second form takes no memory
+// for its values, so n may be any number below maxDomain; whoever lists it must bound it first
+// (materialize).
 type Values struct {
 	n           int64
 	start, step uint64
@@ -109,7 +112,8 @@ func (v Values) checkPositions(slots int64) error {
 	return nil
 }
 
-// rank returns how many positions are below slot.
+// rank returns how many positions are below slot. The values are positions that ascend, as
+// checkPositions found.
 func (v Values) rank(slot int64) int64 {
 	if v.list != nil {
 		return int64(sort.Search(len(v.list), func(i int) bool { return v.list[i] >= uint64(slot) }))
@@ -157,7 +161,8 @@ func (v Values) Codes(items int64) ([]uint32, error) {
 	return out, nil
 }
 
-// Offsets returns the values as ascending offsets of bytes.
+// Offsets returns the values as offsets of as many bytes: they start at 0, ascend, and end with the
+// bytes.
 func (v Values) Offsets(bytes int) ([]uint64, error) {
 	list, err := v.materialize()
 	if err != nil {

@@ -19,8 +19,9 @@ import (
 	"lanceflight/internal/fault"
 )
 
-// View is n values. Its offsets are checked by Check and Append, not when it is made, so that
-// taking one value from a chunk of thousands costs one look.
+// View is n values: n+1 offsets and the bytes that they count into. Its offsets are checked by
+// Check and Append, not when it is made, so that taking one value from a chunk of thousands costs
+// one look. Bytes and Value check those that they use.
 type View struct {
 	offsets []byte // n+1 words
 	data    []byte // what offsets count into
@@ -28,7 +29,9 @@ type View struct {
 	n       int
 }
 
-// ChunkView reads a mini-block chunk of n values.
+// ChunkView reads a mini-block chunk of n values. Its offsets count from the start of b, so that
+// the first one is at least the size of all offsets. A chunk without values may have no bytes at
+// all.
 func ChunkView(b []byte, bitsPerOffset, n int) (View, error) {
 	v := View{data: b, word: bitsPerOffset / 8, n: n}
 	if bitsPerOffset != 32 && bitsPerOffset != 64 {
@@ -47,7 +50,8 @@ func ChunkView(b []byte, bitsPerOffset, n int) (View, error) {
 	return v, nil
 }
 
-// BlockView reads a block of n values, such as a dictionary.
+// BlockView reads a block of n values, such as a dictionary. Its first offset is 0, and its header
+// says where the bytes begin, which must be directly behind the offsets.
 func BlockView(b []byte, n int) (View, error) {
 	if len(b) < 4 {
 		return View{}, fault.Corruptf("block of %d bytes has no header", len(b))
@@ -77,7 +81,7 @@ func BlockView(b []byte, n int) (View, error) {
 }
 
 // NewView is a view of values whose offsets, one more than values, have been decoded. It keeps
-// both.
+// both. The offsets are viewed as the little-endian bytes that they are in memory.
 func NewView(offsets []uint64, data []byte) View {
 	return View{offsets: unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(offsets))), 8*len(offsets)), data: data, word: 8, n: len(offsets) - 1}
 }
@@ -128,6 +132,7 @@ func Append[T int32 | int64](v View, ends []T, base int64, from, to int, limit i
 	at := len(ends)
 	ends = ends[:at+to-from]
 	out := ends[at:]
+	// One flag for all offsets is cheaper than a branch for each.
 	ok := true
 	if v.word == 4 {
 		src := v.offsets[(from+1)*4 : (to+1)*4]
