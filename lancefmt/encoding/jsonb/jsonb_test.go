@@ -71,15 +71,18 @@ func TestDecimals(t *testing.T) {
 
 func TestFloats(t *testing.T) {
 	for f, want := range map[float64]string{
-		0: "0.0", math.Copysign(0, -1): "-0.0", 1: "1.0", 1e15: "1000000000000000.0", 1e16: "1e+16", 1.5e-5: "0.000015", 1e-5: "0.00001", 1e-6: "1e-6",
-		1.2345678901234568e17: "1.2345678901234568e+17", 5e-324: "5e-324", math.MaxFloat64: "1.7976931348623157e+308", math.Inf(1): "null", 0.1: "0.1",
+		0: "0.0", math.Copysign(0, -1): "-0.0", 1: "1.0", 1e15: "1000000000000000.0", 1e16: "1e+16", 1.5e-5: "0.000015",
+		1e-5: "0.00001", 1e-6: "1e-6",
+		1.2345678901234568e17: "1.2345678901234568e+17", 5e-324: "5e-324", math.MaxFloat64: "1.7976931348623157e+308",
+		math.Inf(1): "null", 0.1: "0.1",
 	} {
 		require.Equal(t, want, string(AppendFloat(nil, f)))
 	}
 }
 
 func TestBeyondTheBytes(t *testing.T) {
-	for _, s := range []string{"200000001000000361", "8000000110000009", "40000001100000010000000061ff", "2000000020000000", "200000002000000360aabb"} {
+	for _, s := range []string{"200000001000000361", "8000000110000009", "40000001100000010000000061ff",
+		"2000000020000000", "200000002000000360aabb"} {
 		b, err := hex.DecodeString(s)
 		require.NoError(t, err)
 		if _, err = AppendText(nil, b); s != "40000001100000010000000061ff" {
@@ -101,7 +104,8 @@ func TestBeyondTheBytes(t *testing.T) {
 // FuzzText: any bytes give text or an error; text of valid JSONB is JSON, and no longer than what was
 // there allows.
 func FuzzText(f *testing.F) {
-	for _, s := range []string{"2000000000000000", "80000003200000021000000100000000500178", "4000000210000001100000024000000050000004616262" + "80000000",
+	for _, s := range []string{"2000000000000000", "80000003200000021000000100000000500178",
+		"4000000210000001100000024000000050000004616262" + "80000000",
 		"20000000200000096040091eb851eb851f", "200000002000000a70000000000000000f01"} {
 		b, _ := hex.DecodeString(s)
 		f.Add(b)

@@ -37,7 +37,8 @@ func New(values, lengths []byte, valueBytes, lengthBytes int) (Runs, error) {
 		return Runs{}, fault.New(fault.Unsupported, "run lengths of %d bytes", lengthBytes)
 	}
 	if len(values)%valueBytes != 0 || len(lengths)%lengthBytes != 0 || len(values)/valueBytes != len(lengths)/lengthBytes {
-		return Runs{}, fault.Corruptf("%d bytes of run values (%d each) but %d bytes of run lengths (%d each)", len(values), valueBytes, len(lengths), lengthBytes)
+		return Runs{}, fault.Corruptf("%d bytes of run values (%d each) but %d bytes of run lengths (%d each)",
+			len(values), valueBytes, len(lengths), lengthBytes)
 	}
 	return Runs{values, lengths, valueBytes, lengthBytes, len(values) / valueBytes}, nil
 }

@@ -60,7 +60,8 @@ func (r *binaryReader) checked(p piece, positions []byte) (storage.Range, error)
 	last := int64(binary.LittleEndian.Uint64(positions[len(positions)-8:]))
 	// Values end where the positions of their page begin, or before.
 	if end := r.pages.pages[p.page].BufRanges[0].Offset; first < 0 || last < first || last > end {
-		return storage.Range{}, r.place(fault.Corruptf("values %d to %d lie from byte %d to byte %d, their positions at byte %d", p.from, p.to-1, first, last, end), p.page)
+		return storage.Range{}, r.place(fault.Corruptf("values %d to %d lie from byte %d to byte %d, their positions at byte %d",
+			p.from, p.to-1, first, last, end), p.page)
 	}
 	before, down := first, int64(0)
 	for b := positions[8:]; len(b) >= 8; b = b[8:] {

@@ -53,7 +53,8 @@ func (a *boundedAllocator) grow(n int) {
 
 // fuzzTypes are the types that fuzzed pages are read as: every kind of page, alone and below others.
 var fuzzTypes = []arrow.DataType{
-	arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Uint8, arrow.FixedWidthTypes.Boolean, arrow.PrimitiveTypes.Float64, arrow.PrimitiveTypes.Int16,
+	arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Uint8, arrow.FixedWidthTypes.Boolean, arrow.PrimitiveTypes.Float64,
+	arrow.PrimitiveTypes.Int16,
 	&arrow.Decimal128Type{Precision: 10, Scale: 2}, &arrow.FixedSizeBinaryType{ByteWidth: 3}, arrow.Null,
 	arrow.BinaryTypes.String, arrow.BinaryTypes.Binary, arrow.BinaryTypes.LargeString, arrow.BinaryTypes.LargeBinary,
 	arrow.FixedSizeListOf(4, arrow.PrimitiveTypes.Float32), arrow.FixedSizeListOf(5, arrow.FixedWidthTypes.Boolean),
@@ -65,7 +66,8 @@ var fuzzTypes = []arrow.DataType{
 	arrow.StructOf(), arrow.StructOf(arrow.Field{Name: "none", Type: arrow.Null}),
 	arrow.ListOf(arrow.PrimitiveTypes.Int32), arrow.LargeListOf(arrow.PrimitiveTypes.Int64), arrow.ListOf(arrow.BinaryTypes.String),
 	arrow.ListOf(arrow.ListOf(arrow.FixedWidthTypes.Boolean)), arrow.ListOf(arrow.Null), arrow.ListOf(arrow.StructOf()),
-	arrow.ListOf(arrow.StructOf(arrow.Field{Name: "a", Type: arrow.PrimitiveTypes.Int32}, arrow.Field{Name: "b", Type: arrow.ListOf(arrow.PrimitiveTypes.Int8)})),
+	arrow.ListOf(arrow.StructOf(arrow.Field{Name: "a", Type: arrow.PrimitiveTypes.Int32},
+		arrow.Field{Name: "b", Type: arrow.ListOf(arrow.PrimitiveTypes.Int8)})),
 	arrow.StructOf(arrow.Field{Name: "l", Type: arrow.ListOf(arrow.PrimitiveTypes.Int16)},
 		arrow.Field{Name: "d", Type: &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int8, ValueType: arrow.BinaryTypes.String}}),
 }
@@ -230,7 +232,9 @@ func readWhole(t testing.TB, data []byte, cols []encoding.Column, f encoding.Fie
 		walk(t, a)
 		a.Release()
 		partial := r.(encoding.PartialReader)
-		for _, read := range []func(context.Context, []encoding.Range, memory.Allocator) (arrow.Array, error){partial.ReadLengths, partial.ReadValidity} {
+		for _, read := range []func(context.Context, []encoding.Range, memory.Allocator) (arrow.Array, error){
+			partial.ReadLengths, partial.ReadValidity,
+		} {
 			if a, readErr := read(ctx, want, mem); readErr == nil {
 				require.Equal(t, encoding.Count(want), int64(a.Len()))
 				a.Release()
@@ -377,12 +381,14 @@ func TestPagesThatClaimTooMuch(t *testing.T) {
 			continue // without bytes
 		}
 		for _, rows := range []int64{600, math.MaxInt32 - 1, 1 << 40, math.MaxInt64} {
-			for _, page := range []storage.Range{{Length: 64}, {Length: 1 << 40}, {Length: math.MaxInt64}, {Offset: math.MaxInt64, Length: 64}, {Offset: -8, Length: 64}} {
+			for _, page := range []storage.Range{{Length: 64}, {Length: 1 << 40}, {Length: math.MaxInt64},
+				{Offset: math.MaxInt64, Length: 64}, {Offset: -8, Length: 64}} {
 				n := 0
 				field := fieldOf(dt, true, &n)
 				cols := make([]encoding.Column, n)
 				for i := range cols {
-					cols[i] = encoding.Column{Index: i, Pages: []encoding.Page{{NumRows: rows, BufRanges: []storage.Range{page}}}, BufRanges: []storage.Range{page}}
+					cols[i] = encoding.Column{Index: i, Pages: []encoding.Page{{NumRows: rows,
+						BufRanges: []storage.Range{page}}}, BufRanges: []storage.Range{page}}
 				}
 				err := readWhole(t, make([]byte, 64), cols, field, rows)
 				require.Error(t, err, "%s: %d rows at %v", fuzzTypes[kind], rows, page)

@@ -127,7 +127,8 @@ func listOffsets[O int32 | int64](r *listReader, dst []O, pieces []piece, spans 
 		for b = b[r.width:]; len(b) > 0; b = b[r.width:] {
 			next := load(b)
 			if next < before || next > limit {
-				return nil, r.place(fault.Corruptf("a list of %d to %d reaches from item %d to item %d of %d", p.from, p.to-1, before, next, limit), p.page)
+				return nil, r.place(fault.Corruptf("a list of %d to %d reaches from item %d to item %d of %d",
+					p.from, p.to-1, before, next, limit), p.page)
 			}
 			end := sum + next - first
 			if end > math.MaxInt32 && r.width == 4 {

@@ -36,7 +36,8 @@ func openStruct(src encoding.Source, cols []encoding.Column, f encoding.Field, t
 		case s.starts == nil:
 			s.starts = at
 		case len(at) != len(s.starts):
-			return nil, fault.Place(fault.Corruptf("field %q of a struct has %d pages, one before it %d", c.Name, len(at)-1, len(s.starts)-1), src.Name(), c.Column, -1, -1)
+			return nil, fault.Place(fault.Corruptf("field %q of a struct has %d pages, one before it %d",
+				c.Name, len(at)-1, len(s.starts)-1), src.Name(), c.Column, -1, -1)
 		default:
 			s.starts = shorter(s.starts, at)
 		}

@@ -53,7 +53,8 @@ func TestListsOfShortRanges(t *testing.T) {
 		lists = append(lists, testPage{listOf(noNulls(flatOf(64, 0)), total+1, total), 400, [][]byte{words(64, ends...)}})
 		items = append(items, testPage{someNulls(flatOf(1, 0), flatOf(8, 1)), int64(total), [][]byte{valid[:(total+7)/8], bytes}})
 	}
-	f := encoding.Field{Name: "l", Type: arrow.ListOf(arrow.PrimitiveTypes.Uint8), Children: []encoding.Field{{Name: "item", Type: arrow.PrimitiveTypes.Uint8, Column: 1}}}
+	f := encoding.Field{Name: "l", Type: arrow.ListOf(arrow.PrimitiveTypes.Uint8),
+		Children: []encoding.Field{{Name: "item", Type: arrow.PrimitiveTypes.Uint8, Column: 1}}}
 	got, err := decode(t, f, nil, lists, items)
 	require.NoError(t, err)
 	require.Equal(t, want, got)

@@ -186,7 +186,8 @@ func (v *describer) walk(enc *enc20pb.ArrayEncoding, what string, depth int) str
 	case *enc20pb.ArrayEncoding_FixedSizeBinary:
 		return fmt.Sprintf("fixedbinary(%d bytes, %s)", e.FixedSizeBinary.GetByteWidth(), inner(e.FixedSizeBinary.GetBytes(), what))
 	case *enc20pb.ArrayEncoding_BitpackedForNonNeg:
-		codec := fmt.Sprintf("blockpack(%d→%d)", e.BitpackedForNonNeg.GetUncompressedBitsPerValue(), e.BitpackedForNonNeg.GetCompressedBitsPerValue())
+		codec := fmt.Sprintf("blockpack(%d→%d)", e.BitpackedForNonNeg.GetUncompressedBitsPerValue(),
+			e.BitpackedForNonNeg.GetCompressedBitsPerValue())
 		v.note(e.BitpackedForNonNeg.GetBuffer(), what, codec, 0)
 		return codec
 	case *enc20pb.ArrayEncoding_Constant:

@@ -495,7 +495,8 @@ func TestConcurrentReads(t *testing.T) {
 	_, fragments := latest(t, "encodings_v2_0")
 	d := fragments[0].files[0]
 	cols := d.repeated(2)
-	for _, name := range []string{"string_dictionary_nulls", "string_zstd", "string_lz4", "string_fsst_explicit", "list_string_nulls", "struct_packed", "float64_nulls"} {
+	for _, name := range []string{"string_dictionary_nulls", "string_zstd", "string_lz4", "string_fsst_explicit",
+		"list_string_nulls", "struct_packed", "float64_nulls"} {
 		f := d.field(t, name)
 		mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 		once := d.read(t, f, d.all(), mem)

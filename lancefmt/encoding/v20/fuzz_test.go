@@ -63,8 +63,10 @@ var fuzzTypes = []arrow.DataType{
 	arrow.FixedSizeListOf(5, arrow.FixedWidthTypes.Boolean), arrow.FixedSizeListOf(2, arrow.FixedSizeListOf(3, arrow.PrimitiveTypes.Int32)),
 	&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int8, ValueType: arrow.BinaryTypes.String},
 	&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int16, ValueType: arrow.PrimitiveTypes.Int64},
-	arrow.StructOf(arrow.Field{Name: "a", Type: arrow.PrimitiveTypes.Int32}, arrow.Field{Name: "b", Type: arrow.PrimitiveTypes.Float64}, arrow.Field{Name: "c", Type: arrow.PrimitiveTypes.Uint8}),
-	arrow.StructOf(arrow.Field{Name: "position", Type: arrow.PrimitiveTypes.Uint64}, arrow.Field{Name: "size", Type: arrow.PrimitiveTypes.Uint64}),
+	arrow.StructOf(arrow.Field{Name: "a", Type: arrow.PrimitiveTypes.Int32},
+		arrow.Field{Name: "b", Type: arrow.PrimitiveTypes.Float64}, arrow.Field{Name: "c", Type: arrow.PrimitiveTypes.Uint8}),
+	arrow.StructOf(arrow.Field{Name: "position", Type: arrow.PrimitiveTypes.Uint64},
+		arrow.Field{Name: "size", Type: arrow.PrimitiveTypes.Uint64}),
 	arrow.ListOf(arrow.PrimitiveTypes.Int32), arrow.Null,
 }
 
@@ -179,7 +181,8 @@ func FuzzPage(f *testing.F) {
 func listMessage(t testing.TB) []byte {
 	b, err := proto.Marshal(&enc20pb.ArrayEncoding{ArrayEncoding: &enc20pb.ArrayEncoding_List{List: &enc20pb.List{
 		NullOffsetAdjustment: 6, NumItems: 5,
-		Offsets: &enc20pb.ArrayEncoding{ArrayEncoding: &enc20pb.ArrayEncoding_Flat{Flat: &enc20pb.Flat{BitsPerValue: 64, Buffer: &enc20pb.Buffer{BufferIndex: 1}}}},
+		Offsets: &enc20pb.ArrayEncoding{ArrayEncoding: &enc20pb.ArrayEncoding_Flat{Flat: &enc20pb.Flat{BitsPerValue: 64,
+			Buffer: &enc20pb.Buffer{BufferIndex: 1}}}},
 	}}})
 	require.NoError(t, err)
 	return b

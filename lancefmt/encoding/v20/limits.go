@@ -57,5 +57,6 @@ func bytesFor(n int64, valueBits uint64) (length int64, ok bool) {
 
 // errTooWide is the error of a batch whose strings or items exceed 32-bit offsets.
 func errTooWide(what string) error {
-	return fault.New(fault.ResourceExhausted, "the %s of the rows read at once exceed the 2^31 that 32-bit offsets reach; read fewer rows at a time", what)
+	return fault.New(fault.ResourceExhausted,
+		"the %s of the rows read at once exceed the 2^31 that 32-bit offsets reach; read fewer rows at a time", what)
 }

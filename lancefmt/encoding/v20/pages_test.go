@@ -122,7 +122,9 @@ func noNulls(values *enc20pb.ArrayEncoding) *enc20pb.ArrayEncoding {
 }
 
 func someNulls(validity, values *enc20pb.ArrayEncoding) *enc20pb.ArrayEncoding {
-	return nullableOf(&enc20pb.Nullable{Nullability: &enc20pb.Nullable_SomeNulls{SomeNulls: &enc20pb.Nullable_SomeNull{Validity: validity, Values: values}}})
+	return nullableOf(&enc20pb.Nullable{Nullability: &enc20pb.Nullable_SomeNulls{
+		SomeNulls: &enc20pb.Nullable_SomeNull{Validity: validity, Values: values},
+	}})
 }
 
 func allNulls() *enc20pb.ArrayEncoding {
@@ -277,7 +279,8 @@ func TestStrings(t *testing.T) {
 	fixed := testPage{&enc20pb.ArrayEncoding{ArrayEncoding: &enc20pb.ArrayEncoding_FixedSizeBinary{FixedSizeBinary: &enc20pb.FixedSizeBinary{
 		Bytes: flatOf(8, 0), ByteWidth: 3}}}, 3, [][]byte{[]byte("onetwosix")}}
 	pages := []testPage{first, second, third, compressed, wrapped, narrow, fixed}
-	all := []string{"ab", "NULL", "", "cde", "NULL", "x", "yz", "NULL", "NULL", "long", "NULL", "text", "p", "NULL", "r", "uv", "NULL", "w", "one", "two", "six"}
+	all := []string{"ab", "NULL", "", "cde", "NULL", "x", "yz", "NULL", "NULL", "long", "NULL", "text", "p", "NULL", "r",
+		"uv", "NULL", "w", "one", "two", "six"}
 	for _, dt := range []arrow.DataType{arrow.BinaryTypes.String, arrow.BinaryTypes.LargeString} {
 		got, err := decode(t, column0(dt), nil, pages)
 		require.NoError(t, err)
@@ -364,9 +367,11 @@ func TestDictionariesUnderEveryIndexType(t *testing.T) {
 		page := func(values ...any) testPage {
 			items := stringPage(values...)
 			width := index.(arrow.FixedWidthDataType).BitWidth()
-			return testPage{dictionaryOf(noNulls(flatOf(uint64(width), 2)), items.enc, uint32(len(values))), 2, [][]byte{items.bufs[0], items.bufs[1], words(width, 1, 0)}}
+			return testPage{dictionaryOf(noNulls(flatOf(uint64(width), 2)), items.enc, uint32(len(values))), 2,
+				[][]byte{items.bufs[0], items.bufs[1], words(width, 1, 0)}}
 		}
-		got, err := decode(t, column0(&arrow.DictionaryType{IndexType: index, ValueType: arrow.BinaryTypes.String}), nil, []testPage{page("a", "b"), page("b", "c")})
+		got, err := decode(t, column0(&arrow.DictionaryType{IndexType: index, ValueType: arrow.BinaryTypes.String}), nil,
+			[]testPage{page("a", "b"), page("b", "c")})
 		require.NoError(t, err, "%s", index)
 		require.Equal(t, []string{"b", "a", "c", "b"}, got, "%s", index)
 	}
@@ -411,13 +416,15 @@ func TestStringsAsLists(t *testing.T) {
 		got, err := decode(t, column0(dt), nil, lists, items)
 		require.NoError(t, err)
 		require.Equal(t, []string{"ab", "NULL", "", "cde", "NULL", "y", "z"}, got)
-		for want, rows := range map[string][]encoding.Range{"NULL cde y": ranges(1, 2, 3, 4, 5, 6), "NULL ": ranges(1, 3), "z": ranges(6, 7), "": ranges(2, 3)} {
+		for want, rows := range map[string][]encoding.Range{"NULL cde y": ranges(1, 2, 3, 4, 5, 6), "NULL ": ranges(1, 3),
+			"z": ranges(6, 7), "": ranges(2, 3)} {
 			got, err = decode(t, column0(dt), rows, lists, items)
 			require.NoError(t, err)
 			require.Equal(t, want, strings.Join(got, " "))
 		}
 	}
-	_, err := decode(t, column0(arrow.BinaryTypes.Binary), nil, lists, []testPage{{someNulls(flatOf(1, 0), flatOf(8, 1)), 8, [][]byte{{0b11011}, make([]byte, 8)}}})
+	_, err := decode(t, column0(arrow.BinaryTypes.Binary), nil, lists,
+		[]testPage{{someNulls(flatOf(1, 0), flatOf(8, 1)), 8, [][]byte{{0b11011}, make([]byte, 8)}}})
 	require.ErrorContains(t, err, "NULLs among the bytes of strings")
 	_, err = decode(t, column0(arrow.BinaryTypes.Binary), nil, lists, items[:1])
 	require.ErrorContains(t, err, "lists of 3 items from item 5 on, but the items' column has 5")
@@ -507,7 +514,8 @@ func TestBlockPacked(t *testing.T) {
 	for _, c := range []struct {
 		width, packed int
 		dt            arrow.DataType
-	}{{8, 3, arrow.PrimitiveTypes.Uint8}, {16, 9, arrow.PrimitiveTypes.Uint16}, {32, 32, arrow.PrimitiveTypes.Uint32}, {64, 33, arrow.PrimitiveTypes.Uint64}} {
+	}{{8, 3, arrow.PrimitiveTypes.Uint8}, {16, 9, arrow.PrimitiveTypes.Uint16}, {32, 32, arrow.PrimitiveTypes.Uint32},
+		{64, 33, arrow.PrimitiveTypes.Uint64}} {
 		const n = 2500
 		size := bitpack.PackedBytes(c.packed)
 		buf := make([]byte, 3*size)
@@ -518,8 +526,11 @@ func TestBlockPacked(t *testing.T) {
 		for i := range n {
 			want = append(want, fmt.Sprint(bitpack.Value(buf[i/1024*size:][:size], c.width, c.packed, i%1024)))
 		}
-		enc := noNulls(&enc20pb.ArrayEncoding{ArrayEncoding: &enc20pb.ArrayEncoding_BitpackedForNonNeg{BitpackedForNonNeg: &enc20pb.BitpackedForNonNeg{
-			CompressedBitsPerValue: uint64(c.packed), UncompressedBitsPerValue: uint64(c.width), Buffer: pageBuffer(0)}}})
+		enc := noNulls(&enc20pb.ArrayEncoding{ArrayEncoding: &enc20pb.ArrayEncoding_BitpackedForNonNeg{
+			BitpackedForNonNeg: &enc20pb.BitpackedForNonNeg{
+				CompressedBitsPerValue: uint64(c.packed), UncompressedBitsPerValue: uint64(c.width), Buffer: pageBuffer(0),
+			},
+		}})
 		got, err := decode(t, column0(c.dt), nil, []testPage{{enc, n, [][]byte{buf}}})
 		require.NoError(t, err)
 		require.Equal(t, want, got)

@@ -40,7 +40,8 @@ func TestRefusals(t *testing.T) {
 		{"no nullability", u8, testPage{nullableOf(&enc20pb.Nullable{}), 1, nil}, fault.Corrupt, "without nullability"},
 		{"no values", u8, testPage{noNulls(nil), 1, nil}, fault.Corrupt, "array encoding is missing"},
 		{"short buffer", u8, testPage{flat8, 3, [][]byte{{1, 2}}}, fault.Corrupt, "3 values of 8 bits do not fit a buffer of 2 bytes"},
-		{"short bitmap", u8, testPage{someNulls(flatOf(1, 0), flatOf(8, 1)), 9, [][]byte{{1}, make([]byte, 9)}}, fault.Corrupt, "9 values of 1 bits"},
+		{"short bitmap", u8, testPage{someNulls(flatOf(1, 0), flatOf(8, 1)), 9, [][]byte{{1}, make([]byte, 9)}},
+			fault.Corrupt, "9 values of 1 bits"},
 		{"many rows", u8, testPage{flat8, math.MaxInt64 - 1, [][]byte{{1, 2}}}, fault.Corrupt, "do not fit"},
 		{"no buffer", u8, testPage{flat8, 3, nil}, fault.Corrupt, "buffer 0 of 0"},
 		{"other width", u32, testPage{flat8, 1, [][]byte{{1}}}, fault.Corrupt, "Flat values of 8 bits where 32"},
@@ -54,42 +55,75 @@ func TestRefusals(t *testing.T) {
 			BitsPerValue: 8, Buffer: &enc20pb.Buffer{BufferType: enc20pb.Buffer_file}}}}), 1, nil}, fault.Unsupported, "buffer of the whole file"},
 		{"buffer type", u8, testPage{noNulls(&enc20pb.ArrayEncoding{ArrayEncoding: &enc20pb.ArrayEncoding_Flat{Flat: &enc20pb.Flat{
 			BitsPerValue: 8, Buffer: &enc20pb.Buffer{BufferType: 9}}}}), 1, nil}, fault.Corrupt, "buffer type 9"},
-		{"constant", u8, testPage{noNulls(&enc20pb.ArrayEncoding{ArrayEncoding: &enc20pb.ArrayEncoding_Constant{Constant: &enc20pb.Constant{}}}), 1, nil}, fault.Unsupported, "Constant"},
-		{"list of bytes", str, testPage{listOf(noNulls(flatOf(64, 0)), 4, 3), 1, [][]byte{words(64, 3)}}, fault.Corrupt, "without a column of their bytes"},
-		{"struct page", u8, testPage{&enc20pb.ArrayEncoding{ArrayEncoding: &enc20pb.ArrayEncoding_Struct{}}, 1, nil}, fault.Unsupported, "Struct"},
-		{"zero packed bits", u8, testPage{&enc20pb.ArrayEncoding{ArrayEncoding: &enc20pb.ArrayEncoding_Bitpacked{Bitpacked: &enc20pb.Bitpacked{UncompressedBitsPerValue: 8, Buffer: pageBuffer(0)}}}, 1 << 40, [][]byte{{1}}}, fault.Corrupt, "packed to 0 bits"},
-		{"packed width", u8, testPage{&enc20pb.ArrayEncoding{ArrayEncoding: &enc20pb.ArrayEncoding_BitpackedForNonNeg{BitpackedForNonNeg: &enc20pb.BitpackedForNonNeg{CompressedBitsPerValue: 9, UncompressedBitsPerValue: 8, Buffer: pageBuffer(0)}}}, 1, [][]byte{{1}}}, fault.Corrupt, "packed to 9 bits"},
+		{"constant", u8, testPage{noNulls(&enc20pb.ArrayEncoding{
+			ArrayEncoding: &enc20pb.ArrayEncoding_Constant{Constant: &enc20pb.Constant{}},
+		}), 1, nil}, fault.Unsupported, "Constant"},
+		{"list of bytes", str, testPage{listOf(noNulls(flatOf(64, 0)), 4, 3), 1, [][]byte{words(64, 3)}}, fault.Corrupt,
+			"without a column of their bytes"},
+		{"struct page", u8, testPage{&enc20pb.ArrayEncoding{ArrayEncoding: &enc20pb.ArrayEncoding_Struct{}}, 1, nil},
+			fault.Unsupported, "Struct"},
+		{"zero packed bits", u8, testPage{&enc20pb.ArrayEncoding{
+			ArrayEncoding: &enc20pb.ArrayEncoding_Bitpacked{
+				Bitpacked: &enc20pb.Bitpacked{UncompressedBitsPerValue: 8, Buffer: pageBuffer(0)},
+			},
+		}, 1 << 40, [][]byte{{1}}}, fault.Corrupt, "packed to 0 bits"},
+		{"packed width", u8, testPage{&enc20pb.ArrayEncoding{
+			ArrayEncoding: &enc20pb.ArrayEncoding_BitpackedForNonNeg{
+				BitpackedForNonNeg: &enc20pb.BitpackedForNonNeg{
+					CompressedBitsPerValue: 9, UncompressedBitsPerValue: 8, Buffer: pageBuffer(0),
+				},
+			},
+		}, 1, [][]byte{{1}}}, fault.Corrupt, "packed to 9 bits"},
 
 		{"binary type", u8, words3, fault.Corrupt, "Binary for values of type uint8"},
-		{"null adjustment", str, with(words3, func(e *enc20pb.ArrayEncoding) { e.GetBinary().NullAdjustment = 0 }), fault.Corrupt, "null adjustment of 0"},
-		{"falling offsets", str, testPage{words3.enc, 3, [][]byte{words(64, 1, 0, 4), []byte("abcd")}}, fault.Corrupt, "value 1 reaches from byte 1 to byte 0"},
-		{"far offset", str, testPage{words3.enc, 3, [][]byte{words(64, 1, 2, 4), []byte("abc")}}, fault.Corrupt, "value 2 reaches from byte 2 to byte 4 of 3"},
-		{"index NULLs", str, with(words3, func(e *enc20pb.ArrayEncoding) { e.GetBinary().Indices = allNulls() }), fault.Unsupported, "NULLs in offsets"},
-		{"index width", str, with(words3, func(e *enc20pb.ArrayEncoding) { e.GetBinary().Indices = noNulls(flatOf(24, 0)) }), fault.Corrupt, "24 bits"},
+		{"null adjustment", str, with(words3, func(e *enc20pb.ArrayEncoding) { e.GetBinary().NullAdjustment = 0 }),
+			fault.Corrupt, "null adjustment of 0"},
+		{"falling offsets", str, testPage{words3.enc, 3, [][]byte{words(64, 1, 0, 4), []byte("abcd")}}, fault.Corrupt,
+			"value 1 reaches from byte 1 to byte 0"},
+		{"far offset", str, testPage{words3.enc, 3, [][]byte{words(64, 1, 2, 4), []byte("abc")}}, fault.Corrupt,
+			"value 2 reaches from byte 2 to byte 4 of 3"},
+		{"index NULLs", str, with(words3, func(e *enc20pb.ArrayEncoding) { e.GetBinary().Indices = allNulls() }),
+			fault.Unsupported, "NULLs in offsets"},
+		{"index width", str, with(words3, func(e *enc20pb.ArrayEncoding) {
+			e.GetBinary().Indices = noNulls(flatOf(24, 0))
+		}), fault.Corrupt, "24 bits"},
 		{"no indices", str, with(words3, func(e *enc20pb.ArrayEncoding) { e.GetBinary().Indices = nil }), fault.Corrupt, "missing"},
-		{"index encoding", str, with(words3, func(e *enc20pb.ArrayEncoding) { e.GetBinary().Indices = words3.enc }), fault.Unsupported, "Binary for offsets"},
-		{"no bytes", str, with(words3, func(e *enc20pb.ArrayEncoding) { e.GetBinary().Bytes = nil }), fault.Corrupt, "encoding of the bytes is missing"},
-		{"bytes encoding", str, with(words3, func(e *enc20pb.ArrayEncoding) { e.GetBinary().Bytes = words3.enc }), fault.Unsupported, "Binary for the bytes"},
+		{"index encoding", str, with(words3, func(e *enc20pb.ArrayEncoding) { e.GetBinary().Indices = words3.enc }),
+			fault.Unsupported, "Binary for offsets"},
+		{"no bytes", str, with(words3, func(e *enc20pb.ArrayEncoding) { e.GetBinary().Bytes = nil }), fault.Corrupt,
+			"encoding of the bytes is missing"},
+		{"bytes encoding", str, with(words3, func(e *enc20pb.ArrayEncoding) { e.GetBinary().Bytes = words3.enc }),
+			fault.Unsupported, "Binary for the bytes"},
 		{"bytes width", str, with(words3, func(e *enc20pb.ArrayEncoding) { e.GetBinary().Bytes = flatOf(16, 1) }), fault.Corrupt, "16 bits"},
 		{"compressed bytes", str, testPage{with(words3, func(e *enc20pb.ArrayEncoding) { e.GetBinary().Bytes = flatOf(8, 1, "lz4") }).enc, 3,
 			[][]byte{words3.bufs[0], lz4Of(t, []byte("abcabcabc"))[:8]}}, fault.Corrupt, "LZ4"},
 		{"few compressed bytes", str, testPage{with(words3, func(e *enc20pb.ArrayEncoding) { e.GetBinary().Bytes = flatOf(8, 1, "zstd") }).enc, 3,
 			[][]byte{words3.bufs[0], zstdOf(t, []byte("abc"))}}, fault.Corrupt, "ends at byte 4 of 3"},
-		{"fixed binary", str, testPage{&enc20pb.ArrayEncoding{ArrayEncoding: &enc20pb.ArrayEncoding_FixedSizeBinary{FixedSizeBinary: &enc20pb.FixedSizeBinary{
-			Bytes: flatOf(8, 0), ByteWidth: 3}}}, 3, [][]byte{make([]byte, 8)}}, fault.Corrupt, "3 values of 3 bytes"},
-		{"symbol table", str, testPage{&enc20pb.ArrayEncoding{ArrayEncoding: &enc20pb.ArrayEncoding_Fsst{Fsst: &enc20pb.Fsst{Binary: words3.enc, SymbolTable: []byte{1}}}}, 3, words3.bufs}, fault.Corrupt, "symbol table"},
-		{"dictionary of numbers", u8, testPage{dictionaryOf(flat8, flat8, 1), 1, [][]byte{{1}}}, fault.Unsupported, "Dictionary for values of type uint8"},
-		{"dictionary size", str, testPage{dictionaryOf(flatOf(8, 2), words3.enc, math.MaxUint32), 1, append(append([][]byte{}, words3.bufs...), []byte{1})}, fault.Corrupt, "do not fit"},
+		{"fixed binary", str, testPage{&enc20pb.ArrayEncoding{ArrayEncoding: &enc20pb.ArrayEncoding_FixedSizeBinary{
+			FixedSizeBinary: &enc20pb.FixedSizeBinary{Bytes: flatOf(8, 0), ByteWidth: 3}}}, 3, [][]byte{make([]byte, 8)}},
+			fault.Corrupt, "3 values of 3 bytes"},
+		{"symbol table", str, testPage{&enc20pb.ArrayEncoding{
+			ArrayEncoding: &enc20pb.ArrayEncoding_Fsst{Fsst: &enc20pb.Fsst{Binary: words3.enc, SymbolTable: []byte{1}}},
+		}, 3, words3.bufs}, fault.Corrupt, "symbol table"},
+		{"dictionary of numbers", u8, testPage{dictionaryOf(flat8, flat8, 1), 1, [][]byte{{1}}}, fault.Unsupported,
+			"Dictionary for values of type uint8"},
+		{"dictionary size", str, testPage{dictionaryOf(flatOf(8, 2), words3.enc, math.MaxUint32), 1,
+			append(append([][]byte{}, words3.bufs...), []byte{1})}, fault.Corrupt, "do not fit"},
 
-		{"dimension", arrow.FixedSizeListOf(2, u8), testPage{noNulls(fixedListOf(3, flat8)), 1, [][]byte{{1, 2, 3}}}, fault.Corrupt, "lists of 3 items"},
-		{"list type", u8, testPage{noNulls(fixedListOf(3, flat8)), 1, [][]byte{{1, 2, 3}}}, fault.Corrupt, "FixedSizeList for values of type uint8"},
+		{"dimension", arrow.FixedSizeListOf(2, u8), testPage{noNulls(fixedListOf(3, flat8)), 1, [][]byte{{1, 2, 3}}},
+			fault.Corrupt, "lists of 3 items"},
+		{"list type", u8, testPage{noNulls(fixedListOf(3, flat8)), 1, [][]byte{{1, 2, 3}}}, fault.Corrupt,
+			"FixedSizeList for values of type uint8"},
 		{"list validity", arrow.FixedSizeListOf(1, u8), testPage{&enc20pb.ArrayEncoding{ArrayEncoding: &enc20pb.ArrayEncoding_FixedSizeList{
-			FixedSizeList: &enc20pb.FixedSizeList{Dimension: 1, HasValidity: true, Items: flat8}}}, 1, [][]byte{{1}}}, fault.Unsupported, "with validity"},
+			FixedSizeList: &enc20pb.FixedSizeList{Dimension: 1, HasValidity: true, Items: flat8}}}, 1, [][]byte{{1}}},
+			fault.Unsupported, "with validity"},
 		{"many NULLs", arrow.FixedSizeListOf(1<<20, u32), testPage{allNulls(), 100000, nil}, fault.ResourceExhausted, "read fewer rows"},
-		{"no row fits", arrow.FixedSizeListOf(math.MaxInt32, arrow.FixedSizeListOf(math.MaxInt32, arrow.FixedSizeListOf(16, u8))), testPage{allNulls(), 1, nil}, fault.ResourceExhausted, "too many"},
+		{"no row fits", arrow.FixedSizeListOf(math.MaxInt32, arrow.FixedSizeListOf(math.MaxInt32,
+			arrow.FixedSizeListOf(16, u8))), testPage{allNulls(), 1, nil}, fault.ResourceExhausted, "too many"},
 		{"many rows at once", u8, testPage{allNulls(), math.MaxInt32 + 1, nil}, fault.ResourceExhausted, "too many for one array"},
 		{"type", arrow.BinaryTypes.StringView, testPage{allNulls(), 1, nil}, fault.Unsupported, "columns of type string_view"},
-		{"no items", arrow.FixedSizeListOf(1, arrow.FixedSizeListOf(1, &arrow.FixedSizeBinaryType{})), testPage{allNulls(), 1, nil}, fault.Unsupported, "fixed_size_binary"},
+		{"no items", arrow.FixedSizeListOf(1, arrow.FixedSizeListOf(1, &arrow.FixedSizeBinaryType{})),
+			testPage{allNulls(), 1, nil}, fault.Unsupported, "fixed_size_binary"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var rows []encoding.Range
@@ -118,7 +152,8 @@ func TestOverlaps(t *testing.T) {
 
 func TestListRefusals(t *testing.T) {
 	items := []testPage{{noNulls(flatOf(8, 0)), 3, [][]byte{{1, 2, 3}}}}
-	f := encoding.Field{Name: "l", Type: arrow.ListOf(arrow.PrimitiveTypes.Uint8), Children: []encoding.Field{{Name: "item", Type: arrow.PrimitiveTypes.Uint8, Column: 1}}}
+	f := encoding.Field{Name: "l", Type: arrow.ListOf(arrow.PrimitiveTypes.Uint8),
+		Children: []encoding.Field{{Name: "item", Type: arrow.PrimitiveTypes.Uint8, Column: 1}}}
 	for text, page := range map[string]testPage{
 		"has 3":                    {listOf(noNulls(flatOf(64, 0)), 5, 4), 1, [][]byte{words(64, 4)}},
 		"adjustment of 0":          {listOf(noNulls(flatOf(64, 0)), 0, 3), 1, [][]byte{words(64, 3)}},
@@ -188,7 +223,8 @@ func TestPackedRefusals(t *testing.T) {
 
 func TestBlobRefusals(t *testing.T) {
 	page := testPage{&enc20pb.ArrayEncoding{ArrayEncoding: &enc20pb.ArrayEncoding_PackedStruct{PackedStruct: &enc20pb.PackedStruct{
-		Inner: []*enc20pb.ArrayEncoding{noNulls(flatOf(64, 0)), noNulls(flatOf(64, 0))}, Buffer: pageBuffer(0)}}}, 3, [][]byte{words(64, 0, 4, 1, 0, 0, 0)}}
+		Inner: []*enc20pb.ArrayEncoding{noNulls(flatOf(64, 0)), noNulls(flatOf(64, 0))}, Buffer: pageBuffer(0)}}}, 3,
+		[][]byte{words(64, 0, 4, 1, 0, 0, 0)}}
 	blob := func(e *enc20pb.ColumnEncoding) *enc20pb.ColumnEncoding {
 		return &enc20pb.ColumnEncoding{ColumnEncoding: &enc20pb.ColumnEncoding_Blob{Blob: &enc20pb.Blob{Inner: e}}}
 	}
@@ -252,10 +288,12 @@ func TestMetadataRefusals(t *testing.T) {
 		_, err = r.Read(context.Background(), ranges(0, 1), memory.DefaultAllocator)
 		return err
 	}
-	require.ErrorContains(t, read(func(c *encoding.Column) { c.Pages[0].TypeURL = "/lance.encodings21.PageLayout" }), "not supported: the page encoding /lance.encodings21.PageLayout")
+	require.ErrorContains(t, read(func(c *encoding.Column) { c.Pages[0].TypeURL = "/lance.encodings21.PageLayout" }),
+		"not supported: the page encoding /lance.encodings21.PageLayout")
 	require.ErrorContains(t, read(func(c *encoding.Column) { c.Pages[0].Encoding = []byte{7} }), "the page's encoding")
 	require.ErrorContains(t, read(func(c *encoding.Column) { c.Encoding, c.TypeURL = []byte{7}, columnURL }), "the column's encoding")
-	require.ErrorContains(t, read(func(c *encoding.Column) { c.Encoding, c.TypeURL = []byte{7}, "/x" }), "not supported: the column encoding /x")
+	require.ErrorContains(t, read(func(c *encoding.Column) { c.Encoding, c.TypeURL = []byte{7}, "/x" }),
+		"not supported: the column encoding /x")
 	require.ErrorContains(t, read(func(c *encoding.Column) { c.Pages[0].NumRows = -1 }), "-1 rows")
 	require.ErrorContains(t, read(func(c *encoding.Column) { c.Pages = nil }), "row 0 is wanted of a column of 0 rows")
 	require.ErrorContains(t, read(func(c *encoding.Column) {

@@ -98,7 +98,8 @@ func newChunkIndex(table []byte, large bool, numValues, numRows, dataBytes int64
 		// The size of a chunk has at most 28 bits, so that this sum does not overflow before it is
 		// compared.
 		if x.bytes[i+1] > dataBytes || count > left {
-			return nil, fault.Corruptf("chunks up to number %d have %d bytes of %d, %d values of %d", i, x.bytes[i+1], dataBytes, x.values[i+1], numValues)
+			return nil, fault.Corruptf("chunks up to number %d have %d bytes of %d, %d values of %d",
+				i, x.bytes[i+1], dataBytes, x.values[i+1], numValues)
 		}
 	}
 	if n == 0 && numValues > 0 {

@@ -225,7 +225,8 @@ func (c *dictCodes) encode(plain arrow.ArrayData, s *shape, mem memory.Allocator
 
 // translate writes the place of each code. Codes of NULLs become 0 and are not looked up, so that
 // an item which only NULLs have does not enter the dictionary. dst may be codes.
-func translate[T uint8 | uint16 | uint32 | uint64](dst []T, codes []uint32, valid []byte, place []uint32, add func(code uint32) error) error {
+func translate[T uint8 | uint16 | uint32 | uint64](dst []T, codes []uint32, valid []byte, place []uint32,
+	add func(code uint32) error) error {
 	dst = dst[:len(codes)]
 	for i, code := range codes {
 		if valid != nil && !bitutil.BitIsSet(valid, i) {

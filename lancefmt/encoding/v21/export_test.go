@@ -11,7 +11,8 @@ import (
 
 // DecodeLeaf reads rows of a column of a leaf type, and their lengths and validity. A nested leaf
 // unravels its own layer only.
-func DecodeLeaf(ctx context.Context, src encoding.Source, col encoding.Column, t arrow.DataType, nested bool, rows []encoding.Range, mem memory.Allocator) (arrow.ArrayData, error) {
+func DecodeLeaf(ctx context.Context, src encoding.Source, col encoding.Column, t arrow.DataType, nested bool,
+	rows []encoding.Range, mem memory.Allocator) (arrow.ArrayData, error) {
 	l, err := newLeaf(src, []encoding.Column{col}, encoding.Field{Name: "x", Type: t}, nested)
 	if err != nil {
 		return nil, err
@@ -33,7 +34,8 @@ func DecodeLeaf(ctx context.Context, src encoding.Source, col encoding.Column, t
 }
 
 // MatchLeaf tests n rows of a column of a leaf type, from row first on.
-func MatchLeaf(ctx context.Context, src encoding.Source, col encoding.Column, t arrow.DataType, first, n int64, test *encoding.Test, bits []uint64, mem memory.Allocator) (bool, error) {
+func MatchLeaf(ctx context.Context, src encoding.Source, col encoding.Column, t arrow.DataType, first, n int64,
+	test *encoding.Test, bits []uint64, mem memory.Allocator) (bool, error) {
 	l, err := newLeaf(src, []encoding.Column{col}, encoding.Field{Name: "x", Type: t}, false)
 	if err != nil {
 		return false, err

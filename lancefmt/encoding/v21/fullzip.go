@@ -175,7 +175,8 @@ func (z *fullZip) plan(rows []encoding.Range, w want, ranges []storage.Range) ([
 		} else {
 			lo, hi := z.offset(r.Start), z.offset(r.End)
 			if lo > hi || hi > uint64(z.data.Length) {
-				return ranges, 0, fault.Place(fault.Corruptf("rows %d..%d lie at %d..%d of %d bytes", r.Start, r.End, lo, hi, z.data.Length), "", -1, -1, z.offsets.Offset)
+				return ranges, 0, fault.Place(fault.Corruptf("rows %d..%d lie at %d..%d of %d bytes",
+					r.Start, r.End, lo, hi, z.data.Length), "", -1, -1, z.offsets.Offset)
 			}
 			at = storage.Range{Offset: int64(lo), Length: int64(hi - lo)}
 			// The hint for the bytes of strings leaves the control words out, but not the lengths.

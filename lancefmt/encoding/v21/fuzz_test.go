@@ -61,7 +61,8 @@ func seeds(t testing.TB) []seed {
 	ctx := context.Background()
 	var out []seed
 	seen := map[string]int{}
-	for _, pattern := range []string{"encodings_v2_1", "encodings_v2_2", "encodings_v2_2_small_pages", "encodings_v2_3", "types_v2_1", "types_v2_2", "types_v2_3",
+	for _, pattern := range []string{"encodings_v2_1", "encodings_v2_2", "encodings_v2_2_small_pages", "encodings_v2_3",
+		"types_v2_1", "types_v2_2", "types_v2_3",
 		"laion_small_pages", "laion_v2_3_unstable", "blob_metadata_v2_1", "blob_v2_extension"} {
 		for _, path := range fixtures.Glob(t, pattern+".lance/data/*.lance") {
 			store, err := local.Dir(filepath.Dir(path))
@@ -194,7 +195,8 @@ func decodePage(t testing.TB, url string, enc, buffers []byte, typ arrow.DataTyp
 // matchPage compares tests of values with what the values are, unless they say that the page is corrupt.
 func matchPage(t testing.TB, src bytesSource, col encoding.Column, rows encoding.Range, a arrow.Array, mem memory.Allocator) {
 	fixed, ok := a.DataType().(arrow.FixedWidthDataType)
-	if !ok || fixed.BitWidth() > 64 || fixed.BitWidth()%8 != 0 || rows.Len() == 0 || a.DataType().ID() == arrow.DICTIONARY || a.DataType().ID() == arrow.FIXED_SIZE_LIST {
+	if !ok || fixed.BitWidth() > 64 || fixed.BitWidth()%8 != 0 || rows.Len() == 0 ||
+		a.DataType().ID() == arrow.DICTIONARY || a.DataType().ID() == arrow.FIXED_SIZE_LIST {
 		return
 	}
 	values := make([]uint64, a.Len())
@@ -205,7 +207,8 @@ func matchPage(t testing.TB, src bytesSource, col encoding.Column, rows encoding
 	}
 	mask := ^uint64(0) >> (64 - fixed.BitWidth())
 	x, y := values[0], values[len(values)/2]
-	for k, arcs := range [][]encoding.Arc{nil, {{Low: x}}, {{Low: x, Size: mask / 3}}, {{Low: (y + 1) & mask, Size: mask - 1}}, {{Low: y, Size: mask}}, {{Low: x}, {Low: (y - 1) & mask, Size: 1}}} {
+	for k, arcs := range [][]encoding.Arc{nil, {{Low: x}}, {{Low: x, Size: mask / 3}},
+		{{Low: (y + 1) & mask, Size: mask - 1}}, {{Low: y, Size: mask}}, {{Low: x}, {Low: (y - 1) & mask, Size: 1}}} {
 		test := encoding.Test{Bits: fixed.BitWidth(), Arcs: arcs}
 		bits := make([]uint64, (rows.Len()+63)/64)
 		for i := range bits {

@@ -33,7 +33,8 @@ import (
 // without an array.
 func (r *Reader) Match(ctx context.Context, first, n int64, t *encoding.Test, bits []uint64, mem memory.Allocator) (ok bool, err error) {
 	l, isLeaf := r.root.(*leaf)
-	if !isLeaf || l.nested || l.shape.dictionary != nil || l.shape.kind != kindFixed || len(l.shape.dims) > 0 || l.shape.itemBits != t.Bits || !bitpack.ValidWord(t.Bits) {
+	if !isLeaf || l.nested || l.shape.dictionary != nil || l.shape.kind != kindFixed || len(l.shape.dims) > 0 ||
+		l.shape.itemBits != t.Bits || !bitpack.ValidWord(t.Bits) {
 		return false, nil
 	}
 	return true, fault.Place(l.match(ctx, encoding.Range{Start: first, End: first + n}, t, bits, mem), r.src.Name(), -1, -1, -1)

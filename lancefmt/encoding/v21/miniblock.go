@@ -85,7 +85,8 @@ func newMiniPage(l *enc21pb.MiniBlockLayout, p *encoding.Page, s *shape) (*miniP
 	}
 	// These numbers are claims, of which sizes are computed: they are bounded before.
 	if l.GetNumItems() > 1<<48 || l.GetNumBuffers() > maxChunkBuffers || l.GetRepetitionIndexDepth() > 1<<10 {
-		return nil, fault.Corruptf("mini-block page of %d items, %d buffers, depth %d", l.GetNumItems(), l.GetNumBuffers(), l.GetRepetitionIndexDepth())
+		return nil, fault.Corruptf("mini-block page of %d items, %d buffers, depth %d",
+			l.GetNumItems(), l.GetNumBuffers(), l.GetRepetitionIndexDepth())
 	}
 	m.numItems, m.buffers = int64(l.GetNumItems()), int(l.GetNumBuffers())
 	// Without a repetition index nobody could find a row among chunks that cut rows.

@@ -164,7 +164,8 @@ func (n *structNode) read(ctx context.Context, rows []encoding.Range, mem memory
 		}
 		data = append(data, c.data)
 		if c.data.Len() != data[0].Len() {
-			return column{}, fault.Corruptf("field %q of a struct has %d values, the first field has %d", n.typ.Field(i).Name, c.data.Len(), data[0].Len())
+			return column{}, fault.Corruptf("field %q of a struct has %d values, the first field has %d",
+				n.typ.Field(i).Name, c.data.Len(), data[0].Len())
 		}
 		if lv == nil {
 			lv = c.levels
@@ -238,7 +239,8 @@ func (n *listNode) read(ctx context.Context, rows []encoding.Range, mem memory.A
 		validity = bits.finish()
 		defer validity.Release()
 	}
-	return column{data: array.NewData(n.typ, lists, []*memory.Buffer{validity, buf}, []arrow.ArrayData{c.data}, nulls, 0), levels: c.levels}, nil
+	return column{data: array.NewData(n.typ, lists, []*memory.Buffer{validity, buf}, []arrow.ArrayData{c.data}, nulls, 0),
+		levels: c.levels}, nil
 }
 
 func (n *listNode) close() { n.child.close() }
@@ -254,7 +256,8 @@ type fixedListNode struct {
 func (n *fixedListNode) read(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (column, error) {
 	dim := int(n.typ.Len())
 	if dim < 1 || encoding.Count(rows) > maxRows/int64(dim) {
-		return column{}, fault.New(fault.ResourceExhausted, "%d lists of %d items in one array: read fewer rows at a time", encoding.Count(rows), dim)
+		return column{}, fault.New(fault.ResourceExhausted,
+			"%d lists of %d items in one array: read fewer rows at a time", encoding.Count(rows), dim)
 	}
 	items := make([]encoding.Range, len(rows))
 	for i, r := range rows {

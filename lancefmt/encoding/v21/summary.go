@@ -54,7 +54,8 @@ func layoutSummary(layout *enc21pb.PageLayout, depth int) string {
 			what = fmt.Sprintf("value of %d bytes", len(l.ConstantLayout.GetInlineValue()))
 		}
 		parts := []string{what}
-		return "constant(" + strings.Join(append(parts, levelSummary(l.ConstantLayout.GetRepCompression(), l.ConstantLayout.GetDefCompression())...), ", ") + ")"
+		return "constant(" + strings.Join(append(parts,
+			levelSummary(l.ConstantLayout.GetRepCompression(), l.ConstantLayout.GetDefCompression())...), ", ") + ")"
 	case *enc21pb.PageLayout_BlobLayout:
 		return "blob(" + layoutSummary(l.BlobLayout.GetInnerLayout(), depth+1) + ")"
 	}
@@ -92,7 +93,8 @@ func planarSummary(b []byte) string {
 		case *enc23pb.SparseStructuralLayer_Validity:
 			layers = append(layers, "validity"+setSummary(l.Validity))
 		case *enc23pb.SparseStructuralLayer_List:
-			layers = append(layers, fmt.Sprintf("list(%d: %s, %s)%s", l.List.GetNumNonEmptyPositions(), codecSummary(l.List.GetNonEmptyPositions(), 0),
+			layers = append(layers, fmt.Sprintf("list(%d: %s, %s)%s", l.List.GetNumNonEmptyPositions(),
+				codecSummary(l.List.GetNonEmptyPositions(), 0),
 				codecSummary(l.List.GetCounts(), 0), setSummary(l.List.GetValidity())))
 		case *enc23pb.SparseStructuralLayer_FixedSizeList:
 			layers = append(layers, fmt.Sprintf("list[%d]%s", l.FixedSizeList.GetDimension(), setSummary(l.FixedSizeList.GetValidity())))
@@ -150,7 +152,8 @@ func codecSummary(e *enc21pb.CompressiveEncoding, depth int) string {
 	case *enc21pb.CompressiveEncoding_Fsst:
 		return "fsst(" + inner(c.Fsst.GetValues()) + ")"
 	case *enc21pb.CompressiveEncoding_Dictionary:
-		return fmt.Sprintf("dictionary(%s, %d items: %s)", inner(c.Dictionary.GetIndices()), c.Dictionary.GetNumDictionaryItems(), inner(c.Dictionary.GetItems()))
+		return fmt.Sprintf("dictionary(%s, %d items: %s)", inner(c.Dictionary.GetIndices()),
+			c.Dictionary.GetNumDictionaryItems(), inner(c.Dictionary.GetItems()))
 	case *enc21pb.CompressiveEncoding_Rle:
 		return "rle(" + inner(c.Rle.GetValues()) + ", " + inner(c.Rle.GetRunLengths()) + ")"
 	case *enc21pb.CompressiveEncoding_ByteStreamSplit:

@@ -83,7 +83,8 @@ func BlockView(b []byte, n int) (View, error) {
 // NewView is a view of values whose offsets, one more than values, have been decoded. It keeps
 // both. The offsets are viewed as the little-endian bytes that they are in memory.
 func NewView(offsets []uint64, data []byte) View {
-	return View{offsets: unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(offsets))), 8*len(offsets)), data: data, word: 8, n: len(offsets) - 1}
+	return View{offsets: unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(offsets))), 8*len(offsets)), data: data,
+		word: 8, n: len(offsets) - 1}
 }
 
 func word(b []byte, n int) uint64 {
@@ -161,7 +162,8 @@ func Append[T int32 | int64](v View, ends []T, base int64, from, to int, limit i
 // CheckEnd refuses an end of values that offsets of the target type cannot hold.
 func CheckEnd(end, limit int64) error {
 	if end > limit {
-		return fault.New(fault.ResourceExhausted, "%d bytes of text in one array, at most %d fit its offsets: read fewer rows at a time", end, limit)
+		return fault.New(fault.ResourceExhausted,
+			"%d bytes of text in one array, at most %d fit its offsets: read fewer rows at a time", end, limit)
 	}
 	return nil
 }
