@@ -42,6 +42,7 @@ func (r *Reader) Columns(ctx context.Context) ([]encoding.Column, error) {
 	return r.columns, nil
 }
 
+// loadColumn reads and parses the metadata of column i, once. The caller runs below use.
 func (r *Reader) loadColumn(ctx context.Context, i int) error {
 	r.columnMu[i].Lock()
 	defer r.columnMu[i].Unlock()
@@ -67,7 +68,9 @@ func (r *Reader) loadColumn(ctx context.Context, i int) error {
 	return nil
 }
 
-// deferredEncoding is an encoding message that lies elsewhere in the file; page -1 is the column's.
+// deferredEncoding is an encoding message that lies elsewhere in the file, as a
+// google.protobuf.Any. Writers may share one between pages. Page -1 stands for the column's own
+// encoding.
 type deferredEncoding struct {
 	page int
 	at   storage.Range
@@ -77,6 +80,7 @@ type deferredEncoding struct {
 // per string column.
 const maxEncodingBytes = 16 << 20
 
+// loadDeferred reads encoding messages that lie elsewhere and puts them where they belong.
 func (r *Reader) loadDeferred(ctx context.Context, c *encoding.Column, list []deferredEncoding) error {
 	for _, d := range list {
 		if d.at.Length > maxEncodingBytes {
@@ -100,8 +104,14 @@ func (r *Reader) loadDeferred(ctx context.Context, c *encoding.Column, list []de
 	return nil
 }
 
-// parseColumn decodes a ColumnMetadata message of a file of size bytes. Every buffer must lie before
-// dataEnd, where the column metadata starts: writers put it behind all pages.
+// parseColumn decodes a ColumnMetadata message of a file of size bytes.
+//
+//	1 encoding   2 pages   3 buffer_offsets   4 buffer_sizes
+//	page: 1 buffer_offsets   2 buffer_sizes   3 length   4 encoding   5 priority
+//
+// Every buffer must lie before dataEnd, where the column metadata starts: writers put it behind all
+// pages. From then on no decoder can be led outside of the pages' bytes. Encodings that lie
+// elsewhere are returned for the caller to read.
 func parseColumn(index int, b []byte, size, dataEnd int64) (encoding.Column, []deferredEncoding, error) {
 	var m filepb.ColumnMetadata
 	if err := proto.Unmarshal(b, &m); err != nil {
@@ -113,6 +123,8 @@ func parseColumn(index int, b []byte, size, dataEnd int64) (encoding.Column, []d
 	if c.BufRanges, err = bufferRanges(m.GetBufferOffsets(), m.GetBufferSizes(), dataEnd); err != nil {
 		return encoding.Column{}, nil, err
 	}
+	// take returns an encoding that stands in the message, or notes one that lies elsewhere. An
+	// encoding that is neither is none, as of columns of 2.1 that need none.
 	take := func(page int, e *filepb.Encoding) (url string, payload []byte, err error) {
 		switch loc := e.GetLocation().(type) {
 		case *filepb.Encoding_Direct:
@@ -130,6 +142,8 @@ func parseColumn(index int, b []byte, size, dataEnd int64) (encoding.Column, []d
 	if c.TypeURL, c.Encoding, err = take(-1, m.GetEncoding()); err != nil {
 		return encoding.Column{}, nil, err
 	}
+	// The first row of a page is the number of rows before it. The message's own number, priority,
+	// is kept beside it.
 	var first int64
 	for i, p := range m.GetPages() {
 		if p.GetLength() > maxRows || p.GetPriority() > maxRows || first > maxRows {
@@ -149,6 +163,8 @@ func parseColumn(index int, b []byte, size, dataEnd int64) (encoding.Column, []d
 	return c, deferred, nil
 }
 
+// bufferRanges pairs offsets with sizes. Numbers above the range of int64 become negative and are
+// refused by inside.
 func bufferRanges(offsets, sizes []uint64, dataEnd int64) ([]storage.Range, error) {
 	if len(offsets) != len(sizes) {
 		return nil, fault.Corruptf("%d buffer offsets but %d buffer sizes", len(offsets), len(sizes))
@@ -164,7 +180,9 @@ func bufferRanges(offsets, sizes []uint64, dataEnd int64) ([]storage.Range, erro
 	return out, nil
 }
 
-// parseAny splits a serialised google.protobuf.Any. The payload is a copy: b may be mapped.
+// parseAny splits a serialised google.protobuf.Any: 1 type URL, 2 bytes of the message. It does not
+// decode the message, whose type the decoders of the storage version know. The payload is a copy,
+// because b may be mapped.
 func parseAny(b []byte) (url string, payload []byte, err error) {
 	for len(b) > 0 {
 		num, typ, n := protowire.ConsumeTag(b)
@@ -236,7 +254,8 @@ func (r *Reader) fieldColumns(f encoding.Field, cols []int) ([]int, error) {
 	return cols, nil
 }
 
-// fieldKey tells fields apart that are decoded differently.
+// fieldKey tells fields apart that are decoded differently. The same columns may be read under
+// other names or types, for example as descriptors and as values.
 func fieldKey(f encoding.Field) string {
 	var b strings.Builder
 	var walk func(encoding.Field)
@@ -277,7 +296,8 @@ func (c *columnReader) Read(ctx context.Context, rows []encoding.Range, mem memo
 	return c.read(ctx, rows, func(inner encoding.ColumnReader) (arrow.Array, error) { return inner.Read(ctx, rows, mem) })
 }
 
-// ReadLengths implements encoding.PartialReader: where the decoder can do no better, by reading values.
+// ReadLengths implements encoding.PartialReader: where the decoder can do no better, by reading
+// values.
 func (c *columnReader) ReadLengths(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (arrow.Array, error) {
 	return c.read(ctx, rows, func(inner encoding.ColumnReader) (arrow.Array, error) {
 		if p, ok := inner.(encoding.PartialReader); ok {
@@ -295,7 +315,8 @@ func (c *columnReader) ReadLengths(ctx context.Context, rows []encoding.Range, m
 	})
 }
 
-// ReadValidity implements encoding.PartialReader: where the decoder can do no better, by reading values.
+// ReadValidity implements encoding.PartialReader: where the decoder can do no better, by reading
+// values.
 func (c *columnReader) ReadValidity(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (arrow.Array, error) {
 	return c.read(ctx, rows, func(inner encoding.ColumnReader) (arrow.Array, error) {
 		if p, ok := inner.(encoding.PartialReader); ok {
@@ -390,6 +411,8 @@ func (c *columnReader) read(ctx context.Context, rows []encoding.Range,
 	return out, nil
 }
 
+// decoder returns the decoder of the field, and makes it at the first read. The caller runs below
+// use.
 func (c *columnReader) decoder(ctx context.Context) (encoding.ColumnReader, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -424,6 +447,7 @@ func (c *columnReader) close() {
 	c.inner = nil
 }
 
+// checkRows makes sure that rows ascend within the file, which the decoders take for granted.
 func checkRows(rows []encoding.Range, n int64) error {
 	var at int64
 	for _, rng := range rows {

@@ -15,8 +15,8 @@ import (
 	"lanceflight/lancefmt/storage"
 )
 
-// DescribeFooter explains the footer at the end of a data file of size bytes, of which tail has the last
-// ones. It says of each number whether it can be right. tail is not retained.
+// DescribeFooter explains the footer at the end of a data file of size bytes, of which tail has the
+// last ones. It says of each number whether it can be right. tail is not retained.
 func DescribeFooter(tail []byte, size int64) hexdump.Section {
 	b := tail[max(0, len(tail)-footerLen):]
 	d := hexdump.New("footer", b, size-int64(len(b)), int64(len(b)), 0)
@@ -47,7 +47,8 @@ func DescribeTable(what string, b []byte, offset int64, maxLines int) hexdump.Se
 	return d.Section()
 }
 
-// DescribeColumn explains the metadata of a column, a ColumnMetadata message at an offset of the file.
+// DescribeColumn explains the metadata of a column, a ColumnMetadata message at an offset of the
+// file.
 func DescribeColumn(index int, b []byte, offset int64, maxLines int) hexdump.Section {
 	d := hexdump.New(fmt.Sprintf("metadata of column %d", index), b, offset, int64(len(b)), maxLines)
 	d.Message(len(b), (&filepb.ColumnMetadata{}).ProtoReflect().Descriptor(), directEncoding)
@@ -73,9 +74,9 @@ func DescribeSchema(b []byte, offset int64, maxLines int) hexdump.Section {
 // maxDescribedBytes bounds what is read of a buffer to explain its beginning.
 const maxDescribedBytes = 4 << 20
 
-// Describe explains the file's own structure: footer, offset tables, schema, other global buffers and the
-// metadata of columns, in the order of the file's end to its middle. A section has at most maxLines
-// lines (0: hexdump.MaxLines).
+// Describe explains the file's own structure: footer, offset tables, schema, other global buffers
+// and the metadata of columns, in the order of the file's end to its middle. A section has at most
+// maxLines lines (0: hexdump.MaxLines).
 func (r *Reader) Describe(ctx context.Context, maxLines int) (out []hexdump.Section, err error) {
 	size := r.obj.SizeBytes()
 	read := func(at storage.Range, fn func(b []byte)) error {
@@ -175,8 +176,8 @@ func (r *Reader) DescribePage(ctx context.Context, column, page, maxLines int) (
 	return out, err
 }
 
-// PageSummary tells the encoding of a page in one line, "miniblock(bitpack(64))". A page that the file
-// lacks is an error; one whose encoding makes no sense is not.
+// PageSummary tells the encoding of a page in one line, "miniblock(bitpack(64))". A page that the
+// file lacks is an error; one whose encoding makes no sense is not.
 func (r *Reader) PageSummary(ctx context.Context, column, page int) (string, error) {
 	c, err := r.Column(ctx, column)
 	if err != nil {

@@ -23,8 +23,9 @@ func describeFooterV01(b []byte, size int64) hexdump.Section {
 	return d.Section()
 }
 
-// describeV01 explains the structure of a file of storage version 0.1, from its end: footer, metadata, schema, page
-// table, dictionaries. read calls its argument with the first bytes of a range.
+// describeV01 explains the structure of a file of storage version 0.1, from its end: footer,
+// metadata, schema, page table, dictionaries. read calls its argument with the first bytes of a
+// range.
 func (r *Reader) describeV01(maxLines int, read func(at storage.Range, fn func(b []byte)) error) (out []hexdump.Section, err error) {
 	l := r.legacy
 	size := r.obj.SizeBytes()
@@ -186,7 +187,8 @@ func describeDictionaryV01(title string, textual bool, b []byte, at storage.Rang
 	return d.Section()
 }
 
-// positionsV01 explains positions of width bytes, one more than things: each says where the one before it ends.
+// positionsV01 explains positions of width bytes, one more than things: each says where the one
+// before it ends.
 func positionsV01(d *hexdump.Dump, width int, thing, empty, unit string) {
 	var before uint64
 	for k := 0; d.More(); k++ {

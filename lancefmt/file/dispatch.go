@@ -7,15 +7,15 @@ import (
 	"lanceflight/lancefmt/encoding/v21"
 )
 
-// hidesItems reports whether column i, which is loaded, has its items in column i+1 although its field may have
-// no child: strings of the first writers of 2.0.
+// hidesItems reports whether column i, which is loaded, has its items in column i+1 although its
+// field may have no child. The first writers of 2.0 kept strings so.
 func (r *Reader) hidesItems(i int) bool {
 	return r.legacy == nil && r.foot.major == 0 && i+1 < len(r.columns) && v20.IsList(r.columns[i])
 }
 
-// newDecoder chooses the decoder by the footer's version: pages of 0.1 carry no message, and those of 2.0
-// other messages than those of 2.1 to 2.3. Each page of 2.3 names its message, which package v21 tells from
-// that of 2.1.
+// newDecoder chooses the decoder by the footer's version: pages of 0.1 carry no message, and those
+// of 2.0 other messages than those of 2.1 to 2.3. Each page of 2.3 names its message, which package
+// v21 tells from that of 2.1.
 func newDecoder(r *Reader, f encoding.Field) (encoding.ColumnReader, error) {
 	stored, ok := storedJSON(f)
 	if !ok {

@@ -13,7 +13,8 @@ const (
 	magic      = "LANC"
 )
 
-// footer is the last 40 bytes of a data file.
+// footer is the last 40 bytes of a data file, little endian. The counts are kept as int64, so that
+// products with the size of a table entry cannot overflow.
 type footer struct {
 	columnMetaStart int64 // offset of the first column's metadata
 	columnTable     int64 // offset of the column metadata offset table
@@ -24,7 +25,8 @@ type footer struct {
 }
 
 // parseFooter decodes the footer at the end of tail, the last bytes of a file of size bytes. It
-// checks that both offset tables lie inside the file, which also bounds the two counts.
+// checks that both offset tables lie inside the file, which also bounds the two counts: a table of
+// four billion columns has 64 GiB.
 func parseFooter(tail []byte, size int64) (footer, error) {
 	if len(tail) < footerLen {
 		return footer{}, fault.Corruptf("%d bytes are too few for a footer of %d", len(tail), footerLen)
@@ -59,7 +61,8 @@ func parseFooter(tail []byte, size int64) (footer, error) {
 	return f, nil
 }
 
-// inside reports whether length bytes from offset lie before end.
+// inside reports whether length bytes from offset lie before end. It does not add the two, which
+// could overflow.
 func inside(offset, length, end int64) bool {
 	return offset >= 0 && length >= 0 && length <= end && offset <= end-length
 }

@@ -14,8 +14,8 @@ import (
 	"lanceflight/lancefmt/encoding/jsonb"
 )
 
-// storedJSON returns a field with the types that its columns store where it holds JSON, at any depth;
-// not ok if it does not.
+// storedJSON returns a field with the types that its columns store where it holds JSON, at any
+// depth; not ok if it does not.
 func storedJSON(f encoding.Field) (stored encoding.Field, ok bool) {
 	if f.JSONB {
 		f.Type, f.JSONB = arrow.BinaryTypes.LargeBinary, false
@@ -77,8 +77,8 @@ func (r *jsonReader) Close() {
 	}
 }
 
-// jsonText turns data as it is stored into data of type want, which has strings where JSON is stored
-// as large binary.
+// jsonText turns data as it is stored into data of type want, which has strings where JSON is
+// stored as large binary.
 func jsonText(stored arrow.ArrayData, want arrow.DataType, mem memory.Allocator) (arrow.ArrayData, error) {
 	if want.ID() == arrow.STRING && stored.DataType().ID() == arrow.LARGE_BINARY {
 		return jsonStrings(stored, mem)
@@ -129,7 +129,8 @@ func jsonStrings(stored arrow.ArrayData, mem memory.Allocator) (arrow.ArrayData,
 	at := 0
 	for i := range n {
 		if in.IsValid(i) {
-			// Text goes straight behind the text before it. Where it did not fit, append has moved it all.
+			// Text goes straight behind the text before it. Where it did not fit, append has moved
+			// it all.
 			value := in.Value(i)
 			if need := at + 2*len(value) + 64; need > text.Cap() {
 				text.Reserve(max(need, text.Cap()*2))

@@ -120,8 +120,8 @@ func (r *Reader) openLegacy(ctx context.Context) error {
 	return r.checkPageTable(ctx)
 }
 
-// checkPageTable refuses a position of the page table that cannot be right: all writers put it directly
-// behind the last page. Nothing else tells another place in the file from a page table.
+// checkPageTable refuses a position of the page table that cannot be right: all writers put it
+// directly behind the last page. Nothing else tells another place in the file from a page table.
 func (r *Reader) checkPageTable(ctx context.Context) error {
 	l := r.legacy
 	n := int(l.numBatches())
@@ -142,6 +142,7 @@ func (r *Reader) checkPageTable(ctx context.Context) error {
 	b := bufs[0].Bytes()
 	position, length := int64(binary.LittleEndian.Uint64(b)), int64(binary.LittleEndian.Uint64(b[8:]))
 	f := &l.fields[last]
+	// The length of a list's page counts its offsets, of which there is one more than lists.
 	extra := f.extra
 	if f.kind == kindList {
 		extra = 0 // counted
@@ -153,7 +154,7 @@ func (r *Reader) checkPageTable(ctx context.Context) error {
 	return nil
 }
 
-// message reads a message behind its length.
+// message reads a message behind its length, a u32, and returns where the message lies without it.
 func (r *Reader) message(ctx context.Context, at uint64, end int64, m proto.Message, what string) (storage.Range, error) {
 	if !inside(int64(at), 4, end) {
 		return storage.Range{}, fault.Corruptf("the %s is said to be at %d of %d bytes", what, at, end)
@@ -187,8 +188,8 @@ func (r *Reader) message(ctx context.Context, at uint64, end int64, m proto.Mess
 // numBatches returns the number of batches, which is that of the pages of each field.
 func (l *legacy) numBatches() int64 { return int64(len(l.batches) - 1) }
 
-// maxLegacyGap bounds the ids of a file without rows, which may have gaps where other files have the fields
-// between. Otherwise each id has its place in the page table.
+// maxLegacyGap bounds the ids of a file without rows, which may have gaps where other files have
+// the fields between. Otherwise each id has its place in the page table.
 const maxLegacyGap = 1 << 16
 
 // layOut numbers the columns of a file of size bytes.
@@ -226,7 +227,9 @@ func (l *legacy) layOut(size int64) error {
 	return nil
 }
 
-// legacyLayout returns how values of a logical type are stored.
+// legacyLayout returns how values of a logical type are stored: an entry of the page has so many
+// bits, and there are extra entries more than values. Strings have entries of 64 bits, which are
+// positions, and lists have offsets.
 func legacyLayout(logical string) (kind legacyKind, bits, extra int64, err error) {
 	switch kind, _, _ := strings.Cut(logical, ":"); kind {
 	case "struct":
@@ -268,7 +271,9 @@ func legacyLayout(logical string) (kind legacyKind, bits, extra int64, err error
 	return kindNone, 0, 0, fault.New(fault.Unsupported, "the logical type %q in storage version 0.1", logical)
 }
 
-// loadLegacyColumn reads a row of the page table.
+// loadLegacyColumn reads a row of the page table and makes of it the column and the pages that a
+// newer file would describe in messages. The length of a page in bytes follows from its number of
+// values, and is checked against the file before any decoder sees it.
 func (r *Reader) loadLegacyColumn(ctx context.Context, i int) error {
 	l := r.legacy
 	f := &l.fields[i]
@@ -296,6 +301,8 @@ func (r *Reader) loadLegacyColumn(ctx context.Context, i int) error {
 		if f.kind == kindList && n > 0 {
 			n-- // of a list's page the length counts offsets
 		}
+		// Below a list a page has as many values as its lists have items. Elsewhere it has those of
+		// the batch, or more: see below.
 		rows := n
 		if !f.below {
 			if rows = l.batches[b+1] - l.batches[b]; n < rows {
@@ -343,10 +350,13 @@ func (r *Reader) loadLegacyColumn(ctx context.Context, i int) error {
 	return nil
 }
 
-// Writers up to pylance 0.23 wrote all of a struct's children when they were given a part of it: such pages
-// have more values than their batch, and the first ones count.
+// Writers up to pylance 0.23 wrote all of a struct's children when they were given a part of it:
+// such pages have more values than their batch, and the first ones count.
 
 // entry returns where the page table has a page.
+//
+// An entry has 16 bytes: i64 position in the file, i64 number of values. Entries are sorted by
+// field, then by batch.
 func (l *legacy) entry(column, batch int) int64 {
 	return l.pageTable + (int64(column)*l.numBatches()+int64(batch))*pageEntry
 }
@@ -369,9 +379,9 @@ func (r *Reader) pageRow(ctx context.Context, i int) (positions, lengths []int64
 	return positions, lengths, nil
 }
 
-// findBytes adds to pages of strings where their bytes are: between the page and what was written in
-// front of it, which is the field before, or the last field of the batch before. Positions say it
-// exactly, and decoders go by them; this is for those who ask how large pages are.
+// findBytes adds to pages of strings where their bytes are: between the page and what was written
+// in front of it, which is the field before, or the last field of the batch before. Positions say
+// it exactly, and decoders go by them; this is for those who ask how large pages are.
 func (r *Reader) findBytes(ctx context.Context, i int, pages []encoding.Page) error {
 	l := r.legacy
 	before, shift := l.physical[len(l.physical)-1], 1

@@ -25,6 +25,10 @@ const tailBytes = 64 << 10
 const maxRows = 1 << 48
 
 // Reader reads one data file. See the package comment for lifetimes.
+//
+// What Open reads (footer, offset tables, number of rows) never changes afterwards. The rest is
+// read when it is first asked for, each part under a lock of its own: columns[i] under columnMu[i],
+// and schema, fields and readers under mu.
 type Reader struct {
 	obj     storage.Object
 	foot    footer
@@ -36,13 +40,17 @@ type Reader struct {
 	closed bool
 	tail   tail
 
-	legacy      *legacy // nil from storage version 2.0 on
+	// legacy is what a file of storage version 0.1 says of itself; nil from 2.0 on.
+	legacy *legacy
+	// columnTable is where the metadata of each column lies; unused for 0.1.
 	columnTable []storage.Range
 	columns     []encoding.Column
 	columnMu    []sync.Mutex // guards loaded[i] and columns[i]
 	loaded      []bool
 
-	mu      sync.Mutex
+	mu sync.Mutex
+	// desc is the schema, nil until it is asked for, and readers are the column readers by
+	// fieldKey; nil after Close.
 	desc    *filepb.FileDescriptor
 	fields  []encoding.Field
 	readers map[string]*columnReader
@@ -78,6 +86,8 @@ func (r *Reader) open(ctx context.Context) error {
 		return err
 	}
 	r.tail = tail{buf: bufs[0], start: size - n}
+	// Both containers end with "LANC" and a version in front of it, at the same place, so the
+	// version is looked at first.
 	if isLegacy(bufs[0].Bytes()) {
 		if err := r.openLegacy(ctx); err != nil {
 			return err
@@ -119,8 +129,8 @@ func (r *Reader) makeColumns(n int) {
 	r.loaded = make([]bool, n)
 }
 
-// readNumRows finds FileDescriptor.length without parsing the schema, which in a wide file is by far
-// the larger part.
+// readNumRows finds FileDescriptor.length without parsing the schema, which in a wide file is by
+// far the larger part.
 func (r *Reader) readNumRows(ctx context.Context) error {
 	if len(r.globals) == 0 {
 		return fault.Corruptf("no global buffer, so no schema")
@@ -154,7 +164,8 @@ func (r *Reader) readNumRows(ctx context.Context) error {
 	return nil
 }
 
-// read is ReadRanges, except that ranges within the tail cost no request.
+// read is ReadRanges, except that ranges within the tail cost no request. The result has a buffer
+// for each range, in the same order, which the caller releases.
 func (r *Reader) read(ctx context.Context, ranges []storage.Range) ([]*memory.Buffer, error) {
 	out := make([]*memory.Buffer, len(ranges))
 	var missing []storage.Range
@@ -186,6 +197,7 @@ func (r *Reader) read(ctx context.Context, ranges []storage.Range) ([]*memory.Bu
 	return out, nil
 }
 
+// release releases buffers, of which some may be nil.
 func release(bufs []*memory.Buffer) {
 	for _, b := range bufs {
 		if b != nil {
@@ -213,15 +225,16 @@ func (r *Reader) SizeBytes() int64 { return r.obj.SizeBytes() }
 // NumRows returns the number of rows, deleted ones included.
 func (r *Reader) NumRows() int64 { return r.rows }
 
-// NumColumns returns the number of columns of the container, which counts leaves (in 2.0 parents too). In
-// 0.1 they are the ids from the file's smallest to its largest, also those that no field has.
+// NumColumns returns the number of columns of the container, which counts leaves (in 2.0 parents
+// too). In 0.1 they are the ids from the file's smallest to its largest, also those that no field
+// has.
 func (r *Reader) NumColumns() int { return len(r.columns) }
 
 // NumGlobalBuffers returns the number of global buffers, the schema included.
 func (r *Reader) NumGlobalBuffers() int { return len(r.globals) }
 
-// NumPages returns the number of pages of all columns where that is known without reading any column, as
-// it is in storage version 0.1; else 0.
+// NumPages returns the number of pages of all columns where that is known without reading any
+// column, as it is in storage version 0.1; else 0.
 func (r *Reader) NumPages() int64 {
 	if r.legacy == nil {
 		return 0
@@ -229,7 +242,8 @@ func (r *Reader) NumPages() int64 {
 	return int64(len(r.columns)) * r.legacy.numBatches()
 }
 
-// Version returns the version in the footer, which is (0, 3) for storage version 2.0, (0, 0) to (0, 2) for 0.1.
+// Version returns the version in the footer, which is (0, 3) for storage version 2.0, (0, 0) to (0,
+// 2) for 0.1.
 func (r *Reader) Version() (major, minor uint16) { return r.foot.major, r.foot.minor }
 
 // GlobalBuffer returns global buffer i; buffer 0 is the serialised FileDescriptor. The caller
@@ -250,7 +264,8 @@ func (r *Reader) GlobalBuffer(ctx context.Context, i int) (buf *memory.Buffer, e
 }
 
 // Schema returns the file's own schema. In a data file of a table it may list fields that the table
-// has since dropped or renamed: there the manifest decides. The message is shared, do not change it.
+// has since dropped or renamed: there the manifest decides. The message is shared, do not change
+// it.
 func (r *Reader) Schema(ctx context.Context) (desc *filepb.FileDescriptor, err error) {
 	r.mu.Lock()
 	desc = r.desc

@@ -24,9 +24,9 @@ const (
 const maxSchemaDepth = 128
 
 // BlobDescriptor and BlobV2Descriptor are the types under which columns of blobs give, instead of
-// their values, where those are: position and size in this file for the older kind; for the extension
-// type lance.blob.v2 kind 0 means this file, 1 a shared and 2 a file of its own beside it, named by
-// blob_id, 3 blob_uri.
+// their values, where those are: position and size in this file for the older kind; for the
+// extension type lance.blob.v2 kind 0 means this file, 1 a shared and 2 a file of its own beside
+// it, named by blob_id, 3 blob_uri.
 //
 // Source: lance-core 14.0.2, datatypes.rs.
 var (
@@ -76,8 +76,8 @@ func AssignColumns(fields []encoding.Field, major, minor uint16, next *int) {
 	}
 }
 
-// hasByteColumns reports whether a file of 2.0 with so many columns has two for each string: its first writers
-// made a column of the bytes (v20.IsList).
+// hasByteColumns reports whether a file of 2.0 with so many columns has two for each string: its
+// first writers made a column of the bytes (v20.IsList).
 func hasByteColumns(fields []encoding.Field, columns int) bool {
 	want := 0
 	var walk func(fields []encoding.Field)
@@ -146,8 +146,8 @@ func SchemaFields(schema *filepb.Schema) ([]encoding.Field, error) {
 	ids := make(map[int32]bool, len(schema.GetFields()))
 	var blob *filepb.Field // the blob whose descriptor's fields may follow
 	for _, f := range schema.GetFields() {
-		// pylance 14.0.2 lists the fields of a blob's descriptor behind it as if they were at the top, all
-		// with id -1 (fixture blob_v2_extension).
+		// pylance 14.0.2 lists the fields of a blob's descriptor behind it as if they were at the
+		// top, all with id -1 (fixture blob_v2_extension).
 		if f.GetId() < 0 && f.GetParentId() < 0 && blob != nil {
 			children[blob.GetId()] = append(children[blob.GetId()], f)
 			continue
@@ -249,8 +249,8 @@ func fieldType(logical string, children []encoding.Field) (arrow.DataType, error
 	return ParseLogicalType(logical)
 }
 
-// mapOf returns the map type of entries. Arrow demands that keys are not nullable, whatever the schema
-// says.
+// mapOf returns the map type of entries. Arrow demands that keys are not nullable, whatever the
+// schema says.
 func mapOf(entries *arrow.StructType) arrow.DataType {
 	key := entries.Field(0)
 	key.Nullable = false

@@ -92,6 +92,9 @@ func (f *flatbuffer) checkSchema(schema int) {
 	}
 }
 
+// batchColumn returns the values of the only column of a record batch: meta is its message, behind
+// a marker and a length, and body has its buffers. Buffer 0 is validity, which is not looked at, as
+// there are no NULLs; buffer 1 is the values.
 func batchColumn(meta, body []byte, maxValues int64) ([]uint32, error) {
 	// Files before Arrow 0.15 have no ff ff ff ff.
 	if binary.LittleEndian.Uint32(meta) == math.MaxUint32 {
@@ -181,8 +184,13 @@ func unpack(data []byte, codec uint64, want int64) ([]byte, error) {
 	return nil, fmt.Errorf("compression codec %d", codec)
 }
 
-// flatbuffer reads tables with every offset checked. Position 0 stands for what is absent; the first
-// wrong offset sets err and leads there.
+// flatbuffer reads tables with every offset checked. Position 0 stands for what is absent, since
+// nothing but the offset of the root lies there. The first wrong offset sets err and leads to
+// position 0, too, so that a caller may ask for several things and look at err once.
+//
+//	table    i32 distance back to its vtable | fields
+//	vtable   u16 its size | u16 size of the table | u16 offset of each field in the table, 0: absent
+//	vector   u32 number of elements | elements
 type flatbuffer struct {
 	data []byte
 	err  error

@@ -78,6 +78,8 @@ func decodeRoaring(data []byte) (bitmap *roaring.Bitmap, err error) {
 	return bitmap, nil
 }
 
+// decodeArrowDeletions decodes the Arrow form. A file of more values than the fragment has rows is
+// refused before memory is taken for them.
 func decodeArrowDeletions(data []byte, physicalRows int64) (*roaring.Bitmap, error) {
 	offsets, err := uint32Column(data, physicalRows)
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 	"lanceflight/lancefmt/pb/tablepb"
 )
 
-// DescribeManifest explains the bytes of a manifest file: footer, manifest, index section, transaction. A
-// section has at most maxLines lines (0: hexdump.MaxLines). Bytes that make no sense end in a line that
-// says so. The bytes are not kept.
+// DescribeManifest explains the bytes of a manifest file: footer, manifest, index section,
+// transaction. A section has at most maxLines lines (0: hexdump.MaxLines). Bytes that make no sense
+// end in a line that says so. The bytes are not kept.
 func DescribeManifest(file []byte, maxLines int) []hexdump.Section {
 	start := max(0, len(file)-footerBytes)
 	foot := hexdump.New("footer", file[start:], int64(start), int64(len(file)-start), maxLines)
@@ -81,8 +81,8 @@ func DescribeTransaction(data []byte, maxLines int) []hexdump.Section {
 	return []hexdump.Section{d.Section()}
 }
 
-// DescribeDeletions explains the bytes of a deletion file. Bytes that make no sense end in a line that
-// says so. The bytes are not kept.
+// DescribeDeletions explains the bytes of a deletion file. Bytes that make no sense end in a line
+// that says so. The bytes are not kept.
 func DescribeDeletions(kind DeletionKind, data []byte, maxLines int) []hexdump.Section {
 	if kind == DeletionBitmap {
 		d := hexdump.New("Roaring bitmap", data, 0, int64(len(data)), maxLines)
@@ -94,8 +94,8 @@ func DescribeDeletions(kind DeletionKind, data []byte, maxLines int) []hexdump.S
 	return []hexdump.Section{d.Section()}
 }
 
-// The portable form of a Roaring bitmap: cookie, for each container key and cardinality, then containers.
-// Source: github.com/RoaringBitmap/RoaringFormatSpec.
+// The portable form of a Roaring bitmap: cookie, for each container key and cardinality, then
+// containers. Source: github.com/RoaringBitmap/RoaringFormatSpec.
 const (
 	roaringCookieRuns = 12347 // in the low half; the high half is the number of containers, minus one
 	roaringCookie     = 12346
@@ -173,8 +173,8 @@ func describeRoaring(d *hexdump.Dump) {
 	}
 }
 
-// describeArrowFile walks over the messages of an Arrow file: magic, then encapsulated messages, footer,
-// magic. Source: arrow.apache.org/docs/format/Columnar.html, "IPC File Format".
+// describeArrowFile walks over the messages of an Arrow file: magic, then encapsulated messages,
+// footer, magic. Source: arrow.apache.org/docs/format/Columnar.html, "IPC File Format".
 func describeArrowFile(d *hexdump.Dump) {
 	if b, ok := d.Bytes(8, "magic and padding"); !ok || !bytes.HasPrefix(b, []byte("ARROW1")) {
 		return
@@ -191,8 +191,8 @@ func describeArrowFile(d *hexdump.Dump) {
 		if _, ok := d.Block(int(n), "flatbuffer"); !ok {
 			return
 		}
-		// The body's length stands in the flatbuffer; what follows up to the next message, or the footer,
-		// is the body.
+		// The body's length stands in the flatbuffer; what follows up to the next message, or the
+		// footer, is the body.
 		rest := d.Rest()
 		body := bytes.Index(rest, []byte{0xff, 0xff, 0xff, 0xff})
 		if body > 0 {

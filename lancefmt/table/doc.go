@@ -8,10 +8,10 @@
 //	inline row ids       ──DecodeRowIDs─────> RowIDSequence
 //	_refs/tags|branches  ──Tags, Branches───> versions by name
 //
-// All values are immutable once returned and safe for concurrent use. Bytes come from outside: every
-// decoder returns a fault.CorruptError (or fault.Unsupported) and allocates no more than a small
-// multiple of its input. The layouts are those of Lance's docs, table/*.md, and protos/table.proto;
-// where pylance 14.0.2 departs from the docs, comments say so.
+// All values are immutable once returned and safe for concurrent use. Bytes come from outside:
+// every decoder returns a fault.CorruptError (or fault.Unsupported) and allocates no more than a
+// small multiple of its input. The layouts are those of Lance's docs, table/*.md, and
+// protos/table.proto; where pylance 14.0.2 departs from the docs, comments say so.
 //
 // Start at manifest.go.
 package table

@@ -16,9 +16,9 @@ import (
 	"lanceflight/lancefmt/pb/tablepb"
 )
 
-// A manifest is mostly its fragments, and most of opening a table was to build a message for each, with
-// its files and their numbers, only to copy it into a Fragment. So they are taken out of the manifest's
-// bytes before it is unmarshalled, and those of the usual form are decoded here.
+// A manifest is mostly its fragments, and most of opening a table was to build a message for each,
+// with its files and their numbers, only to copy it into a Fragment. So they are taken out of the
+// manifest's bytes before it is unmarshalled, and those of the usual form are decoded here.
 //
 //	manifest ─splitFragments─> all else ─> tablepb.Manifest
 //	               └─> bytes of each fragment ─fragmentDecoder─> Fragment
@@ -27,8 +27,10 @@ import (
 // fragmentsField is the number of Manifest.fragments.
 const fragmentsField = 2
 
-// splitFragments takes the fragments out of the bytes of a Manifest message. The results alias
-// not message but a copy that nobody writes to.
+// splitFragments takes the fragments out of the bytes of a Manifest message: a fragment is a field
+// 2 of length-delimited kind. What is left is a message of its own, because fields of a message may
+// have any order and any may be missing. The results alias not message, which may be mapped, but a
+// copy that nobody writes to.
 func splitFragments(message []byte) (rest []byte, fragments [][]byte, err error) {
 	message = bytes.Clone(message)
 	at := 0 // of what is not in rest yet
@@ -59,12 +61,14 @@ func splitFragments(message []byte) (rest []byte, fragments [][]byte, err error)
 	return append(rest, message[at:]...), fragments, nil
 }
 
-// fragmentDecoder decodes fragments one after the other. Paths alias their bytes, instead of a thousand
-// small strings. Fields and columns of a file are shared with
-// the file before if they are the same, as they are in all files that one statement wrote.
+// fragmentDecoder decodes fragments one after the other. Paths alias their bytes, instead of a
+// thousand small strings. Fields and columns of a file are shared with the file before if they are
+// the same, as they are in all files that one statement wrote.
 type fragmentDecoder struct {
 	fields, columns shared
-	files           []DataFile // one for each fragment, cut off as needed
+	// files is the backing of all fragments' files: usually there is one in each. Fragments get a
+	// part of it with no capacity to spare.
+	files []DataFile
 }
 
 // shared is a packed list of numbers as last met.
@@ -73,7 +77,8 @@ type shared struct {
 	values []int32
 }
 
-// list decodes a packed list. ok is false if it is not one.
+// list decodes a packed list of varints. ok is false if it is not one. A negative number is a
+// varint of ten bytes, of which the lower 32 bits count.
 func (s *shared) list(b []byte) (values []int32, ok bool) {
 	if s.values != nil && bytes.Equal(b, s.raw) {
 		return s.values, true
@@ -91,8 +96,8 @@ func (s *shared) list(b []byte) (values []int32, ok bool) {
 	return s.values, true
 }
 
-// consumeTag, consumeVarint and consumeBytes are protowire's functions with a short way for what is nearly all of
-// a fragment: tags, lengths and numbers of one byte.
+// consumeTag, consumeVarint and consumeBytes are protowire's functions with a short way for what is
+// nearly all of a fragment: tags, lengths and numbers of one byte.
 
 func consumeTag(b []byte) (protowire.Number, protowire.Type, int) {
 	if b[0] >= 1<<3 && b[0] < 1<<7 {
@@ -115,8 +120,12 @@ func consumeBytes(b []byte) ([]byte, int) {
 	return protowire.ConsumeBytes(b)
 }
 
-// fragment decodes one fragment into f, which is zero. ok is false if it has anything beside id, files and row count, or is
-// not well-formed: then the message decides.
+// fragment decodes one fragment into f, which is zero. ok is false if it has anything beside id,
+// files and row count, or is not well-formed. Then the caller decodes the message in the usual way,
+// which decides what is wrong with it.
+//
+//	DataFragment: 1 id   2 files   4 physical_rows
+//	DataFile:     1 path   2 fields   3 column_indices   4, 5 version   6 file_size_bytes   7 base_id
 func (d *fragmentDecoder) fragment(b []byte, f *Fragment) (ok bool, err error) {
 	var id, rows uint64
 	first := len(d.files)
@@ -225,8 +234,8 @@ func (d *fragmentDecoder) file(b []byte, f *DataFile) (ok bool) {
 	return true
 }
 
-// check tests what holds of every fragment, and replaces counts that mean unknown. id and rows are as
-// they are on the wire.
+// check tests what holds of every fragment, and replaces counts that mean unknown. id and rows are
+// as they are on the wire.
 func (f *Fragment) check(id, rows uint64) error {
 	// A row address has 32 bits for the fragment and 32 for the offset.
 	if id > math.MaxUint32 {
@@ -282,8 +291,8 @@ func newFragments(list [][]byte) ([]Fragment, error) {
 	return fragments, checkIDs(fragments)
 }
 
-// decodeFragments decodes fragments into out, which is zero. It does not touch the mapped manifest, only the
-// copy that splitFragments made of it.
+// decodeFragments decodes fragments into out, which is zero. It does not touch the mapped manifest,
+// only the copy that splitFragments made of it.
 func decodeFragments(list [][]byte, out []Fragment) error {
 	d := fragmentDecoder{files: make([]DataFile, 0, len(list))}
 	for i, b := range list {

@@ -12,8 +12,9 @@ import (
 	"lanceflight/lancefmt/pb/tablepb"
 )
 
-// FragmentReuse tells where rows went in compactions that left the indices alone (defer_index_remap). Indices then have
-// the addresses that rows had, though their list of fragments can have been brought up to date since.
+// FragmentReuse tells where rows went in compactions that left the indices alone
+// (defer_index_remap). Indices then have the addresses that rows had, though their list of
+// fragments can have been brought up to date since.
 //
 //	old fragments  3: rows 0 1 ✗ 3    4: rows ✗ 1      ✗ = deleted
 //	new fragment   9: rows 0 1 2 3                      3/0 -> 9/0   3/3 -> 9/2   4/1 -> 9/3   3/2 -> gone
@@ -23,16 +24,20 @@ import (
 // Source: docs "index/system/frag_reuse"; lance-table 14.0.2, system_index/frag_reuse.rs.
 type FragmentReuse struct {
 	groups []reuseGroup
-	of     map[uint32][]int // groups, in order of time, by old fragment
+	// of has the groups, in order of time, that a fragment is an old one of.
+	of map[uint32][]int
 }
 
+// reuseGroup is fragments that were compacted together. The moved rows of the old ones, one after
+// the other in the order of old, are the rows of the fresh ones, one after the other in the order
+// of fresh.
 type reuseGroup struct {
 	old   []movedFragment
 	fresh []movedFragment
 }
 
-// movedFragment is a fragment of a group: rows that moved from it or to it, and how many of the group's
-// moved rows come before them.
+// movedFragment is a fragment of a group: rows that moved from it or to it, and how many of the
+// group's moved rows come before them.
 type movedFragment struct {
 	id     uint32
 	moved  *roaring.Bitmap // of old fragments: offsets
@@ -51,8 +56,9 @@ type FragmentReuseFile struct {
 	Offset, Size uint64
 }
 
-// DecodeFragmentReuse decodes the details of a fragment reuse index. If they only name a file, it returns that, and
-// DecodeFragmentReuseContent decodes what is in it. Moves of later versions of the format are fault.Unsupported.
+// DecodeFragmentReuse decodes the details of a fragment reuse index. If they only name a file, it
+// returns that, and DecodeFragmentReuseContent decodes what is in it. Moves of later versions of
+// the format are fault.Unsupported.
 func DecodeFragmentReuse(x *Index) (*FragmentReuse, *FragmentReuseFile, error) {
 	if x.IndexVersion > 0 {
 		return nil, nil, fault.New(fault.Unsupported, "fragment reuse index of version %d", x.IndexVersion)
@@ -102,6 +108,8 @@ func newFragmentReuse(p *tablepb.FragmentReuseDetails_Content) (*FragmentReuse, 
 	return r, nil
 }
 
+// newReuseGroup checks that as many rows move away as arrive, and that no other fragment's rows
+// move.
 func newReuseGroup(p *tablepb.FragmentReuseDetails_Group) (g reuseGroup, err error) {
 	moved, err := decodeTreemap(p.GetMovedRowAddrs())
 	if err != nil {
@@ -137,7 +145,8 @@ func newReuseGroup(p *tablepb.FragmentReuseDetails_Group) (g reuseGroup, err err
 	return g, nil
 }
 
-// decodeTreemap decodes a portable 64-bit Roaring bitmap: u64 number of parts, then each u32 upper half and 32-bit bitmap.
+// decodeTreemap decodes a portable 64-bit Roaring bitmap: u64 number of parts, then each u32 upper
+// half and 32-bit bitmap.
 func decodeTreemap(data []byte) (parts map[uint32]*roaring.Bitmap, err error) {
 	if len(data) < 8 {
 		return nil, fault.Corruptf("a 64-bit Roaring bitmap of %d bytes", len(data))
@@ -185,8 +194,9 @@ func decodeRoaringPrefix(data []byte) (bitmap *roaring.Bitmap, size int64, err e
 	return bitmap, size, nil
 }
 
-// Fragments are the fragments that have the rows now that the given ones had. Fragments that were compacted together with others
-// are left out: not all rows of the new one are rows of the given ones.
+// Fragments are the fragments that have the rows now that the given ones had. Fragments that were
+// compacted together with others are left out: not all rows of the new one are rows of the given
+// ones.
 func (r *FragmentReuse) Fragments(before *roaring.Bitmap) *roaring.Bitmap {
 	if before == nil {
 		return nil
@@ -207,7 +217,8 @@ func (r *FragmentReuse) Fragments(before *roaring.Bitmap) *roaring.Bitmap {
 	return now
 }
 
-// Remap is the address now of the row that had an address before; ok is false if it was deleted. Safe for concurrent use.
+// Remap is the address now of the row that had an address before; ok is false if it was deleted.
+// Safe for concurrent use.
 func (r *FragmentReuse) Remap(addr uint64) (now uint64, ok bool) {
 	next := 0 // compactions before it are older than the fragment
 	for {
@@ -228,6 +239,8 @@ func (r *FragmentReuse) Remap(addr uint64) (now uint64, ok bool) {
 	}
 }
 
+// move translates the address of a row of an old fragment: the number of moved rows up to it is its
+// number among the rows of the fresh fragments.
 func (g *reuseGroup) move(addr uint64) (uint64, bool) {
 	for _, f := range g.old {
 		if f.id != uint32(addr>>32) {

@@ -32,7 +32,8 @@ const (
 	maxManifestBytes = 2 << 30
 )
 
-// manifestMessage returns the bytes of the Manifest message in a manifest file.
+// manifestMessage returns the bytes of the Manifest message in a manifest file. The message must
+// end where the footer begins: this tells a position that leads elsewhere in the file.
 func manifestMessage(file []byte) ([]byte, error) {
 	if len(file) < footerBytes+4 {
 		return nil, fault.Corruptf("a manifest of %d bytes has no room for its footer", len(file))

@@ -16,6 +16,9 @@ import (
 )
 
 // Manifest is one version of a table.
+//
+// Numbers that a message lacks are zero, and where zero has a meaning of its own the field is a
+// pointer or says so.
 type Manifest struct {
 	Version   uint64
 	Timestamp time.Time // UTC
@@ -198,7 +201,8 @@ func DecodeManifest(file []byte) (*Manifest, error) {
 	return m, nil
 }
 
-// fragmentOf converts the message of a fragment.
+// fragmentOf converts the message of a fragment. It is the way for fragments with deletions, row
+// ids or overlays; others are decoded by fragmentDecoder.
 func fragmentOf(p *tablepb.DataFragment) (Fragment, error) {
 	f := Fragment{ID: uint32(p.GetId()), PhysicalRows: int64(p.GetPhysicalRows())}
 	for _, q := range p.GetFiles() {
@@ -225,6 +229,7 @@ func fragmentOf(p *tablepb.DataFragment) (Fragment, error) {
 		switch {
 		case d.GetFileType() != tablepb.DeletionFile_ARROW_ARRAY && d.GetFileType() != tablepb.DeletionFile_BITMAP:
 			return f, fault.New(fault.Unsupported, "deletion file type %d (fragment %d)", d.GetFileType(), f.ID)
+		// Deletion files are never empty, so zero means that the number is not recorded.
 		case d.GetNumDeletedRows() == 0:
 			f.Deletions.NumDeleted = -1
 		case f.PhysicalRows >= 0 && d.GetNumDeletedRows() > uint64(f.PhysicalRows):

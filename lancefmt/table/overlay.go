@@ -9,14 +9,16 @@ import (
 	"lanceflight/lancefmt/pb/tablepb"
 )
 
-// Overlay has new values for some cells of a fragment, laid over the data files that have the others.
+// Overlay has new values for some cells of a fragment, laid over the data files that have the
+// others.
 //
 //	offset           0  1  2  3  4
 //	data file        a  b  c  d  e
 //	overlay {1, 3}      B     D        the file's column: B D
 //	rows             a  B  c  D  e
 //
-// A column of the file has as many values as its coverage has rows: that of row r stands at the number of covered rows before r.
+// A column of the file has as many values as its coverage has rows: that of row r stands at the
+// number of covered rows before r.
 //
 // Source: fragment_metadata.proto, DataOverlayFile; lance-table 14.0.2, format/overlay.rs.
 type Overlay struct {
@@ -28,7 +30,8 @@ type Overlay struct {
 	fields []*roaring.Bitmap // one per field, if not shared
 }
 
-// Coverage returns the physical offsets that the overlay covers of field i of its file. Shared, do not change it.
+// Coverage returns the physical offsets that the overlay covers of field i of its file. Shared, do
+// not change it.
 func (o *Overlay) Coverage(i int) *roaring.Bitmap {
 	if o.shared != nil {
 		return o.shared
@@ -76,8 +79,9 @@ func overlayOf(p *tablepb.DataOverlayFile, fragment uint32) (o Overlay, err erro
 	return o, fault.Corruptf("overlay %q of fragment %d does not say which rows it has", o.File.Path, fragment)
 }
 
-// changed reports whether an overlay that is newer than an index gives a fragment new values of the index's columns, or of columns
-// in them or around them. The index then has values that are no more.
+// changed reports whether an overlay that is newer than an index gives a fragment new values of the
+// index's columns, or of columns in them or around them. The index then has values that are no
+// more.
 func (s *Schema) changed(f *Fragment, x *Index) bool {
 	for i := range f.Overlays {
 		o := &f.Overlays[i]
@@ -108,7 +112,8 @@ func (s *Schema) related(a, b int32) bool {
 	return slices.ContainsFunc(s.Fields, either)
 }
 
-// Overlaid returns the fragments of which overlays changed columns of an index since it was made; nil if there are none.
+// Overlaid returns the fragments of which overlays changed columns of an index since it was made;
+// nil if there are none.
 func (m *Manifest) Overlaid(x *Index) *roaring.Bitmap {
 	var changed *roaring.Bitmap
 	for i := range m.Fragments {

@@ -12,14 +12,25 @@ import (
 	"lanceflight/lancefmt/pb/tablepb"
 )
 
-// RowIDSequence is the stable row ids of a fragment, by physical offset. It keeps the segments in
-// their stored form, so a fragment of a million consecutive ids takes some tens of bytes.
+// RowIDSequence is the stable row ids of a fragment, by physical offset: deleted rows have theirs,
+// too. It keeps the segments in their stored form, so a fragment of a million consecutive ids takes
+// some tens of bytes.
+//
+//	range               start, end                  start, start+1, …, end-1
+//	range_with_holes    start, end, holes           the same without the holes
+//	range_with_bitmap   start, end, bitmap          start+i for each set bit i
+//	sorted_array        base, offsets of 2 or 4 bytes, or values of 8
+//	array               the same, in any order
 type RowIDSequence struct {
 	segments []u64Segment
-	starts   []int64 // offset of the first row of each segment, then the number of rows
+	// starts is the offset of the first row of each segment, and the number of rows at the end.
+	// Empty segments are left out.
+	starts []int64
 }
 
-// u64Segment is one run of values. Source: rowids.proto; lance-table 14.0.2, rowids/serde.rs.
+// u64Segment is one run of values. Implementations answer by position and by value, the latter
+// without a table where the values ascend. Source: rowids.proto; lance-table 14.0.2,
+// rowids/serde.rs.
 type u64Segment interface {
 	len() int64
 	at(i int64) uint64          // 0 <= i < len
@@ -108,7 +119,10 @@ func (s *RowIDSequence) OffsetInRun(run int, id uint64) (int64, bool) {
 	return 0, false
 }
 
+// newSegment checks a segment: ranges that do not end before they start, holes and arrays in order,
+// bitmaps of the right size. The methods of segments rely on that and check nothing.
 func newSegment(p *tablepb.U64Segment) (u64Segment, error) {
+	// The bound keeps lengths, and sums of two of them, inside of int64.
 	span := func(start, end uint64) error {
 		if start > end || end-start > 1<<62 {
 			return fault.Corruptf("a row id range goes from %d to %d", start, end)
@@ -143,6 +157,7 @@ func newSegment(p *tablepb.U64Segment) (u64Segment, error) {
 		if want := (end - start + 7) / 8; uint64(len(bitmap)) != want {
 			return nil, fault.Corruptf("the bitmap of the row id range %d to %d has %d bytes, not %d", start, end, len(bitmap), want)
 		}
+		// Counting set bits counts whole bytes, so a bit behind the end would count as a value.
 		if tail := (end - start) % 8; tail != 0 && bitmap[len(bitmap)-1]>>tail != 0 {
 			return nil, fault.Corruptf("the bitmap of the row id range %d to %d has bits behind its end", start, end)
 		}
@@ -226,7 +241,9 @@ func (h *holesSegment) fill(dst []uint64, i int64) {
 	}
 }
 
-// bitmapSegment has the values start+i whose bit i is set.
+// bitmapSegment has the values start+i whose bit i is set, lowest bit of the first byte first.
+// ranks makes both directions cheap: a block is found by searching them, and then at most rankBytes
+// bytes are looked at.
 type bitmapSegment struct {
 	start  uint64
 	bitmap []byte
@@ -255,7 +272,7 @@ func ones(p []byte) (n int64) {
 
 func (b *bitmapSegment) len() int64 { return b.ranks[len(b.ranks)-1] }
 
-// select returns the number of the bit that is the i-th set one.
+// sel returns the number of the bit that is the i-th set one.
 func (b *bitmapSegment) sel(i int64) int64 {
 	block := sort.Search(len(b.ranks)-1, func(k int) bool { return b.ranks[k+1] > i })
 	left := i - b.ranks[block]
@@ -301,7 +318,8 @@ func (b *bitmapSegment) fill(dst []uint64, i int64) {
 	}
 }
 
-// arraySegment is an array of values of 2, 4 or 8 bytes above base.
+// arraySegment is an array of values of 2, 4 or 8 bytes above base, little endian. Arrays of 8
+// bytes have base 0.
 type arraySegment struct {
 	base  uint64
 	width int

@@ -7,7 +7,8 @@ import (
 	"lanceflight/lancefmt/pb/tablepb"
 )
 
-// VersionSequence is a table version for each row of a fragment, by physical offset.
+// VersionSequence is a table version for each row of a fragment, by physical offset, as runs of
+// equal versions.
 type VersionSequence struct {
 	ends     []int64 // offset behind each run
 	versions []uint64

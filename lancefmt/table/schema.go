@@ -37,8 +37,8 @@ func (f *Field) Arrow() arrow.Field {
 	return arrow.Field{Name: f.Name, Type: f.Type, Nullable: f.Nullable, Metadata: metadata(f.Metadata)}
 }
 
-// BlobV2 reports whether the column holds blobs of the extension type lance.blob.v2: bytes to whoever
-// reads it, descriptors in files.
+// BlobV2 reports whether the column holds blobs of the extension type lance.blob.v2: bytes to
+// whoever reads it, descriptors in files.
 func (f *Field) BlobV2() bool {
 	return f.LogicalType == "struct" && f.Metadata[extensionName] == blobV2Name
 }

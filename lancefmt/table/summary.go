@@ -138,8 +138,9 @@ func (s *Summary) addFragment(data []byte) error {
 	return nil
 }
 
-// walk calls value for each number of a message, and bytes, unless it is nil, for each field that has a length. Fields of
-// other types than a message defines are none of its fields, so that callers need both.
+// walk calls value for each number of a message, and bytes, unless it is nil, for each field that
+// has a length. Fields of other types than a message defines are none of its fields, so that
+// callers need both.
 func walk(message []byte, value func(number protowire.Number, v uint64), bytes func(number protowire.Number, data []byte) error) error {
 	for len(message) > 0 {
 		number, kind, n := protowire.ConsumeTag(message)

@@ -60,8 +60,8 @@ type Tracker struct {
 // NewTracker returns a tracker of the versions whose _versions/ stands below dir.
 func NewTracker(store storage.Store, dir string) *Tracker { return &Tracker{store: store, dir: dir} }
 
-// Latest returns the latest version, and size and time of its manifest file, which tell a table that
-// was removed and made anew from the one before. Without any version it is fault.NotFound.
+// Latest returns the latest version, and size and time of its manifest file, which tell a table
+// that was removed and made anew from the one before. Without any version it is fault.NotFound.
 func (t *Tracker) Latest(ctx context.Context) (VersionFile, storage.Info, error) {
 	if err := ctx.Err(); err != nil {
 		return VersionFile{}, storage.Info{}, err
