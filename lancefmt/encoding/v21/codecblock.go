@@ -102,6 +102,7 @@ func newBlockCodec(e *enc21pb.CompressiveEncoding, depth int) (blockCodec, error
 			return nil, fault.Corruptf("values of %d bits packed to %d", bits, width)
 		}
 		return outOfLineBlock{word: bits, width: int(width)}, nil
+	// One value of some bytes, which all items have.
 	case *enc21pb.CompressiveEncoding_Constant:
 		v := c.Constant.GetValue()
 		if len(v) == 0 {
@@ -114,6 +115,7 @@ func newBlockCodec(e *enc21pb.CompressiveEncoding, depth int) (blockCodec, error
 			err = fault.New(fault.Unsupported, "fixed-size lists with NULL items in a block")
 		}
 		return flatBlock(bits * dims.product), err
+	// What is inside decodes the decompressed bytes as if they had been stored.
 	case *enc21pb.CompressiveEncoding_General:
 		inner, err := newBlockCodec(c.General.GetValues(), depth+1)
 		if err != nil {
@@ -295,6 +297,7 @@ func (c *rleCodec) needsCount() bool { return true }
 // runs decodes both buffers. If one of them needs to be told the number of runs, the other is
 // decoded first and tells it. newRLECodec has made sure that not both need it.
 func (c *rleCodec) runs(values, lengths []byte, a *arena) (rle.Runs, error) {
+	// Both widths are whole bytes, which newRLECodec has checked.
 	vb, lb := c.values.bits()/8, c.lengths.bits()/8
 	n := unknown
 	var err error
@@ -317,6 +320,7 @@ func (c *rleCodec) runs(values, lengths []byte, a *arena) (rle.Runs, error) {
 			return rle.Runs{}, err
 		}
 	}
+	// New compares the numbers of values and lengths, and so catches parts that disagree.
 	return rle.New(values, lengths, vb, lb)
 }
 

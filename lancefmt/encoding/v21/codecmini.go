@@ -174,6 +174,7 @@ func (m *wordMini) decode(c *chunk, out *values) error {
 		return err
 	}
 	size := m.bits() / 8
+	// The usual case in a scan: values are unpacked into the array itself.
 	if c.whole() {
 		dst, err := out.extend(c.n)
 		if err != nil {
@@ -533,6 +534,7 @@ func (m listMini) decode(c *chunk, out *values) error {
 			if !m.has[i] {
 				continue
 			}
+			// Bits of layer i begin at the item that the first wanted value has there.
 			if err := out.setInner(i, n, c.bufs[b], s.from*per); err != nil {
 				return err
 			}
@@ -641,6 +643,7 @@ func (m *textMini) decode(c *chunk, out *values) error {
 		return err
 	}
 	for _, s := range c.want {
+		// A symbol table can say that strings are stored as they are.
 		if m.symbols == nil || m.symbols.Plain() {
 			if err := out.appendView(view, s.from, s.to); err != nil {
 				return err

@@ -369,6 +369,7 @@ func (p *packedText) append(b []byte, out *values, a *arena) error {
 				n = binary.LittleEndian.Uint64(b)
 			}
 			b = b[f.lenBytes:]
+			// The length is compared as it is, before it becomes an int.
 			if n > uint64(len(b)) {
 				return fault.Corruptf("packed field of %d bytes in %d", n, len(b))
 			}

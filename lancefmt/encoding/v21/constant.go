@@ -26,7 +26,7 @@ import (
 //	2 buffers   levels, and a value in the message or none
 //	3 buffers   value and levels
 //
-// All bytes are read by prepare: the levels of a page without values are small. A read takes none.
+// prepare reads and decodes all of that, and a read takes no bytes.
 //
 // Spec: file/encoding.md, "All Null Page Layout", which has no value yet; lance-encoding 14.0.2,
 // constant.rs and all_null.rs.
@@ -294,6 +294,8 @@ func (c *constantPage) decodeRange(r encoding.Range, out *sink) error {
 	switch {
 	case c.repL != nil:
 		from, to := c.rowStart(r.Start), c.rowStart(r.End)
+		// Rows with lists: the levels from the start of the first row to that of the row behind the
+		// last.
 		rep = c.repL[from:to]
 		n = len(rep)
 		if c.defL != nil {

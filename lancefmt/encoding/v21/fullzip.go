@@ -66,6 +66,7 @@ func newFullZip(l *enc21pb.FullZipLayout, p *encoding.Page, s *shape) (*fullZip,
 	if z.word, err = levels.NewControlWord(l.GetBitsRep(), l.GetBitsDef()); err != nil {
 		return nil, err
 	}
+	// Without repetition levels a page of lists could not say where one ends.
 	if z.word.HasRep() != (z.schema.MaxRep > 0) {
 		return nil, fault.Corruptf("lists and repetition levels disagree")
 	}
@@ -81,6 +82,7 @@ func newFullZip(l *enc21pb.FullZipLayout, p *encoding.Page, s *shape) (*fullZip,
 		z.offsets = p.BufRanges[1]
 	}
 	switch d := l.GetDetails().(type) {
+	// All values have one width.
 	case *enc21pb.FullZipLayout_BitsPerValue:
 		if z.fixed, err = newZipFixed(l.GetValueCompression(), s); err != nil {
 			return nil, err
@@ -90,6 +92,7 @@ func newFullZip(l *enc21pb.FullZipLayout, p *encoding.Page, s *shape) (*fullZip,
 		if int64(d.BitsPerValue) != 8*int64(z.fixed.size()) {
 			return nil, fault.Corruptf("values of %d bits, their encoding has %d bytes", d.BitsPerValue, z.fixed.size())
 		}
+	// Values have lengths of so many bits in front of them.
 	case *enc21pb.FullZipLayout_BitsPerOffset:
 		switch d.BitsPerOffset {
 		case 8, 16, 32, 64:
@@ -135,6 +138,7 @@ func (z *fullZip) prepare(_ context.Context, _ encoding.Source, meta []*memory.B
 		return fault.Place(fault.Corruptf("%d bytes of offsets for %d rows", z.offsets.Length, z.numRows), "", -1, -1, z.offsets.Offset)
 	}
 	z.indexWord = int(word)
+	// The caller releases the metadata of a read; the offsets are needed until close.
 	meta[0].Retain()
 	z.index = meta[0]
 	return nil
@@ -173,6 +177,8 @@ func (z *fullZip) plan(rows []encoding.Range, w want, ranges []storage.Range) ([
 		if z.strided() {
 			at = storage.Range{Offset: r.Start * int64(z.stride()), Length: r.Len() * int64(z.stride())}
 		} else {
+			// A range of rows is one range of bytes, from the start of its first row to the start
+			// of the row behind it. Offsets between them are not looked at.
 			lo, hi := z.offset(r.Start), z.offset(r.End)
 			if lo > hi || hi > uint64(z.data.Length) {
 				return ranges, 0, fault.Place(fault.Corruptf("rows %d..%d lie at %d..%d of %d bytes",
@@ -182,6 +188,7 @@ func (z *fullZip) plan(rows []encoding.Range, w want, ranges []storage.Range) ([
 			// The hint for the bytes of strings leaves the control words out, but not the lengths.
 			total += at.Length - r.Len()*int64(z.word.Bytes)
 		}
+		// Offsets count from the start of the value buffer.
 		at.Offset += z.data.Offset
 		ranges = append(ranges, at)
 	}
@@ -260,8 +267,10 @@ func (z *fullZip) decodeStrided(b []byte, n int, out *sink) error {
 		if head > 0 {
 			k = min(n, batchValues)
 		}
+		// The control words come first, since levels must be added even if values are not wanted.
 		var def []uint16
 		if z.word.HasDef() {
+			// The levels of the batch before have been copied by addLevels.
 			out.a.reset()
 			def = out.a.levels(k)
 			for i := range def {
@@ -376,6 +385,8 @@ func (z *fullZip) decodeItems(b []byte, n int64, out *sink) error {
 		// Each batch has at most batchValues entries, so that the appends below stay in the arena.
 		rep, def := out.a.levels(batchValues)[:0], out.a.levels(batchValues)[:0]
 		values, run, from := 0, 0, b
+		// flush appends the values of a run, which began at from: between two values lies one
+		// control word.
 		flush := func() error {
 			if run == 0 {
 				return nil
@@ -404,6 +415,7 @@ func (z *fullZip) decodeItems(b []byte, n int64, out *sink) error {
 			if len(b) < head+size {
 				return fault.Corruptf("value of %d bytes in %d", size, len(b)-head)
 			}
+			// A run begins: from is its first control word.
 			if run == 0 {
 				from = b
 			}
@@ -448,6 +460,7 @@ func (z *fullZip) decodeText(b []byte, n int64, out *sink) error {
 			if d > z.schema.MaxVisible {
 				continue
 			}
+			// The entry has a place in the array, whether it is NULL or not.
 			values++
 			// A NULL value, or a NULL struct around it, has no length field and no bytes. It still
 			// takes a place in the array.
@@ -460,6 +473,7 @@ func (z *fullZip) decodeText(b []byte, n int64, out *sink) error {
 			if len(b) < z.lenBytes {
 				return fault.Corruptf("length of %d bytes in %d", z.lenBytes, len(b))
 			}
+			// The length is compared with the bytes that are left before anything is sliced.
 			size := z.length(b)
 			b = b[z.lenBytes:]
 			if size > uint64(len(b)) {

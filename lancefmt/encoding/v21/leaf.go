@@ -283,10 +283,13 @@ func (l *leaf) finish(out *sink, expect int) (column, error) {
 	nulls := 0
 	n := out.values.n
 	if !l.nested {
+		// Without lists every row is a value.
 		if n != expect {
 			return column{}, l.place(fault.Corruptf("%d values for %d rows", n, expect), -1)
 		}
 		if m := out.validity; m != nil {
+			// The bitmap and the values were filled by different code, so their numbers are
+			// compared.
 			if m.n != n {
 				return column{}, l.place(fault.Corruptf("%d definition levels for %d values", m.n, n), -1)
 			}
@@ -296,6 +299,8 @@ func (l *leaf) finish(out *sink, expect int) (column, error) {
 			}
 		}
 	} else {
+		// The levels of all pages together; NewColumn checks each page's against its number of
+		// values.
 		c, err := levels.NewColumn(out.segs)
 		if err != nil {
 			return column{}, l.place(err, -1)

@@ -88,6 +88,7 @@ func newMiniPage(l *enc21pb.MiniBlockLayout, p *encoding.Page, s *shape) (*miniP
 		return nil, fault.Corruptf("mini-block page of %d items, %d buffers, depth %d",
 			l.GetNumItems(), l.GetNumBuffers(), l.GetRepetitionIndexDepth())
 	}
+	// num_items counts values in chunks, not levels: entries of NULL and empty lists are not in it.
 	m.numItems, m.buffers = int64(l.GetNumItems()), int(l.GetNumBuffers())
 	// Without a repetition index nobody could find a row among chunks that cut rows.
 	if m.rep != nil != (m.repDepth > 0) {
@@ -111,7 +112,10 @@ func newMiniPage(l *enc21pb.MiniBlockLayout, p *encoding.Page, s *shape) (*miniP
 		if m.indices, err = newWordCodec(l.GetValueCompression(), 0); err != nil {
 			return nil, err
 		}
+		// The items are decoded by prepare, when their bytes are there.
 		m.dictCodec, m.dictItems = l.GetDictionary(), l.GetNumDictionaryItems()
+		// The header of a chunk has a size for each value buffer, so a wrong number would shift all
+		// that follows.
 		if have := m.indices.buffers(); have != m.buffers {
 			return nil, fault.Corruptf("chunks of %d buffers, their encoding has %d", m.buffers, have)
 		}
@@ -123,6 +127,7 @@ func newMiniPage(l *enc21pb.MiniBlockLayout, p *encoding.Page, s *shape) (*miniP
 			return nil, fault.Corruptf("chunks of %d buffers, their encoding has %d", m.buffers, have)
 		}
 	}
+	// More buffers than needed are no error. The repetition index is the last one then, too.
 	if len(p.BufRanges) < need {
 		return nil, fault.Corruptf("mini-block page has %d buffers, needs %d", len(p.BufRanges), need)
 	}
@@ -155,6 +160,7 @@ func (m *miniPage) metadata() []storage.Range {
 // prepare decodes the dictionary and the chunk table. meta has the buffers that metadata asked for.
 func (m *miniPage) prepare(_ context.Context, _ encoding.Source, meta []*memory.Buffer) error {
 	if m.dictCodec != nil {
+		// meta follows metadata: chunk table, dictionary, repetition index.
 		dict, err := newDictionary(m.dictCodec, m.shape, meta[1].Bytes(), m.dictItems)
 		if err != nil {
 			return fault.Place(err, "", -1, -1, m.bufs[2].Offset)
@@ -196,6 +202,7 @@ func (m *miniPage) plan(rows []encoding.Range, w want, ranges []storage.Range) (
 	own := len(ranges)
 	total := int64(0)
 	for _, v := range m.visits(rows) {
+		// newChunkIndex has made sure that chunks lie inside of the value buffer.
 		at := m.bufs[1].Offset + m.index.bytes[v.chunk]
 		n := m.index.bytes[v.chunk+1] - m.index.bytes[v.chunk]
 		total += n
@@ -246,6 +253,7 @@ func (m *miniPage) decode(rows []encoding.Range, bufs []*memory.Buffer, out *sin
 		if i == 0 || len(data) == 0 {
 			data, bufs = bufs[0].Bytes(), bufs[1:]
 		}
+		// The buffers have the bytes of these chunks and no others, so none can be too short.
 		if err := d.chunk(v, data[:size]); err != nil {
 			return fault.Place(fmt.Errorf("chunk %d: %w", v.chunk, err), "", -1, -1, m.bufs[1].Offset+m.index.bytes[v.chunk])
 		}
@@ -281,10 +289,12 @@ func (d *miniDecoder) chunk(v visit, b []byte) error {
 		if def != nil && len(def) != n {
 			return fault.Corruptf("%d definition levels for %d values", len(def), n)
 		}
+		// Without lists rows[i] is values[i], and rows of the page count as values.
 		first := m.index.rows[v.chunk]
 		for _, r := range d.rows[v.lo:v.hi] {
 			// A range may begin before the chunk or end behind it.
 			s := span{int(max(r.Start-first, 0)), int(min(r.End-first, int64(n)))}
+			// Values and levels are taken from the same positions of the chunk.
 			d.want(s)
 			var defs []uint16
 			if def != nil {
@@ -301,6 +311,7 @@ func (d *miniDecoder) chunk(v visit, b []byte) error {
 	if len(d.spans) == 0 {
 		return nil
 	}
+	// The levels were all that is wanted.
 	if d.out.values.want == wantValidity {
 		for _, s := range d.spans {
 			d.out.values.n += s.to - s.from
@@ -361,6 +372,7 @@ func (d *miniDecoder) cut(b []byte) (numLevels int, rep, def []byte, err error) 
 	if m.large {
 		word = 4
 	}
+	// The whole header is checked once, so that the sizes below can be read without a check.
 	if len(b) < header+word*m.buffers {
 		return 0, nil, nil, fault.Corruptf("%d bytes are too few for the header", len(b))
 	}
@@ -378,6 +390,7 @@ func (d *miniDecoder) cut(b []byte) (numLevels int, rep, def []byte, err error) 
 	}
 	sizes := 2
 	if m.rep != nil {
+		// sizes is the place of the next size in the header, in the order of the parts.
 		if rep, err = take(int(binary.LittleEndian.Uint16(b[sizes:]))); err != nil {
 			return 0, nil, nil, err
 		}
@@ -480,11 +493,13 @@ func (d *miniDecoder) lists(v visit, rep, def []uint16, n int) error {
 	before, starts := m.index.rows[v.chunk], m.index.rows[v.chunk+1]-m.index.rows[v.chunk]
 	w := levelWalk{rep: rep, def: def, schema: m.schema}
 	for _, r := range d.rows[v.lo:v.hi] {
-		// Rows counted from the first that starts in this chunk. A range that started earlier wants
-		// the chunk's head too; one that goes on behind it, its tail.
+		// Rows are counted from the first that starts in this chunk. A range that started earlier
+		// wants the chunk's head, too, and one that goes on behind it, its tail.
 		if from := r.Start - before; from >= 0 {
 			w.seek(from)
 		}
+		// The walk remembers where it was, so ranges that ascend cost one pass over the levels in
+		// all.
 		level, value := w.level, w.value
 		// The walk stops at the start of the first row that is not wanted; where no such row starts
 		// in this chunk, all that is left belongs to the range.

@@ -42,9 +42,9 @@ type page interface {
 }
 
 // newPage builds the page that a column's metadata describes, for values of shape s. The message is
-// chosen by its type URL and not by the version of the file, because writers may have been wrong
-// about the one but never about the other. Pages of 2.3 whose structure is dense are those of 2.1
-// in other words, and take the same way.
+// chosen by its type URL, which says how its bytes are to be read, and not by the version of the
+// file. Pages of 2.3 whose structure is dense are those of 2.1 in other words, and take the same
+// way.
 func newPage(p *encoding.Page, s *shape) (page, error) {
 	if isPlanar(p) {
 		l, err := v23.Parse(p.Encoding)
@@ -67,7 +67,7 @@ func newPage(p *encoding.Page, s *shape) (page, error) {
 }
 
 // isPlanar reports whether the page is one of 2.3. Only the end of the type URL counts: what stands
-// in front of the last slash is a host name that nobody agrees on.
+// in front of the last slash says nothing about the message.
 func isPlanar(p *encoding.Page) bool { return strings.HasSuffix(p.TypeURL, v23.TypeName) }
 
 // newLayout builds the page of a layout message. depth is 1 for the layout inside of a blob layout,

@@ -167,6 +167,7 @@ func (n *structNode) read(ctx context.Context, rows []encoding.Range, mem memory
 			return column{}, fault.Corruptf("field %q of a struct has %d values, the first field has %d",
 				n.typ.Field(i).Name, c.data.Len(), data[0].Len())
 		}
+		// The first child's levels are unraveled up to this struct by now, as all children's are.
 		if lv == nil {
 			lv = c.levels
 		}
@@ -205,6 +206,7 @@ func (n *listNode) read(ctx context.Context, rows []encoding.Range, mem memory.A
 	if err != nil {
 		return column{}, err
 	}
+	// Maps and lists have 32-bit offsets, large lists 64-bit ones.
 	word := 4
 	if n.typ.ID() == arrow.LARGE_LIST {
 		word = 8
@@ -235,6 +237,7 @@ func (n *listNode) read(ctx context.Context, rows []encoding.Range, mem memory.A
 	buf := ends.finish()
 	defer buf.Release()
 	var validity *memory.Buffer
+	// HasNulls only says that there could be some.
 	if nulls > 0 {
 		validity = bits.finish()
 		defer validity.Release()

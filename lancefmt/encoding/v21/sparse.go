@@ -63,6 +63,7 @@ func newSparsePage(l *v23.Layout, p *encoding.Page, s *shape) (*sparsePage, erro
 	if err != nil {
 		return nil, err
 	}
+	// The structure's buffers come last, and how many there are only its encodings tell.
 	n := len(p.BufRanges) - plane.Buffers()
 	if n < 0 {
 		return nil, fault.Corruptf("page has %d buffers, its structure alone %d", len(p.BufRanges), plane.Buffers())
@@ -122,6 +123,8 @@ func newSparseValues(v *enc23pb.ValuePlane, bufs []storage.Range, slots int64, s
 // newSparseZip builds zipped values as a full-zip page without levels. Its rows are values, of
 // which there may be fewer than slots.
 func newSparseZip(v *enc23pb.ZippedValues, bufs []storage.Range, s *shape) (*fullZip, error) {
+	// Items and visible items differ where levels stand for lists without values. There are no
+	// levels here.
 	if v.GetLevels() != nil || v.GetNumItems() != v.GetNumVisibleItems() || v.GetNumItems() > maxRows {
 		return nil, fault.Corruptf("zipped values of a page with sparse structure: %d, visible %d", v.GetNumItems(), v.GetNumVisibleItems())
 	}
@@ -149,6 +152,7 @@ func (p *sparsePage) metadata() []storage.Range {
 
 // prepare decodes the structure, and gives it to the values, whose number it must agree with.
 func (p *sparsePage) prepare(_ context.Context, _ encoding.Source, meta []*memory.Buffer) error {
+	// meta follows metadata: the values' buffers, then the structure's.
 	own := meta[len(meta)-len(p.bufs):]
 	payloads := make([][]byte, len(own))
 	for i, b := range own {
@@ -352,6 +356,7 @@ func (c *sparseZip) decode(slots []encoding.Range, bufs []*memory.Buffer, out *s
 				return err
 			}
 			at = run.End
+			// Pieces ascend, so the range of values that holds one is found by going on.
 			for rows[k].End <= value {
 				k++
 			}
@@ -467,6 +472,8 @@ func (c *sparseIndexed) plan(slots []encoding.Range, w want, ranges []storage.Ra
 
 func (c *sparseIndexed) decode(slots []encoding.Range, bufs []*memory.Buffer, out *sink) error {
 	rows := c.wanted(slots)
+	// The items are decoded to strings of their own first, each once, and copied from there for
+	// each slot.
 	items, err := newValues(&shape{kind: kindVariable, wide: true, perValue: 1, typ: c.shape.typ}, out.mem, int(encoding.Count(rows)), 0)
 	if err != nil {
 		return err

@@ -110,6 +110,8 @@ func (v *values) init(expect, dataBytes int) (err error) {
 		if err = v.ends.reserve((expect+1)*v.endBytes(), true); err != nil {
 			return err
 		}
+		// The first offset is there from the beginning, so that value i always ends at offset i+1.
+		// The room for it was just taken, so this cannot fail.
 		first, _ := v.ends.extend(v.endBytes())
 		clear(first)
 		err = v.data.reserve(min(dataBytes, maxBufferBytes), true)
@@ -181,6 +183,7 @@ func (v *values) setInner(i, n int, src []byte, off int) error {
 		before *= dim
 	}
 	m := v.inner[i]
+	// Values before the first inner NULL were valid.
 	if m == nil {
 		var err error
 		if m, err = newBitmap(v.mem, before+items); err != nil {
@@ -249,6 +252,7 @@ func (v *values) appendCopies(p []byte, n int) error {
 		return err
 	}
 	if len(dst) > 0 {
+		// What is there is doubled until dst is full.
 		for k := copy(dst, p); k < len(dst); k *= 2 {
 			copy(dst[k:], dst[:k])
 		}
@@ -405,6 +409,7 @@ func (v *values) finish(validity *memory.Buffer, nulls int) (data arrow.ArrayDat
 			if f.n != v.n {
 				return nil, fault.New(fault.Internal, "packed field has %d values instead of %d", f.n, v.n)
 			}
+			// Fields of packed structs have no NULLs of their own: the file has no place for them.
 			child, err := f.finish(nil, 0)
 			if err != nil {
 				return nil, err
