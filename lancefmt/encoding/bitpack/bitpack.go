@@ -10,6 +10,9 @@
 // bytes. Because all lanes of a row shift by the same amount, eight bytes are unpacked at a time,
 // with masks repeated per lane, for every T with the same code.
 //
+//	T = 64, 16 lanes: row 0 holds values 0 to 15, row 1 values 128 to 143, row 8 values 64 to 79
+//	width 3:          3 rows of 128 bytes; bits 0 to 2 of a lane are row 0, bits 3 to 5 row 1, …
+//
 // Functions write to caller's memory, keep nothing, and are safe for concurrent use.
 //
 // Source: "The FastLanes Compression Layout" (VLDB 2023) and lance-encoding 14.0.2, bitpacking.rs.

@@ -6,6 +6,8 @@
 //
 // With the switch's lowest bit off the text is stored as it is.
 //
+//	symbols 0 "ab", 1 "c"     codes 00 01 ff 78     text "abcx"
+//
 // A Decoder is immutable and safe for concurrent use.
 //
 // Source: "FSST: Fast Random Access String Compression" (VLDB 2020) and the fsst crate 14.0.2.

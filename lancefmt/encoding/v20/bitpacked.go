@@ -12,6 +12,8 @@ import (
 // bitpacked builds the encoding Bitpacked: value i has the c bits from bit i·c on, low bits first,
 // of one little-endian number that fills the buffer. If signed, the highest of the c bits is
 // repeated in the bits above. Older writers chose it, and lance-encoding 14.0.2 still reads it.
+//
+//	5, 1, 6 in 3 bits each     5 + 1·8 + 6·64 = 397     8d 01
 func (b *builder) bitpacked(enc *enc20pb.Bitpacked, width int, n int64) (node, error) {
 	packed := enc.GetCompressedBitsPerValue()
 	if err := checkPacked(packed, enc.GetUncompressedBitsPerValue(), width); err != nil {

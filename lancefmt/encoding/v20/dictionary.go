@@ -15,6 +15,8 @@ import (
 // In a column of a dictionary type, index i is item i, and a NULL is an index to a NULL item. In a
 // string column, which the writer encodes so if it has few distinct values, index i > 0 is item
 // i-1, and index 0 is NULL.
+//
+//	strings "x", NULL, "y", "x"     items x y     indices 1 0 2 1
 func (b *builder) dictionary(enc *enc20pb.Dictionary, dt arrow.DataType, n int64) (node, error) {
 	items := dictItems{cache: b.cache, key: b.key(), n: int64(enc.GetNumDictionaryItems())}
 	var err error

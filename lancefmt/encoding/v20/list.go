@@ -18,6 +18,8 @@ import (
 // before it. A NULL list has null_offset_adjustment added to its offset, one more than the page has
 // items; what remains is the end of the list before it. As in strings, reading list i takes offsets
 // i-1 and i.
+//
+//	[a b] NULL [] [c]     3 items, null_offset_adjustment 4     ends 2, 2+4, 2, 3
 type listReader struct {
 	*pages
 	dt    arrow.DataType

@@ -14,6 +14,8 @@ import (
 // packedStruct builds the encoding PackedStruct: row after row, each the bytes of all children. The
 // children are fixed-width, or fixed-size lists of such, and have no NULLs. The encodings of the
 // children say only how wide they are: their buffer numbers are not used.
+//
+//	{1, 2}, {3, 4} of a uint8 and a uint16     01 0200 03 0400
 func (b *builder) packedStruct(enc *enc20pb.PackedStruct, dt arrow.DataType, n int64) (node, error) {
 	t, ok := storageType(dt).(*arrow.StructType)
 	if !ok {

@@ -61,6 +61,12 @@ type chunkIndex struct {
 //
 // Spec: file/encoding.md, "Mini Block Page Layout". The text omits "minus one" and the wide form,
 // both of which files have.
+//
+// For a page of 2,100 values in three chunks, in the wide form:
+//
+//	1a050000   81·16 + 10    656 bytes, 1,024 values
+//	1a050000   81·16 + 10    656 bytes, 1,024 values
+//	10050000   81·16 +  0    656 bytes, the last 52 values
 func newChunkIndex(table []byte, large bool, numValues, numRows, dataBytes int64, repIndex []byte, depth int) (*chunkIndex, error) {
 	word := 2
 	if large {

@@ -190,6 +190,11 @@ func (c inlineBlock) decode(src []byte, n int, a *arena) ([]byte, error) {
 
 // outOfLineBlock is bit-packed blocks of one width, which the message states: values of word bits
 // are packed to width bits, 1,024 at a time.
+//
+// A tail of fewer than 1,024 values is a block like the others, padded, or plain words if that is
+// shorter:
+//
+//	1,030 uint16 values of 3 bits    384 bytes: 1,024 values | 12 bytes: 6 plain words
 type outOfLineBlock struct{ word, width int }
 
 func (c outOfLineBlock) bits() int        { return c.word }
@@ -257,6 +262,8 @@ func (c generalBlock) decode(src []byte, n int, a *arena) ([]byte, error) {
 
 // rleCodec expands runs. Values and lengths of the runs are blocks of their own, either framed in
 // one buffer (as a block) or given as two (as the buffers of a chunk).
+//
+//	framed    u64 bytes of run values | run values | run lengths
 type rleCodec struct {
 	values, lengths blockCodec
 }

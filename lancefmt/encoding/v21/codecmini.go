@@ -226,6 +226,8 @@ func (c flatWords) words(bufs [][]byte, n int, dst []byte, _ *arena) error {
 // packedWords is one inline bit-packed block for each chunk: a word with the width, then 1,024
 // values of that many bits, of which the chunk has n. The Go value is the width of an unpacked
 // value in bits.
+//
+//	0500 | 1,024 values of 5 bits: 640 bytes        values of uint16 that need at most 5 bits
 type packedWords int
 
 func (c packedWords) buffers() int         { return 1 }
@@ -286,6 +288,11 @@ func (c outOfLineWords) words(bufs [][]byte, n int, dst []byte, a *arena) error 
 
 // rleWords is runs: a buffer of values and one of lengths. Chunks of old writers cut a run that
 // goes on in the next chunk, but store it as a whole in both, so that runs may reach beyond n here.
+//
+// For the uint16 values 7 7 7 9 9 with lengths of 8 bits:
+//
+//	buffer 0   0700 0900      run values
+//	buffer 1   03 02          run lengths
 type rleWords struct{ *rleCodec }
 
 func (c rleWords) buffers() int         { return 2 }
@@ -307,6 +314,10 @@ func (c rleWords) words(bufs [][]byte, n int, dst []byte, a *arena) error {
 
 // splitWords is byte stream split: byte j of all values, then byte j+1. The Go value is their width
 // in bits.
+//
+// For the uint32 values 0x04030201 and 0x08070605:
+//
+//	01 05 | 02 06 | 03 07 | 04 08
 type splitWords int
 
 func (c splitWords) buffers() int         { return 1 }
@@ -474,6 +485,11 @@ func (d listDims) fit(s *shape, bits int) error {
 
 // listMini is fixed-size lists in a chunk. A buffer of validity for each layer that has NULLs comes
 // first, outermost layer first, then one buffer with the items of all lists.
+//
+// For the lists [1 NULL 3] and [4 5 6] of uint8:
+//
+//	buffer 0   3d                    validity of the items, 1 0 1 1 1 1, lowest bit first
+//	buffer 1   01 00 03 04 05 06     items; that of a NULL may be anything
 type listMini struct {
 	listDims
 	itemBits int
@@ -548,6 +564,10 @@ func (m listMini) decode(c *chunk, out *values) error {
 // start of the buffer, so that the first one is the size of the offsets.
 //
 //	offset 0 | … | offset n | bytes
+//
+// For the values "ab", "" and "cde" with offsets of 32 bits:
+//
+//	10000000 12000000 12000000 15000000 | 6162 636465      offsets 16, 18, 18, 21
 type textMini struct {
 	offsetBits int
 	symbols    *fsst.Decoder // nil: plain

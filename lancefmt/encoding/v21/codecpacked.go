@@ -8,6 +8,10 @@ import (
 // packedMini is rows of fixed-width fields, side by side, without padding between fields or rows.
 //
 //	row: field 0 | field 1 | …      field i has fields[i] bytes
+//
+// For the rows {1, 2} and {3, 4} of a uint8 and a uint16:
+//
+//	01 0200 | 03 0400
 type packedMini struct {
 	// fields has the bytes of each field, in the order of the struct's.
 	fields []int

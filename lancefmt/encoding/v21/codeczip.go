@@ -135,6 +135,10 @@ func (flatNull) append(_ []byte, _, n int, out *values) error { return out.appen
 //	validity of layer 0 | validity of layer 1 | … | items      validity has whole bytes
 //
 // Only layers that have NULLs have validity. Dictionaries of lists have the same rows.
+//
+// For the list [1 NULL 3] of uint8:
+//
+//	05 | 01 00 03      validity 1 0 1, then the items
 type listZip struct {
 	listDims
 	itemBytes int
@@ -305,6 +309,10 @@ func (c generalText) append(b []byte, out *values, _ *arena) error {
 //
 // A row has no length of its own beyond the one in front of it in the page. Its fields must use up
 // exactly that.
+//
+// For the row {"ab", 7} of a string with a length of 32 bits and a uint16:
+//
+//	02000000 6162 0700
 type packedText struct{ fields []packedField }
 
 // packedField is one field. Either fixed is set, or text with lengths of lenBytes bytes.

@@ -18,6 +18,10 @@ import (
 // have dictionaries. The items of all pages that were met are numbered one after the other, so a
 // code says both page and item: code - first[i] is an index into dicts[i], for the last i whose
 // first[i] is not above code.
+//
+//	page 0: items a b     indices 0 1     codes 0 1      first[0] = 0
+//	page 1: items b c     indices 0 1     codes 2 3      first[1] = 2
+//	array:  items a b c   indices 0 1 1 2                place  1 2 2 3, of codes 0 to 3
 type dictCodes struct {
 	dicts []*dictionary
 	first []int

@@ -186,6 +186,10 @@ func (d *dictionary) newLists(e *enc21pb.CompressiveEncoding, s *shape, src []by
 
 // dictionaryMini is the codec of chunks of indices: it decodes these and appends the items that
 // they choose, or the codes alone where the column is of a dictionary type.
+//
+//	items     "red" "green"         in the page's dictionary buffer
+//	indices   0 1 1 0               in the chunk, encoded as any words are
+//	values    red green green red
 type dictionaryMini struct {
 	indices wordCodec
 	dict    *dictionary

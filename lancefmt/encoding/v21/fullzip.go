@@ -259,6 +259,10 @@ const batchValues = 4096
 
 // decodeStrided appends n rows that lie stride bytes apart. Control words and values are taken
 // apart in two passes over a batch, because the codec copies all values of a batch in one call.
+//
+// For int32 values with one bit of definition level, of which the third is NULL:
+//
+//	00 a3040000 | 00 760b0000 | 01 38040000        1187, 2934, NULL
 func (z *fullZip) decodeStrided(b []byte, n int, out *sink) error {
 	stride, head := z.stride(), z.word.Bytes
 	for n > 0 {
@@ -377,6 +381,11 @@ func (z *fullZip) alias(rows []encoding.Range, bufs []*memory.Buffer) *memory.Bu
 // decodeItems appends n rows of lists of fixed-width items. Entries have two sizes, a control word
 // with or without a value, so that they must be walked one by one. Values that follow each other
 // without an entry of a NULL or empty list between them are a run, and are copied in one call.
+//
+// For the rows [5 6] [] [7] of int32 items, with one bit of each level, where definition level 1 is
+// an empty list:
+//
+//	02 05000000 | 00 06000000 | 03 | 02 07000000        row offsets 0, 10, 11, 16
 func (z *fullZip) decodeItems(b []byte, n int64, out *sink) error {
 	size, head := z.fixed.size(), z.word.Bytes
 	rows := int64(0)
@@ -440,6 +449,10 @@ func (z *fullZip) decodeItems(b []byte, n int64, out *sink) error {
 }
 
 // decodeText appends n rows of values of varying width, or lists of such.
+//
+// For the rows "ab", NULL and "" with one bit of definition level and lengths of 32 bits:
+//
+//	00 02000000 6162 | 01 | 00 00000000        row offsets 0, 7, 8, 13
 func (z *fullZip) decodeText(b []byte, n int64, out *sink) error {
 	head := z.word.Bytes
 	rows := int64(0)

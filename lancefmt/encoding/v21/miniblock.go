@@ -359,6 +359,10 @@ func (d *miniDecoder) split(b []byte, n int) (rep, def []uint16, err error) {
 // cut reads the header of a chunk: the number of levels that it declares, and where its levels lie,
 // still encoded. It leaves the value buffers in d.bufs. Sizes are uint16 in the file, but for those
 // of value buffers, which may be uint32.
+//
+// For 64 values of which the page has definition levels, plain, and one run of a uint32:
+//
+//	4000 8000 0400 0100 | 128 bytes of levels | 2a000000 pad 8 | 40 pad 8
 func (d *miniDecoder) cut(b []byte) (numLevels int, rep, def []byte, err error) {
 	m := d.m
 	header := 2
@@ -533,6 +537,12 @@ func (d *miniDecoder) lists(v visit, rep, def []uint16, n int) error {
 
 // levelWalk goes over the levels of a chunk once, from front to back, counting rows and values. It
 // also serves constant pages, whose levels are those of the whole page.
+//
+//	rows          [a b] [] [c]
+//	repetition     1 0  1   1
+//	definition     0 0  1   0        level 1 is an empty list
+//	seek(1)       level 2, value 2
+//	seek(2)       level 3, value 2
 type levelWalk struct {
 	rep, def []uint16
 	schema   *levels.Schema

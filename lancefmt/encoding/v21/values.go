@@ -22,6 +22,9 @@ import (
 // All parts have the same number of values between two calls: n. Validity of the values themselves
 // is not here but in the sink, because pages find out about it in other ways. A NULL takes a place
 // like any other value, with any content (zeros, an empty string).
+//
+//	"ab", NULL, "cde"         ends 0 2 2 5     data abcde
+//	[1 2] NULL [3 NULL]       items 1 2 0 0 3 0     inner[0] 1 1 1 1 1 0
 type values struct {
 	shape *shape
 	want  want

@@ -52,6 +52,10 @@ func ChunkView(b []byte, bitsPerOffset, n int) (View, error) {
 
 // BlockView reads a block of n values, such as a dictionary. Its first offset is 0, and its header
 // says where the bytes begin, which must be directly behind the offsets.
+//
+// For "ab" and "c":
+//
+//	20000000 14000000 | 00000000 02000000 03000000 | 616263
 func BlockView(b []byte, n int) (View, error) {
 	if len(b) < 4 {
 		return View{}, fault.Corruptf("block of %d bytes has no header", len(b))
