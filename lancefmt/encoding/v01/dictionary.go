@@ -24,8 +24,8 @@ type dictionaryReader struct {
 	entries reader // the dictionary as a column of one page
 
 	mu   sync.Mutex
-	dict *array.Data // in Go's memory; read once
-	null []bool      // entries that are NULL; nil if there is none
+	dict *array.Data // in Go's memory, read once
+	null []bool      // which entries are NULL, nil if none is
 }
 
 func openDictionary(p *pages, col encoding.Column, dt arrow.DataType, t *arrow.DictionaryType) (reader, error) {

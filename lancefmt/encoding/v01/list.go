@@ -21,7 +21,7 @@ type listReader struct {
 	dt    arrow.DataType
 	width int64 // bytes of an offset
 	child reader
-	items []int64 // first item of each page; last, the number of items. Nil if the child knows none.
+	items []int64 // first item of each page, and the number of items at the end. Nil if the child knows none.
 }
 
 func openList(src encoding.Source, cols []encoding.Column, f encoding.Field, p *pages) (reader, error) {
@@ -45,7 +45,7 @@ func openList(src encoding.Source, cols []encoding.Column, f encoding.Field, p *
 	return r, nil
 }
 
-// starts returns the first value of each page of a reader; nil if it has no pages, which only
+// starts returns the first value of each page of a reader. It is nil if it has no pages, which only
 // structs without fields do not have.
 func starts(r reader) []int64 {
 	switch r := r.(type) {

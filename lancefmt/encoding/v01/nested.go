@@ -16,7 +16,7 @@ import (
 type structReader struct {
 	dt       arrow.DataType
 	children []reader
-	starts   []int64 // of the pages of every child; nil without children
+	starts   []int64 // of the pages of every child, nil without children
 }
 
 func openStruct(src encoding.Source, cols []encoding.Column, f encoding.Field, t *arrow.StructType) (reader, error) {

@@ -103,7 +103,7 @@ func (r *plainReader) values(ctx context.Context, rows []encoding.Range, n int, 
 		return nil, err
 	}
 	defer f.release()
-	whole := r.bits%8 == 0 // bytes; else bits, which share bytes with their neighbours
+	whole := r.bits%8 == 0 // rows are whole bytes and share none with their neighbours
 	if len(pieces) == 1 && (whole || pieces[0].from*r.bits%8 == 0) && aligned(f.spans[0].bytes(), r.leaf) {
 		return f.spans[0].share(), nil
 	}

@@ -39,7 +39,7 @@ func NewReader(src encoding.Source, cols []encoding.Column, f encoding.Field, ro
 type reader interface {
 	// read returns the rows as data that the caller releases.
 	read(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (*array.Data, error)
-	// rows is the number of rows (items, below a list); -1 if the field knows none.
+	// rows is the number of rows (items, below a list). It is -1 if the field knows none.
 	rows() int64
 }
 
@@ -127,7 +127,7 @@ type pages struct {
 	src    encoding.Source
 	number int // of the column
 	pages  []encoding.Page
-	starts []int64 // first value of each page; last, the number of values
+	starts []int64 // first value of each page, and the number of values at the end
 	apart  bool    // not a page of the page table, but a dictionary
 }
 

@@ -61,7 +61,7 @@ func readItems(ctx context.Context, child reader, items []encoding.Range, mem me
 }
 
 // wholeBytes is the size of a value of a type whose arrays are validity and values of so many
-// bytes; 0 for others.
+// bytes. It is 0 for others.
 func wholeBytes(dt arrow.DataType) int {
 	switch t := storageType(dt).(type) {
 	case *arrow.BooleanType, *arrow.DictionaryType, *arrow.FixedSizeListType:

@@ -15,7 +15,7 @@ type out interface {
 	releaser // releases what finish has not handed over
 	// length is the number of values.
 	length() int
-	// nulls is where NULLs are marked; nil if the type has no validity (null).
+	// nulls is where NULLs are marked. It is nil if the type has no validity (null).
 	nulls() *validity
 	// fillNull makes n values from at NULL and gives them the value zero.
 	fillNull(at, n int) error

@@ -21,7 +21,7 @@ type dictOut struct {
 // dictPart is the values of one page: n of them from at on.
 type dictPart struct {
 	at, n int
-	dict  arrow.Array // not retained: the page's cache or the job owns it; nil = all NULL
+	dict  arrow.Array // nil if all are NULL. Not retained: the page's cache or the job owns it.
 }
 
 func (o *dictOut) length() int      { return o.index.n }

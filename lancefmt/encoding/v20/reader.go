@@ -41,7 +41,7 @@ func NewReader(src encoding.Source, cols []encoding.Column, f encoding.Field) (e
 type reader interface {
 	// read returns the rows as data that the caller releases.
 	read(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (*array.Data, error)
-	// rows is the number of rows (items, below a list); -1 if the field knows none.
+	// rows is the number of rows (items, below a list). It is -1 if the field knows none.
 	rows() int64
 }
 
@@ -150,7 +150,7 @@ type pages struct {
 	src    encoding.Source
 	number int // of the column
 	pages  []page
-	starts []int64 // first row of each page; last, the number of rows
+	starts []int64 // first row of each page, and the number of rows at the end
 	cache  cache
 }
 

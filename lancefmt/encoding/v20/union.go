@@ -56,7 +56,7 @@ func (u *union) put(dict arrow.Array, i int) {
 	u.n++
 }
 
-// itemBytes returns what an item is told by; of a boolean, one byte.
+// itemBytes returns the bytes by which an item is told from others. A boolean has one byte.
 func itemBytes(dict arrow.Array, i int) []byte {
 	switch a := dict.(type) {
 	case *array.Null:

@@ -36,7 +36,7 @@ type blobPage struct {
 	shape   *shape
 	schema  *levels.Schema
 	numRows int64
-	// at and size are the descriptors by row; nil where descriptors themselves are wanted.
+	// at and size are the descriptors by row. They are nil where descriptors themselves are wanted.
 	at, size []uint64
 	// file is the size of the file in bytes.
 	file uint64

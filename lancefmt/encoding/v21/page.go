@@ -23,7 +23,7 @@ import (
 // that a read touches for one request, and then the data ranges that they plan for a second one:
 //
 //	newPage    the message       no bytes read
-//	prepare    metadata ranges   chunk table, dictionary, row offsets; once for each page
+//	prepare    metadata ranges   chunk table, dictionary, row offsets
 //	plan       rows wanted       byte ranges
 //	decode     bytes             values and levels appended to a sink
 type page interface {
@@ -121,7 +121,7 @@ type sink struct {
 	// expect is the number of rows that the read asks for, which sizes buffers exactly.
 	expect int
 
-	// counted is the number of values whose levels were added; only kept without nesting.
+	// counted is the number of values whose levels were added. It is only kept without nesting.
 	counted int
 	// validity is nil while all counted values are valid. Most pages have no NULL, and then no
 	// bitmap is ever made.

@@ -174,7 +174,7 @@ func codecSummary(e *enc21pb.CompressiveEncoding, depth int) string {
 	return "none"
 }
 
-// compressed wraps what a general compression is applied to; nil is none.
+// compressed wraps what a general compression is applied to. nil stands for none.
 func compressed(c *enc21pb.BufferCompression, inner string) string {
 	switch c.GetScheme() {
 	case enc21pb.CompressionScheme_COMPRESSION_ALGORITHM_LZ4:

@@ -30,13 +30,15 @@ type values struct {
 	want  want
 	mem   memory.Allocator
 	n     int
-	// expect is the number of values to come in all, so that buffers get exact sizes; 0 if unknown.
+	// expect is the number of values to come in all, so that buffers get exact sizes. It is 0 if
+	// unknown.
 	expect int
 
 	items bytes
 	// bits is in place of items where an item has one bit.
 	bits *bitmap
-	// inner has the validity of the items of each fixed-size list layer; nil while all are valid.
+	// inner has the validity of the items of each fixed-size list layer. It is nil while all are
+	// valid.
 	inner []*bitmap
 	// ends has n+1 offsets, the first of which is 0, of four or eight bytes as the type has them.
 	ends bytes
@@ -45,7 +47,8 @@ type values struct {
 	// rows.
 	limit  int64
 	fields []*values
-	// codes says that items are codes of its dictionaries' items instead of values; nil for values.
+	// codes says that items are codes of its dictionaries' items instead of values. It is nil for
+	// values.
 	codes *dictCodes
 }
 
@@ -378,7 +381,7 @@ func (v *values) adopt(buf *memory.Buffer, n int) {
 	v.n = n
 }
 
-// finish builds the Arrow data of all values; validity may be nil. It takes over validity and
+// finish builds the Arrow data of all values. validity may be nil. It takes over validity and
 // everything v holds, also if it fails. A dictionary type gets plain values here, which the leaf
 // encodes.
 func (v *values) finish(validity *memory.Buffer, nulls int) (data arrow.ArrayData, err error) {
