@@ -30,6 +30,7 @@ type binaryReader struct {
 	wide     bool // offsets of 64 bits
 }
 
+// openBinary opens a column of positions of 64 bits, one more than values in each page.
 func openBinary(p *pages, dt arrow.DataType, nullable bool) (*binaryReader, error) {
 	r := &binaryReader{pages: p, dt: dt, nullable: nullable}
 	switch storageType(dt).ID() {
@@ -75,6 +76,7 @@ func (r *binaryReader) checked(p piece, positions []byte) (storage.Range, error)
 	return storage.Range{Offset: first, Length: last - first}, nil
 }
 
+// read reads the positions of rows, and then the bytes between them.
 func (r *binaryReader) read(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (*array.Data, error) {
 	n, err := count(rows)
 	if err != nil {

@@ -28,6 +28,8 @@ type dictionaryReader struct {
 	null []bool      // which entries are NULL, nil if none is
 }
 
+// openDictionary opens the indices, and the dictionary as a column of one page, whose number of
+// values follows from its length: fixed-width values, or positions, of which there is one more.
 func openDictionary(p *pages, col encoding.Column, dt arrow.DataType, t *arrow.DictionaryType) (reader, error) {
 	indices, err := openPlain(p, t.IndexType)
 	if err != nil {
@@ -99,6 +101,7 @@ func (r *dictionaryReader) dictionary(ctx context.Context) (*array.Data, []bool,
 	return r.dict, r.null, nil
 }
 
+// read reads the indices of rows and checks that the dictionary has them.
 func (r *dictionaryReader) read(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (*array.Data, error) {
 	n, err := count(rows)
 	if err != nil {

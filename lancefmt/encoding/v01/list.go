@@ -24,6 +24,7 @@ type listReader struct {
 	items []int64 // first item of each page, and the number of items at the end. Nil if the child knows none.
 }
 
+// openList opens a list and its items, which have a page for the same batches.
 func openList(src encoding.Source, cols []encoding.Column, f encoding.Field, p *pages) (reader, error) {
 	if len(f.Children) != 1 {
 		return nil, fault.New(fault.Internal, "list field %q has %d children", f.Name, len(f.Children))
@@ -65,6 +66,8 @@ func starts(r reader) []int64 {
 	return nil
 }
 
+// read reads the offsets of rows, one more than rows for each piece of a page, and then the items
+// between them.
 func (r *listReader) read(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (*array.Data, error) {
 	n, err := count(rows)
 	if err != nil {

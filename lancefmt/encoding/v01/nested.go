@@ -19,6 +19,8 @@ type structReader struct {
 	starts   []int64 // of the pages of every child, nil without children
 }
 
+// openStruct opens the children of a struct, and finds out how many rows all of them have in each
+// batch.
 func openStruct(src encoding.Source, cols []encoding.Column, f encoding.Field, t *arrow.StructType) (reader, error) {
 	if len(f.Children) != t.NumFields() {
 		return nil, fault.New(fault.Internal, "struct field %q has %d children for type %s", f.Name, len(f.Children), t)

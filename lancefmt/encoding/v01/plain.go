@@ -27,6 +27,8 @@ type plainReader struct {
 	dim   int64 // values in a row
 }
 
+// openPlain opens a column of values of one width: the type's, times the items of fixed-size lists
+// around it.
 func openPlain(p *pages, dt arrow.DataType) (*plainReader, error) {
 	r := &plainReader{pages: p, dt: dt, leaf: dt, dim: 1}
 	for {

@@ -131,6 +131,7 @@ type pages struct {
 	apart  bool    // not a page of the page table, but a dictionary
 }
 
+// openPages checks that pages lie inside of the file, and counts their values.
 func openPages(src encoding.Source, number int, col encoding.Column) (*pages, error) {
 	p := &pages{src: src, number: number, pages: col.Pages, starts: make([]int64, len(col.Pages)+1)}
 	size := src.SizeBytes()

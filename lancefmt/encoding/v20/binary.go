@@ -126,6 +126,8 @@ type binaryNode struct {
 	adjustment uint64
 }
 
+// read asks for the ends of rows, and of the value before each range, which is where the range
+// begins. Its step asks for the bytes.
 func (d *binaryNode) read(j *job, rows []encoding.Range, o out, at int) error {
 	v := o.(*varOut)
 	// The chunk is reserved now, in row order, though its bytes come later.
@@ -235,6 +237,7 @@ type fixedSizeBinaryNode struct {
 	width  int64
 }
 
+// read asks for the bytes of rows. All lengths are the same.
 func (d *fixedSizeBinaryNode) read(j *job, rows []encoding.Range, o out, at int) error {
 	v := o.(*varOut)
 	c := v.reserve()

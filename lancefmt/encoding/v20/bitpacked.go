@@ -44,6 +44,7 @@ type bitpackedNode struct {
 	signed bool
 }
 
+// read asks for the bytes that rows touch. A range may begin and end inside of a byte.
 func (d *bitpackedNode) read(j *job, rows []encoding.Range, o out, at int) error {
 	f := o.(*fixedOut)
 	first, c := -1, int64(d.packed)

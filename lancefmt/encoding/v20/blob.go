@@ -28,6 +28,7 @@ var blobDescription = arrow.StructOf(
 	arrow.Field{Name: "size", Type: arrow.PrimitiveTypes.Uint64},
 )
 
+// openBlob opens a column of descriptions as one of the values that they describe.
 func openBlob(src encoding.Source, number int, col encoding.Column, dt arrow.DataType) (reader, error) {
 	c, err := openColumn(src, number, col, blobDescription)
 	if err != nil {
@@ -36,6 +37,7 @@ func openBlob(src encoding.Source, number int, col encoding.Column, dt arrow.Dat
 	return &blobReader{c, dt}, nil
 }
 
+// read reads the descriptions of rows, and then the bytes that they name, in one job.
 func (r *blobReader) read(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (*array.Data, error) {
 	j := newJob(ctx, r.src, mem)
 	defer j.close()
@@ -112,6 +114,7 @@ func (r *blobReader) want(j *job, d *structOut, v *varOut) error {
 	return nil
 }
 
+// uint64s views the values of a column of uint64.
 func uint64s(o out) ([]uint64, error) {
 	b, err := o.(*fixedOut).bytes()
 	return arrow.Uint64Traits.CastFromBytes(b), err

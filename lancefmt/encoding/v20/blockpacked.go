@@ -35,6 +35,7 @@ type blockPackedNode struct {
 	width  int // bits
 }
 
+// read asks for the blocks that rows touch, which are unpacked as a whole.
 func (d *blockPackedNode) read(j *job, rows []encoding.Range, o out, at int) error {
 	f := o.(*fixedOut)
 	first, size := -1, int64(bitpack.PackedBytes(d.packed))

@@ -147,6 +147,7 @@ func name(enc *enc20pb.ArrayEncoding) string {
 	return fmt.Sprintf("%T", enc.GetArrayEncoding())[len("*enc20pb.ArrayEncoding_"):]
 }
 
+// mismatch is the error of an encoding that values of a type cannot have.
 func mismatch(enc *enc20pb.ArrayEncoding, dt arrow.DataType) error {
 	switch enc.GetArrayEncoding().(type) {
 	case *enc20pb.ArrayEncoding_Constant:

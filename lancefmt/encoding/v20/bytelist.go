@@ -34,6 +34,8 @@ func IsList(col encoding.Column) bool {
 	return err == nil && enc.GetList() != nil
 }
 
+// openByteList opens a string field as lists of bytes: its own column has the lists, the next one
+// the bytes.
 func openByteList(src encoding.Source, cols []encoding.Column, f encoding.Field, wide bool) (reader, error) {
 	if f.Column+1 >= len(cols) {
 		return nil, fault.Corruptf("strings as lists in the last of %d columns, without a column of their bytes", len(cols))

@@ -87,6 +87,7 @@ type dictNode struct {
 	items   dictItems
 }
 
+// read reads the indices of rows into the array, and the dictionary beside it.
 func (d *dictNode) read(j *job, rows []encoding.Range, o out, at int) error {
 	do := o.(*dictOut)
 	n := int(encoding.Count(rows))
@@ -135,6 +136,8 @@ type dictStringNode struct {
 	items   dictItems
 }
 
+// read reads the indices of rows and the dictionary, and copies an item for each index when both
+// are there.
 func (d *dictStringNode) read(j *job, rows []encoding.Range, o out, at int) error {
 	v := o.(*varOut)
 	c := v.reserve()

@@ -38,6 +38,7 @@ type fixedSizeListNode struct {
 	dim   int64
 }
 
+// read reads the items of rows: list i has the items from i·dim on.
 func (d *fixedSizeListNode) read(j *job, rows []encoding.Range, o out, at int) error {
 	return d.items.read(j, scaleRows(rows, d.dim), o.(*fixedListOut).child, at*int(d.dim))
 }

@@ -48,6 +48,7 @@ type flatNode struct {
 	width int
 }
 
+// read asks for the bytes of rows and copies them, or leaves the array with the fetched bytes.
 func (d *flatNode) read(j *job, rows []encoding.Range, o out, at int) error {
 	f := o.(*fixedOut)
 	first := -1
@@ -97,6 +98,7 @@ type compressedNode struct {
 	size  int64
 }
 
+// read copies rows out of the decompressed buffer.
 func (d *compressedNode) read(j *job, rows []encoding.Range, o out, at int) error {
 	f := o.(*fixedOut)
 	return d.load(j, d.size, func(data []byte) error {

@@ -38,6 +38,7 @@ type fsstNode struct {
 	decoder *fsst.Decoder
 }
 
+// read reads the codes of rows, and decodes them when they are there.
 func (d *fsstNode) read(j *job, rows []encoding.Range, o out, at int) error {
 	v := o.(*varOut)
 	c := v.reserve()

@@ -37,6 +37,8 @@ type listPage struct {
 	items      int64
 }
 
+// openList opens a list whose items are those of child. The items of a page follow those of the
+// pages before it.
 func openList(src encoding.Source, number int, col encoding.Column, dt arrow.DataType, child reader) (*listReader, error) {
 	p, err := openPages(src, number, col)
 	if err != nil {
@@ -56,6 +58,7 @@ func openList(src encoding.Source, number int, col encoding.Column, dt arrow.Dat
 	return r, nil
 }
 
+// openPage checks the message of page i, whose items begin at number base of the child's.
 func (r *listReader) openPage(i int, base int64, col encoding.Column) (l listPage, err error) {
 	pg := &r.pages.pages[i]
 	enc, err := pageEncoding(pg.Page)
@@ -79,6 +82,7 @@ func (r *listReader) openPage(i int, base int64, col encoding.Column) (l listPag
 	return l, err
 }
 
+// read reads the ends of rows, which tell the items, and then these, in a job of the child's own.
 func (r *listReader) read(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (*array.Data, error) {
 	n := encoding.Count(rows)
 	if n >= math.MaxInt32 {

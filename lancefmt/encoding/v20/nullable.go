@@ -40,6 +40,7 @@ func (b *builder) bitmap(enc *enc20pb.ArrayEncoding, n int64) (node, error) {
 // allNullNode is a page of NULLs, without buffers.
 type allNullNode struct{}
 
+// read reads nothing. The memory for NULLs is charged, as no bytes of the file stand for it.
 func (allNullNode) read(j *job, rows []encoding.Range, o out, at int) error {
 	n := encoding.Count(rows)
 	size, ok := o.nullBytes(n)
@@ -58,6 +59,7 @@ func (allNullNode) read(j *job, rows []encoding.Range, o out, at int) error {
 // stored, too, with any content.
 type someNullsNode struct{ validity, values node }
 
+// read reads validity and values side by side, and marks the NULLs when the validity is there.
 func (d *someNullsNode) read(j *job, rows []encoding.Range, o out, at int) error {
 	n := int(encoding.Count(rows))
 	bits := newFixed(arrow.FixedWidthTypes.Boolean, 1, n, j.mem)

@@ -86,6 +86,7 @@ type packedStructNode struct {
 
 type packedChild struct{ offset, width int }
 
+// read asks for the bytes of rows, and copies each child out of them.
 func (d *packedStructNode) read(j *job, rows []encoding.Range, o out, at int) error {
 	first := -1
 	for _, r := range rows {

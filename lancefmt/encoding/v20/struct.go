@@ -19,6 +19,8 @@ type structReader struct {
 	n        int64
 }
 
+// openStruct opens a struct and its children, which must have as many rows as the struct's own page
+// states.
 func openStruct(src encoding.Source, cols []encoding.Column, f encoding.Field, t *arrow.StructType) (reader, error) {
 	if len(f.Children) != t.NumFields() {
 		return nil, fault.New(fault.Internal, "struct field %q has %d children for type %s", f.Name, len(f.Children), t)

@@ -152,6 +152,7 @@ type flatBlock int
 func (c flatBlock) bits() int        { return int(c) }
 func (c flatBlock) needsCount() bool { return false }
 
+// decode returns a part of src. A buffer that is longer than its values need is no error here.
 func (c flatBlock) decode(src []byte, n int, _ *arena) ([]byte, error) {
 	if n == unknown {
 		// Values of some bits do not tell how many of them there are, because the last byte may
@@ -174,6 +175,7 @@ type inlineBlock int
 func (c inlineBlock) bits() int        { return int(c) }
 func (c inlineBlock) needsCount() bool { return true }
 
+// decode unpacks one block and returns its first n values.
 func (c inlineBlock) decode(src []byte, n int, a *arena) ([]byte, error) {
 	if n == 0 {
 		return nil, nil
@@ -211,6 +213,7 @@ func (c outOfLineBlock) checkCount(src []byte, n int) error {
 	return nil
 }
 
+// decode unpacks as many blocks as n values have, and a tail.
 func (c outOfLineBlock) decode(src []byte, n int, a *arena) ([]byte, error) {
 	if err := c.checkCount(src, n); err != nil {
 		return nil, err
@@ -245,6 +248,7 @@ type generalBlock struct {
 func (c generalBlock) bits() int        { return c.inner.bits() }
 func (c generalBlock) needsCount() bool { return c.inner.needsCount() }
 
+// decode decompresses the buffer, to at most what n values can take, and decodes what is inside.
 func (c generalBlock) decode(src []byte, n int, a *arena) ([]byte, error) {
 	limit := maxGeneralBytes
 	if n != unknown && n < maxGeneralBytes/max(1, c.bits()) {

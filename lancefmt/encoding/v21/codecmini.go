@@ -169,6 +169,8 @@ func newWordCodec(e *enc21pb.CompressiveEncoding, depth int) (wordCodec, error) 
 // scratch memory of which the wanted parts are copied.
 type wordMini struct{ wordCodec }
 
+// decode appends the wanted words. The buffers are checked against the number of values first,
+// since memory for all of them is taken in most cases.
 func (m *wordMini) decode(c *chunk, out *values) error {
 	if err := m.check(c.bufs, c.n); err != nil {
 		return err
@@ -301,6 +303,7 @@ func (c rleWords) firstLimit(n int) int { return 2*byteLen(c.bits(), n) + 4<<10 
 // check has nothing to compare n with, since a run may have any length. The chunk index bounds n.
 func (c rleWords) check(bufs [][]byte, n int) error { return nil }
 
+// words expands the runs to n values, and cuts what reaches beyond.
 func (c rleWords) words(bufs [][]byte, n int, dst []byte, a *arena) error {
 	if n == 0 {
 		return nil
@@ -342,6 +345,7 @@ func (c *generalWords) bits() int                        { return c.inner.bits()
 func (c *generalWords) firstLimit(n int) int             { return 2*c.inner.firstLimit(n) + 64<<10 }
 func (c *generalWords) check(bufs [][]byte, n int) error { return nil }
 
+// words decompresses the first buffer, checks it as if it had come from the file, and decodes it.
 func (c *generalWords) words(bufs [][]byte, n int, dst []byte, a *arena) error {
 	plain, err := decompressFirst(c.scheme, bufs, c.inner.firstLimit(n), a)
 	if err != nil {
@@ -384,6 +388,8 @@ type generalMini struct {
 func (m *generalMini) buffers() int         { return m.inner.buffers() }
 func (m *generalMini) firstLimit(n int) int { return 2*m.inner.firstLimit(n) + 64<<10 }
 
+// decode decompresses the first buffer and gives the chunk to the inner codec, with that buffer in
+// its place.
 func (m *generalMini) decode(c *chunk, out *values) error {
 	plain, err := decompressFirst(m.scheme, c.bufs, m.inner.firstLimit(c.n), c.a)
 	if err != nil {
@@ -508,6 +514,8 @@ func (m listMini) buffers() int {
 // firstLimit bounds the first buffer, which is the outermost validity or else the items.
 func (m listMini) firstLimit(n int) int { return byteLen(max(1, m.itemBits)*m.product, n) }
 
+// decode measures all buffers against the number of values, and then appends items and validity
+// span by span.
 func (m listMini) decode(c *chunk, out *values) error {
 	if m.itemBits == 0 && len(c.bufs[len(c.bufs)-1]) > 0 {
 		return fault.Corruptf("bytes for items that are all NULL")
@@ -613,6 +621,7 @@ func (m *offsetMini) firstLimit(n int) int {
 	return maxGeneralBytes
 }
 
+// decode decodes the offsets of all values of the chunk, and appends the wanted strings.
 func (m *offsetMini) decode(c *chunk, out *values) error {
 	var payload []byte
 	if m.offsets.HasPayload() {
@@ -656,6 +665,8 @@ func variableOffsets(e *enc21pb.CompressiveEncoding, where string) (int, error) 
 func (m *textMini) buffers() int         { return 1 }
 func (m *textMini) firstLimit(n int) int { return maxGeneralBytes }
 
+// decode appends the wanted strings, which lie one behind the other in the chunk, so that a span is
+// one copy.
 func (m *textMini) decode(c *chunk, out *values) error {
 	// The view checks the offsets that it is asked for, and no others.
 	view, err := variable.ChunkView(c.bufs[0], m.offsetBits, c.n)

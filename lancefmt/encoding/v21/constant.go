@@ -274,6 +274,7 @@ func (c *constantPage) plan(_ []encoding.Range, _ want, ranges []storage.Range) 
 	return ranges, 0, nil
 }
 
+// decode appends rows, range by range. There are no bytes to read.
 func (c *constantPage) decode(rows []encoding.Range, _ []*memory.Buffer, out *sink) error {
 	if err := out.accept(c.schema); err != nil {
 		return err

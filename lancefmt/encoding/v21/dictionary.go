@@ -198,6 +198,7 @@ type dictionaryMini struct {
 func (m *dictionaryMini) buffers() int         { return m.indices.buffers() }
 func (m *dictionaryMini) firstLimit(n int) int { return m.indices.firstLimit(n) }
 
+// decode decodes all indices of the chunk, and looks up those that are wanted.
 func (m *dictionaryMini) decode(c *chunk, out *values) error {
 	if err := m.indices.check(c.bufs, c.n); err != nil {
 		return err

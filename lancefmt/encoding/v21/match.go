@@ -40,6 +40,8 @@ func (r *Reader) Match(ctx context.Context, first, n int64, t *encoding.Test, bi
 	return true, fault.Place(l.match(ctx, encoding.Range{Start: first, End: first + n}, t, bits, mem), r.src.Name(), -1, -1, -1)
 }
 
+// match tests rows page by page. Pages are prepared as for a read. Chunks are read run by run, and
+// only those of which a bit is left.
 func (l *leaf) match(ctx context.Context, rows encoding.Range, t *encoding.Test, bits []uint64, mem memory.Allocator) error {
 	parts, err := l.split([]encoding.Range{rows})
 	if err != nil {

@@ -140,6 +140,8 @@ type structNode struct {
 	root     bool
 }
 
+// read reads all children for the same rows, and the struct's validity from the levels of the
+// first.
 func (n *structNode) read(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (column, error) {
 	// A struct without fields has no leaf that could tell how many there are or which are NULL. At
 	// the top the rows say the number.
@@ -195,6 +197,8 @@ type listNode struct {
 	child node
 }
 
+// read reads the items of rows, whose number only the levels tell, and makes offsets and validity
+// from these.
 func (n *listNode) read(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (column, error) {
 	c, err := n.child.read(ctx, rows, mem)
 	if err != nil {
@@ -256,6 +260,7 @@ type fixedListNode struct {
 	child node
 }
 
+// read reads dim items for each row.
 func (n *fixedListNode) read(ctx context.Context, rows []encoding.Range, mem memory.Allocator) (column, error) {
 	dim := int(n.typ.Len())
 	if dim < 1 || encoding.Count(rows) > maxRows/int64(dim) {

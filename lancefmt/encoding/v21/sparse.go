@@ -316,6 +316,7 @@ type sparseZip struct {
 	materialized *v23.Materialized
 }
 
+// prepare finds the slots that have values, of which there must be as many as the page has.
 func (c *sparseZip) prepare(s *v23.Structure, meta []*memory.Buffer) error {
 	m, err := s.Materialize()
 	if err != nil {
@@ -429,6 +430,7 @@ func (c *sparseIndexed) metadata() []storage.Range {
 	return append([]storage.Range{c.at}, c.items.metadata()...)
 }
 
+// prepare decodes the indices of all slots and checks that the dictionary has them.
 func (c *sparseIndexed) prepare(_ *v23.Structure, meta []*memory.Buffer) error {
 	v, err := c.indices.Decode(meta[0].Bytes(), c.slots)
 	if err == nil {
@@ -470,6 +472,7 @@ func (c *sparseIndexed) plan(slots []encoding.Range, w want, ranges []storage.Ra
 	return ranges, hint, err
 }
 
+// decode decodes the items that slots choose, and copies one for each slot.
 func (c *sparseIndexed) decode(slots []encoding.Range, bufs []*memory.Buffer, out *sink) error {
 	rows := c.wanted(slots)
 	// The items are decoded to strings of their own first, each once, and copied from there for
