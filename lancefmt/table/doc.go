@@ -13,5 +13,7 @@
 // small multiple of its input. The layouts are those of Lance's docs, table/*.md, and
 // protos/table.proto; where pylance 14.0.2 departs from the docs, comments say so.
 //
+// docs/format/manifest.md and the pages beside it draw the files.
+//
 // Start at manifest.go.
 package table

@@ -18,6 +18,8 @@
 //
 // A Column is used by one goroutine; it changes the levels it was given.
 //
+// docs/format/levels.md has the levels of a real page beside its rows.
+//
 // Source: lance-encoding 14.0.2, repdef.rs; docs/src/format/file/encoding.md.
 package levels
 

@@ -26,5 +26,7 @@
 // except that the bytes of a single range may alias the buffer that the Source returned, which may
 // be a mapped file.
 //
+// docs/format/data-file-0.1.md draws the container and the pages.
+//
 // Start with reader.go. Source: lance-file 14.0.2, src/versions/v1.
 package v01

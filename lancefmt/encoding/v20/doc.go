@@ -26,6 +26,8 @@
 // decoded dictionaries and decompressed buffers. Arrays own their memory, except that uncompressed
 // bytes of a single range alias the buffer that the Source returned, which may be a mapped file.
 //
+// docs/format/encodings-2.0.md draws the buffers of each encoding.
+//
 // Start with reader.go, then job.go and out.go; each further file is one encoding. Source: Lance's
 // protos/encodings_v2_0.proto, and lance-encoding 14.0.2, src/array_encoding, where the text is
 // silent.

@@ -29,6 +29,9 @@
 // Bytes of files are little endian and copied into Arrow buffers as they are, so the machine must
 // be little endian too.
 //
+// docs/format/encodings-2.1.md draws the pages, docs/format/levels.md the levels, and
+// docs/format/codecs.md the bytes of each codec, with examples from real files.
+//
 // Start with reader.go (field tree), leaf.go, then one file per layout: miniblock.go, fullzip.go,
 // constant.go, blob.go; codecs are in codec*.go and in the folders beside this one.
 //

@@ -24,6 +24,8 @@
 // The version is unstable: Lance 14.0.2 is what this package reads, and what it does not know is
 // refused as unsupported, with the version and the name of the thing.
 //
+// docs/format/encodings-2.3.md draws the pages.
+//
 // Source: protos/encodings_v2_3.proto; lance-encoding 14.0.2, sparse.rs, sparse/planar.rs,
 // sparse/dictionary.rs, sequence.rs.
 package v23
