@@ -23,5 +23,5 @@
 // runs under storage.Guard, so that a mapped file that another process truncates is an error of this
 // query, and under a recover, so that a bug is one too.
 //
-// Start reading at operator.go, then scan.go and vectorsearch.go.
+// Start reading at operator.go, then scan.go and search_request.go.
 package exec

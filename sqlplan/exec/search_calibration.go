@@ -202,8 +202,8 @@ func (s *calibrationSource) Search(ctx context.Context, query calibrate.Query, l
 
 // searchLists is Search where rows are lists of vectors. How many entries are looked at depends on the rows that the statement wants, of
 // which a sample has its share.
-func (s *calibrationSource) searchLists(ctx context.Context, run *searchRun, req *searchRequest, segments []*segmentSource, within *vecindex.RowSet) (
-	[]vecindex.Hit, error) {
+func (s *calibrationSource) searchLists(ctx context.Context, run *searchRun, req *searchRequest, segments []*segmentSource,
+	within *vecindex.RowSet) ([]vecindex.Hit, error) {
 	wanted := s.req.k + 1 // but for the query itself
 	if within != nil {
 		share := float64(within.Len()) / float64(max(1, s.NumPositions()))

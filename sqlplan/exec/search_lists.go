@@ -48,7 +48,8 @@ type listHits struct {
 // A row that is missing among the entries found for a query vector is taken to be as far from it as the last of them (Lee et al. 2023,
 // XTR, section 3.2; Lance's MultivectorScoringExec). If the entries found are of too few rows, more are asked for, until there are k
 // rows or no more entries: no row that qualifies is lost, however many vectors a row has.
-func (r *searchRun) searchList(ctx context.Context, req *searchRequest, query int, sources []searchSource, mixed bool) (out listHits, err error) {
+func (r *searchRun) searchList(ctx context.Context, req *searchRequest, query int, sources []searchSource, mixed bool) (
+	out listHits, err error) {
 	one := req.ask(req.k, req.queries[query])
 	q := &one.queries[0]
 	out.used = sources
@@ -96,7 +97,8 @@ type listCandidates struct {
 }
 
 // listCandidates finds the rows of the nearest entries to each vector of a request's query.
-func (r *searchRun) listCandidates(ctx context.Context, req *searchRequest, sources []searchSource, entries int) (out listCandidates, err error) {
+func (r *searchRun) listCandidates(ctx context.Context, req *searchRequest, sources []searchSource, entries int) (
+	out listCandidates, err error) {
 	each := req.ask(entries)
 	each.entries, each.options.RefineFactor = true, 0
 	for _, vector := range req.queries[0].vectors {

@@ -158,7 +158,8 @@ type indexHits struct {
 
 // searchSegments searches the segments of an index, and refines what they find. mixed says that other fragments are searched exactly,
 // with whose distances estimates cannot be merged.
-func (r *searchRun) searchSegments(ctx context.Context, req *searchRequest, segments []*segmentSource, mixed bool) (out indexHits, err error) {
+func (r *searchRun) searchSegments(ctx context.Context, req *searchRequest, segments []*segmentSource, mixed bool) (
+	out indexHits, err error) {
 	if req.selection.Filter != nil {
 		passed, err := r.survivors(ctx, req, segments)
 		if err != nil {

@@ -44,7 +44,8 @@ func asSources(segments []*segmentSource) []searchSource {
 
 // openSegments opens the segments of the index and says which fragments none of them covers. A segment that cannot be used covers
 // nothing, unless it must be used: then that is the error. A request that uses no index has no segments.
-func (r *searchRun) openSegments(ctx context.Context, req *searchRequest) (segments []*segmentSource, uncovered []*lancefmt.Fragment, err error) {
+func (r *searchRun) openSegments(ctx context.Context, req *searchRequest) (
+	segments []*segmentSource, uncovered []*lancefmt.Fragment, err error) {
 	if len(req.indexes) == 0 || !req.options.UseIndex {
 		return nil, nil, nil
 	}
@@ -152,7 +153,8 @@ const widenProbes = 4
 
 func (s *segmentSource) params(ctx context.Context, r *searchRun, req *searchRequest) (ask segmentAsk, err error) {
 	o := req.options
-	ask.Params = vecindex.Params{K: req.candidates(s.approximate()), NProbes: o.NProbes, MaxNProbes: o.MaxNProbes, EF: o.EF, Workers: r.workers()}
+	ask.Params = vecindex.Params{NProbes: o.NProbes, MaxNProbes: o.MaxNProbes, EF: o.EF, Workers: r.workers()}
+	ask.K = req.candidates(s.approximate())
 	switch {
 	case s.allowed != nil:
 		ask.Filter = rowFilter(req, s.allowed)
@@ -169,7 +171,8 @@ func (s *segmentSource) params(ctx context.Context, r *searchRun, req *searchReq
 }
 
 // searchAlone searches for one query.
-func (s *segmentSource) searchAlone(ctx context.Context, r *searchRun, req *searchRequest, q *searchQuery, ask segmentAsk) (hits []vecindex.Hit, err error) {
+func (s *segmentSource) searchAlone(ctx context.Context, r *searchRun, req *searchRequest, q *searchQuery, ask segmentAsk) (
+	hits []vecindex.Hit, err error) {
 	if hits, err = s.probe(ctx, r, q, ask.Params); err != nil || !ask.verify || s.covers(hits) {
 		return hits, err
 	}
