@@ -1,68 +1,116 @@
-# make test sets up every client it needs by itself; see README.md.
+# make test sets up every client it needs by itself. docs/TESTING.md explains each step and says where
+# its time goes.
 
 PYTHON  ?= python3
 VENV    := .venv
 BIN     := bin/lanceflight
-TOOLS   := go tool -modfile=go.tools.mod
+TOOLS   := .cache/tools
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 export LANCEFLIGHT_BIN := $(CURDIR)/$(BIN)
-# The decoders' and planner's assertions cost time; tests want them, the product does not.
-GOTEST  := go test
 
-.PHONY: all build test test-go test-race test-noasm test-oracle test-python test-java lint bench fuzz sample clean
+# The server is pure Go and is built with -trimpath. Everything else that compiles uses the same two
+# settings, so that lint, build and tests share what the Go build cache keeps: with other settings
+# each of them would compile every dependency anew. Only the race detector needs its own.
+export CGO_ENABLED := 0
+export GOFLAGS := $(strip $(shell go env GOFLAGS) -trimpath)
+
+# -count=1 because tests read tables outside of the module, which the cache of test results does not
+# see. -vet=off because make lint vets everything already, and go test would vet all dependencies
+# again for each set of flags.
+GOTEST  := go test -count=1 -vet=off
+
+# Steps that make test runs side by side: one of them mostly waits (for downloads, Maven, servers),
+# the other computes. The output of a step appears when it ends, in one piece.
+TOGETHER = $(MAKE) --no-print-directory -j2 --output-sync=target
+
+.PHONY: all build test clients test-go test-race test-noasm test-oracle test-python test-java lint fuzz bench sample clean
 
 all: build
 
+# Builds the server.
 build:
-	CGO_ENABLED=0 go build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/lanceflight
+	go build -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/lanceflight
 
-test: lint build test-go test-race test-noasm test-oracle test-python test-java
+# Runs everything that has to pass. Steps in one line do not compile the same packages at the same
+# time: the Go build cache shares only what is finished.
+test:
+	+@$(TOGETHER) lint clients
+	+@$(TOGETHER) build
+	+@$(TOGETHER) test-go test-python test-java
+	+@$(TOGETHER) test-race test-oracle
+	+@$(TOGETHER) test-noasm
 
-# Everything, with leak checks; -count=1 because tests read tables outside the module.
+# Fetches what the tests of Python and Java need, and the C compiler of the race detector.
+clients: $(VENV)/.ready
+	integration/need.sh gcc build-essential
+	integration/need.sh javac default-jdk-headless
+	integration/need.sh mvn maven
+	cd integration/java && mvn -B -q --no-transfer-progress test-compile
+
+# Runs every Go test of every package, with leak checks. Tests that ask pylance skip here.
 test-go:
-	$(GOTEST) -count=1 ./...
+	$(GOTEST) ./...
 
-# What runs concurrently, under the race detector (needs a C compiler, as the detector does).
+# Runs the packages in which something is concurrent under the race detector, which needs a C compiler.
+# Only the parser is left out: nothing in it or in its tests starts a goroutine or uses package unsafe,
+# which internal/layering checks. -short makes sequential loops over damaged bytes take larger steps.
+# The detector's build shares nothing with the others, so it keeps the flags of a plain go test -race.
+RACE_PACKAGES = $(filter-out lanceflight/sqlplan/parse,$(shell go list ./flightsrv/... ./sqlplan/... ./vecindex/... ./lancefmt/... \
+	./internal/parallel ./internal/prefetch ./internal/recycle))
 test-race:
 	integration/need.sh gcc build-essential
-	CGO_ENABLED=1 $(GOTEST) -race -count=1 -short ./flightsrv/... ./sqlplan/... ./vecindex/... ./lancefmt/...
+	CGO_ENABLED=1 $(GOTEST) -trimpath=false -race -short $(RACE_PACKAGES)
 
-# The portable definitions of the kernels, alone.
+# Runs the tests of vecindex without assembly, so that the portable definitions of the kernels are
+# tested alone. go vet runs here too, because make lint does not see files with this tag.
 test-noasm:
-	$(GOTEST) -count=1 -tags noasm ./vecindex/...
+	go test -count=1 -tags noasm ./vecindex/...
 
-# Tests that ask pylance (…AgainstPylance); among them every column of every file of the fixtures, index
-# files included, against pylance's own file reader.
+# Runs the tests that ask pylance, whose names end in AgainstPylance. One of them compares every column
+# of every file of the fixtures, index files included, with what pylance's own file reader says of it.
 FIXTURES := $(or $(LANCEFLIGHT_FIXTURES),$(CURDIR)/../shared/laion/fixtures)
 DUMP     := $(CURDIR)/.cache/columns
 test-oracle: $(VENV)/.ready
 	@if [ -d "$(FIXTURES)" ]; then \
 	  rm -rf $(DUMP) && mkdir -p $(DUMP) && $(VENV)/bin/python lancefmt/file/testdata/dump_columns.py "$(FIXTURES)" $(DUMP) && \
-	  LANCEFLIGHT_DUMP=$(DUMP) LANCEFLIGHT_PYTHON=$(CURDIR)/$(VENV)/bin/python $(GOTEST) -count=1 -run AgainstPylance ./...; \
+	  LANCEFLIGHT_DUMP=$(DUMP) LANCEFLIGHT_PYTHON=$(CURDIR)/$(VENV)/bin/python $(GOTEST) -run AgainstPylance $(ORACLE_PACKAGES); \
 	elif [ "$(CI)" = true ]; then echo "the tables written by pylance are not at $(FIXTURES)"; exit 1; \
 	else echo "SKIP test-oracle: the tables written by pylance are not at $(FIXTURES); set LANCEFLIGHT_FIXTURES"; fi
 
+# The packages that have such tests. The others would be linked and started to run nothing.
+ORACLE_PACKAGES = $(sort $(patsubst %,./%,$(dir $(shell git grep -l --untracked 'func Test.*AgainstPylance(' -- '*_test.go'))))
+
+# Makes the virtual environment with the clients and pylance, anew when their versions change.
 $(VENV)/.ready: integration/python/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r integration/python/requirements.txt
 	touch $@
 
+# Runs the Python clients against the real server.
 test-python: build $(VENV)/.ready
 	cd integration/python && ../../$(VENV)/bin/python -m pytest -q -p no:cacheprovider
 
+# Runs the JDBC driver against the real server.
 test-java: build
 	integration/need.sh javac default-jdk-headless
 	integration/need.sh mvn maven
 	integration/java/run.sh
 
-lint:
+# Checks the format and runs the linters of .golangci.yml, go vet and staticcheck among them.
+lint: $(TOOLS)/golangci-lint
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "not gofmt-ed"; exit 1; }
-	CGO_ENABLED=0 go vet ./...
-	$(TOOLS) staticcheck ./...
+	$(TOOLS)/golangci-lint run ./...
 
-# Side by side with pylance in process: the format alone, per type and encoding, then queries over the wire,
-# with DuckDB too; then recall against latency, with faiss too, as docs/recall.svg; then searches beside what the machine gives, and many at once; then
-# indices built. Writes bench/out/*.json.
+# The linters are built once, at the version of go.tools.mod. go tool would do, but it would build them
+# into the cache of Go only, from where they go when they have not been used for some days.
+$(TOOLS)/golangci-lint: go.tools.mod go.tools.sum
+	@mkdir -p $(@D)
+	go build -modfile=go.tools.mod -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+# Measures side by side with pylance and writes bench/out/*.json. inproc.py measures the format alone, per
+# type and encoding. run.py measures queries over the wire, also beside DuckDB. recall.py draws recall
+# against latency as docs/recall.svg, also beside faiss. speed.py compares searches with what the machine
+# gives, batch.py sends many searches at once, and build.py builds indices.
 # BENCH_ARGS='--rows 1000000' for the big table, RECALL_ARGS='--laion-rows 1000000' without --docs for its picture.
 RECALL_ARGS ?= --docs
 bench: build $(VENV)/.bench-ready
@@ -77,7 +125,7 @@ $(VENV)/.bench-ready: $(VENV)/.ready bench/requirements.txt
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r bench/requirements.txt
 	touch $@
 
-# Each fuzz target for FUZZTIME.
+# Runs each fuzz target for FUZZTIME.
 FUZZTIME ?= 30s
 fuzz:
 	@for p in $$(go list ./...); do \
@@ -91,4 +139,4 @@ sample:
 	internal/sample/regenerate.sh
 
 clean:
-	rm -rf bin $(VENV) integration/java/target bench/out
+	rm -rf bin .cache $(VENV) integration/java/target bench/out
