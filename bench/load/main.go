@@ -44,7 +44,7 @@ func main() {
 		fail error
 	)
 	start := time.Now()
-	for c := 0; c < *clients; c++ {
+	for c := range *clients {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()

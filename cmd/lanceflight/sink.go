@@ -117,7 +117,7 @@ func (s *csvSink) begin(schema *arrow.Schema) error {
 
 func (s *csvSink) write(rec arrow.RecordBatch) error {
 	line := make([]string, rec.NumCols())
-	for row := 0; row < int(rec.NumRows()); row++ {
+	for row := range int(rec.NumRows()) {
 		for i, col := range rec.Columns() {
 			line[i] = ""
 			if !col.IsNull(row) {
@@ -150,7 +150,7 @@ func (s *jsonSink) begin(schema *arrow.Schema) error {
 
 func (s *jsonSink) write(rec arrow.RecordBatch) error {
 	var line strings.Builder
-	for row := 0; row < int(rec.NumRows()); row++ {
+	for row := range int(rec.NumRows()) {
 		line.Reset()
 		for i, col := range rec.Columns() {
 			name, err := json.Marshal(s.names[i])

@@ -77,7 +77,7 @@ func runSQL(cmd *cobra.Command, args []string) error {
 		defer stream.Close()
 		if !p.IsQuery() {
 			_, err := stream.Next(ctx)
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				return nil
 			}
 			return err
@@ -93,7 +93,7 @@ func drain(schema *arrow.Schema, sink sink, next func() (arrow.RecordBatch, erro
 	}
 	for {
 		rec, err := next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return sink.end()
 		}
 		if err != nil {

@@ -92,7 +92,7 @@ func WithSQL(err error, sql string) error {
 	if errors.As(err, &e) && e.SQL == unplaced {
 		placed := *e
 		placed.SQL = sql
-		if err == error(e) {
+		if err == error(e) { //nolint:errorlint // whether the error is e itself, not whether it wraps e
 			return &placed
 		}
 		return &wrapped{kind: e.Kind, err: errors.New(strings.ReplaceAll(err.Error(), e.Error(), placed.Error()))}
@@ -104,7 +104,7 @@ func WithSQL(err error, sql string) error {
 // Cancelled and DeadlineExceeded; anything else is Internal.
 func KindOf(err error) Kind {
 	for e := err; e != nil; e = errors.Unwrap(e) {
-		switch x := e.(type) {
+		switch x := e.(type) { //nolint:errorlint // the loop unwraps, so that the outermost kind is found
 		case *Error:
 			return x.Kind
 		case *wrapped:

@@ -110,7 +110,7 @@ func TestCacheDoesNotKeepFailures(t *testing.T) {
 	require.Equal(t, 1, calls)
 	func() {
 		defer func() { require.NotNil(t, recover()) }()
-		c.get(context.Background(), cacheKey{partition: 1}, func(context.Context) (ivf.Partition, error) { panic("bug") })
+		_, _ = c.get(context.Background(), cacheKey{partition: 1}, func(context.Context) (ivf.Partition, error) { panic("bug") })
 	}()
 	_, err = c.get(context.Background(), cacheKey{partition: 1}, loader(1, &calls))
 	require.NoError(t, err, "a panic leaves nobody waiting")

@@ -91,7 +91,7 @@ func TestOneFileDamage(t *testing.T) {
 	for at := len(file) - 1; at >= 0; at -= 1 + (len(file)-at)/200 {
 		spoiled := append([]byte(nil), file...)
 		spoiled[at] ^= 1 << (at % 8)
-		use(t, spoiled, nil)
+		_ = use(t, spoiled, nil)
 	}
 	newer := append([]byte(nil), file...)
 	newer[len(newer)-6] = 2
@@ -151,7 +151,7 @@ func FuzzOneFile(f *testing.F) {
 		for ; len(patch) >= 5; patch = patch[5:] {
 			out[len(out)-1-int(binary.LittleEndian.Uint32(patch))%len(out)] = patch[4]
 		}
-		use(t, out[int(cut%64)*len(out)/64:], nil)
+		_ = use(t, out[int(cut%64)*len(out)/64:], nil)
 	})
 }
 
@@ -186,7 +186,7 @@ func TestFlippedBytesNeverCrash(t *testing.T) {
 		main, aux := indexFiles(t, name)
 		for which, file := range [][]byte{main, aux} {
 			// The ends of the files hold their structure; codes are flipped now and then.
-			for at := 0; at < len(file); at++ {
+			for at := range file {
 				if len(file)-at > 1500 && at%997 != 0 {
 					continue
 				}
@@ -196,9 +196,9 @@ func TestFlippedBytesNeverCrash(t *testing.T) {
 				spoiled := append([]byte(nil), file...)
 				spoiled[at] ^= 1 << (at % 8)
 				if which == 0 {
-					use(t, spoiled, aux)
+					_ = use(t, spoiled, aux)
 				} else {
-					use(t, main, spoiled)
+					_ = use(t, main, spoiled)
 				}
 			}
 		}
@@ -266,6 +266,6 @@ func FuzzIndexFiles(f *testing.F) {
 			}
 			return out
 		}
-		use(t, spoil(p.main, mainPatch, mainCut), spoil(p.aux, auxPatch, auxCut))
+		_ = use(t, spoil(p.main, mainPatch, mainCut), spoil(p.aux, auxPatch, auxCut))
 	})
 }
