@@ -78,7 +78,7 @@ test-oracle: $(VENV)/.ready
 	else echo "SKIP test-oracle: the tables written by pylance are not at $(FIXTURES); set LANCEFLIGHT_FIXTURES"; fi
 
 # The packages that have such tests. The others would be linked and started to run nothing.
-ORACLE_PACKAGES = $(sort $(patsubst %,./%,$(dir $(shell git grep -l --untracked 'func Test.*AgainstPylance(' -- '*_test.go'))))
+ORACLE_PACKAGES = $(sort $(patsubst %,./%,$(dir $(shell git grep -l --untracked '^func Test.*AgainstPylance' -- '*_test.go'))))
 
 # Makes the virtual environment with the clients and pylance, anew when their versions change.
 $(VENV)/.ready: integration/python/requirements.txt
