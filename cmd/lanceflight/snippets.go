@@ -34,7 +34,8 @@ func clientAddr(a net.Addr) string {
 func snippets(a net.Addr, tls, users bool, table string) []snippet {
 	url, addr := grpcURL(a, tls), clientAddr(a)
 	query := fmt.Sprintf("SELECT * FROM %s LIMIT 5", sqlname.QuoteIfNeeded(table))
-	adbcArgs, flightLogin, jdbcParams := "", "", "useEncryption=false"
+	adbcArgs, jdbcParams := "", "useEncryption=false"
+	flightLogin := "options = flight.FlightCallOptions()\n"
 	if tls {
 		jdbcParams = "useEncryption=true"
 	}
@@ -42,8 +43,6 @@ func snippets(a net.Addr, tls, users bool, table string) []snippet {
 		adbcArgs = `, db_kwargs={"username": "USER", "password": "PASSWORD"}`
 		flightLogin = "options = flight.FlightCallOptions(headers=[client.authenticate_basic_token(\"USER\", \"PASSWORD\")])\n"
 		jdbcParams += "&user=USER&password=PASSWORD"
-	} else {
-		flightLogin = "options = flight.FlightCallOptions()\n"
 	}
 	jdbc := fmt.Sprintf("jdbc:arrow-flight-sql://%s/?%s", addr, jdbcParams)
 	return []snippet{
