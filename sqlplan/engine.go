@@ -3,6 +3,7 @@ package sqlplan
 import (
 	"context"
 	"log/slog"
+	"maps"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -38,6 +39,8 @@ type Engine struct {
 	opts    Options
 	indexes *indexes.Cache
 	plans   *planCache
+	// testWrites plans the statements that tests write with, see NewEngineForTest; else nil.
+	testWrites func(sql string) *plan.Write
 }
 
 // NewEngine makes an engine. The catalog stays the caller's to close, after the last stream.
@@ -54,6 +57,15 @@ func NewEngine(cat *catalog.Catalog, o Options) *Engine {
 	return &Engine{cat: cat, opts: o, plans: newPlanCache(), indexes: indexes.New(indexes.Options{
 		Bytes: o.IndexCacheBytes, Log: o.Log, Measure: exec.MeasureSearch,
 	})}
+}
+
+// NewEngineForTest makes an engine that plans some statements by a function of the test's own instead of
+// by parsing them, as long as no SQL writes: writes returns the plan of such a statement, and nil for
+// all others.
+func NewEngineForTest(cat *catalog.Catalog, o Options, writes func(sql string) *plan.Write) *Engine {
+	e := NewEngine(cat, o)
+	e.testWrites = writes
+	return e
 }
 
 // Close frees the cached indices. Streams still open end first.
@@ -76,41 +88,53 @@ type Session struct {
 // now, it is taken again.
 func (e *Engine) Prepare(ctx context.Context, s Session, sql string, pins map[string]uint64) (*Prepared, error) {
 	key := planKeyOf(s, sql)
-	if p := e.plans.get(key); p != nil && p.plan.UpToDate(ctx, e.cat, pins) {
+	if p := e.plans.get(key); p != nil && p.plan.Common().UpToDate(ctx, e.cat, pins) {
 		return p, nil
 	}
 	p, err := e.prepare(ctx, s, sql, pins)
-	if err == nil && p.plan.Reusable {
+	if err == nil && p.plan.Common().Reusable {
 		e.plans.put(key, p)
 	}
 	return p, err
 }
 
 func (e *Engine) prepare(ctx context.Context, s Session, sql string, pins map[string]uint64) (*Prepared, error) {
-	stmt, err := parse.Parse(sql)
-	if err != nil {
-		return nil, fault.WithSQL(err, sql)
-	}
 	session := settings.Session{Values: s.Settings, Version: e.opts.Version, User: s.User}
-	plan, err := bind.Bind(ctx, stmt, bind.Env{
-		Catalog: e.cat, Session: session, Pins: pins, Mem: e.opts.Mem,
-	})
+	planned, err := e.bind(ctx, session, sql, pins)
 	if err == nil {
-		plan, err = rewrite.Rewrite(ctx, plan, rewrite.Env{Session: session, Indexes: e.indexes})
+		planned, err = rewrite.Rewrite(ctx, planned, rewrite.Env{Session: session, Indexes: e.indexes})
 	}
 	if err != nil {
 		return nil, fault.WithSQL(err, sql)
 	}
-	p := &Prepared{engine: e, session: session, sql: sql, plan: plan}
-	switch {
-	case plan.Changes != nil:
-		p.schema = arrow.NewSchema(nil, nil)
-	case plan.Explain != nil:
+	p := &Prepared{engine: e, session: session, sql: sql, plan: planned}
+	switch planned := planned.(type) {
+	case *plan.Query:
+		p.schema = resultSchema(planned.Root.Columns())
+	case *plan.Explain:
 		p.schema = explainSchema
-	default:
-		p.schema = resultSchema(plan.Root.Columns())
+	case *plan.Set:
+		p.schema = arrow.NewSchema(nil, nil)
+	case *plan.Write:
+		p.schema = resultSchema(planned.Change.Returning())
 	}
 	return p, nil
+}
+
+// bind turns a statement's text into a plan that is not rewritten yet.
+func (e *Engine) bind(
+	ctx context.Context, session settings.Session, sql string, pins map[string]uint64,
+) (plan.Plan, error) {
+	if e.testWrites != nil {
+		if w := e.testWrites(sql); w != nil {
+			return w, nil
+		}
+	}
+	stmt, err := parse.Parse(sql)
+	if err != nil {
+		return nil, err
+	}
+	return bind.Bind(ctx, stmt, bind.Env{Catalog: e.cat, Session: session, Pins: pins, Mem: e.opts.Mem})
 }
 
 // Prepared is a planned statement. It is immutable, and executions may share it.
@@ -118,16 +142,24 @@ type Prepared struct {
 	engine  *Engine
 	session settings.Session
 	sql     string
-	plan    *plan.Plan
+	plan    plan.Plan
 	schema  *arrow.Schema
 }
 
 // Schema is the schema of the result, and of every batch of it; without fields for a statement that
-// is no query.
+// returns no rows.
 func (p *Prepared) Schema() *arrow.Schema { return p.schema }
 
-// IsQuery reports whether the statement returns rows. SET, RESET and USE do not.
-func (p *Prepared) IsQuery() bool { return p.plan.Changes == nil }
+// IsQuery reports whether the statement is a query or an EXPLAIN, which may be executed any number of
+// times. Each execution of another statement changes something: SET, RESET and USE the session
+// (Stream.SettingsChanged), a write its tables.
+func (p *Prepared) IsQuery() bool {
+	switch p.plan.(type) {
+	case *plan.Query, *plan.Explain:
+		return true
+	}
+	return false
+}
 
 // SQL is the statement's text.
 func (p *Prepared) SQL() string { return p.sql }
@@ -135,15 +167,11 @@ func (p *Prepared) SQL() string { return p.sql }
 // Pins are the versions the statement reads, by the name of the table, with "@" and the version, tag or
 // time behind it if the statement names one.
 func (p *Prepared) Pins() map[string]uint64 {
-	pins := make(map[string]uint64, len(p.plan.Pins))
-	for k, v := range p.plan.Pins {
-		pins[k] = v
-	}
-	return pins
+	return maps.Clone(p.plan.Common().Pins)
 }
 
 // Plan is the plan, for tests and tools. It is shared; do not change it.
-func (p *Prepared) Plan() *plan.Plan { return p.plan }
+func (p *Prepared) Plan() plan.Plan { return p.plan }
 
 // ExecOptions are what an execution adds to a plan.
 type ExecOptions struct {

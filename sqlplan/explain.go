@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -26,16 +25,18 @@ var explainSchema = arrow.NewSchema([]arrow.Field{
 
 // explain makes the one batch of EXPLAIN; with ANALYZE the statement runs first, and its rows are
 // dropped.
-func (s *Stream) explain() (arrow.RecordBatch, error) {
-	x := s.prepared.plan.Explain
-	planned := plan.Describe(s.prepared.plan.Root, x.Verbose)
+func (s *Stream) explain(x *plan.Explain) (arrow.RecordBatch, error) {
+	if s.batches > 0 {
+		return nil, io.EOF
+	}
+	planned := plan.DescribePlan(x.Statement, x.Verbose)
 	kind := "plan"
 	if x.Analyze {
 		kind = "plan with metrics"
 		if err := s.drain(); err != nil {
 			return nil, err
 		}
-		if err := s.measure(&planned, s.root); err != nil {
+		if err := s.measure(&planned, s.root, x.Verbose); err != nil {
 			return nil, err
 		}
 	}
@@ -57,7 +58,7 @@ func (s *Stream) explain() (arrow.RecordBatch, error) {
 	if err := row(kind, planned); err != nil {
 		return nil, err
 	}
-	for _, sub := range s.prepared.plan.Subplans {
+	for _, sub := range x.Common().Subplans {
 		if err := row(fmt.Sprintf("subquery $%d", sub.Slot+1), plan.Describe(sub.Root, x.Verbose)); err != nil {
 			return nil, err
 		}
@@ -82,13 +83,13 @@ func (s *Stream) drain() error {
 // measure adds what operators counted to their descriptions. The trees have the same shape: Build
 // makes one operator of each node. A vector search is one operator shown as two, and the upper one
 // gets the counters. With VERBOSE, what can tell its recall does.
-func (s *Stream) measure(d *plan.Description, op exec.Operator) error {
+func (s *Stream) measure(d *plan.Description, op exec.Operator, verbose bool) error {
 	said := map[string]bool{}
 	for _, p := range d.Props {
 		said[p.Value] = true
 	}
 	d.Props = append(d.Props, counters(op.Stats(), said)...)
-	if x, ok := op.(exec.RecallEstimator); ok && s.prepared.plan.Explain.Verbose {
+	if x, ok := op.(exec.RecallEstimator); ok && verbose {
 		recall, err := x.EstimateRecall(s.ctx)
 		if err != nil {
 			return err
@@ -97,7 +98,7 @@ func (s *Stream) measure(d *plan.Description, op exec.Operator) error {
 	}
 	if len(d.Inputs) == len(op.Inputs()) {
 		for i, in := range op.Inputs() {
-			if err := s.measure(&d.Inputs[i], in); err != nil {
+			if err := s.measure(&d.Inputs[i], in, verbose); err != nil {
 				return err
 			}
 		}
@@ -105,57 +106,18 @@ func (s *Stream) measure(d *plan.Description, op exec.Operator) error {
 	return nil
 }
 
-// counters are an operator's counters that counted something, and its remarks but for those that the
-// plan has said already.
+// counters are an operator's counters that have something to show, and its remarks but for those that
+// the plan has said already.
 func counters(st *exec.OpStats, said map[string]bool) []plan.Prop {
 	var props []plan.Prop
-	add := func(key, value string) { props = append(props, plan.Prop{Key: key, Value: value}) }
-	count := func(key string, c *exec.Counter) {
-		if n := c.Load(); n != 0 {
-			add(key, fmt.Sprint(n))
-		}
+	for _, r := range st.Readings() {
+		props = append(props, plan.Prop{Key: r.Name, Value: r.Value})
 	}
-	add("rows", fmt.Sprint(st.Rows.Load()))
-	add("batches", fmt.Sprint(st.Batches.Load()))
-	add("time", duration(st.Nanos.Load()))
-	if n := st.WorkerNanos.Load(); n != 0 {
-		add("worker_time", duration(n))
-	}
-	count("bytes", &st.Bytes)
-	count("rows_read", &st.RowsRead)
-	count("bytes_read", &st.BytesRead)
-	count("requests", &st.Requests)
-	count("morsels", &st.Morsels)
-	if n := st.PartitionsN.Load(); n != 0 {
-		add("partitions_probed", fmt.Sprintf("%d of %d", st.Partitions.Load(), n))
-	}
-	if n := st.FragmentsN.Load(); n != 0 {
-		add("fragments_by_index", fmt.Sprintf("%d of %d", st.IndexedFragments.Load(), n))
-		add("index_rows", fmt.Sprint(st.IndexRows.Load()))
-		count("rows_rechecked", &st.Rechecked)
-		count("index_reads", &st.IndexReads)
-		count("index_bytes", &st.IndexBytes)
-		add("index_time", duration(st.IndexNanos.Load()))
-	}
-	if n := st.ZonesPruned.Load(); n != 0 {
-		add("zones_pruned", fmt.Sprintf("%d of %d", n, st.Zones.Load()))
-	}
-	if n := st.Queries.Load(); n != 0 {
-		add("queries", fmt.Sprintf("%d in %d batches", n, st.QueryBatches.Load()))
-	}
-	count("codes_scanned", &st.Codes)
-	count("rows_refined", &st.Refined)
-	count("peak_bytes", &st.PeakBytes)
-	count("spill_bytes", &st.SpillBytes)
 	notes := slices.DeleteFunc(st.Notes(), func(n string) bool { return said[n] })
 	if len(notes) > 0 {
-		add("notes", strings.Join(notes, "; "))
+		props = append(props, plan.Prop{Key: "notes", Value: strings.Join(notes, "; ")})
 	}
 	return props
-}
-
-func duration(nanos int64) string {
-	return time.Duration(nanos).Round(time.Microsecond).String()
 }
 
 // jsonPlan is a description as EXPLAIN (FORMAT JSON) shows it.

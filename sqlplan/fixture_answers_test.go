@@ -197,7 +197,7 @@ func TestFixtureExactNeighbours(t *testing.T) {
 					fmt.Sprintf(search, x.Name, v.Column, op, v.K), nil)
 				require.NoError(t, err)
 				for i, q := range v.Queries {
-					_, rows, err := run(t, p, expr.Literal{Value: queryVector(t, q.Vector), T: p.Plan().Params[0].Type})
+					_, rows, err := run(t, p, expr.Literal{Value: queryVector(t, q.Vector), T: p.Plan().Common().Params[0].Type})
 					require.NoError(t, err)
 					compareNeighbours(t, metric, answers[i], rows, len(queryVector(t, q.Vector)))
 				}
@@ -248,7 +248,7 @@ func TestFixtureFilteredNeighbours(t *testing.T) {
 					fmt.Sprintf("SELECT key FROM %q WHERE %s ORDER BY %s %s ? LIMIT %d", x.Name, f.Where, v.Column, op, v.K), nil)
 				require.NoError(t, err)
 				for i, q := range v.Queries {
-					_, rows, err := run(t, p, expr.Literal{Value: queryVector(t, q.Vector), T: p.Plan().Params[0].Type})
+					_, rows, err := run(t, p, expr.Literal{Value: queryVector(t, q.Vector), T: p.Plan().Common().Params[0].Type})
 					require.NoError(t, err)
 					want := f.Results[i].Exact
 					require.Len(t, rows, len(want), "as many rows come back as qualify, up to k")
@@ -295,7 +295,7 @@ func TestFixtureRecall(t *testing.T) {
 			require.NoError(t, err)
 			hits := 0
 			for i, q := range v.Queries {
-				_, rows, err := run(t, p, expr.Literal{Value: queryVector(t, q.Vector), T: p.Plan().Params[0].Type})
+				_, rows, err := run(t, p, expr.Literal{Value: queryVector(t, q.Vector), T: p.Plan().Common().Params[0].Type})
 				require.NoError(t, err)
 				require.Len(t, rows, len(v.Exact[a.IndexMetric][i].Keys))
 				for _, r := range rows {

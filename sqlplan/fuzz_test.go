@@ -13,6 +13,7 @@ import (
 	"lanceflight/sqlplan"
 	"lanceflight/sqlplan/catalog"
 	"lanceflight/sqlplan/exec"
+	"lanceflight/sqlplan/plan"
 )
 
 // FuzzPrepare plans any text: it ends in a plan that can be built, or in an error that is not a bug's.
@@ -67,15 +68,20 @@ func FuzzPrepare(f *testing.F) {
 		}
 		p.Schema()
 		p.ParamSchema()
-		if p.Plan().Root == nil {
-			return
-		}
-		for _, sub := range p.Plan().Subplans {
+		for _, sub := range p.Plan().Common().Subplans {
 			if _, err := exec.Build(sub.Root, &exec.Env{}); err != nil && fault.Is(err, fault.Internal) {
 				t.Fatalf("%q: build subplan: %v", sql, err)
 			}
 		}
-		if _, err := exec.Build(p.Plan().Root, &exec.Env{}); err != nil && fault.Is(err, fault.Internal) {
+		planned := p.Plan()
+		if x, ok := planned.(*plan.Explain); ok {
+			planned = x.Statement
+		}
+		q, ok := planned.(*plan.Query)
+		if !ok {
+			return
+		}
+		if _, err := exec.Build(q.Root, &exec.Env{}); err != nil && fault.Is(err, fault.Internal) {
 			t.Fatalf("%q: build: %v", sql, err)
 		}
 	})

@@ -31,7 +31,7 @@ func TestHammingDistance(t *testing.T) {
 				for _, f := range queryVector(t, q.Vector) {
 					items = append(items, uint64(f))
 				}
-				_, rows, err := run(t, p, expr.Literal{Value: items, T: p.Plan().Params[0].Type})
+				_, rows, err := run(t, p, expr.Literal{Value: items, T: p.Plan().Common().Params[0].Type})
 				require.NoError(t, err, sql)
 				require.Len(t, rows, v.K)
 				for j, r := range rows {

@@ -193,7 +193,7 @@ func TestIndexedParams(t *testing.T) {
 			sql := "SELECT key FROM plain WHERE " + c.where
 			p, err := e.Prepare(context.Background(), withIndex, sql, nil)
 			require.NoError(t, err, sql)
-			for i, info := range p.Plan().Params {
+			for i, info := range p.Plan().Common().Params {
 				if !arrow.TypeEqual(params[i].T, info.Type) {
 					params[i], err = expr.CastLiteral(params[i], info.Type)
 					require.NoError(t, err)

@@ -52,7 +52,7 @@ func TestMinRecallAgainstPylance(t *testing.T) {
 		}
 		sql := fmt.Sprintf("SELECT key FROM calibrated ORDER BY %s %s ? LIMIT %d", column, op, k)
 		search := func(p *sqlplan.Prepared, q []float32) map[float64]bool {
-			_, rows, err := run(t, p, expr.Literal{Value: q, T: p.Plan().Params[0].Type})
+			_, rows, err := run(t, p, expr.Literal{Value: q, T: p.Plan().Common().Params[0].Type})
 			require.NoError(t, err)
 			require.Len(t, rows, k)
 			out := map[float64]bool{}
@@ -133,7 +133,7 @@ func TestMinRecallOfFixtures(t *testing.T) {
 			require.NoError(t, err)
 			hits := 0
 			for i, q := range v.Queries {
-				_, rows, err := run(t, p, expr.Literal{Value: queryVector(t, q.Vector), T: p.Plan().Params[0].Type})
+				_, rows, err := run(t, p, expr.Literal{Value: queryVector(t, q.Vector), T: p.Plan().Common().Params[0].Type})
 				require.NoError(t, err)
 				require.Len(t, rows, len(v.Exact[metric][i].Keys))
 				for _, r := range rows {
@@ -201,7 +201,7 @@ func TestMinRecallValues(t *testing.T) {
 	require.Contains(t, text, "calibrated_recall=known when it runs")
 	p, err := e.Prepare(context.Background(), withRecall("0.9"), fmt.Sprintf("EXPLAIN ANALYZE SELECT key FROM laion_v2_2 ORDER BY img_emb <-> %s LIMIT ?", query), nil)
 	require.NoError(t, err)
-	lines, err := drain(p, expr.Literal{Value: int64(4), T: p.Plan().Params[0].Type})
+	lines, err := drain(p, expr.Literal{Value: int64(4), T: p.Plan().Common().Params[0].Type})
 	require.NoError(t, err)
 	require.Regexp(t, `notes=min_recall 0.9: nprobes=\d+ refine_factor=\d+ calibrated_recall=0\.9\d+ ± `, strings.Join(lines, "\n"))
 }
@@ -267,7 +267,7 @@ func TestRecallEstimate(t *testing.T) {
 		}
 		p, err := e.Prepare(context.Background(), sqlplan.Session{}, fmt.Sprintf("SELECT key FROM %q ORDER BY %s %s ? LIMIT %d", x.Name, v.Column, op, v.K), nil)
 		require.NoError(t, err)
-		query := expr.Literal{Value: queryVector(t, v.Queries[0].Vector), T: p.Plan().Params[0].Type}
+		query := expr.Literal{Value: queryVector(t, v.Queries[0].Vector), T: p.Plan().Common().Params[0].Type}
 		wide := sqlplan.Session{Settings: map[string]string{"lance.nprobes": "1000", "lance.refine_factor": "100"}}
 		got, _ := recallEstimate(t, e, p.SQL(), wide, query)
 		require.GreaterOrEqual(t, got, 0.99)

@@ -16,8 +16,8 @@ import (
 // statement gives them. A parameter that nothing in the statement decides is utf8. Timestamps are in
 // milliseconds: the JDBC driver writes milliseconds into a timestamp of any unit.
 func (p *Prepared) ParamSchema() *arrow.Schema {
-	fields := make([]arrow.Field, len(p.plan.Params))
-	for i, info := range p.plan.Params {
+	fields := make([]arrow.Field, len(p.plan.Common().Params))
+	for i, info := range p.plan.Common().Params {
 		t := plan.ResultType(info.Type)
 		if ts, ok := t.(*arrow.TimestampType); ok {
 			t = &arrow.TimestampType{Unit: arrow.Millisecond, TimeZone: ts.TimeZone}
@@ -31,14 +31,15 @@ func (p *Prepared) ParamSchema() *arrow.Schema {
 // whatever their names. Values of other types are converted where SQL's CAST would; vectors may be
 // fixed-size lists, lists, large lists, text or little-endian float32 bytes. rec is not retained.
 func (e *Engine) ParamsFromRecord(p *Prepared, rec arrow.RecordBatch, row int) ([]expr.Literal, error) {
-	if int(rec.NumCols()) != len(p.plan.Params) {
-		return nil, fault.New(fault.InvalidArgument, "the statement has %d parameters, %d were bound", len(p.plan.Params), rec.NumCols())
+	wanted := p.plan.Common().Params
+	if int(rec.NumCols()) != len(wanted) {
+		return nil, fault.New(fault.InvalidArgument, "the statement has %d parameters, %d were bound", len(wanted), rec.NumCols())
 	}
 	if row < 0 || int64(row) >= rec.NumRows() {
 		return nil, fault.New(fault.InvalidArgument, "row %d of parameters is wanted, %d were bound", row, rec.NumRows())
 	}
-	out := make([]expr.Literal, len(p.plan.Params))
-	for i, info := range p.plan.Params {
+	out := make([]expr.Literal, len(wanted))
+	for i, info := range wanted {
 		err := storage.Guard(func() error {
 			l, err := expr.LiteralAt(rec.Column(i), row)
 			if err != nil {
@@ -63,7 +64,7 @@ func convert(l expr.Literal, t arrow.DataType) (expr.Literal, error) {
 		v, err := expr.VectorOf(l, int(f.Len()))
 		return expr.Literal{Value: v, T: t}, err
 	}
-	if dim, ok := expr.IsMultivector(t); ok && arrow.TypeEqual(t.(arrow.ListLikeType).Elem().(*arrow.FixedSizeListType).Elem(), arrow.PrimitiveTypes.Float32) {
+	if dim, ok := expr.IsMultivector(t); ok && arrow.TypeEqual(multivectorElem(t), arrow.PrimitiveTypes.Float32) {
 		vectors, err := expr.VectorsOf(l, dim)
 		if err != nil {
 			return expr.Literal{}, err
@@ -75,16 +76,22 @@ func convert(l expr.Literal, t arrow.DataType) (expr.Literal, error) {
 	return expr.CastLiteral(l, t)
 }
 
+// multivectorElem is the type of the numbers in a multivector.
+func multivectorElem(t arrow.DataType) arrow.DataType {
+	return t.(arrow.ListLikeType).Elem().(*arrow.FixedSizeListType).Elem()
+}
+
 // checkParams checks the values of an execution.
 func (p *Prepared) checkParams(params []expr.Literal) ([]expr.Literal, error) {
-	if len(params) != len(p.plan.Params) {
-		return nil, fault.New(fault.InvalidArgument, "the statement has %d parameters, %d were bound", len(p.plan.Params), len(params))
+	wanted, subplans := p.plan.Common().Params, p.plan.Common().Subplans
+	if len(params) != len(wanted) {
+		return nil, fault.New(fault.InvalidArgument, "the statement has %d parameters, %d were bound", len(wanted), len(params))
 	}
-	out := make([]expr.Literal, len(params), len(params)+len(p.plan.Subplans))
+	out := make([]expr.Literal, len(params), len(params)+len(subplans))
 	for i, l := range params {
-		if l.T == nil || !arrow.TypeEqual(l.T, p.plan.Params[i].Type) {
+		if l.T == nil || !arrow.TypeEqual(l.T, wanted[i].Type) {
 			var err error
-			if l, err = convert(l, p.plan.Params[i].Type); err != nil {
+			if l, err = convert(l, wanted[i].Type); err != nil {
 				return nil, fault.New(fault.KindOf(err), "parameter $%d: %w", i+1, err)
 			}
 		}

@@ -28,13 +28,6 @@ func IsSetting(name string) bool {
 // fault.InvalidArgument tells what is wrong, or names the settings nearest to an unknown name.
 func CheckSetting(name, value string) (string, error) { return settings.Check(name, value) }
 
-// SettingName returns the name under which a setting is kept: "lance.nprobes" for "LANCE.NProbes",
-// "catalog" for "database". An unknown name is fault.InvalidArgument.
-func SettingName(name string) (string, error) {
-	s, err := settings.Find(name)
-	return s.Name, err
-}
-
 // StatementTimeout is the bound on a statement's run time under some settings: statement_timeout if it
 // is there, else def; 0 is none.
 func StatementTimeout(values map[string]string, def time.Duration) (time.Duration, error) {

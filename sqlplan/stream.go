@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -11,18 +12,21 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/exec"
 
+	"lanceflight/sqlplan/plan"
 	"lanceflight/sqlplan/settings"
 )
 
 // Stream is the rows of one execution, pulled batch by batch. Nothing is read before the first Next
-// but the scalar subqueries. It belongs to one goroutine.
+// but the scalar subqueries, and nothing is written before it. It belongs to one goroutine.
 type Stream struct {
 	prepared *Prepared
-	env      *exec.Env
+	env      *exec.Env // nil where nothing is read: SET, and EXPLAIN without ANALYZE
 	ctx      context.Context
 	cancel   context.CancelFunc
 	root     exec.Operator // nil for statements that are no query, and for EXPLAIN without ANALYZE
-	conv     *converter
+	conv     *converter    // nil where batches have the result's schema already
+	step     func(ctx context.Context) (arrow.RecordBatch, error)
+	written  *exec.Written // nil until a write has been done
 	start    time.Time
 	end      time.Time
 	rows     int64
@@ -35,12 +39,28 @@ type Stream struct {
 // stream must be closed, also after an error of Next.
 func (p *Prepared) Execute(ctx context.Context, x ExecOptions) (*Stream, error) {
 	s := &Stream{prepared: p, start: time.Now()}
-	if p.plan.Changes != nil {
+	var root plan.Node
+	switch planned := p.plan.(type) {
+	case *plan.Set:
+		s.step = func(context.Context) (arrow.RecordBatch, error) { return nil, io.EOF }
 		return s, nil
-	}
-	explain := p.plan.Explain
-	if explain != nil && !explain.Analyze {
-		return s, nil
+	case *plan.Explain:
+		s.step = func(context.Context) (arrow.RecordBatch, error) { return s.explain(planned) }
+		if !planned.Analyze {
+			return s, nil
+		}
+		q, ok := planned.Statement.(*plan.Query)
+		if !ok {
+			return nil, fault.New(fault.Unsupported, "EXPLAIN ANALYZE of a statement that is not a query")
+		}
+		root = q.Root
+	case *plan.Query:
+		s.step = func(ctx context.Context) (arrow.RecordBatch, error) { return s.root.Next(s.ctx) }
+		s.conv = newConverter(p.engine.opts.Mem, planned.Root.Columns(), p.schema)
+		root = planned.Root
+	case *plan.Write:
+		s.step = func(context.Context) (arrow.RecordBatch, error) { return s.write(planned) }
+		s.conv = newConverter(p.engine.opts.Mem, planned.Change.Returning(), p.schema)
 	}
 	params, err := p.checkParams(x.Params)
 	if err != nil {
@@ -49,24 +69,39 @@ func (p *Prepared) Execute(ctx context.Context, x ExecOptions) (*Stream, error) 
 	s.env = p.engine.env(p.session)
 	s.env.Params = params
 	s.ctx, s.cancel = context.WithCancel(ctx)
-	if err := s.open(); err != nil {
+	if err := s.open(root); err != nil {
 		return nil, fault.WithSQL(errors.Join(err, s.Close()), p.sql)
 	}
 	return s, nil
 }
 
-func (s *Stream) open() (err error) {
-	p := s.prepared
-	if err := exec.RunSubplans(s.ctx, p.plan, s.env); err != nil {
+// open runs the subplans, and opens the operators below root if there is one.
+func (s *Stream) open(root plan.Node) (err error) {
+	if err := exec.RunSubplans(s.ctx, s.prepared.plan.Common().Subplans, s.env); err != nil || root == nil {
 		return err
 	}
-	if s.root, err = exec.Build(p.plan.Root, s.env); err != nil {
+	if s.root, err = exec.Build(root, s.env); err != nil {
 		return err
-	}
-	if p.plan.Explain == nil {
-		s.conv = newConverter(s.env.Mem, s.root.Columns(), p.schema)
 	}
 	return s.root.Open(s.ctx)
+}
+
+// write carries the statement out at its first call, and returns the rows that it returns one after
+// the other.
+func (s *Stream) write(w *plan.Write) (arrow.RecordBatch, error) {
+	if s.written == nil {
+		written, err := exec.RunWrite(s.ctx, w, s.env)
+		if err != nil {
+			return nil, err
+		}
+		s.written = &written
+	}
+	if len(s.written.Returned) == 0 {
+		return nil, io.EOF
+	}
+	rec := s.written.Returned[0]
+	s.written.Returned = s.written.Returned[1:]
+	return rec, nil
 }
 
 // env is what the operators of an execution share.
@@ -107,27 +142,29 @@ func (s *Stream) next(ctx context.Context) (arrow.RecordBatch, error) {
 	if s.closed {
 		return nil, fault.New(fault.Internal, "the stream is closed")
 	}
-	if err := ctx.Err(); err != nil {
+	// What has been written stays written: the end of ctx comes too late to be an error.
+	if ctx.Err() != nil && s.written == nil {
 		return nil, context.Cause(ctx)
-	}
-	plan := s.prepared.plan
-	if plan.Changes != nil || plan.Explain != nil && s.batches > 0 {
-		return nil, io.EOF
 	}
 	if s.cancel != nil {
 		defer context.AfterFunc(ctx, s.cancel)()
 	}
-	if plan.Explain != nil {
-		return s.explain()
-	}
-	rec, err := s.root.Next(s.ctx)
+	rec, err := s.step(ctx)
 	if err != nil {
-		if ctx.Err() != nil {
+		if err != io.EOF && ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
 		return nil, err
 	}
-	return s.conv.record(s.ctx, rec)
+	if s.conv == nil {
+		return rec, nil
+	}
+	if s.written != nil {
+		ctx = context.WithoutCancel(ctx)
+	} else {
+		ctx = s.ctx
+	}
+	return s.conv.record(ctx, rec)
 }
 
 // Close ends the execution: it stops the workers, waits for them and frees what they hold. It is
@@ -143,6 +180,12 @@ func (s *Stream) Close() error {
 	if s.cancel != nil {
 		s.cancel()
 	}
+	if s.written != nil {
+		for _, rec := range s.written.Returned {
+			rec.Release()
+		}
+		s.written.Returned = nil
+	}
 	if s.root != nil {
 		return s.root.Close()
 	}
@@ -152,24 +195,28 @@ func (s *Stream) Close() error {
 // SettingsChanged are the settings that SET, RESET or USE changes in the session, nil for their
 // defaults. It is nil for other statements. The session is the caller's to change.
 func (s *Stream) SettingsChanged() map[string]*string {
-	if s.prepared.plan.Changes == nil {
-		return nil
+	if set, ok := s.prepared.plan.(*plan.Set); ok {
+		return maps.Clone(set.Changes)
 	}
-	out := make(map[string]*string, len(s.prepared.plan.Changes))
-	for k, v := range s.prepared.plan.Changes {
-		out[k] = v
+	return nil
+}
+
+// RowsChanged is the number of rows that a write has inserted, updated or deleted: known once Next has
+// returned a batch or io.EOF, 0 before and for other statements.
+func (s *Stream) RowsChanged() int64 {
+	if s.written == nil {
+		return 0
 	}
-	return out
+	return s.written.Rows
 }
 
 // Stats are the counters of a stream so far.
 type Stats struct {
 	Rows, Batches int64
-	BytesRead     int64 // logical bytes of the column values decoded
-	Codes         int64 // quantised codes that vector searches scanned
 	PeakBytes     int64 // most memory reserved at once
-	SpillBytes    int64 // written to temporary files
 	Elapsed       time.Duration
+	// Readings are the counters of all operators together, as EXPLAIN ANALYZE shows those of one.
+	Readings []exec.Reading
 }
 
 // Stats may be read at any time by the goroutine that has the stream.
@@ -182,12 +229,10 @@ func (s *Stream) Stats() Stats {
 	if s.env != nil {
 		out.PeakBytes = s.env.Budget.Peak()
 	}
+	var sum exec.OpStats
 	var add func(op exec.Operator)
 	add = func(op exec.Operator) {
-		st := op.Stats()
-		out.BytesRead += st.BytesRead.Load()
-		out.Codes += st.Codes.Load()
-		out.SpillBytes += st.SpillBytes.Load()
+		sum.Add(op.Stats())
 		for _, in := range op.Inputs() {
 			add(in)
 		}
@@ -195,5 +240,6 @@ func (s *Stream) Stats() Stats {
 	if s.root != nil {
 		add(s.root)
 	}
+	out.Readings = sum.Readings()
 	return out
 }

@@ -16,25 +16,25 @@ import (
 	"lanceflight/sqlplan/settings"
 )
 
-// BindEnv is what binding needs besides the statement.
+// Env is what binding needs besides the statement.
 type Env struct {
 	Catalog *catalog.Catalog
 	Session settings.Session
-	// Pins are versions to read instead of the current ones, by the names of Plan.Pins; nil for a
+	// Pins are versions to read instead of the current ones, by the names of plan.Shared.Pins; nil for a
 	// statement that is planned for the first time.
 	Pins map[string]uint64
 	// Mem holds the batches of Records nodes; nil = memory.DefaultAllocator.
 	Mem memory.Allocator
 }
 
-// Bind resolves names and types of a statement and returns its plan, which Rewrite then makes cheaper. Snapshots are pinned
-// here: whatever is committed later, the plan reads the same rows. Errors point into the statement
-// (fault.At) and wait for its text (fault.WithSQL).
+// Bind resolves names and types of a statement and returns its plan, which package rewrite then makes
+// cheaper. Snapshots are pinned here: whatever is committed later, the plan reads the same rows. Errors
+// point into the statement (fault.At) and wait for its text (fault.WithSQL).
 //
 // Parameters take their types from what surrounds them. That needs two passes where a parameter
 // stands in several places: the first collects the types, the second binds with their common type. A
 // parameter that nothing decides is text, as in PostgreSQL.
-func Bind(ctx context.Context, stmt parse.Statement, env Env) (*plan.Plan, error) {
+func Bind(ctx context.Context, stmt parse.Statement, env Env) (plan.Plan, error) {
 	if env.Mem == nil {
 		env.Mem = memory.DefaultAllocator
 	}
@@ -43,18 +43,22 @@ func Bind(ctx context.Context, stmt parse.Statement, env Env) (*plan.Plan, error
 	for pass := 0; ; pass++ {
 		search := env.Session.SearchOptions()
 		b := &binder{
-			ctx: ctx, env: env, snaps: snaps, paramTypes: types, paramPos: map[int]parse.Pos{}, hints: &search, pins: map[string]uint64{},
-			cols: map[expr.ColID]plan.Col{}, colPos: map[expr.ColID]parse.Pos{}, search: map[expr.ColID]settings.SearchOptions{},
+			ctx: ctx, env: env, snaps: snaps, pins: map[string]uint64{}, hints: &search,
+			paramTypes: types, paramPos: map[int]parse.Pos{},
+			cols: map[expr.ColID]plan.Col{}, colPos: map[expr.ColID]parse.Pos{},
+			search: map[expr.ColID]settings.SearchOptions{},
 		}
 		planned, err := b.statement(stmt)
 		if err != nil {
 			return nil, err
 		}
-		if planned.Root == nil || planned.Changes != nil {
+		if _, ok := planned.(*plan.Set); ok {
 			return planned, nil
 		}
-		planned.Subplans, planned.Pins, planned.Sources = b.subplans, b.pins, b.sources
-		planned.Reusable = planned.Explain == nil && !b.once
+		common := planned.Common()
+		common.Subplans, common.Pins, common.Sources = b.subplans, b.pins, b.sources
+		_, isQuery := planned.(*plan.Query)
+		common.Reusable = isQuery && !b.once
 		next, settled, err := b.settleParams(planned)
 		if err != nil {
 			return nil, err
@@ -64,10 +68,10 @@ func Bind(ctx context.Context, stmt parse.Statement, env Env) (*plan.Plan, error
 			continue
 		}
 		for _, t := range next {
-			planned.Params = append(planned.Params, plan.ParamInfo{Type: t})
+			common.Params = append(common.Params, plan.ParamInfo{Type: t})
 		}
-		planned.LastCol, planned.Knobs = b.nextCol, b.search
-		return placeSubplans(planned), nil
+		common.LastCol, common.Knobs = b.nextCol, b.search
+		return placeSubplans(planned)
 	}
 }
 
@@ -103,8 +107,8 @@ type binder struct {
 	depth, inlined int
 }
 
-// subplanSlot is where provisional slots of subplans, and of columns that LATERAL queries see, begin: the number of
-// parameters is known only at the end.
+// subplanSlot is where provisional slots of subplans, and of columns that LATERAL queries see, begin: the
+// number of parameters is known only at the end.
 const subplanSlot = 1 << 24
 
 func (b *binder) newSlot() int {
@@ -120,14 +124,14 @@ func (b *binder) newCol(name string, t arrow.DataType, nullable bool) plan.Col {
 }
 
 // statement binds any statement.
-func (b *binder) statement(stmt parse.Statement) (*plan.Plan, error) {
+func (b *binder) statement(stmt parse.Statement) (plan.Plan, error) {
 	switch s := stmt.(type) {
 	case *parse.Query:
 		rel, err := b.query(s, nil)
 		if err != nil {
 			return nil, err
 		}
-		return &plan.Plan{Root: rel.node}, nil
+		return &plan.Query{Root: rel.node}, nil
 	case *parse.Explain:
 		switch s.Statement.(type) {
 		case *parse.Query, *parse.Show, *parse.Describe:
@@ -138,8 +142,7 @@ func (b *binder) statement(stmt parse.Statement) (*plan.Plan, error) {
 		if err != nil {
 			return nil, err
 		}
-		planned.Explain = &plan.Explain{Analyze: s.Analyze, Verbose: s.Verbose, JSON: s.JSON}
-		return planned, nil
+		return &plan.Explain{Statement: planned, Analyze: s.Analyze, Verbose: s.Verbose, JSON: s.JSON}, nil
 	case *parse.Show:
 		return b.show(s)
 	case *parse.Describe:
@@ -168,7 +171,7 @@ func instead(what string) string {
 
 // settleParams compares the types that a pass has given each parameter with those it started from. The
 // second result says that nothing is left to do.
-func (b *binder) settleParams(planned *plan.Plan) ([]arrow.DataType, bool, error) {
+func (b *binder) settleParams(planned plan.Plan) ([]arrow.DataType, bool, error) {
 	types := make([]arrow.DataType, b.params)
 	settled := true
 	var conflict error
@@ -188,15 +191,21 @@ func (b *binder) settleParams(planned *plan.Plan) ([]arrow.DataType, bool, error
 				settled = false
 				common, err := expr.CommonType(have, p.T)
 				if err != nil {
-					conflict = invalid(b.paramPos[p.Slot], "parameter $%d stands for %s in one place and for %s in another; use two parameters, or cast it", p.Slot+1, expr.TypeName(have), expr.TypeName(p.T))
+					conflict = invalid(b.paramPos[p.Slot],
+						"parameter $%d stands for %s in one place and for %s in another; use two parameters, or cast it",
+						p.Slot+1, expr.TypeName(have), expr.TypeName(p.T))
 				}
 				types[p.Slot] = common
 			}
 			return true
 		})
 	}
-	for _, root := range planRoots(planned) {
+	_, err := planned.MapRoots(func(root plan.Node) (plan.Node, error) {
 		plan.WalkNodes(root, func(n plan.Node) { plan.VisitExprs(n, note) })
+		return root, nil
+	})
+	if err != nil {
+		return nil, false, err
 	}
 	if conflict != nil {
 		return nil, false, conflict
@@ -214,18 +223,11 @@ func (b *binder) settleParams(planned *plan.Plan) ([]arrow.DataType, bool, error
 	return types, settled, nil
 }
 
-func planRoots(p *plan.Plan) []plan.Node {
-	roots := []plan.Node{p.Root}
-	for _, s := range p.Subplans {
-		roots = append(roots, s.Root)
-	}
-	return roots
-}
-
 // placeSubplans gives subplans their slots behind the parameters.
-func placeSubplans(p *plan.Plan) *plan.Plan {
-	place := func(slot int) int { return slot - subplanSlot + len(p.Params) }
-	move := func(root plan.Node) plan.Node {
+func placeSubplans(p plan.Plan) (plan.Plan, error) {
+	params := len(p.Common().Params)
+	place := func(slot int) int { return slot - subplanSlot + params }
+	moved, err := p.MapRoots(func(root plan.Node) (plan.Node, error) {
 		return plan.MapNodes(root, func(n plan.Node) plan.Node {
 			if l, ok := n.(*plan.LateralJoin); ok {
 				n = l.Placed(place)
@@ -238,15 +240,16 @@ func placeSubplans(p *plan.Plan) *plan.Plan {
 					return x
 				})
 			})
-		})
+		}), nil
+	})
+	if err != nil {
+		return nil, err
 	}
-	out := *p
-	out.Root = move(p.Root)
-	out.Subplans = make([]plan.Subplan, len(p.Subplans))
-	for i, s := range p.Subplans {
-		out.Subplans[i] = plan.Subplan{Slot: place(s.Slot), Root: move(s.Root), Type: s.Type}
+	subplans := moved.Common().Subplans
+	for i := range subplans {
+		subplans[i].Slot = place(subplans[i].Slot)
 	}
-	return &out
+	return moved, nil
 }
 
 // unsupported makes the error for a clause that is legal and not done here.

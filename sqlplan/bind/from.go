@@ -27,7 +27,7 @@ func (b *binder) from(refs []parse.TableRef, outer *scope) (plan.Node, *scope, e
 		return nil, nil, err
 	}
 	for _, r := range refs[1:] {
-		if left, err = b.joinNext(&parse.Join{Kind: "CROSS", Right: r, Pos: refPos(r)}, left, outer, outer); err != nil {
+		if left, err = b.joinNext(&parse.Join{Kind: plan.CrossJoin, Right: r, Pos: refPos(r)}, left, outer, outer); err != nil {
 			return nil, nil, err
 		}
 	}

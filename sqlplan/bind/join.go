@@ -66,14 +66,15 @@ func (b *binder) join(j *parse.Join, left, right source, outer *scope, frame *la
 		out.node = lateral
 		return b.mergeUsing(out, n.Kind, merged)
 	}
-	if n.Kind == "SEMI" || n.Kind == "ANTI" {
+	if n.Kind.LeftOnly() {
 		// Only the left side comes out.
 		n.Out = left.node.Columns()
 		out.scope = left.scope
 		out.node = plan.JoinOn(n, conds)
 		return out, nil
 	}
-	n.Out = slices.Concat(b.nullableIf(left.node.Columns(), n.Kind == "RIGHT" || n.Kind == "FULL"), b.nullableIf(right.node.Columns(), n.Kind == "LEFT" || n.Kind == "FULL"))
+	n.Out = slices.Concat(
+		b.nullableIf(left.node.Columns(), n.Kind.KeepsRight()), b.nullableIf(right.node.Columns(), n.Kind.KeepsLeft()))
 	b.refresh(out.scope)
 	out.node = plan.JoinOn(n, conds)
 	return b.mergeUsing(out, n.Kind, merged)
@@ -81,8 +82,8 @@ func (b *binder) join(j *parse.Join, left, right source, outer *scope, frame *la
 
 // mergeUsing makes the columns of USING: the left one, the right one of a right join, whichever is
 // there in a full join.
-func (b *binder) mergeUsing(s source, kind string, merged []mergedCol) (source, error) {
-	if kind == "FULL" && len(merged) > 0 {
+func (b *binder) mergeUsing(s source, kind plan.JoinKind, merged []mergedCol) (source, error) {
+	if kind == plan.FullJoin && len(merged) > 0 {
 		p := &plan.Project{Input: s.node}
 		for _, c := range s.node.Columns() {
 			p.Exprs = append(p.Exprs, plan.PassOn(c))
@@ -98,9 +99,9 @@ func (b *binder) mergeUsing(s source, kind string, merged []mergedCol) (source, 
 		s.node = p
 	}
 	for i, m := range merged {
-		if kind == "RIGHT" {
+		if kind == plan.RightJoin {
 			merged[i].col = b.cols[m.from[1]]
-		} else if kind != "FULL" {
+		} else if kind != plan.FullJoin {
 			merged[i].col = b.cols[m.from[0]]
 		}
 		// A column that was merged before gives way to the new one.

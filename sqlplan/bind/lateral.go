@@ -81,11 +81,11 @@ func (b *binder) outerColumn(s *scope, e *parse.Column, col plan.Col, rest []par
 // lateralJoin makes the node of a join whose right side reads columns of the left one. The condition of a LEFT join decides which
 // rows of the right side there are, so it goes there, and reads the left side as the rest of it does.
 func (b *binder) lateralJoin(j *plan.Join, conds []expr.Expr, f *lateralFrame) (plan.Node, error) {
-	n := &plan.LateralJoin{Kind: "INNER", Left: j.Left, Right: j.Right}
+	n := &plan.LateralJoin{Kind: plan.InnerJoin, Left: j.Left, Right: j.Right}
 	switch j.Kind {
-	case "INNER", "CROSS":
-	case "LEFT":
-		n.Kind = "LEFT"
+	case plan.InnerJoin, plan.CrossJoin:
+	case plan.LeftJoin:
+		n.Kind = plan.LeftJoin
 		left := plan.ColumnSet(j.Left)
 		for i, c := range conds {
 			conds[i] = expr.Rewrite(c, func(x expr.Expr) expr.Expr {
@@ -96,14 +96,14 @@ func (b *binder) lateralJoin(j *plan.Join, conds []expr.Expr, f *lateralFrame) (
 			})
 		}
 		n.Right, conds = plan.FilterBy(n.Right, conds), nil
-	case "RIGHT", "FULL":
+	case plan.RightJoin, plan.FullJoin:
 		return nil, invalid(f.pos, "LATERAL reads a table on the other side of a %s JOIN; only INNER and LEFT joins allow that", j.Kind)
 	default:
 		return nil, unsupported(f.pos, "LATERAL on the right of a %s JOIN", j.Kind)
 	}
 	n.Args = f.args
 	n.Subplans = b.claimSubplans(f)
-	n.Out = slices.Concat(j.Left.Columns(), b.nullableIf(j.Right.Columns(), n.Kind == "LEFT"))
+	n.Out = slices.Concat(j.Left.Columns(), b.nullableIf(j.Right.Columns(), n.Kind == plan.LeftJoin))
 	return plan.FilterBy(n, conds), nil
 }
 

@@ -82,9 +82,9 @@ func (b *binder) semiJoin(node plan.Node, e parse.Expr, c exprCtx) (plan.Node, e
 	if err != nil {
 		return nil, err
 	}
-	kind := "SEMI"
+	kind := plan.SemiJoin
 	if not {
-		kind = "ANTI"
+		kind = plan.AntiJoin
 	}
 	j := &plan.Join{Kind: kind, Left: node, Right: right, Out: node.Columns()}
 	if x == nil {

@@ -20,13 +20,13 @@ func notFoundAt(id parse.Ident, format string, args ...any) error {
 
 // show binds SHOW. Lists are relations of one row per thing; a setting is one row whose column has
 // the setting's name, as in PostgreSQL.
-func (b *binder) show(s *parse.Show) (*plan.Plan, error) {
+func (b *binder) show(s *parse.Show) (plan.Plan, error) {
 	like, err := likeFilter(s.Like)
 	if err != nil {
 		return nil, err
 	}
-	list := func(col string, names func(context.Context) ([]string, error)) (*plan.Plan, error) {
-		return &plan.Plan{Root: b.records("SHOW "+s.What, texts(col), func(ctx context.Context) ([][]any, error) {
+	list := func(col string, names func(context.Context) ([]string, error)) (plan.Plan, error) {
+		return &plan.Query{Root: b.records("SHOW "+s.What, texts(col), func(ctx context.Context) ([][]any, error) {
 			all, err := names(ctx)
 			var rows [][]any
 			for _, n := range all {
@@ -67,7 +67,7 @@ func (b *binder) show(s *parse.Show) (*plan.Plan, error) {
 			return names, nil
 		})
 	case "ALL":
-		return &plan.Plan{Root: b.records("SHOW ALL", texts("name", "setting", "description"), func(context.Context) ([][]any, error) {
+		return &plan.Query{Root: b.records("SHOW ALL", texts("name", "setting", "description"), func(context.Context) ([][]any, error) {
 			var rows [][]any
 			for _, set := range settings.All() {
 				if like(set.Name) {
@@ -78,7 +78,8 @@ func (b *binder) show(s *parse.Show) (*plan.Plan, error) {
 		})}, nil
 	case "VERSIONS", "TAGS", "BRANCHES", "INDEXES", "FRAGMENTS", "COLUMNS":
 		if s.Like != nil {
-			return nil, unsupported(s.Like.Pos, "LIKE behind SHOW %s; filter the table \"%s$%s\"", s.What, s.Table.Table.Name, strings.ToLower(s.What))
+			return nil, unsupported(s.Like.Pos, "LIKE behind SHOW %s; filter the table \"%s$%s\"",
+				s.What, s.Table.Table.Name, strings.ToLower(s.What))
 		}
 		if s.What == "COLUMNS" {
 			return b.describe(&parse.Describe{Table: &parse.NamedTable{Name: *s.Table, Pos: s.Table.Pos}, Pos: s.Pos})
@@ -94,17 +95,18 @@ func (b *binder) show(s *parse.Show) (*plan.Plan, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &plan.Plan{Root: n}, nil
+		return &plan.Query{Root: n}, nil
 	}
 	return b.showSetting(s)
 }
 
 // fixedSettings are what drivers for PostgreSQL ask for at connect; they cannot be changed.
 var fixedSettings = map[string]string{
-	"timezone": "UTC", "transaction_isolation": "repeatable read", "server_encoding": "UTF8", "client_encoding": "UTF8", "datestyle": "ISO, YMD",
+	"timezone": "UTC", "transaction_isolation": "repeatable read", "server_encoding": "UTF8",
+	"client_encoding": "UTF8", "datestyle": "ISO, YMD",
 }
 
-func (b *binder) showSetting(s *parse.Show) (*plan.Plan, error) {
+func (b *binder) showSetting(s *parse.Show) (plan.Plan, error) {
 	name, value := s.What, ""
 	if v, ok := fixedSettings[strings.ToLower(name)]; ok {
 		value = v
@@ -115,7 +117,8 @@ func (b *binder) showSetting(s *parse.Show) (*plan.Plan, error) {
 		}
 		name, value = set.Name, b.env.Session.Get(set.Name)
 	}
-	return &plan.Plan{Root: b.records("SHOW "+name, texts(name), func(context.Context) ([][]any, error) { return [][]any{{value}}, nil })}, nil
+	rows := func(context.Context) ([][]any, error) { return [][]any{{value}}, nil }
+	return &plan.Query{Root: b.records("SHOW "+name, texts(name), rows)}, nil
 }
 
 func viewNames(context.Context) ([]string, error) {
@@ -140,7 +143,8 @@ func checkSchema(n parse.TableName) error {
 	if n.Catalog.Name == "" && matchIdent(n.Schema, catalog.CatalogName) != noMatch {
 		return nil // the catalog alone
 	}
-	return notFoundAt(n.Schema, "no schema is called %q; the schemas are %s and %s", n.Schema.Name, catalog.SchemaName, catalog.InformationSchema)
+	return notFoundAt(n.Schema, "no schema is called %q; the schemas are %s and %s",
+		n.Schema.Name, catalog.SchemaName, catalog.InformationSchema)
 }
 
 // likeFilter compiles the pattern of SHOW … LIKE.
@@ -175,7 +179,7 @@ func likeFilter(p *parse.String) (func(string) bool, error) {
 }
 
 // describe binds DESCRIBE: a row per column, with DuckDB's columns.
-func (b *binder) describe(d *parse.Describe) (*plan.Plan, error) {
+func (b *binder) describe(d *parse.Describe) (plan.Plan, error) {
 	src, err := b.tableRef(d.Table, nil, nil)
 	if err != nil {
 		return nil, err
@@ -186,23 +190,23 @@ func (b *binder) describe(d *parse.Describe) (*plan.Plan, error) {
 	for _, c := range src.scope.rels[0].cols {
 		rows = append(rows, []any{c.Name, expr.TypeName(plan.ResultType(c.Type)), yesNo(c.Nullable), nil, nil, nil})
 	}
-	return &plan.Plan{Root: b.records("DESCRIBE", texts("column_name", "column_type", "null", "key", "default", "extra"),
+	return &plan.Query{Root: b.records("DESCRIBE", texts("column_name", "column_type", "null", "key", "default", "extra"),
 		func(context.Context) ([][]any, error) { return rows, nil })}, nil
 }
 
 // set binds SET and RESET.
-func (b *binder) set(s *parse.Set) (*plan.Plan, error) {
+func (b *binder) set(s *parse.Set) (plan.Plan, error) {
 	if s.Reset && strings.EqualFold(s.Name, "all") {
 		changes := map[string]*string{}
 		for _, set := range settings.All() {
 			changes[set.Name] = nil
 		}
-		return &plan.Plan{Changes: changes}, nil
+		return &plan.Set{Changes: changes}, nil
 	}
 	// Drivers for PostgreSQL set these at connect; what is so anyway needs no setting.
 	if v, ok := fixedSettings[strings.ToLower(s.Name)]; ok {
 		if text, isText := s.Value.(*parse.String); s.Reset || isText && strings.EqualFold(text.Value, v) {
-			return &plan.Plan{Changes: map[string]*string{}}, nil
+			return &plan.Set{Changes: map[string]*string{}}, nil
 		}
 		return nil, unsupported(s.Pos, "SET %s; it is always %s", s.Name, v)
 	}
@@ -211,7 +215,7 @@ func (b *binder) set(s *parse.Set) (*plan.Plan, error) {
 		return nil, place(err, s.Pos)
 	}
 	if s.Reset {
-		return &plan.Plan{Changes: map[string]*string{set.Name: nil}}, nil
+		return &plan.Set{Changes: map[string]*string{set.Name: nil}}, nil
 	}
 	text, err := b.settingText(s.Value)
 	if err != nil {
@@ -221,7 +225,7 @@ func (b *binder) set(s *parse.Set) (*plan.Plan, error) {
 	if err != nil {
 		return nil, place(err, s.Value.Position())
 	}
-	return &plan.Plan{Changes: map[string]*string{set.Name: &v}}, nil
+	return &plan.Set{Changes: map[string]*string{set.Name: &v}}, nil
 }
 
 // settingText is the text of a constant.
@@ -252,7 +256,7 @@ func (b *binder) settingText(e parse.Expr) (string, error) {
 }
 
 // use binds USE: the schema that unqualified names mean.
-func (b *binder) use(u *parse.Use) (*plan.Plan, error) {
+func (b *binder) use(u *parse.Use) (plan.Plan, error) {
 	if err := checkSchema(u.Name); err != nil {
 		return nil, err
 	}
@@ -260,5 +264,5 @@ func (b *binder) use(u *parse.Use) (*plan.Plan, error) {
 	if matchIdent(u.Name.Schema, catalog.InformationSchema) != noMatch {
 		schema = catalog.InformationSchema
 	}
-	return &plan.Plan{Changes: map[string]*string{"schema": &schema}}, nil
+	return &plan.Set{Changes: map[string]*string{"schema": &schema}}, nil
 }

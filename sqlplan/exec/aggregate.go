@@ -2,9 +2,7 @@ package exec
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -49,7 +47,6 @@ func newAggregate(n *plan.Aggregate, env *Env, in Operator) (Operator, error) {
 	a := &aggregateOp{base: newBase(env, "Aggregate", n.Columns(), in), node: n}
 	a.share = newShare(env, &a.stats, "aggregate")
 	at := positions(in.Columns())
-	var detail []string
 	var keyCols []plan.Col
 	for _, g := range n.Groups {
 		p, err := expr.Compile(g.Expr, at)
@@ -59,22 +56,15 @@ func newAggregate(n *plan.Aggregate, env *Env, in Operator) (Operator, error) {
 		a.groups = append(a.groups, p)
 		a.keyTypes = append(a.keyTypes, g.Col.Type)
 		keyCols = append(keyCols, g.Col)
-		detail = append(detail, g.Expr.String())
 	}
 	a.keySpec = schemaOf(keyCols)
-	a.stats.Detail = "group_by=[" + strings.Join(detail, ", ") + "] aggregates=["
-	for i, call := range n.Aggs {
+	for _, call := range n.Aggs {
 		c, err := compileAgg(call, at, env)
 		if err != nil {
 			return nil, err
 		}
 		a.calls = append(a.calls, c)
-		if i > 0 {
-			a.stats.Detail += ", "
-		}
-		a.stats.Detail += aggText(call)
 	}
-	a.stats.Detail += "]"
 	return a, nil
 }
 
@@ -96,25 +86,6 @@ func compileAgg(call plan.AggCall, at map[expr.ColID]int, env *Env) (c aggCall, 
 	c.make = func() (accumulator, error) { return newAccumulator(call, types, env) }
 	_, err = c.make()
 	return c, err
-}
-
-func aggText(call plan.AggCall) string {
-	args := make([]string, len(call.Args))
-	for i, e := range call.Args {
-		args[i] = e.String()
-	}
-	if call.Name == "count" && len(args) == 0 {
-		args = []string{"*"}
-	}
-	s := strings.Join(args, ", ")
-	if call.Distinct {
-		s = "DISTINCT " + s
-	}
-	s = fmt.Sprintf("%s(%s)", call.Name, s)
-	if call.Filter != nil {
-		s += " FILTER (WHERE " + call.Filter.String() + ")"
-	}
-	return s
 }
 
 func (a *aggregateOp) Next(ctx context.Context) (arrow.RecordBatch, error) {

@@ -60,8 +60,8 @@ func Build(n plan.Node, env *Env) (Operator, error) {
 // RunSubplans runs the scalar subqueries of a plan in order and puts each value into its slot of
 // env.Params (which grows as needed): NULL for no row. More than one row is fault.InvalidArgument,
 // as in PostgreSQL.
-func RunSubplans(ctx context.Context, plan *plan.Plan, env *Env) error {
-	for _, sub := range plan.Subplans {
+func RunSubplans(ctx context.Context, subplans []plan.Subplan, env *Env) error {
+	for _, sub := range subplans {
 		for len(env.Params) <= sub.Slot {
 			env.Params = append(env.Params, expr.Literal{})
 		}

@@ -19,7 +19,6 @@ func newFilter(n *plan.Filter, env *Env, in Operator) (Operator, error) {
 		return nil, err
 	}
 	f := &mapper{base: newBase(env, "Filter", in.Columns(), in)}
-	f.stats.Detail = n.Cond.String()
 	f.apply = func(ctx context.Context, b arrow.RecordBatch) (arrow.RecordBatch, error) {
 		f.stats.RowsRead.Add(b.NumRows())
 		sel, err := cond.Select(ctx, input(env, b), nil)

@@ -2,9 +2,7 @@ package exec
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -50,7 +48,7 @@ type joinColumn struct {
 func newJoin(n *plan.Join, env *Env, left, right Operator) (Operator, error) {
 	j := &joinOp{base: newBase(env, "HashJoin", n.Out, left, right), node: n}
 	switch n.Kind {
-	case "INNER", "LEFT", "RIGHT", "FULL", "CROSS", "SEMI", "ANTI":
+	case plan.InnerJoin, plan.LeftJoin, plan.RightJoin, plan.FullJoin, plan.CrossJoin, plan.SemiJoin, plan.AntiJoin:
 	default:
 		return nil, fault.New(fault.Unsupported, "%s JOIN", n.Kind)
 	}
@@ -75,7 +73,7 @@ func newJoin(n *plan.Join, env *Env, left, right Operator) (Operator, error) {
 	}
 	for _, c := range n.Out {
 		i, ok := at[c.ID]
-		if !ok || (n.Kind == "SEMI" || n.Kind == "ANTI") && i >= len(left.Columns()) {
+		if !ok || n.Kind.LeftOnly() && i >= len(left.Columns()) {
 			return nil, fault.New(fault.Internal, "join: column %s is in neither input", c.Name)
 		}
 		if i < len(left.Columns()) {
@@ -84,7 +82,6 @@ func newJoin(n *plan.Join, env *Env, left, right Operator) (Operator, error) {
 			j.out = append(j.out, joinColumn{true, i - len(left.Columns())})
 		}
 	}
-	j.stats.Detail = joinDetail(n)
 	return j, nil
 }
 
@@ -99,18 +96,6 @@ func compileAll(exprs []expr.Expr, cols []plan.Col) ([]*expr.Program, error) {
 		out = append(out, p)
 	}
 	return out, nil
-}
-
-func joinDetail(n *plan.Join) string {
-	var on []string
-	for i := range n.LeftKeys {
-		on = append(on, n.LeftKeys[i].String()+" = "+n.RightKeys[i].String())
-	}
-	s := fmt.Sprintf("type=%s on=[%s]", n.Kind, strings.Join(on, ", "))
-	if n.Residual != nil {
-		s += " filter=" + n.Residual.String()
-	}
-	return s
 }
 
 func (j *joinOp) Next(ctx context.Context) (arrow.RecordBatch, error) { return j.pull(ctx, j.next) }
@@ -151,8 +136,8 @@ func (j *joinOp) next(ctx context.Context) (arrow.RecordBatch, error) {
 	return nil, io.EOF
 }
 
-func (j *joinOp) keepsRight() bool { return j.node.Kind == "RIGHT" || j.node.Kind == "FULL" }
-func (j *joinOp) keepsLeft() bool  { return j.node.Kind == "LEFT" || j.node.Kind == "FULL" }
+func (j *joinOp) keepsRight() bool { return j.node.Kind.KeepsRight() }
+func (j *joinOp) keepsLeft() bool  { return j.node.Kind.KeepsLeft() }
 
 func (j *joinOp) splits() bool {
 	p, ok := j.inputs[0].(parallel)

@@ -16,7 +16,7 @@ import (
 )
 
 // naiveJoin is the nested loop.
-func naiveJoin(kind string, left, right [][]any, match func(l, r []any) bool, nl, nr int) (out [][]any) {
+func naiveJoin(kind plan.JoinKind, left, right [][]any, match func(l, r []any) bool, nl, nr int) (out [][]any) {
 	nulls := func(n int) []any { return make([]any, n) }
 	used := make([]bool, len(right))
 	for _, l := range left {
@@ -49,7 +49,7 @@ func naiveJoin(kind string, left, right [][]any, match func(l, r []any) bool, nl
 func TestJoinAgainstGo(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 0))
-		kind := rapid.SampledFrom([]string{"INNER", "LEFT", "RIGHT", "FULL", "CROSS", "SEMI", "ANTI"}).Draw(rt, "kind")
+		kind := rapid.SampledFrom([]plan.JoinKind{"INNER", "LEFT", "RIGHT", "FULL", "CROSS", "SEMI", "ANTI"}).Draw(rt, "kind")
 		keys := rapid.IntRange(0, 2).Draw(rt, "keys")
 		if kind == "CROSS" {
 			keys = 0

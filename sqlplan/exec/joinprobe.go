@@ -7,6 +7,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/sqlplan/kernel"
+	"lanceflight/sqlplan/plan"
 )
 
 // probe joins one left batch, one output batch at a time: a row may have any number of partners.
@@ -35,7 +36,7 @@ func (j *joinOp) newProbe(ctx context.Context, left arrow.RecordBatch) (*probe, 
 	p := &probe{j: j, left: left, heads: heads}
 	p.limit = int(max(1, min(1<<20, float64(j.env.batchBytes())/max(width, 1))))
 	left.Retain()
-	if j.residual != nil || j.node.Kind == "SEMI" || j.node.Kind == "ANTI" {
+	if j.residual != nil || j.node.Kind.LeftOnly() {
 		p.has = make([]bool, left.NumRows())
 	}
 	return p, nil
@@ -44,7 +45,7 @@ func (j *joinOp) newProbe(ctx context.Context, left arrow.RecordBatch) (*probe, 
 // next returns the next output batch, or io.EOF.
 func (p *probe) next(ctx context.Context) (arrow.RecordBatch, error) {
 	j := p.j
-	if j.node.Kind == "SEMI" || j.node.Kind == "ANTI" {
+	if j.node.Kind.LeftOnly() {
 		return p.exists(ctx)
 	}
 	for p.row < len(p.heads) {
@@ -147,7 +148,7 @@ func (p *probe) exists(ctx context.Context) (arrow.RecordBatch, error) {
 	}
 	var out pairs
 	for r, has := range p.has {
-		if has == (p.j.node.Kind == "SEMI") {
+		if has == (p.j.node.Kind == plan.SemiJoin) {
 			out.left = append(out.left, int32(r))
 		}
 	}

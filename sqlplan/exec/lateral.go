@@ -2,7 +2,6 @@ package exec
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"slices"
 
@@ -94,7 +93,6 @@ func newLateralJoin(n *plan.LateralJoin, env *Env, newAhead newRowsAhead) (Opera
 			return nil, fault.New(fault.Internal, "lateral join: column %s is in neither input", c.Name)
 		}
 	}
-	l.stats.Detail = fmt.Sprintf("type=%s reads=%v", n.Kind, args)
 	l.ahead = newAhead(n, l.shape, lateralRows{env: l.env, share: l.share, rowEnv: l.rowEnv})
 	return l, nil
 }
@@ -157,7 +155,7 @@ func (l *lateralOp) pullRight(ctx context.Context) error {
 	}
 	b, err := l.right.Next(ctx)
 	if err == io.EOF {
-		if !l.any && l.node.Kind == "LEFT" {
+		if !l.any && l.node.Kind == plan.LeftJoin {
 			if err := l.missing(); err != nil {
 				return err
 			}
@@ -205,7 +203,7 @@ func (l *lateralOp) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := RunSubplans(ctx, &plan.Plan{Subplans: l.node.Subplans}, &env); err != nil {
+	if err := RunSubplans(ctx, l.node.Subplans, &env); err != nil {
 		return err
 	}
 	if l.ahead != nil {
@@ -259,7 +257,7 @@ type rowStandIn interface {
 
 // addStats adds what the operators of a row's right side counted to those that stand for all rows.
 func addStats(to, from Operator) {
-	to.Stats().add(from.Stats())
+	to.Stats().Add(from.Stats())
 	if to, ok := to.(rowStandIn); ok {
 		to.follow(from)
 	}

@@ -2,7 +2,6 @@ package exec
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"math"
 
@@ -19,14 +18,7 @@ type limitOp struct {
 }
 
 func newLimit(n *plan.Limit, env *Env, in Operator) (Operator, error) {
-	l := &limitOp{base: newBase(env, "Limit", in.Columns(), in), node: n}
-	if n.Count != nil {
-		l.stats.Detail = fmt.Sprintf("count=%s", n.Count)
-	}
-	if n.Offset != nil {
-		l.stats.Detail += fmt.Sprintf(" offset=%s", n.Offset)
-	}
-	return l, nil
+	return &limitOp{base: newBase(env, "Limit", in.Columns(), in), node: n}, nil
 }
 
 func (l *limitOp) Open(ctx context.Context) (err error) {

@@ -2,7 +2,6 @@ package exec
 
 import (
 	"context"
-	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -17,17 +16,14 @@ import (
 func newProject(n *plan.Project, env *Env, in Operator) (Operator, error) {
 	at := positions(in.Columns())
 	programs := make([]*expr.Program, len(n.Exprs))
-	detail := make([]string, len(n.Exprs))
 	for i, e := range n.Exprs {
 		p, err := expr.Compile(e.Expr, at)
 		if err != nil {
 			return nil, err
 		}
 		programs[i] = p
-		detail[i] = e.Expr.String() + " AS " + e.Col.Name
 	}
 	p := &mapper{base: newBase(env, "Projection", n.Columns(), in)}
-	p.stats.Detail = strings.Join(detail, ", ")
 	p.apply = func(ctx context.Context, b arrow.RecordBatch) (arrow.RecordBatch, error) {
 		cols, err := evalAll(ctx, programs, input(env, b))
 		if err != nil {

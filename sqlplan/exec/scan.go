@@ -2,9 +2,7 @@ package exec
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -90,23 +88,7 @@ func newScan(n *plan.Scan, env *Env) (Operator, error) {
 	if s.scanPlan, err = newScanPlan(n, n.Filter); err != nil {
 		return nil, err
 	}
-	s.stats.Detail = scanDetail(n)
 	return s, nil
-}
-
-func scanDetail(n *plan.Scan) string {
-	names := make([]string, len(n.Out))
-	for i, c := range n.Out {
-		names[i] = c.Name
-	}
-	d := fmt.Sprintf("table=%s version=%d columns=[%s]", n.Name, n.Snap.Version(), strings.Join(names, ", "))
-	if n.Filter != nil {
-		d += " filter=" + n.Filter.String()
-	}
-	if n.Limit >= 0 {
-		d += fmt.Sprintf(" limit=%d", n.Limit)
-	}
-	return d
 }
 
 // newScanPlan splits a filter into stages and finds out where each output column of a scan comes from.

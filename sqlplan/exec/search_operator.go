@@ -2,7 +2,6 @@ package exec
 
 import (
 	"context"
-	"fmt"
 	"io"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -42,13 +41,6 @@ func newVectorSearch(n *plan.VectorSearch, env *Env) (Operator, error) {
 	// Whether the filter compiles is known now rather than at the first row.
 	if _, err := v.run.scan(&v.request, nil, n.Filter, v.request.vectorCols()); err != nil {
 		return nil, err
-	}
-	v.stats.Detail = fmt.Sprintf("table=%s column=%s metric=%s k=%s", n.Name, n.Column, n.Metric, n.K)
-	if n.Filter != nil {
-		v.stats.Detail += " filter=" + n.Filter.String()
-	}
-	if len(n.Indexes) > 0 {
-		v.stats.Detail += fmt.Sprintf(" index=%s nprobes=%d refine_factor=%d", n.Indexes[0].Name, n.Options.NProbes, n.Options.RefineFactor)
 	}
 	if n.Why != "" {
 		v.stats.Note(n.Why)

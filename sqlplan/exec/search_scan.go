@@ -45,20 +45,7 @@ func (r *searchRun) driveScan(ctx context.Context, s *scanOp, drive func() error
 		return err
 	}
 	err := drive()
-	for _, note := range s.stats.Notes() {
-		r.stats.Note(note)
-	}
-	to, from := r.stats, &s.stats
-	for _, c := range [][2]*Counter{
-		{&to.RowsRead, &from.RowsRead}, {&to.BytesRead, &from.BytesRead}, {&to.Requests, &from.Requests},
-		{&to.IndexRows, &from.IndexRows}, {&to.Rechecked, &from.Rechecked}, {&to.IndexNanos, &from.IndexNanos},
-		{&to.IndexReads, &from.IndexReads}, {&to.IndexBytes, &from.IndexBytes},
-		{&to.ZonesPruned, &from.ZonesPruned}, {&to.Zones, &from.Zones},
-		{&to.IndexedFragments, &from.IndexedFragments}, {&to.FragmentsN, &from.FragmentsN},
-		{&to.Morsels, &from.Morsels}, {&to.WorkerNanos, &from.WorkerNanos},
-	} {
-		c[0].Add(c[1].Load())
-	}
+	r.stats.addWork(&s.stats)
 	return err
 }
 

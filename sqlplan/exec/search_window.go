@@ -139,7 +139,7 @@ func (w *searchWindow) search(ctx context.Context, first, rows int) error {
 			return err
 		}
 	}
-	w.shape.stats.add(&lead.stats)
+	w.shape.stats.Add(&lead.stats)
 	w.answers = make([]*searchOutcome, n)
 	for i, a := range found {
 		w.answers[asked[i]] = a

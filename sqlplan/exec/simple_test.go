@@ -260,15 +260,13 @@ func TestSubplans(t *testing.T) {
 	env := &Env{Mem: memory.DefaultAllocator, Params: []expr.Literal{{Value: int64(5), T: int64Type}}}
 	one := &plan.Values{Out: []plan.Col{outCol(1, "a", int64Type)}, Rows: [][]expr.Expr{{&expr.Param{Slot: 0, T: int64Type}}}}
 	none := &plan.Values{Out: one.Out}
-	planned := &plan.Plan{Params: []plan.ParamInfo{{Type: int64Type}}, Subplans: []plan.Subplan{
-		{Slot: 1, Root: one, Type: int64Type}, {Slot: 2, Root: none, Type: int64Type},
-	}}
-	require.NoError(t, RunSubplans(context.Background(), planned, env))
+	subplans := []plan.Subplan{{Slot: 1, Root: one, Type: int64Type}, {Slot: 2, Root: none, Type: int64Type}}
+	require.NoError(t, RunSubplans(context.Background(), subplans, env))
 	require.Equal(t, []expr.Literal{{Value: int64(5), T: int64Type}, {Value: int64(5), T: int64Type}, {T: int64Type}}, env.Params)
 
 	two := &plan.Values{Out: one.Out, Rows: append(one.Rows, one.Rows...)}
-	planned.Subplans = []plan.Subplan{{Slot: 1, Root: two, Type: int64Type}}
-	err := RunSubplans(context.Background(), planned, env)
+	subplans = []plan.Subplan{{Slot: 1, Root: two, Type: int64Type}}
+	err := RunSubplans(context.Background(), subplans, env)
 	require.True(t, fault.Is(err, fault.InvalidArgument))
 	require.ErrorContains(t, err, "more than one row")
 }

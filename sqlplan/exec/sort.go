@@ -45,7 +45,6 @@ func newSort(n *plan.Sort, env *Env, in Operator) (Operator, error) {
 	}
 	s := &sortOp{base: newBase(env, "Sort", in.Columns(), in), keys: keys}
 	s.share = newShare(env, &s.stats, "sort")
-	s.stats.Detail = sortDetail(n.Keys)
 	return s, nil
 }
 

@@ -2,7 +2,6 @@ package exec
 
 import (
 	"context"
-	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -31,20 +30,6 @@ func newSortKeys(keys []plan.SortKey, env *Env, cols []plan.Col) (*sortKeys, err
 		k.orders = append(k.orders, kernel.Order{Desc: key.Desc, NullsFirst: key.NullsFirst})
 	}
 	return k, nil
-}
-
-func sortDetail(keys []plan.SortKey) string {
-	out := make([]string, len(keys))
-	for i, k := range keys {
-		out[i] = k.Expr.String() + " ASC"
-		if k.Desc {
-			out[i] = k.Expr.String() + " DESC"
-		}
-		if k.NullsFirst != k.Desc {
-			out[i] += map[bool]string{true: " NULLS FIRST", false: " NULLS LAST"}[k.NullsFirst]
-		}
-	}
-	return strings.Join(out, ", ")
 }
 
 // eval returns the key columns of a batch; the caller releases them.

@@ -2,8 +2,6 @@ package exec
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -65,7 +63,6 @@ func newTake(n *plan.Take, env *Env, in Operator) (Operator, error) {
 		t.out = append(t.out, takeColumn{input: -1, fetch: i})
 	}
 	t.width = bytesPerRow(n.Snap, t.names)
-	t.stats.Detail = fmt.Sprintf("table=%s columns=[%s]", n.Name, strings.Join(t.names, ", "))
 	return t, nil
 }
 

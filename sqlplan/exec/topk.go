@@ -3,7 +3,6 @@ package exec
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"slices"
 
@@ -42,7 +41,6 @@ const heapMax = 1 << 16
 func newTopK(n *plan.Sort, env *Env, in Operator, keys *sortKeys) Operator {
 	t := &topKOp{base: newBase(env, "TopK", in.Columns(), in), node: n, keys: keys}
 	t.share = newShare(env, &t.stats, "top-k")
-	t.stats.Detail = fmt.Sprintf("%s limit=%s", sortDetail(n.Keys), n.Limit)
 	return t
 }
 

@@ -2,7 +2,6 @@ package exec
 
 import (
 	"context"
-	"fmt"
 	"io"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -24,9 +23,7 @@ type valuesOp struct {
 const valuesRows = 4096
 
 func newValues(n *plan.Values, env *Env) (Operator, error) {
-	v := &valuesOp{base: newBase(env, "Values", n.Out), node: n}
-	v.stats.Detail = fmt.Sprintf("rows=%d", len(n.Rows))
-	return v, nil
+	return &valuesOp{base: newBase(env, "Values", n.Out), node: n}, nil
 }
 
 func (v *valuesOp) Next(ctx context.Context) (arrow.RecordBatch, error) { return v.pull(ctx, v.next) }
@@ -87,9 +84,7 @@ type recordsOp struct {
 }
 
 func newRecords(n *plan.Records, env *Env) (Operator, error) {
-	r := &recordsOp{base: newBase(env, "Records", n.Out), node: n}
-	r.stats.Detail = n.Name
-	return r, nil
+	return &recordsOp{base: newBase(env, "Records", n.Out), node: n}, nil
 }
 
 func (r *recordsOp) Next(ctx context.Context) (arrow.RecordBatch, error) { return r.pull(ctx, r.next) }

@@ -414,8 +414,8 @@ func (f *formatter) join(j *Join) {
 	if j.Natural {
 		f.put("NATURAL ")
 	}
-	if j.Kind != "INNER" {
-		f.put(j.Kind, " ")
+	if j.Kind != InnerJoin {
+		f.put(string(j.Kind), " ")
 	}
 	f.put("JOIN ")
 	if _, ok := j.Right.(*Join); ok {

@@ -44,21 +44,21 @@ func (p *parser) joinHead() *Join {
 	if !p.joinStart() {
 		return nil
 	}
-	j := &Join{Kind: "INNER", Pos: p.pos()}
+	j := &Join{Kind: InnerJoin, Pos: p.pos()}
 	j.Natural = p.accept("NATURAL")
 	switch kind := p.tok.up; kind {
 	case "JOIN":
 	case "INNER", "SEMI", "ANTI":
 		p.next()
-		j.Kind = kind
+		j.Kind = JoinKind(kind)
 	case "LEFT", "RIGHT", "FULL":
 		p.next()
-		j.Kind = kind
+		j.Kind = JoinKind(kind)
 		if p.tok.isAny("SEMI", "ANTI") {
 			if kind != "LEFT" {
 				p.unsupported(p.tok.pos, "%s %s JOIN; swap the tables", kind, p.tok.up)
 			}
-			j.Kind = p.tok.up
+			j.Kind = JoinKind(p.tok.up)
 			p.next()
 		} else {
 			p.accept("OUTER")
@@ -68,7 +68,7 @@ func (p *parser) joinHead() *Join {
 			p.expected("JOIN")
 		}
 		p.next()
-		j.Kind = kind
+		j.Kind = JoinKind(kind)
 	case "ASOF", "POSITIONAL":
 		p.unsupported(p.tok.pos, "%s JOIN", kind)
 	case "OUTER":
@@ -82,7 +82,7 @@ func (p *parser) joinHead() *Join {
 // table but another join does, that join belongs to the right side: a JOIN b JOIN c ON … ON ….
 func (p *parser) joinTail(j *Join) {
 	j.Right = p.tablePrimary()
-	if j.Kind == "CROSS" || j.Natural {
+	if j.Kind == CrossJoin || j.Natural {
 		if p.tok.isAny("ON", "USING") {
 			what := "a CROSS JOIN"
 			if j.Natural {

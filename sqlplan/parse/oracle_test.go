@@ -288,7 +288,7 @@ func (o ourTree) table(t TableRef) string {
 		if kind == "CROSS" {
 			kind = "INNER"
 		}
-		return "(" + strings.ToLower(kind) + " " + o.table(t.Left) + " " + o.table(t.Right) + " " + o.expr(t.On) + ")"
+		return "(" + strings.ToLower(string(kind)) + " " + o.table(t.Left) + " " + o.table(t.Right) + " " + o.expr(t.On) + ")"
 	}
 	return fmt.Sprintf("?%T", t)
 }

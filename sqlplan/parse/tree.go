@@ -231,7 +231,7 @@ type (
 	}
 	// Join is left [kind] JOIN right [ON … | USING (…)].
 	Join struct {
-		Kind        string // "INNER", "LEFT", "RIGHT", "FULL", "CROSS", "SEMI", "ANTI"
+		Kind        JoinKind
 		Natural     bool
 		Left, Right TableRef
 		On          Expr

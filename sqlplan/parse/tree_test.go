@@ -341,7 +341,7 @@ func (g *gen) table() TableRef {
 		f.Alias, f.Columns = alias()
 		return f
 	case kind < 4 && g.depth < 4:
-		j := &Join{Kind: g.pick("INNER", "LEFT", "RIGHT", "FULL", "CROSS", "SEMI", "ANTI"), Left: g.table(), Right: g.table()}
+		j := &Join{Kind: JoinKind(g.pick("INNER", "LEFT", "RIGHT", "FULL", "CROSS", "SEMI", "ANTI")), Left: g.table(), Right: g.table()}
 		switch {
 		case j.Kind == "CROSS":
 		case g.flip():

@@ -16,14 +16,32 @@ type Description struct {
 	Op     string
 	Props  []Prop
 	Inputs []Description
-	// Node is what is described; two descriptions share it where one node is shown as two operators.
-	Node Node
 }
 
 // Prop is a property of an operator. The key may be empty for what comes first.
 type Prop struct{ Key, Value string }
 
-// Describe describes a plan. verbose adds the types of columns.
+// DescribePlan describes what a statement runs: the root of a query, or the change that a write makes
+// over its input. verbose adds the types of columns.
+func DescribePlan(p Plan, verbose bool) Description {
+	switch p := p.(type) {
+	case *Query:
+		return Describe(p.Root, verbose)
+	case *Explain:
+		return DescribePlan(p.Statement, verbose)
+	case *Set:
+		return Description{Op: "Set"}
+	case *Write:
+		d := Description{Op: p.Change.Verb(), Props: []Prop{{"", strings.Join(p.Change.Targets(), ", ")}}}
+		if p.Input != nil {
+			d.Inputs = []Description{Describe(p.Input, verbose)}
+		}
+		return d
+	}
+	return Description{}
+}
+
+// Describe describes a tree of nodes. verbose adds the types of columns.
 func Describe(n Node, verbose bool) Description {
 	d := describe(n, verbose)
 	for _, in := range n.Inputs() {
@@ -33,7 +51,7 @@ func Describe(n Node, verbose bool) Description {
 }
 
 func describe(n Node, verbose bool) Description {
-	d := Description{Node: n}
+	var d Description
 	add := func(key, format string, args ...any) {
 		d.Props = append(d.Props, Prop{key, fmt.Sprintf(format, args...)})
 	}
@@ -159,8 +177,8 @@ func describe(n Node, verbose bool) Description {
 	return d
 }
 
-// describeIndex shows which indices are asked what, the conditions that are evaluated for the rows they find, and for how
-// many fragments they know; and which indices are left aside.
+// describeIndex shows which indices are asked what, the conditions that are evaluated for the rows they
+// find, for how many fragments they know, and which indices are left aside.
 func describeIndex(x *question.Filter, aside []string, snap *lancefmt.Snapshot, add func(key, format string, args ...any)) {
 	list := func(key string, texts []string) {
 		if len(texts) > 0 {
@@ -186,11 +204,11 @@ func describeIndex(x *question.Filter, aside []string, snap *lancefmt.Snapshot, 
 // describeSearch shows a search in an index as Lance does, as a search in partitions over the choice
 // of partitions; an exact one as distances over a scan.
 func describeSearch(n *VectorSearch) Description {
-	d := Description{Op: "KNNVectorDistance", Node: n}
+	d := Description{Op: "KNNVectorDistance"}
 	add := func(d *Description, key, format string, args ...any) {
 		d.Props = append(d.Props, Prop{key, fmt.Sprintf(format, args...)})
 	}
-	scan := Description{Op: "LanceScan", Node: n}
+	scan := Description{Op: "LanceScan"}
 	add(&scan, "", "%s", n.Name)
 	add(&scan, "version", "%d", n.Snap.Version())
 	if len(n.Indexes) > 0 {
@@ -239,7 +257,7 @@ func describeSearch(n *VectorSearch) Description {
 		if n.Options.FastSearch {
 			add(&d, "fast_search", "true")
 		}
-		probe := Description{Op: "ANNIvfPartition", Node: n}
+		probe := Description{Op: "ANNIvfPartition"}
 		add(&probe, "segments", "%d", len(n.Indexes))
 		if open {
 			add(&probe, "nprobes", "by min_recall")
@@ -330,7 +348,7 @@ func (d Description) write(b *strings.Builder, depth int) {
 	}
 }
 
-// callText writes an aggregate call as SQL, for EXPLAIN.
+// CallText writes an aggregate call as SQL, for EXPLAIN.
 func CallText(c AggCall) string {
 	s := c.Name + "("
 	if c.Distinct {

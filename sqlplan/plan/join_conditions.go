@@ -17,9 +17,9 @@ func JoinOn(n *Join, conds []expr.Expr) Node {
 		ids := expr.Columns(cond)
 		onLeft, onRight := AllIn(ids, left), AllIn(ids, right)
 		switch {
-		case len(ids) > 0 && !expr.IsVolatile(cond) && onLeft && (c.Kind == "INNER" || c.Kind == "CROSS" || c.Kind == "RIGHT" || c.Kind == "SEMI"):
+		case len(ids) > 0 && !expr.IsVolatile(cond) && onLeft && (c.Kind == InnerJoin || c.Kind == CrossJoin || c.Kind == RightJoin || c.Kind == SemiJoin):
 			toLeft = append(toLeft, cond)
-		case len(ids) > 0 && !expr.IsVolatile(cond) && onRight && c.Kind != "RIGHT" && c.Kind != "FULL":
+		case len(ids) > 0 && !expr.IsVolatile(cond) && onRight && c.Kind != RightJoin && c.Kind != FullJoin:
 			toRight = append(toRight, cond)
 		default:
 			if l, r, ok := equation(cond, left, right); ok {
@@ -36,8 +36,8 @@ func JoinOn(n *Join, conds []expr.Expr) Node {
 		c.Right = &Filter{Input: n.Right, Cond: expr.Conjoin(toRight)}
 	}
 	c.Residual = expr.Conjoin(append(expr.Conjuncts(n.Residual), residual...))
-	if c.Kind == "CROSS" && (len(c.LeftKeys) > 0 || c.Residual != nil) {
-		c.Kind = "INNER"
+	if c.Kind == CrossJoin && (len(c.LeftKeys) > 0 || c.Residual != nil) {
+		c.Kind = InnerJoin
 	}
 	return &c
 }

@@ -66,10 +66,11 @@ type VectorSearch struct {
 	// this strategy was chosen (EXPLAIN).
 	Indexes []*lancefmt.Index
 	Why     string
-	// Calibrated is what MinRecall has been turned into; nil if that is left to the execution, as it is but in EXPLAIN.
+	// Calibrated is what MinRecall has been turned into; nil if that is left to the execution, as it is
+	// but in EXPLAIN.
 	Calibrated *Calibrated
-	// Expectation says whether the search is expected to compare the rows that pass Filter one by one or to use the index
-	// under them; "" if that is not known.
+	// Expectation says whether the search is expected to compare the rows that pass Filter one by one
+	// or to use the index under them; "" if that is not known.
 	Expectation string
 }
 
@@ -164,20 +165,21 @@ type Union struct {
 	Out []Col
 }
 
-// Join is declared here so that nothing needs rebuilding; Build refuses kinds it does not run.
+// Join pairs the rows of its sides for which LeftKeys equal RightKeys and Residual, if there is one, is
+// true.
 type Join struct {
-	Kind                string // "INNER", "LEFT", "RIGHT", "FULL", "CROSS", "SEMI", "ANTI"
+	Kind                JoinKind
 	Left, Right         Node
 	LeftKeys, RightKeys []expr.Expr // equi-keys
 	Residual            expr.Expr
 	Out                 []Col
 }
 
-// LateralJoin runs Right once for every row of Left, which Right sees through parameters, and joins what comes out with that row;
-// a LEFT one keeps rows of Left for which nothing does. Rows come in the order of Left. It is what LATERAL becomes where no
-// rewrite knows better.
+// LateralJoin runs Right once for every row of Left, which Right sees through parameters, and joins what
+// comes out with that row. A left join keeps rows of Left for which nothing comes out. Rows come in the
+// order of Left. It is what LATERAL becomes where no rewrite knows better.
 type LateralJoin struct {
-	Kind        string // "INNER", "LEFT"
+	Kind        JoinKind // InnerJoin or LeftJoin
 	Left, Right Node
 	Args        []LateralArg
 	// Subplans fill their slots for each row of Left, before Right runs.
@@ -185,54 +187,11 @@ type LateralJoin struct {
 	Out      []Col // of Left, then of Right
 }
 
-// LateralArg is a value over the columns of a LateralJoin's left side that its right side reads from a parameter slot.
+// LateralArg is a value over the columns of a LateralJoin's left side that its right side reads from a
+// parameter slot.
 type LateralArg struct {
 	Slot int
 	Expr expr.Expr
-}
-
-// Plan is a bound statement: the root, and subplans whose single value fills a parameter slot before
-// the root starts (uncorrelated scalar subqueries).
-type Plan struct {
-	Root Node
-	// Params are the statement's own parameters by number-1; their slots are 0..len-1.
-	Params []ParamInfo
-	// Subplans fill slots len(Params)…, in order: each may use the slots before it.
-	Subplans []Subplan
-	// Pins are the versions of the snapshots that the plan reads, by table and reference as written
-	// in the statement ("train", "train@v1"); given to Bind again, the same snapshots are read.
-	Pins map[string]uint64
-	// Sources are the same snapshots with the names they were found by.
-	Sources []Source
-	// Reusable says that the plan depends on the statement, the session and Sources alone, so that the statement need not
-	// be planned again as long as they stay: a query that does not look at the clock, the settings' or the catalog's tables.
-	Reusable bool
-	// LastCol is the highest id of a column in the plan; rewrites that make columns count on from it.
-	LastCol expr.ColID
-	// Knobs are those in the options string of a distance function, by the vector column that it reads.
-	Knobs map[expr.ColID]settings.SearchOptions
-	// Explain is set for EXPLAIN: Root and Subplans are those of the statement it explains.
-	Explain *Explain
-	// Changes is not nil for SET, RESET and USE, which return no rows (Root is nil): the new value
-	// of each setting, nil for its default.
-	Changes map[string]*string
-}
-
-// Explain says how a plan is to be shown instead of its rows.
-type Explain struct {
-	Analyze, Verbose, JSON bool
-}
-
-// ParamInfo describes a parameter of the statement.
-type ParamInfo struct {
-	Type arrow.DataType // from context; arrow.Null if nothing decides it
-}
-
-// Subplan yields one value: NULL for no row, an error for more than one.
-type Subplan struct {
-	Slot int
-	Root Node
-	Type arrow.DataType
 }
 
 func (n *Scan) Columns() []Col         { return n.Out }

@@ -13,7 +13,7 @@ import (
 type Source struct {
 	Name parse.TableName
 	Ref  lancefmt.Ref // the version that the statement or the session names; zero for the latest
-	Key  string       // in Plan.Pins
+	Key  string       // in Shared.Pins
 	Snap *lancefmt.Snapshot
 }
 
@@ -40,7 +40,7 @@ func (s *Source) Open(ctx context.Context, t *lancefmt.Table, pins map[string]ui
 // UpToDate reports whether Bind, called with the same statement, session and these pins now, would read the snapshots
 // that the plan reads: whether each name still leads to the same version of the same table. Where that cannot be told, it
 // is false, and Bind will say why.
-func (p *Plan) UpToDate(ctx context.Context, cat *catalog.Catalog, pins map[string]uint64) bool {
+func (p *Shared) UpToDate(ctx context.Context, cat *catalog.Catalog, pins map[string]uint64) bool {
 	for i := range p.Sources {
 		s := &p.Sources[i]
 		target, err := cat.Resolve(ctx, s.Name)

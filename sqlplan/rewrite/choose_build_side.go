@@ -19,7 +19,10 @@ func chooseBuildSides(n plan.Node) plan.Node {
 		if !ok {
 			return n
 		}
-		swapped := map[string]string{"INNER": "INNER", "CROSS": "CROSS", "LEFT": "RIGHT", "RIGHT": "LEFT"}[j.Kind]
+		swapped := map[plan.JoinKind]plan.JoinKind{
+			plan.InnerJoin: plan.InnerJoin, plan.CrossJoin: plan.CrossJoin,
+			plan.LeftJoin: plan.RightJoin, plan.RightJoin: plan.LeftJoin,
+		}[j.Kind]
 		if swapped == "" || estimateRows(j.Left)*2 >= estimateRows(j.Right) {
 			return n
 		}
@@ -76,7 +79,7 @@ func estimateRows(n plan.Node) float64 {
 		return in(0) * in(1)
 	case *plan.Join:
 		switch {
-		case n.Kind == "SEMI" || n.Kind == "ANTI":
+		case n.Kind == plan.SemiJoin || n.Kind == plan.AntiJoin:
 			return in(0) / 2
 		case len(n.LeftKeys) == 0:
 			return in(0) * in(1)

@@ -44,7 +44,7 @@ func flattenLateral(n *plan.LateralJoin) plan.Node {
 		top.Exprs = append(top.Exprs, plan.PassOn(c))
 	}
 	reads := slices.ContainsFunc(exprs, func(e plan.NamedExpr) bool { return plan.ExprReadsSlots(e.Expr, slots) })
-	if v, ok := base.(*plan.Values); ok && len(v.Out) == 0 && len(v.Rows) == 1 && (n.Kind == "INNER" || len(conds) == 0) {
+	if v, ok := base.(*plan.Values); ok && len(v.Out) == 0 && len(v.Rows) == 1 && (n.Kind == plan.InnerJoin || len(conds) == 0) {
 		top.Input = n.Left
 		if len(conds) > 0 {
 			top.Input = &plan.Filter{Input: n.Left, Cond: expr.Conjoin(n.OnLeft(conds))}
@@ -54,8 +54,8 @@ func flattenLateral(n *plan.LateralJoin) plan.Node {
 		}
 		return top
 	}
-	j := &plan.Join{Kind: "CROSS", Left: n.Left, Right: base, Out: slices.Concat(n.Left.Columns(), base.Columns())}
-	if n.Kind == "LEFT" {
+	j := &plan.Join{Kind: plan.CrossJoin, Left: n.Left, Right: base, Out: slices.Concat(n.Left.Columns(), base.Columns())}
+	if n.Kind == plan.LeftJoin {
 		if reads || slices.ContainsFunc(exprs, func(e plan.NamedExpr) bool { return expr.IsVolatile(e.Expr) }) {
 			return n
 		}
@@ -66,7 +66,7 @@ func flattenLateral(n *plan.LateralJoin) plan.Node {
 				p.Exprs = append(p.Exprs, plan.PassOn(c))
 			}
 		}
-		j.Kind, j.Right = "LEFT", p
+		j.Kind, j.Right = plan.LeftJoin, p
 		j.Out = slices.Concat(n.Left.Columns(), p.Columns())
 		for i := range j.Out[len(n.Left.Columns()):] {
 			j.Out[len(n.Left.Columns())+i].Nullable = true

@@ -50,25 +50,25 @@ func newPlanner(t *testing.T) *planner {
 	return &planner{cat: cat, indexes: cache, session: map[string]string{}}
 }
 
-func (p *planner) bind(sql string, pins map[string]uint64) (*plan.Plan, error) {
+func (p *planner) bind(sql string, pins map[string]uint64) (plan.Plan, error) {
 	stmt, err := parse.Parse(sql)
 	if err != nil {
 		return nil, fault.WithSQL(err, sql)
 	}
 	session := settings.Session{Values: p.session, Version: "test", User: "ann"}
-	plan, err := bind.Bind(context.Background(), stmt, bind.Env{Catalog: p.cat, Pins: pins, Session: session})
+	planned, err := bind.Bind(context.Background(), stmt, bind.Env{Catalog: p.cat, Pins: pins, Session: session})
 	if err == nil {
-		plan, err = rewrite.Rewrite(context.Background(), plan, rewrite.Env{Session: session, Indexes: p.indexes})
+		planned, err = rewrite.Rewrite(context.Background(), planned, rewrite.Env{Session: session, Indexes: p.indexes})
 	}
-	return plan, fault.WithSQL(err, sql)
+	return planned, fault.WithSQL(err, sql)
 }
 
 // text shows a plan, its parameters and its subplans.
-func text(planned *plan.Plan, verbose bool) string {
+func text(planned plan.Plan, verbose bool) string {
 	var b strings.Builder
-	if planned.Changes != nil {
+	if set, ok := planned.(*plan.Set); ok {
 		for _, s := range settings.All() {
-			if v, ok := planned.Changes[s.Name]; ok && v != nil {
+			if v, ok := set.Changes[s.Name]; ok && v != nil {
 				fmt.Fprintf(&b, "set %s = %q\n", s.Name, *v)
 			} else if ok {
 				fmt.Fprintf(&b, "reset %s\n", s.Name)
@@ -76,20 +76,20 @@ func text(planned *plan.Plan, verbose bool) string {
 		}
 		return b.String()
 	}
-	b.WriteString(plan.Describe(planned.Root, verbose).Text())
-	for i, p := range planned.Params {
+	b.WriteString(plan.DescribePlan(planned, verbose).Text())
+	for i, p := range planned.Common().Params {
 		fmt.Fprintf(&b, "$%d: %s\n", i+1, expr.TypeName(p.Type))
 	}
-	for _, s := range planned.Subplans {
+	for _, s := range planned.Common().Subplans {
 		fmt.Fprintf(&b, "$%d = %s of\n%s", s.Slot+1, expr.TypeName(s.Type), plan.Describe(s.Root, verbose).Text())
 	}
 	return b.String()
 }
 
 // columns shows the result's columns: name, type, table, and whether NULLs are possible.
-func columns(plan *plan.Plan) string {
+func columns(planned plan.Plan) string {
 	var b strings.Builder
-	for _, c := range plan.Root.Columns() {
+	for _, c := range planned.(*plan.Query).Root.Columns() {
 		fmt.Fprintf(&b, "%s %s", c.Name, expr.TypeName(c.Type))
 		if !c.Nullable {
 			b.WriteString(" NOT NULL")
@@ -99,7 +99,7 @@ func columns(plan *plan.Plan) string {
 		}
 		b.WriteByte('\n')
 	}
-	for i, p := range plan.Params {
+	for i, p := range planned.Common().Params {
 		fmt.Fprintf(&b, "$%d: %s\n", i+1, expr.TypeName(p.Type))
 	}
 	return b.String()

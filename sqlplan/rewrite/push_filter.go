@@ -114,7 +114,7 @@ func pushInto(n plan.Node, conds []expr.Expr) plan.Node {
 // side that all rows come from for an outer one. What reads the other side of an outer join sees the
 // NULLs that the join makes, and stays above.
 func pushIntoJoin(n *plan.Join, conds []expr.Expr) plan.Node {
-	if n.Kind == "INNER" || n.Kind == "CROSS" {
+	if n.Kind == plan.InnerJoin || n.Kind == plan.CrossJoin {
 		j := plan.JoinOn(n, conds).(*plan.Join)
 		return j.WithInputs([]plan.Node{repush(j.Left), repush(j.Right)})
 	}
@@ -125,9 +125,9 @@ func pushIntoJoin(n *plan.Join, conds []expr.Expr) plan.Node {
 		switch {
 		case len(ids) == 0 || expr.IsVolatile(c):
 			here = append(here, c)
-		case plan.AllIn(ids, left) && (n.Kind == "LEFT" || n.Kind == "SEMI" || n.Kind == "ANTI"):
+		case plan.AllIn(ids, left) && (n.Kind == plan.LeftJoin || n.Kind == plan.SemiJoin || n.Kind == plan.AntiJoin):
 			toLeft = append(toLeft, c)
-		case plan.AllIn(ids, right) && n.Kind == "RIGHT":
+		case plan.AllIn(ids, right) && n.Kind == plan.RightJoin:
 			toRight = append(toRight, c)
 		default:
 			here = append(here, c)
@@ -149,7 +149,7 @@ func pushIntoLateral(n *plan.LateralJoin, conds []expr.Expr) plan.Node {
 			here = append(here, c)
 		case plan.AllIn(ids, left):
 			toLeft = append(toLeft, c)
-		case plan.AllIn(ids, right) && n.Kind == "INNER":
+		case plan.AllIn(ids, right) && n.Kind == plan.InnerJoin:
 			toRight = append(toRight, c)
 		default:
 			here = append(here, c)

@@ -11,7 +11,7 @@ import (
 	"lanceflight/sqlplan/settings"
 )
 
-// RewriteEnv is what the rewrites need besides the plan.
+// Env is what the rewrites need besides the plan.
 type Env struct {
 	Session settings.Session
 	// Indexes tells what is in indices. nil = vector searches are exact, and estimates are guesses.
@@ -20,10 +20,11 @@ type Env struct {
 
 // A rewriter is the state of the rewrites of one plan.
 type rewriter struct {
-	ctx     context.Context
-	env     Env
-	explain bool                                  // the statement is EXPLAIN, which may ask indices more than a statement that will run
-	knobs   map[expr.ColID]settings.SearchOptions // as of Plan
+	ctx context.Context
+	env Env
+	// explain says that the statement is EXPLAIN, which may ask indices more than one that will run.
+	explain bool
+	knobs   map[expr.ColID]settings.SearchOptions // as of plan.Shared
 	nextCol expr.ColID
 }
 
@@ -70,27 +71,18 @@ func Passes() (list [][2]string) {
 	return list
 }
 
-// Rewrite runs the passes over every root of a bound plan, and returns a plan of the same rows. p is not changed. Errors are those
-// of ctx, or of indices that the statement insists on.
-func Rewrite(ctx context.Context, p *plan.Plan, env Env) (*plan.Plan, error) {
-	if p.Root == nil {
-		return p, nil
-	}
-	r := &rewriter{ctx: ctx, env: env, explain: p.Explain != nil, knobs: p.Knobs, nextCol: p.LastCol}
-	out := *p
-	var err error
-	if out.Root, err = r.root(p.Root); err != nil {
+// Rewrite runs the passes over every root of a bound plan, and returns a plan of the same rows. p is
+// not changed. Errors are those of ctx, or of indices that the statement insists on.
+func Rewrite(ctx context.Context, p plan.Plan, env Env) (plan.Plan, error) {
+	common := p.Common()
+	_, explain := p.(*plan.Explain)
+	r := &rewriter{ctx: ctx, env: env, explain: explain, knobs: common.Knobs, nextCol: common.LastCol}
+	out, err := p.MapRoots(r.root)
+	if err != nil {
 		return nil, err
 	}
-	out.Subplans = make([]plan.Subplan, len(p.Subplans))
-	for i, s := range p.Subplans {
-		if s.Root, err = r.root(s.Root); err != nil {
-			return nil, err
-		}
-		out.Subplans[i] = s
-	}
-	out.LastCol = r.nextCol
-	return &out, nil
+	out.Common().LastCol = r.nextCol
+	return out, nil
 }
 
 func (r *rewriter) root(n plan.Node) (_ plan.Node, err error) {
