@@ -19,6 +19,7 @@ import (
 // A FlightData message (Flight.proto) is
 //
 //	2: data_header  the IPC message's flatbuffer
+//	3: app_metadata what a server says besides
 //	1000: data_body its buffers, each padded to 8 bytes
 //
 // frame holds one, encoded already: the body was copied once, from the record batch's buffers into
@@ -28,8 +29,9 @@ type frame struct{ data mem.BufferSlice }
 
 // Field numbers of FlightData.
 const (
-	fieldDataHeader = 2
-	fieldDataBody   = 1000
+	fieldDataHeader  = 2
+	fieldAppMetadata = 3
+	fieldDataBody    = 1000
 )
 
 // frameCodec sends frames as they are, and all other messages in the bytes that the stock protobuf codec gives.
@@ -45,8 +47,8 @@ func (c frameCodec) Marshal(v any) (mem.BufferSlice, error) {
 	if !ok {
 		return c.CodecV2.Marshal(v)
 	}
-	// A FlightInfo has the statement's text in it twice, in its descriptor and in its ticket: beyond 32 KiB the stock codec
-	// clears a buffer of 1 MiB for each.
+	// A FlightInfo has the statement's text in it twice, in its descriptor and in its ticket. Beyond
+	// 32 KiB the stock codec clears a buffer of 1 MiB for each.
 	size := proto.Size(m)
 	if size < stockMessageBytes {
 		return c.CodecV2.Marshal(v)
@@ -95,6 +97,8 @@ type frameWriter struct {
 	stream grpc.ServerStream
 	// bytes counts what was handed to gRPC.
 	bytes int64
+	// appMetadata goes out with the next message, the schema if it is set at the beginning.
+	appMetadata []byte
 }
 
 func (w *frameWriter) Start() error { return nil }
@@ -109,6 +113,11 @@ func (w *frameWriter) WritePayload(p ipc.Payload) error {
 	}
 	head := protowire.AppendTag(make([]byte, 0, meta.Len()+16), fieldDataHeader, protowire.BytesType)
 	head = protowire.AppendBytes(head, meta.Bytes())
+	if len(w.appMetadata) > 0 {
+		head = protowire.AppendTag(head, fieldAppMetadata, protowire.BytesType)
+		head = protowire.AppendBytes(head, w.appMetadata)
+		w.appMetadata = nil
+	}
 	head = protowire.AppendTag(head, fieldDataBody, protowire.BytesType)
 	head = protowire.AppendVarint(head, uint64(size))
 
@@ -144,7 +153,9 @@ func (c *counter) Write(p []byte) (int, error) {
 
 // newStreamWriter writes a schema message at once and then record batches. compression is "", "lz4"
 // or "zstd".
-func newStreamWriter(stream grpc.ServerStream, schema *arrow.Schema, compression string, alloc memory.Allocator) (*ipc.Writer, *frameWriter) {
+func newStreamWriter(
+	stream grpc.ServerStream, schema *arrow.Schema, compression string, alloc memory.Allocator,
+) (*ipc.Writer, *frameWriter) {
 	fw := &frameWriter{stream: stream}
 	opts := []ipc.Option{ipc.WithSchema(schema), ipc.WithAllocator(alloc)}
 	switch compression {

@@ -49,11 +49,15 @@ func (s *Server) DoGetCatalogs(ctx context.Context) (*arrow.Schema, <-chan fligh
 	return oneBatch(ctx, b.NewRecordBatch())
 }
 
-func (s *Server) GetFlightInfoSchemas(_ context.Context, _ flightsql.GetDBSchemas, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *Server) GetFlightInfoSchemas(
+	_ context.Context, _ flightsql.GetDBSchemas, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	return s.metadataInfo(desc, schema_ref.DBSchemas)
 }
 
-func (s *Server) DoGetDBSchemas(ctx context.Context, cmd flightsql.GetDBSchemas) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (s *Server) DoGetDBSchemas(
+	ctx context.Context, cmd flightsql.GetDBSchemas,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	b := array.NewRecordBuilder(s.opts.Mem, schema_ref.DBSchemas)
 	defer b.Release()
 	schema := likePattern(cmd.GetDBSchemaFilterPattern())
@@ -68,7 +72,9 @@ func (s *Server) DoGetDBSchemas(ctx context.Context, cmd flightsql.GetDBSchemas)
 	return oneBatch(ctx, b.NewRecordBatch())
 }
 
-func (s *Server) GetFlightInfoTables(_ context.Context, cmd flightsql.GetTables, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *Server) GetFlightInfoTables(
+	_ context.Context, cmd flightsql.GetTables, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	if cmd.GetIncludeSchema() {
 		return s.metadataInfo(desc, schema_ref.TablesWithIncludedSchema)
 	}
@@ -77,7 +83,9 @@ func (s *Server) GetFlightInfoTables(_ context.Context, cmd flightsql.GetTables,
 
 // DoGetTables lists the served tables, ordered by name. A table that cannot be opened is listed without
 // its columns rather than hiding all others.
-func (s *Server) DoGetTables(ctx context.Context, cmd flightsql.GetTables) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (s *Server) DoGetTables(
+	ctx context.Context, cmd flightsql.GetTables,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	schema := schema_ref.Tables
 	if cmd.GetIncludeSchema() {
 		schema = schema_ref.TablesWithIncludedSchema
@@ -85,7 +93,8 @@ func (s *Server) DoGetTables(ctx context.Context, cmd flightsql.GetTables) (*arr
 	b := array.NewRecordBuilder(s.opts.Mem, schema)
 	defer b.Release()
 	pattern := likePattern(cmd.GetTableNameFilterPattern())
-	if inCatalog(cmd.GetCatalog()) && likePattern(cmd.GetDBSchemaFilterPattern()).MatchString(catalog.SchemaName) && wantsTables(cmd.GetTableTypes()) {
+	inSchema := likePattern(cmd.GetDBSchemaFilterPattern()).MatchString(catalog.SchemaName)
+	if inCatalog(cmd.GetCatalog()) && inSchema && wantsTables(cmd.GetTableTypes()) {
 		names, err := s.catalog.Names(ctx)
 		if err != nil {
 			return nil, nil, err
@@ -155,51 +164,73 @@ func (s *Server) DoGetTableTypes(ctx context.Context) (*arrow.Schema, <-chan fli
 
 // The key commands answer with the right schema and no row: Lance tables have no enforced keys.
 
-func (s *Server) emptyKeys(ctx context.Context, schema *arrow.Schema) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (s *Server) emptyKeys(
+	ctx context.Context, schema *arrow.Schema,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	b := array.NewRecordBuilder(s.opts.Mem, schema)
 	defer b.Release()
 	return oneBatch(ctx, b.NewRecordBatch())
 }
 
-func (s *Server) GetFlightInfoPrimaryKeys(_ context.Context, _ flightsql.TableRef, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *Server) GetFlightInfoPrimaryKeys(
+	_ context.Context, _ flightsql.TableRef, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	return s.metadataInfo(desc, schema_ref.PrimaryKeys)
 }
 
-func (s *Server) DoGetPrimaryKeys(ctx context.Context, _ flightsql.TableRef) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (s *Server) DoGetPrimaryKeys(
+	ctx context.Context, _ flightsql.TableRef,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	return s.emptyKeys(ctx, schema_ref.PrimaryKeys)
 }
 
-func (s *Server) GetFlightInfoExportedKeys(_ context.Context, _ flightsql.TableRef, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *Server) GetFlightInfoExportedKeys(
+	_ context.Context, _ flightsql.TableRef, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	return s.metadataInfo(desc, schema_ref.ExportedKeys)
 }
 
-func (s *Server) DoGetExportedKeys(ctx context.Context, _ flightsql.TableRef) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (s *Server) DoGetExportedKeys(
+	ctx context.Context, _ flightsql.TableRef,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	return s.emptyKeys(ctx, schema_ref.ExportedKeys)
 }
 
-func (s *Server) GetFlightInfoImportedKeys(_ context.Context, _ flightsql.TableRef, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *Server) GetFlightInfoImportedKeys(
+	_ context.Context, _ flightsql.TableRef, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	return s.metadataInfo(desc, schema_ref.ImportedKeys)
 }
 
-func (s *Server) DoGetImportedKeys(ctx context.Context, _ flightsql.TableRef) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (s *Server) DoGetImportedKeys(
+	ctx context.Context, _ flightsql.TableRef,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	return s.emptyKeys(ctx, schema_ref.ImportedKeys)
 }
 
-func (s *Server) GetFlightInfoCrossReference(_ context.Context, _ flightsql.CrossTableRef, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *Server) GetFlightInfoCrossReference(
+	_ context.Context, _ flightsql.CrossTableRef, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	return s.metadataInfo(desc, schema_ref.CrossReference)
 }
 
-func (s *Server) DoGetCrossReference(ctx context.Context, _ flightsql.CrossTableRef) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (s *Server) DoGetCrossReference(
+	ctx context.Context, _ flightsql.CrossTableRef,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	return s.emptyKeys(ctx, schema_ref.CrossReference)
 }
 
-func (s *Server) GetFlightInfoSqlInfo(_ context.Context, _ flightsql.GetSqlInfo, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *Server) GetFlightInfoSqlInfo(
+	_ context.Context, _ flightsql.GetSqlInfo, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	return s.metadataInfo(desc, schema_ref.SqlInfo)
 }
 
 // DoGetSqlInfo answers the codes asked for, all of them if none is named. Codes nobody registered are
 // left out: arrow-go's own version fails the whole call on the first, and ADBC asks for such.
-func (s *Server) DoGetSqlInfo(ctx context.Context, cmd flightsql.GetSqlInfo) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (s *Server) DoGetSqlInfo(
+	ctx context.Context, cmd flightsql.GetSqlInfo,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	codes := cmd.GetInfo()
 	if len(codes) == 0 {
 		codes = sortedKeys(s.info)
@@ -217,12 +248,16 @@ func (s *Server) DoGetSqlInfo(ctx context.Context, cmd flightsql.GetSqlInfo) (*a
 	return oneBatch(ctx, b.NewRecordBatch())
 }
 
-func (s *Server) GetFlightInfoXdbcTypeInfo(_ context.Context, _ flightsql.GetXdbcTypeInfo, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *Server) GetFlightInfoXdbcTypeInfo(
+	_ context.Context, _ flightsql.GetXdbcTypeInfo, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	return s.metadataInfo(desc, schema_ref.XdbcTypeInfo)
 }
 
 // DoGetXdbcTypeInfo lists the SQL types, or those of one XDBC data type.
-func (s *Server) DoGetXdbcTypeInfo(ctx context.Context, cmd flightsql.GetXdbcTypeInfo) (*arrow.Schema, <-chan flight.StreamChunk, error) {
+func (s *Server) DoGetXdbcTypeInfo(
+	ctx context.Context, cmd flightsql.GetXdbcTypeInfo,
+) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	b := array.NewRecordBuilder(s.opts.Mem, schema_ref.XdbcTypeInfo)
 	defer b.Release()
 	for _, t := range xdbcTypes {

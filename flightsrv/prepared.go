@@ -21,8 +21,9 @@ import (
 )
 
 // handle is a prepared statement: its text, the settings it was prepared under, and the parameters
-// bound last, as an Arrow IPC stream. The plan is asked for anew per execution, so a statement prepared yesterday
-// sees the table of today; while nothing was committed, the engine still has it (sqlplan.Engine.Prepare).
+// bound last, as an Arrow IPC stream. The plan is asked for anew per execution, so a statement prepared
+// yesterday sees the table of today. While nothing was committed, the engine still has the plan
+// (sqlplan.Engine.Prepare).
 type handle struct {
 	sql      string
 	settings map[string]string
@@ -77,7 +78,8 @@ func (t *handles) get(ctx context.Context, id []byte) (handle, error) {
 	defer t.mu.Unlock()
 	h, ok := t.byID[string(id)]
 	if !ok || h.user != userFrom(ctx) || t.now().Sub(h.used) > t.idle {
-		return handle{}, fault.New(fault.NotFound, "unknown prepared statement: it was closed, was idle for more than %s, or belongs to another server", t.idle)
+		return handle{}, fault.New(fault.NotFound,
+			"unknown prepared statement: it was closed, was idle for more than %s, or belongs to another server", t.idle)
 	}
 	h.used = t.now()
 	return *h, nil
@@ -115,7 +117,9 @@ func (s *Server) planHandle(ctx context.Context, id []byte) (handle, *sqlplan.Pr
 
 // CreatePreparedStatement plans a statement once for its schemas; errors in the text show here. Drivers
 // decide between query and update by dataset_schema (JDBC) or is_update (ADBC), so both are filled.
-func (s *Server) CreatePreparedStatement(ctx context.Context, req flightsql.ActionCreatePreparedStatementRequest) (res flightsql.ActionCreatePreparedStatementResult, err error) {
+func (s *Server) CreatePreparedStatement(
+	ctx context.Context, req flightsql.ActionCreatePreparedStatementRequest,
+) (res flightsql.ActionCreatePreparedStatementResult, err error) {
 	if len(req.GetTransactionId()) > 0 {
 		return res, errTransactions
 	}
@@ -126,7 +130,9 @@ func (s *Server) CreatePreparedStatement(ctx context.Context, req flightsql.Acti
 	if res.Handle, err = s.handles.add(&handle{sql: req.GetQuery(), settings: settings, user: userFrom(ctx)}); err != nil {
 		return res, err
 	}
-	update := !p.IsQuery()
+	// A statement that changes something and returns rows is executed as a query, as in PostgreSQL's
+	// drivers: the answer to an update has no place for rows.
+	update := p.Schema().NumFields() == 0
 	res.IsUpdate = &update
 	if !update {
 		res.DatasetSchema = p.Schema()
@@ -143,7 +149,9 @@ func (s *Server) ClosePreparedStatement(_ context.Context, req flightsql.ActionC
 
 // GetFlightInfoPreparedStatement plans the statement under its handle and issues a ticket that survives
 // the handle: ADBC closes a statement before its partitions are read.
-func (s *Server) GetFlightInfoPreparedStatement(ctx context.Context, cmd flightsql.PreparedStatementQuery, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *Server) GetFlightInfoPreparedStatement(
+	ctx context.Context, cmd flightsql.PreparedStatementQuery, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	h, p, err := s.planHandle(ctx, cmd.GetPreparedStatementHandle())
 	if err != nil {
 		return nil, err
@@ -161,13 +169,17 @@ func (s *Server) GetFlightInfoPreparedStatement(ctx context.Context, cmd flights
 }
 
 // GetSchemaPreparedStatement plans the statement under its handle for its schema.
-func (s *Server) GetSchemaPreparedStatement(ctx context.Context, cmd flightsql.PreparedStatementQuery, _ *flight.FlightDescriptor) (*flight.SchemaResult, error) {
+func (s *Server) GetSchemaPreparedStatement(
+	ctx context.Context, cmd flightsql.PreparedStatementQuery, _ *flight.FlightDescriptor,
+) (*flight.SchemaResult, error) {
 	_, p, err := s.planHandle(ctx, cmd.GetPreparedStatementHandle())
 	return s.schemaResult(p, err)
 }
 
 // DoPutPreparedStatementQuery binds parameters: each row is one execution.
-func (s *Server) DoPutPreparedStatementQuery(ctx context.Context, cmd flightsql.PreparedStatementQuery, rdr flight.MessageReader, _ flight.MetadataWriter) ([]byte, error) {
+func (s *Server) DoPutPreparedStatementQuery(
+	ctx context.Context, cmd flightsql.PreparedStatementQuery, rdr flight.MessageReader, _ flight.MetadataWriter,
+) ([]byte, error) {
 	id := cmd.GetPreparedStatementHandle()
 	_, p, err := s.planHandle(ctx, id)
 	if err != nil {
@@ -184,34 +196,6 @@ func (s *Server) DoPutPreparedStatementQuery(ctx context.Context, cmd flightsql.
 	}
 	s.handles.bind(id, params)
 	return id, nil
-}
-
-// DoPutPreparedStatementUpdate runs a prepared statement that is not a query, once per row of
-// parameters, or once if there are none.
-func (s *Server) DoPutPreparedStatementUpdate(ctx context.Context, cmd flightsql.PreparedStatementUpdate, rdr flight.MessageReader) (int64, error) {
-	_, p, err := s.planHandle(ctx, cmd.GetPreparedStatementHandle())
-	if err != nil {
-		return 0, err
-	}
-	params, err := s.readParams(rdr)
-	if err != nil {
-		return 0, err
-	}
-	runs := [][]expr.Literal{nil}
-	if len(params) > 0 {
-		if runs, err = s.bindAll(p, params); err != nil {
-			return 0, err
-		}
-	}
-	var count int64
-	for _, values := range runs {
-		n, err := s.runUpdate(ctx, p, values)
-		if err != nil {
-			return 0, err
-		}
-		count += n
-	}
-	return count, nil
 }
 
 // readParams copies a DoPut stream into IPC bytes, nil if it has no row. The size is bounded by what a
@@ -239,7 +223,8 @@ func (s *Server) readParams(rdr flight.MessageReader) ([]byte, error) {
 			return nil, fault.New(fault.InvalidArgument, "read parameters: %w", err)
 		}
 		if buf.Len() > MaxTicketBytes {
-			return nil, fault.New(fault.ResourceExhausted, "parameters take more than %d bytes, the limit; bind fewer rows at once", MaxTicketBytes)
+			return nil, fault.New(fault.ResourceExhausted,
+				"parameters take more than %d bytes, the limit; bind fewer rows at once", MaxTicketBytes)
 		}
 	}
 	if w == nil {

@@ -2,6 +2,7 @@ package flightsrv
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"log/slog"
 	"net"
@@ -34,6 +35,9 @@ type Options struct {
 	MaxReceiveBytes  int              // 64 MiB: DoPut with parameters
 	MaxHandles       int              // prepared statements alive at once: 10,000
 	HandleIdle       time.Duration    // 1 h: a prepared statement nobody uses is dropped
+	MaxOutcomes      int              // outcomes of statements that are not queries, kept for each user: 1,000
+	MaxOutcomeBytes  int64            // the memory that they take, for each user: 16 MiB
+	OutcomeAge       time.Duration    // how long each is kept: 1 h
 	Version          string           // of the product, for SqlInfo
 	Log              *slog.Logger     // slog.Default()
 }
@@ -54,6 +58,15 @@ func (o *Options) defaults() {
 	if o.HandleIdle == 0 {
 		o.HandleIdle = time.Hour
 	}
+	if o.MaxOutcomes == 0 {
+		o.MaxOutcomes = 1000
+	}
+	if o.MaxOutcomeBytes == 0 {
+		o.MaxOutcomeBytes = 16 << 20
+	}
+	if o.OutcomeAge == 0 {
+		o.OutcomeAge = time.Hour
+	}
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
@@ -73,6 +86,9 @@ type Server struct {
 	seal     *sealer
 	handles  *handles
 	streams  streams
+	process  []byte // random, names this process in tickets of statements that are not queries
+	outcomes *outcomes
+	runs     sync.WaitGroup // statements that are not queries and run for a ticket
 	info     map[uint32]any // SqlInfo by id
 	grpc     *grpc.Server
 	draining atomic.Bool
@@ -87,8 +103,13 @@ func New(engine *sqlplan.Engine, cat *catalog.Catalog, opts Options) (*Server, e
 	}
 	s := &Server{
 		engine: engine, catalog: cat, opts: opts, log: opts.Log, seal: seal,
-		handles: newHandles(opts.MaxHandles, opts.HandleIdle),
-		info:    sqlInfo(opts.Version),
+		handles:  newHandles(opts.MaxHandles, opts.HandleIdle),
+		outcomes: newOutcomes(opts.MaxOutcomes, opts.MaxOutcomeBytes, opts.OutcomeAge),
+		process:  make([]byte, 16),
+		info:     sqlInfo(opts.Version),
+	}
+	if _, err := rand.Read(s.process); err != nil {
+		return nil, fault.New(fault.Internal, "draw a name for the process: %w", err)
 	}
 	s.Alloc = opts.Mem
 	options := []grpc.ServerOption{
@@ -102,7 +123,8 @@ func New(engine *sqlplan.Engine, cat *catalog.Catalog, opts Options) (*Server, e
 		grpc.InitialConnWindowSize(4 << 20),
 		// Frames are handed over whole; a larger write buffer only adds a copy.
 		grpc.WriteBufferSize(64 << 10),
-		// Calls beyond these get a goroutine of their own, whose stack grows anew: 4 % of a short statement's processor time.
+		// Calls beyond these get a goroutine of their own, whose stack grows anew. That takes 4 % of the
+		// processor time of a short statement.
 		grpc.NumStreamWorkers(uint32(8 * runtime.GOMAXPROCS(0))),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		// A client that vanished without closing its connection must not pin a scan for ever.
@@ -151,6 +173,9 @@ func (s *Server) Shutdown(ctx context.Context) {
 		s.grpc.Stop()
 		<-done
 	}
+	// Nobody waits for them any more, so those that still run have been cancelled.
+	s.runs.Wait()
+	s.outcomes.clear()
 	s.handles.closeAll()
 }
 

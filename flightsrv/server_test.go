@@ -23,6 +23,7 @@ import (
 	"lanceflight/internal/sample"
 	"lanceflight/sqlplan"
 	"lanceflight/sqlplan/catalog"
+	"lanceflight/sqlplan/plan"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -37,13 +38,20 @@ type testServer struct {
 
 func startServer(t *testing.T, opts Options) *testServer {
 	t.Helper()
+	return startServerWith(t, opts, nil)
+}
+
+// startServerWith also plans statements by writes, see sqlplan.NewEngineForTest.
+func startServerWith(t *testing.T, opts Options, writes func(sql string) *plan.Write) *testServer {
+	t.Helper()
 	ctx := context.Background()
 	alloc := memory.NewCheckedAllocator(memory.DefaultAllocator)
 	path, err := sample.Extract(t.TempDir())
 	require.NoError(t, err)
 	cat, err := catalog.Open(ctx, []string{path}, catalog.Options{})
 	require.NoError(t, err)
-	engine := sqlplan.NewEngine(cat, sqlplan.Options{Mem: alloc, Workers: 2, MemoryLimitBytes: 1 << 30, Version: "test"})
+	options := sqlplan.Options{Mem: alloc, Workers: 2, MemoryLimitBytes: 1 << 30, Version: "test"}
+	engine := sqlplan.NewEngineForTest(cat, options, writes)
 	opts.Mem = alloc
 	opts.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	srv, err := New(engine, cat, opts)

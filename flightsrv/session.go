@@ -103,7 +103,9 @@ func (s *Server) settings(ctx context.Context) (map[string]string, error) {
 }
 
 // SetSessionOptions changes the connection's settings. Bad names and values are reported per option.
-func (s *Server) SetSessionOptions(ctx context.Context, req *flight.SetSessionOptionsRequest) (*flight.SetSessionOptionsResult, error) {
+func (s *Server) SetSessionOptions(
+	ctx context.Context, req *flight.SetSessionOptionsRequest,
+) (*flight.SetSessionOptionsResult, error) {
 	result := &flight.SetSessionOptionsResult{Errors: map[string]*flight.SetSessionOptionsResultError{}}
 	changed := map[string]*string{}
 	for name, option := range req.GetSessionOptions() {
@@ -132,7 +134,9 @@ func (s *Server) SetSessionOptions(ctx context.Context, req *flight.SetSessionOp
 }
 
 // GetSessionOptions returns every setting with its effective value; ADBC reads catalog and schema.
-func (s *Server) GetSessionOptions(ctx context.Context, _ *flight.GetSessionOptionsRequest) (*flight.GetSessionOptionsResult, error) {
+func (s *Server) GetSessionOptions(
+	ctx context.Context, _ *flight.GetSessionOptionsRequest,
+) (*flight.GetSessionOptionsResult, error) {
 	set := sqlplan.DefaultSettings()
 	for k, v := range sessionOf(ctx).snapshot() {
 		set[k] = v

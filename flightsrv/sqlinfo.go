@@ -54,7 +54,9 @@ func sqlInfo(version string) map[uint32]any {
 		flightsql.SqlInfoAllTablesAreASelectable: true,
 		flightsql.SqlInfoNullOrdering:            int32(0), // NULLs sort high
 
-		flightsql.SqlInfoKeywords:                               []string{"EXCLUDE", "EXPLAIN", "ILIKE", "LIMIT", "OFFSET", "QUALIFY", "SHOW", "TABLESAMPLE", "VERSION"},
+		flightsql.SqlInfoKeywords: []string{
+			"EXCLUDE", "EXPLAIN", "ILIKE", "LIMIT", "OFFSET", "QUALIFY", "SHOW", "TABLESAMPLE", "VERSION",
+		},
 		flightsql.SqlInfoSearchStringEscape:                     `\`,
 		flightsql.SqlInfoExtraNameChars:                         "@$",
 		flightsql.SqlInfoSupportsColumnAliasing:                 true,
@@ -152,8 +154,11 @@ func functionsOf(category string) []string {
 // conversions says which SQL types CAST turns into which: numbers and text into each other, text and
 // binary, dates and times.
 func conversions() map[int32][]int32 {
-	numbers := []int32{int32(flightsql.SqlConvertTinyInt), int32(flightsql.SqlConvertSmallInt), int32(flightsql.SqlConvertInteger),
-		int32(flightsql.SqlConvertBigInt), int32(flightsql.SqlConvertReal), int32(flightsql.SqlConvertFloat), int32(flightsql.SqlConvertDecimal)}
+	numbers := []int32{
+		int32(flightsql.SqlConvertTinyInt), int32(flightsql.SqlConvertSmallInt), int32(flightsql.SqlConvertInteger),
+		int32(flightsql.SqlConvertBigInt), int32(flightsql.SqlConvertReal), int32(flightsql.SqlConvertFloat),
+		int32(flightsql.SqlConvertDecimal),
+	}
 	text := []int32{int32(flightsql.SqlConvertVarchar)}
 	times := []int32{int32(flightsql.SqlConvertDate), int32(flightsql.SqlConvertTimestamp)}
 	out := map[int32][]int32{}

@@ -25,7 +25,9 @@ import (
 )
 
 // prepare plans sql under the call's settings.
-func (s *Server) prepare(ctx context.Context, sql string, settings map[string]string, pins map[string]uint64) (*sqlplan.Prepared, error) {
+func (s *Server) prepare(
+	ctx context.Context, sql string, settings map[string]string, pins map[string]uint64,
+) (*sqlplan.Prepared, error) {
 	if s.draining.Load() {
 		return nil, fault.New(fault.Unavailable, "the server is shutting down")
 	}
@@ -52,9 +54,13 @@ func (s *Server) endpoint(t *ticketpb.Ticket) (*flight.FlightEndpoint, error) {
 	if err != nil {
 		return nil, err
 	}
+	lifetime := s.opts.TicketTTL
+	if isUpdate(t) {
+		lifetime = min(lifetime, s.opts.OutcomeAge)
+	}
 	return &flight.FlightEndpoint{
 		Ticket:         &flight.Ticket{Ticket: ticket},
-		ExpirationTime: timestamppb.New(time.Unix(t.Issued, 0).Add(s.opts.TicketTTL)),
+		ExpirationTime: timestamppb.New(time.Unix(t.Issued, 0).Add(lifetime)),
 	}, nil
 }
 
@@ -63,26 +69,31 @@ func (s *Server) schemaResult(p *sqlplan.Prepared, err error) (*flight.SchemaRes
 	if err != nil {
 		return nil, err
 	}
-	return &flight.SchemaResult{Schema: flight.SerializeSchema(resultSchema(p), s.opts.Mem)}, nil
+	return &flight.SchemaResult{Schema: flight.SerializeSchema(p.Schema(), s.opts.Mem)}, nil
 }
 
-// flightInfo answers GetFlightInfo for a planned statement: a ticket for a query, or, for anything
-// else, the statement is run here, once, and the ticket replays its empty outcome (ADBC's
-// cursor.execute("SET …") goes GetFlightInfo, DoGet and never DoPut).
-func (s *Server) flightInfo(ctx context.Context, p *sqlplan.Prepared, t *ticketpb.Ticket, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
-	if !p.IsQuery() {
-		if _, err := s.runUpdate(ctx, p, nil); err != nil {
-			return nil, err
-		}
-		t.Done = true
-	}
+// flightInfo answers GetFlightInfo for a planned statement with a ticket. Nothing runs before the ticket
+// is fetched.
+//
+// The schema of a statement that is not a query is left out, although it is known: the ADBC driver then
+// opens the stream before its execute returns, and so waits until the statement has run. With a schema
+// it would return at once, and end the call unread when the next statement is executed.
+func (s *Server) flightInfo(
+	ctx context.Context, p *sqlplan.Prepared, t *ticketpb.Ticket, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	t.Pins, t.User = p.Pins(), userFrom(ctx)
+	var schema []byte
+	if p.IsQuery() {
+		schema = flight.SerializeSchema(p.Schema(), s.opts.Mem)
+	} else if err := s.promise(ctx, t); err != nil {
+		return nil, err
+	}
 	endpoint, err := s.endpoint(t)
 	if err != nil {
 		return nil, err
 	}
 	return &flight.FlightInfo{
-		Schema:           flight.SerializeSchema(resultSchema(p), s.opts.Mem),
+		Schema:           schema,
 		FlightDescriptor: desc,
 		Endpoint:         []*flight.FlightEndpoint{endpoint}, // one: many clients read only the first
 		TotalRecords:     -1,
@@ -91,16 +102,10 @@ func (s *Server) flightInfo(ctx context.Context, p *sqlplan.Prepared, t *ticketp
 	}, nil
 }
 
-// resultSchema is the schema of a statement's stream; empty for a statement that is not a query.
-func resultSchema(p *sqlplan.Prepared) *arrow.Schema {
-	if p.IsQuery() {
-		return p.Schema()
-	}
-	return arrow.NewSchema(nil, nil)
-}
-
 // GetFlightInfoStatement plans a statement and issues its ticket.
-func (s *Server) GetFlightInfoStatement(ctx context.Context, cmd flightsql.StatementQuery, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (s *Server) GetFlightInfoStatement(
+	ctx context.Context, cmd flightsql.StatementQuery, desc *flight.FlightDescriptor,
+) (*flight.FlightInfo, error) {
 	if len(cmd.GetTransactionId()) > 0 {
 		return nil, errTransactions
 	}
@@ -118,47 +123,11 @@ func (s *Server) GetFlightInfoStatement(ctx context.Context, cmd flightsql.State
 var errTransactions = fault.New(fault.Unsupported, "transactions: each statement reads one snapshot of each table")
 
 // GetSchemaStatement plans a statement for its schema.
-func (s *Server) GetSchemaStatement(ctx context.Context, cmd flightsql.StatementQuery, _ *flight.FlightDescriptor) (*flight.SchemaResult, error) {
+func (s *Server) GetSchemaStatement(
+	ctx context.Context, cmd flightsql.StatementQuery, _ *flight.FlightDescriptor,
+) (*flight.SchemaResult, error) {
 	p, _, err := s.plan(ctx, cmd.GetQuery())
 	return s.schemaResult(p, err)
-}
-
-// DoPutCommandStatementUpdate runs a statement that is not a query and returns the rows it touched.
-func (s *Server) DoPutCommandStatementUpdate(ctx context.Context, cmd flightsql.StatementUpdate) (int64, error) {
-	if len(cmd.GetTransactionId()) > 0 {
-		return 0, errTransactions
-	}
-	p, _, err := s.plan(ctx, cmd.GetQuery())
-	if err != nil {
-		return 0, err
-	}
-	return s.runUpdate(ctx, p, nil)
-}
-
-// runUpdate executes a statement to its end, keeps the settings it changed, and returns the number of
-// rows it touched: 0, since only settings can change. (-1, "unknown", makes the JDBC driver look for a
-// result set.)
-func (s *Server) runUpdate(ctx context.Context, p *sqlplan.Prepared, params []expr.Literal) (int64, error) {
-	if p.IsQuery() {
-		return 0, fault.New(fault.InvalidArgument, "the statement returns rows; execute it as a query")
-	}
-	stream, err := p.Execute(ctx, sqlplan.ExecOptions{Params: params})
-	if err != nil {
-		return 0, err
-	}
-	defer stream.Close()
-	for {
-		rec, err := stream.Next(ctx)
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return 0, err
-		}
-		rec.Release()
-	}
-	sessionOf(ctx).apply(stream.SettingsChanged())
-	return 0, nil
 }
 
 // GetFlightInfo adds two courtesies for plain Flight clients: a path names a table, and a command that
@@ -207,11 +176,15 @@ func (s *Server) PollFlightInfo(ctx context.Context, desc *flight.FlightDescript
 	return complete(s.GetFlightInfoStatement(ctx, &flightpb.CommandStatementQuery{Query: sql}, desc))
 }
 
-func (s *Server) PollFlightInfoStatement(ctx context.Context, cmd flightsql.StatementQuery, desc *flight.FlightDescriptor) (*flight.PollInfo, error) {
+func (s *Server) PollFlightInfoStatement(
+	ctx context.Context, cmd flightsql.StatementQuery, desc *flight.FlightDescriptor,
+) (*flight.PollInfo, error) {
 	return complete(s.GetFlightInfoStatement(ctx, cmd, desc))
 }
 
-func (s *Server) PollFlightInfoPreparedStatement(ctx context.Context, cmd flightsql.PreparedStatementQuery, desc *flight.FlightDescriptor) (*flight.PollInfo, error) {
+func (s *Server) PollFlightInfoPreparedStatement(
+	ctx context.Context, cmd flightsql.PreparedStatementQuery, desc *flight.FlightDescriptor,
+) (*flight.PollInfo, error) {
 	return complete(s.GetFlightInfoPreparedStatement(ctx, cmd, desc))
 }
 
@@ -263,6 +236,9 @@ func (s *Server) streamTicket(t *ticketpb.Ticket, stream flight.FlightService_Do
 	if t.User != userFrom(ctx) {
 		return fault.New(fault.PermissionDenied, "the ticket was issued to another user")
 	}
+	if isUpdate(t) {
+		return s.streamOutcome(t, stream)
+	}
 	if d, err := sqlplan.StatementTimeout(t.Settings, s.opts.StatementTimeout); err != nil {
 		return err
 	} else if d > 0 {
@@ -278,7 +254,8 @@ func (s *Server) streamTicket(t *ticketpb.Ticket, stream flight.FlightService_Do
 	if err != nil && stream.Context().Err() == nil {
 		switch ctx.Err() {
 		case context.DeadlineExceeded:
-			return fault.New(fault.DeadlineExceeded, "statement_timeout: the statement ran longer than %s", time.Since(start).Round(time.Millisecond))
+			return fault.New(fault.DeadlineExceeded,
+				"statement_timeout: the statement ran longer than %s", time.Since(start).Round(time.Millisecond))
 		case context.Canceled:
 			return fault.New(fault.Cancelled, "the statement was cancelled")
 		}
@@ -289,13 +266,13 @@ func (s *Server) streamTicket(t *ticketpb.Ticket, stream flight.FlightService_Do
 // runTicket plans a ticket's statement and sends what each execution yields.
 func (s *Server) runTicket(ctx context.Context, t *ticketpb.Ticket, stream flight.FlightService_DoGetServer) error {
 	start := time.Now()
-	if t.Done {
-		w, _ := newStreamWriter(stream, arrow.NewSchema(nil, nil), "", s.opts.Mem)
-		return w.Close()
-	}
 	p, err := s.prepare(ctx, t.Sql, t.Settings, t.Pins)
 	if err != nil {
 		return err
+	}
+	if !p.IsQuery() {
+		return fault.New(fault.InvalidArgument,
+			"the statement is not a query: GetFlightInfo gives a ticket for it, and DoPut runs it")
 	}
 	runs := [][]expr.Literal{nil}
 	if len(t.Parameters) > 0 {
@@ -328,7 +305,9 @@ func (s *Server) runTicket(ctx context.Context, t *ticketpb.Ticket, stream fligh
 }
 
 // streamRun executes a plan once and gives each batch to send, which does not keep it.
-func (s *Server) streamRun(ctx context.Context, p *sqlplan.Prepared, params []expr.Literal, send func(arrow.RecordBatch) error) error {
+func (s *Server) streamRun(
+	ctx context.Context, p *sqlplan.Prepared, params []expr.Literal, send func(arrow.RecordBatch) error,
+) error {
 	result, err := p.Execute(ctx, sqlplan.ExecOptions{Params: params})
 	if err != nil {
 		return err
@@ -363,7 +342,9 @@ func compression(ctx context.Context) string {
 }
 
 // CancelFlightInfo ends the streams of a ticket that run in this process.
-func (s *Server) CancelFlightInfo(_ context.Context, req *flight.CancelFlightInfoRequest) (flight.CancelFlightInfoResult, error) {
+func (s *Server) CancelFlightInfo(
+	_ context.Context, req *flight.CancelFlightInfoRequest,
+) (flight.CancelFlightInfoResult, error) {
 	outcome, err := s.cancelStreams(req.GetInfo())
 	return flight.CancelFlightInfoResult{Status: outcome}, err
 }
@@ -379,7 +360,7 @@ func (s *Server) cancelStreams(info *flight.FlightInfo) (flight.CancelStatus, er
 		if err != nil {
 			return outcome, err
 		}
-		if s.streams.stop(t.Id) {
+		if s.streams.stop(t.Id) || isUpdate(t) && s.outcomes.stop(t.Id) {
 			outcome = flight.CancelStatusCancelled
 		}
 	}
@@ -387,7 +368,9 @@ func (s *Server) cancelStreams(info *flight.FlightInfo) (flight.CancelStatus, er
 }
 
 // RenewFlightEndpoint issues the endpoint's ticket anew, with the same snapshot.
-func (s *Server) RenewFlightEndpoint(ctx context.Context, req *flight.RenewFlightEndpointRequest) (*flight.FlightEndpoint, error) {
+func (s *Server) RenewFlightEndpoint(
+	ctx context.Context, req *flight.RenewFlightEndpointRequest,
+) (*flight.FlightEndpoint, error) {
 	q, err := flightsql.GetStatementQueryTicket(req.GetEndpoint().GetTicket())
 	if err != nil {
 		return nil, fault.New(fault.InvalidArgument, "the endpoint holds no ticket of this server")

@@ -15,7 +15,7 @@ import (
 	"lanceflight/internal/fault"
 )
 
-// codeOf maps the kinds of errors to gRPC codes (design.md section 3, decision 9).
+// codeOf maps the kinds of errors to gRPC codes.
 var codeOf = map[fault.Kind]codes.Code{
 	fault.Internal:          codes.Internal,
 	fault.InvalidArgument:   codes.InvalidArgument,
@@ -56,12 +56,16 @@ func toStatus(err error) error {
 }
 
 // guardUnary and guardStream keep a panic in a handler from ending the server, and log what failed.
-func (s *Server) guardUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
+func (s *Server) guardUnary(
+	ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler,
+) (resp any, err error) {
 	defer func() { err = s.finish(ctx, info.FullMethod, recover(), err) }()
 	return next(ctx, req)
 }
 
-func (s *Server) guardStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
+func (s *Server) guardStream(
+	srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler,
+) (err error) {
 	defer func() { err = s.finish(stream.Context(), info.FullMethod, recover(), err) }()
 	return next(srv, stream)
 }

@@ -75,7 +75,8 @@ func (s *sealer) seal(t *ticketpb.Ticket) ([]byte, error) {
 	}
 	if len(out)+macBytes > MaxTicketBytes {
 		return nil, fault.New(fault.ResourceExhausted,
-			"statement and parameters make a ticket of %d bytes, the limit is %d; bind fewer rows at once", len(out)+macBytes, MaxTicketBytes)
+			"statement and parameters make a ticket of %d bytes, the limit is %d; bind fewer rows at once",
+			len(out)+macBytes, MaxTicketBytes)
 	}
 	return append(out, s.mac("ticket", out)...), nil
 }
@@ -88,7 +89,8 @@ func (s *sealer) open(b []byte) (*ticketpb.Ticket, error) {
 	}
 	body, mac := b[:len(b)-macBytes], b[len(b)-macBytes:]
 	if !hmac.Equal(mac, s.mac("ticket", body)) {
-		return nil, fault.New(fault.PermissionDenied, "the ticket's signature does not verify: it was changed, or another server issued it")
+		return nil, fault.New(fault.PermissionDenied,
+			"the ticket's signature does not verify: it was changed, or another server issued it")
 	}
 	var t ticketpb.Ticket
 	if err := proto.Unmarshal(body[1:], &t); err != nil {

@@ -30,14 +30,20 @@ var xdbcTypes = []xdbcType{
 	{name: "TINYINT", dataType: -6, size: 3, searchable: 2, unsigned: isUnsigned(false), radix: 10, sqlType: -6},
 	{name: "BIGINT", dataType: -5, size: 19, searchable: 2, unsigned: isUnsigned(false), radix: 10, sqlType: -5},
 	{name: "BLOB", dataType: -3, prefix: "X'", suffix: "'", searchable: 2, sqlType: -3},
-	{name: "DECIMAL", dataType: 3, size: 38, params: []string{"precision", "scale"}, searchable: 2, unsigned: isUnsigned(false), scaleMax: 38, radix: 10, sqlType: 3},
+	{
+		name: "DECIMAL", dataType: 3, size: 38, params: []string{"precision", "scale"}, searchable: 2,
+		unsigned: isUnsigned(false), scaleMax: 38, radix: 10, sqlType: 3,
+	},
 	{name: "INTEGER", dataType: 4, size: 10, searchable: 2, unsigned: isUnsigned(false), radix: 10, sqlType: 4},
 	{name: "SMALLINT", dataType: 5, size: 5, searchable: 2, unsigned: isUnsigned(false), radix: 10, sqlType: 5},
 	{name: "REAL", dataType: 7, size: 7, searchable: 2, unsigned: isUnsigned(false), radix: 10, sqlType: 7},
 	{name: "DOUBLE", dataType: 8, size: 15, searchable: 2, unsigned: isUnsigned(false), radix: 10, sqlType: 8},
 	{name: "VARCHAR", dataType: 12, prefix: "'", suffix: "'", searchable: 3, sqlType: 12, caseMatters: true},
 	{name: "DATE", dataType: 91, size: 10, prefix: "DATE '", suffix: "'", searchable: 2, sqlType: 9, subcode: 1},
-	{name: "TIMESTAMP", dataType: 93, size: 26, prefix: "TIMESTAMP '", suffix: "'", searchable: 2, scaleMax: 6, sqlType: 9, subcode: 3},
+	{
+		name: "TIMESTAMP", dataType: 93, size: 26, prefix: "TIMESTAMP '", suffix: "'", searchable: 2,
+		scaleMax: 6, sqlType: 9, subcode: 3,
+	},
 }
 
 func (t xdbcType) append(b *array.RecordBuilder) {

@@ -75,7 +75,7 @@ func runSQL(cmd *cobra.Command, args []string) error {
 			return err
 		}
 		defer stream.Close()
-		if !p.IsQuery() {
+		if p.Schema().NumFields() == 0 { // it returns no rows: nothing to print
 			_, err := stream.Next(ctx)
 			if errors.Is(err, io.EOF) {
 				return nil
@@ -154,7 +154,7 @@ func readEndpoint(ctx context.Context, client *flightsql.Client, e *flight.Fligh
 	}
 	defer rdr.Release()
 	if rdr.Schema().NumFields() == 0 {
-		return rdr.Err() // not a query: nothing to print
+		return rdr.Err() // it returns no rows: nothing to print
 	}
 	if first {
 		if err := sink.begin(rdr.Schema()); err != nil {
