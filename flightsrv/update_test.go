@@ -360,8 +360,11 @@ func TestLastFetcherGoesAway(t *testing.T) {
 	errs := make(chan error, 1)
 	go func() { _, _, err := fetch(first, s.client, info); errs <- err }()
 	waiting(t, s, 1)
+	require.Eventually(t, func() bool { return d.started.Load() == 1 }, 10*time.Second, time.Millisecond)
 	cancel()
 	require.Equal(t, codes.Canceled, status.Code(<-errs))
+	// The client knows of its end before the server does. A fetch in between would keep the statement alive.
+	waiting(t, s, 0)
 	// It was cancelled, which is its outcome from now on.
 	_, _, err = fetch(ctx, s.client, info)
 	require.Equal(t, codes.Canceled, status.Code(err))

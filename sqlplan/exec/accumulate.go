@@ -4,7 +4,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/internal/fault"
-	"lanceflight/sqlplan/kernel"
 
 	"lanceflight/sqlplan/plan"
 )
@@ -27,54 +26,6 @@ type accumulator interface {
 // bulkMerger is an accumulator that merges many others faster at once than one by one.
 type bulkMerger interface {
 	mergeAll(others []accumulator, to []int32) error
-}
-
-// aggInput is a batch of arguments.
-type aggInput struct {
-	args   []arrow.Array
-	rows   int
-	groups []int32 // group of each row, -1 = the row does not count; nil = all rows in group 0
-	at     position
-}
-
-// group is the group of row r.
-func (in *aggInput) group(r int) int32 {
-	if in.groups == nil {
-		return 0
-	}
-	return in.groups[r]
-}
-
-// counted calls f for every row that counts and whose arguments are all not NULL.
-func (in *aggInput) counted(f func(row int, group int32)) {
-	valid := make([]kernel.Validity, 0, 2)
-	for _, a := range in.args {
-		if v := kernel.ValidityOf(a); !v.None() {
-			valid = append(valid, v)
-		}
-	}
-rows:
-	for r := range in.rows {
-		g := in.group(r)
-		if g < 0 {
-			continue
-		}
-		for _, v := range valid {
-			if v.Null(r) {
-				continue rows
-			}
-		}
-		f(r, g)
-	}
-}
-
-func (in *aggInput) anyNull(r int) bool {
-	for _, a := range in.args {
-		if a.IsNull(r) {
-			return true
-		}
-	}
-	return false
 }
 
 // seesOrder reports whether the result of an aggregate depends on the order of its rows.

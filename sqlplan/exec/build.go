@@ -2,10 +2,8 @@ package exec
 
 import (
 	"context"
-	"io"
 
 	"lanceflight/internal/fault"
-	"lanceflight/sqlplan/expr"
 
 	"lanceflight/sqlplan/plan"
 )
@@ -24,7 +22,7 @@ func Build(n plan.Node, env *Env) (Operator, error) {
 	case *plan.Records:
 		return newRecords(n, env)
 	case *plan.LateralJoin:
-		return newLateralJoin(n, env, newSearchWindows)
+		return newLateralJoin(n, env, Build, newSearchWindows)
 	}
 	var inputs []Operator
 	for _, in := range n.Inputs() {
@@ -61,52 +59,5 @@ func Build(n plan.Node, env *Env) (Operator, error) {
 // env.Params (which grows as needed): NULL for no row. More than one row is fault.InvalidArgument,
 // as in PostgreSQL.
 func RunSubplans(ctx context.Context, subplans []plan.Subplan, env *Env) error {
-	for _, sub := range subplans {
-		for len(env.Params) <= sub.Slot {
-			env.Params = append(env.Params, expr.Literal{})
-		}
-		v, err := singleValue(ctx, sub, env)
-		if err != nil {
-			return err
-		}
-		env.Params[sub.Slot] = v
-	}
-	return nil
-}
-
-func singleValue(ctx context.Context, sub plan.Subplan, env *Env) (v expr.Literal, err error) {
-	v = expr.Literal{T: sub.Type}
-	op, err := Build(sub.Root, env)
-	if err != nil {
-		return v, err
-	}
-	defer func() {
-		if cerr := op.Close(); err == nil {
-			err = cerr
-		}
-	}()
-	if err := op.Open(ctx); err != nil {
-		return v, err
-	}
-	for rows := int64(0); ; {
-		rec, err := op.Next(ctx)
-		if err == io.EOF {
-			return v, nil
-		}
-		if err != nil {
-			return v, err
-		}
-		if rows += rec.NumRows(); rows > 1 {
-			rec.Release()
-			return v, fault.New(fault.InvalidArgument, "more than one row returned by a subquery used as an expression")
-		}
-		err = guard(func() (err error) {
-			v, err = expr.LiteralAt(rec.Column(0), 0)
-			return err
-		})
-		rec.Release()
-		if err != nil {
-			return v, err
-		}
-	}
+	return fillSlots(ctx, subplans, env, Build)
 }

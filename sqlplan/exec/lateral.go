@@ -24,6 +24,7 @@ import (
 type lateralOp struct {
 	base
 	node  *plan.LateralJoin
+	build builder         // of the right side, for each row
 	args  []*expr.Program // over the left columns
 	share *share
 	// shape is the right side as it was built first. It never runs: it carries the counters of those that do.
@@ -44,35 +45,15 @@ type lateralOp struct {
 	bytes   int64
 }
 
-// rowsAhead answers nodes of the right side for several rows of a left batch at a time, before the right side runs for them.
-type rowsAhead interface {
-	// answers are those for a row of a left batch of so many rows, by node. Rows are asked for in order; operators find the answers
-	// in Env.ahead.
-	answers(ctx context.Context, row, rows int) (map[plan.Node]any, error)
-	// drop forgets all answers, at the end of a left batch.
-	drop()
-}
-
-// newRowsAhead makes what works ahead for a join, whose right side has the given shape; nil = nothing does.
-type newRowsAhead func(n *plan.LateralJoin, shape Operator, join lateralRows) rowsAhead
-
-// lateralRows is what a rowsAhead may use of its join.
-type lateralRows struct {
-	env   *Env
-	share *share
-	// rowEnv is the environment in which the right side runs for a row of the left batch at hand.
-	rowEnv func(row int) (Env, error)
-}
-
-func newLateralJoin(n *plan.LateralJoin, env *Env, newAhead newRowsAhead) (Operator, error) {
-	left, err := Build(n.Left, env)
+func newLateralJoin(n *plan.LateralJoin, env *Env, build builder, newAhead newRowsAhead) (Operator, error) {
+	left, err := build(n.Left, env)
 	if err != nil {
 		return nil, err
 	}
-	l := &lateralOp{node: n}
+	l := &lateralOp{node: n, build: build}
 	inputs := []Operator{left}
 	for _, root := range n.Inputs()[1:] {
-		op, err := Build(root, env)
+		op, err := build(root, env)
 		if err != nil {
 			return nil, err
 		}
@@ -203,7 +184,7 @@ func (l *lateralOp) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := RunSubplans(ctx, l.node.Subplans, &env); err != nil {
+	if err := fillSlots(ctx, l.node.Subplans, &env, l.build); err != nil {
 		return err
 	}
 	if l.ahead != nil {
@@ -211,7 +192,7 @@ func (l *lateralOp) start(ctx context.Context) error {
 			return err
 		}
 	}
-	right, err := Build(l.node.Right, &env)
+	right, err := l.build(l.node.Right, &env)
 	if err != nil {
 		return err
 	}
@@ -247,12 +228,6 @@ func (l *lateralOp) stop() error {
 	err := l.right.Close()
 	l.right = nil
 	return err
-}
-
-// rowStandIn is implemented by operators that, where they stand for those of all rows, remember more of them than counters.
-type rowStandIn interface {
-	// follow is told of the operator of each row, at its end.
-	follow(row Operator)
 }
 
 // addStats adds what the operators of a row's right side counted to those that stand for all rows.

@@ -252,3 +252,6 @@ func constInt(e expr.Expr, env *Env, def int64, what string) (int64, error) {
 	}
 	return 0, fault.New(fault.InvalidArgument, "%s must be an integer, got %s", what, fmt.Sprint(l.Value))
 }
+
+// maxRunRows keeps row numbers of a run within 31 bits.
+const maxRunRows = 1 << 30

@@ -107,9 +107,6 @@ func (s *sortOp) collect(ctx context.Context) error {
 	return err
 }
 
-// maxRunRows keeps row numbers of a run within 31 bits.
-const maxRunRows = 1 << 30
-
 // add puts a batch into the run; a run that the budget has no room for is spilled first.
 func (s *sortOp) add(ctx context.Context, b arrow.RecordBatch) error {
 	// Keys are estimated before they are made: 24 bytes a row covers a word key and its row number;
