@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"lanceflight/sqlplan/exec"
+	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/plan"
 )
@@ -77,7 +78,7 @@ func (x *diaryInsert) Returning() []plan.Col {
 	return nil
 }
 
-func (x *diaryInsert) Write(ctx context.Context, _ exec.Operator, env *exec.Env) (out exec.Written, err error) {
+func (x *diaryInsert) Write(ctx context.Context, _ op.Operator, env *op.Env) (out exec.Written, err error) {
 	d := x.diary
 	d.started.Add(1)
 	value := int64(1)

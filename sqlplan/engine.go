@@ -10,10 +10,11 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/catalog"
-	"lanceflight/sqlplan/exec"
+
 	"lanceflight/sqlplan/expr"
 
 	"lanceflight/sqlplan/bind"
+	"lanceflight/sqlplan/exec/search"
 	"lanceflight/sqlplan/indexes"
 	"lanceflight/sqlplan/parse"
 	"lanceflight/sqlplan/plan"
@@ -55,7 +56,7 @@ func NewEngine(cat *catalog.Catalog, o Options) *Engine {
 		o.Version = "dev"
 	}
 	return &Engine{cat: cat, opts: o, plans: newPlanCache(), indexes: indexes.New(indexes.Options{
-		Bytes: o.IndexCacheBytes, Log: o.Log, Measure: exec.MeasureSearch,
+		Bytes: o.IndexCacheBytes, Log: o.Log, Measure: search.Measure,
 	})}
 }
 

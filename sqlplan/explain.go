@@ -11,8 +11,9 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"lanceflight/internal/fault"
-	"lanceflight/sqlplan/exec"
 
+	"lanceflight/sqlplan/exec/op"
+	"lanceflight/sqlplan/exec/search"
 	"lanceflight/sqlplan/plan"
 )
 
@@ -83,13 +84,13 @@ func (s *Stream) drain() error {
 // measure adds what operators counted to their descriptions. The trees have the same shape: Build
 // makes one operator of each node. A vector search is one operator shown as two, and the upper one
 // gets the counters. With VERBOSE, what can tell its recall does.
-func (s *Stream) measure(d *plan.Description, op exec.Operator, verbose bool) error {
+func (s *Stream) measure(d *plan.Description, op op.Operator, verbose bool) error {
 	said := map[string]bool{}
 	for _, p := range d.Props {
 		said[p.Value] = true
 	}
 	d.Props = append(d.Props, counters(op.Stats(), said)...)
-	if x, ok := op.(exec.RecallEstimator); ok && verbose {
+	if x, ok := op.(search.RecallEstimator); ok && verbose {
 		recall, err := x.EstimateRecall(s.ctx)
 		if err != nil {
 			return err
@@ -108,7 +109,7 @@ func (s *Stream) measure(d *plan.Description, op exec.Operator, verbose bool) er
 
 // counters are an operator's counters that have something to show, and its remarks but for those that
 // the plan has said already.
-func counters(st *exec.OpStats, said map[string]bool) []plan.Prop {
+func counters(st *op.OpStats, said map[string]bool) []plan.Prop {
 	var props []plan.Prop
 	for _, r := range st.Readings() {
 		props = append(props, plan.Prop{Key: r.Name, Value: r.Value})

@@ -13,6 +13,7 @@ import (
 	"lanceflight/sqlplan"
 	"lanceflight/sqlplan/catalog"
 	"lanceflight/sqlplan/exec"
+	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/plan"
 )
 
@@ -69,7 +70,7 @@ func FuzzPrepare(f *testing.F) {
 		p.Schema()
 		p.ParamSchema()
 		for _, sub := range p.Plan().Common().Subplans {
-			if _, err := exec.Build(sub.Root, &exec.Env{}); err != nil && fault.Is(err, fault.Internal) {
+			if _, err := exec.Build(sub.Root, &op.Env{}); err != nil && fault.Is(err, fault.Internal) {
 				t.Fatalf("%q: build subplan: %v", sql, err)
 			}
 		}
@@ -81,7 +82,7 @@ func FuzzPrepare(f *testing.F) {
 		if !ok {
 			return
 		}
-		if _, err := exec.Build(q.Root, &exec.Env{}); err != nil && fault.Is(err, fault.Internal) {
+		if _, err := exec.Build(q.Root, &op.Env{}); err != nil && fault.Is(err, fault.Internal) {
 			t.Fatalf("%q: build: %v", sql, err)
 		}
 	})

@@ -12,6 +12,7 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/exec"
 
+	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/plan"
 	"lanceflight/sqlplan/settings"
 )
@@ -20,11 +21,11 @@ import (
 // but the scalar subqueries, and nothing is written before it. It belongs to one goroutine.
 type Stream struct {
 	prepared *Prepared
-	env      *exec.Env // nil where nothing is read: SET, and EXPLAIN without ANALYZE
+	env      *op.Env // nil where nothing is read: SET, and EXPLAIN without ANALYZE
 	ctx      context.Context
 	cancel   context.CancelFunc
-	root     exec.Operator // nil for statements that are no query, and for EXPLAIN without ANALYZE
-	conv     *converter    // nil where batches have the result's schema already
+	root     op.Operator // nil for statements that are no query, and for EXPLAIN without ANALYZE
+	conv     *converter  // nil where batches have the result's schema already
 	step     func(ctx context.Context) (arrow.RecordBatch, error)
 	written  *exec.Written // nil until a write has been done
 	start    time.Time
@@ -105,13 +106,13 @@ func (s *Stream) write(w *plan.Write) (arrow.RecordBatch, error) {
 }
 
 // env is what the operators of an execution share.
-func (e *Engine) env(s settings.Session) *exec.Env {
+func (e *Engine) env(s settings.Session) *op.Env {
 	limit := e.opts.MemoryLimitBytes
 	if own := s.Int64("lance.memory_limit"); own > 0 && (limit <= 0 || own < limit) {
 		limit = own
 	}
-	return &exec.Env{
-		Mem: e.opts.Mem, Budget: exec.NewBudget(limit), Workers: e.opts.Workers, Indexes: e.indexes,
+	return &op.Env{
+		Mem: e.opts.Mem, Budget: op.NewBudget(limit), Workers: e.opts.Workers, Indexes: e.indexes,
 		BatchBytes: s.Int64("lance.batch_bytes"),
 	}
 }
@@ -216,7 +217,7 @@ type Stats struct {
 	PeakBytes     int64 // most memory reserved at once
 	Elapsed       time.Duration
 	// Readings are the counters of all operators together, as EXPLAIN ANALYZE shows those of one.
-	Readings []exec.Reading
+	Readings []op.Reading
 }
 
 // Stats may be read at any time by the goroutine that has the stream.
@@ -229,9 +230,9 @@ func (s *Stream) Stats() Stats {
 	if s.env != nil {
 		out.PeakBytes = s.env.Budget.Peak()
 	}
-	var sum exec.OpStats
-	var add func(op exec.Operator)
-	add = func(op exec.Operator) {
+	var sum op.OpStats
+	var add func(op op.Operator)
+	add = func(op op.Operator) {
 		sum.Add(op.Stats())
 		for _, in := range op.Inputs() {
 			add(in)

@@ -19,6 +19,8 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/expr"
 
+	"lanceflight/sqlplan/exec/agg"
+	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/plan"
 )
 
@@ -183,7 +185,7 @@ func TestAggregateAgainstGo(t *testing.T) {
 			want = append(want, append(row, int64(len(g))))
 		}
 		runVariants(t, func(v variant) {
-			op, err := newAggregate(node, v.env, newMemOp(v.env, cols, data, v.size, v.split))
+			op, err := agg.NewAggregate(node, v.env, newMemOp(v.env, cols, data, v.size, v.split))
 			require.NoError(t, err)
 			got := drain(t, op)
 			for i := range got {
@@ -207,7 +209,7 @@ func aggregateOne(t *testing.T, v variant, name string, out arrow.DataType, data
 	for i := range data {
 		args = append(args, col(cols, i))
 	}
-	op, err := newAggregate(&plan.Aggregate{Aggs: []plan.AggCall{{Name: name, Args: args, Col: outCol(9, name, out)}}}, v.env,
+	op, err := agg.NewAggregate(&plan.Aggregate{Aggs: []plan.AggCall{{Name: name, Args: args, Col: outCol(9, name, out)}}}, v.env,
 		newMemOp(v.env, cols, data, v.size, v.split))
 	if err != nil {
 		return nil, err
@@ -268,7 +270,7 @@ func TestFloatSumsAreReproducible(t *testing.T) {
 	want, _ := exact.Float64()
 	for _, split := range []bool{false, true} {
 		for range 5 {
-			v := variant{&Env{Mem: newChecked(t), Workers: 4}, 300, split}
+			v := variant{&op.Env{Mem: newChecked(t), Workers: 4}, 300, split}
 			got, err := aggregateOne(t, v, "sum", float64Type, doubles(values...))
 			require.NoError(t, err)
 			require.Equal(t, want, got)
@@ -394,13 +396,13 @@ func TestIntervals(t *testing.T) {
 		false: {Months: 3, Days: 3, Nanoseconds: 7},
 		true:  {Months: 1, Days: 16, Nanoseconds: 12*3600*1_000_000_000 + 4}, // half of 33 days, 7 ns rounded
 	} {
-		env := &Env{Mem: memory.DefaultAllocator}
-		s, o := &intervalSum{env: env, avg: avg}, &intervalSum{env: env, avg: avg}
-		s.resize(1)
-		o.resize(2)
-		require.NoError(t, o.add(aggInput{args: []arrow.Array{a}, rows: a.Len()}))
-		require.NoError(t, s.merge(o, []int32{0, 0}))
-		got, err := s.result([]int32{0})
+		env := &op.Env{Mem: memory.DefaultAllocator}
+		s, o := &agg.IntervalSum{Env: env, Avg: avg}, &agg.IntervalSum{Env: env, Avg: avg}
+		s.Resize(1)
+		o.Resize(2)
+		require.NoError(t, o.Add(op.GroupInput{Args: []arrow.Array{a}, Rows: a.Len()}))
+		require.NoError(t, s.Merge(o, []int32{0, 0}))
+		got, err := s.Result([]int32{0})
 		require.NoError(t, err)
 		require.Equal(t, want, got.(*array.MonthDayNanoInterval).Value(0))
 	}
@@ -429,7 +431,7 @@ func TestMinMaxOfLists(t *testing.T) {
 }
 
 func TestUnknownAggregate(t *testing.T) {
-	_, err := aggregateOne(t, variant{env: &Env{}}, "geomean", float64Type, doubles(1))
+	_, err := aggregateOne(t, variant{env: &op.Env{}}, "geomean", float64Type, doubles(1))
 	require.True(t, fault.Is(err, fault.Unsupported))
 	require.ErrorContains(t, err, "not supported: aggregate function geomean")
 }
@@ -445,12 +447,12 @@ func TestManyGroups(t *testing.T) {
 	cols := relation(1, data)
 	for _, by := range [][]int{{0}, {1}, {0, 1}} {
 		for _, split := range []bool{false, true} {
-			env := &Env{Mem: newChecked(t), Workers: 3, Budget: NewBudget(0)}
+			env := &op.Env{Mem: newChecked(t), Workers: 3, Budget: op.NewBudget(0)}
 			node := &plan.Aggregate{Aggs: []plan.AggCall{{Name: "sum", Args: []expr.Expr{col(cols, 2)}, Col: outCol(9, "s", int64Type)}}}
 			for _, c := range by {
 				node.Groups = append(node.Groups, plan.NamedExpr{Expr: col(cols, c), Col: cols[c]})
 			}
-			op, err := newAggregate(node, env, newMemOp(env, cols, data, 1000, split))
+			op, err := agg.NewAggregate(node, env, newMemOp(env, cols, data, 1000, split))
 			require.NoError(t, err)
 			rows := drain(t, op)
 			require.Len(t, rows, n/2)
@@ -465,13 +467,13 @@ func TestManyGroups(t *testing.T) {
 }
 
 func TestAggregateOverTheLimit(t *testing.T) {
-	env := &Env{Mem: newChecked(t), Workers: 2, Budget: NewBudget(100_000)}
+	env := &op.Env{Mem: newChecked(t), Workers: 2, Budget: op.NewBudget(100_000)}
 	data := []column{{name: "g", dt: int64Type}}
 	for i := range 40_000 {
 		data[0].values = append(data[0].values, int64(i))
 	}
 	cols := relation(1, data)
-	op, err := newAggregate(&plan.Aggregate{Groups: []plan.NamedExpr{{Expr: col(cols, 0), Col: cols[0]}}}, env, newMemOp(env, cols, data, 1000, true))
+	op, err := agg.NewAggregate(&plan.Aggregate{Groups: []plan.NamedExpr{{Expr: col(cols, 0), Col: cols[0]}}}, env, newMemOp(env, cols, data, 1000, true))
 	require.NoError(t, err)
 	_, err = tryDrain(t, op)
 	require.True(t, fault.Is(err, fault.ResourceExhausted))

@@ -14,6 +14,8 @@ import (
 
 	"lanceflight/sqlplan/expr"
 
+	"lanceflight/sqlplan/exec/op"
+	"lanceflight/sqlplan/exec/scan"
 	"lanceflight/sqlplan/indexes"
 	"lanceflight/sqlplan/plan"
 	"lanceflight/vecindex"
@@ -34,7 +36,7 @@ func benchmark(b *testing.B, p planner, cache *indexes.Cache, plan func() plan.N
 	b.Helper()
 	var rows, bytes int64
 	for b.Loop() {
-		env := &Env{Mem: memory.DefaultAllocator, Budget: NewBudget(0), Indexes: cache}
+		env := &op.Env{Mem: memory.DefaultAllocator, Budget: op.NewBudget(0), Indexes: cache}
 		op, err := Build(plan(), env)
 		require.NoError(b, err)
 		ctx := context.Background()
@@ -142,11 +144,11 @@ func BenchmarkScans(b *testing.B) {
 
 func BenchmarkVectorSearch(b *testing.B) {
 	p := benchTable(b)
-	env := &Env{Mem: memory.DefaultAllocator}
+	env := &op.Env{Mem: memory.DefaultAllocator}
 	var queries [][]float32
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 20 {
-		row, err := newFetcher(env, p.snap, &OpStats{}).rows(context.Background(), []uint64{uint64(r.Int64N(p.snap.Fragments()[0].NumPhysicalRows()))}, []string{"img_emb"})
+		row, err := scan.NewFetcher(env, p.snap, &op.OpStats{}).Rows(context.Background(), []uint64{uint64(r.Int64N(p.snap.Fragments()[0].NumPhysicalRows()))}, []string{"img_emb"})
 		require.NoError(b, err)
 		if row.Column(0).IsValid(0) {
 			l := row.Column(0).(*array.FixedSizeList)

@@ -10,6 +10,8 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/expr"
 
+	"lanceflight/sqlplan/exec/agg"
+	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/plan"
 )
 
@@ -42,7 +44,7 @@ func TestDistinctAgainstGo(t *testing.T) {
 			}
 		}
 		runVariants(t, func(v variant) {
-			op, err := newDistinct(node, v.env, newMemOp(v.env, cols, data, v.size, v.split))
+			op, err := agg.NewDistinct(node, v.env, newMemOp(v.env, cols, data, v.size, v.split))
 			require.NoError(t, err)
 			require.Equal(t, texts(want), texts(drain(t, op)))
 		})
@@ -50,13 +52,13 @@ func TestDistinctAgainstGo(t *testing.T) {
 }
 
 func TestDistinctOverTheLimit(t *testing.T) {
-	env := &Env{Mem: newChecked(t), Budget: NewBudget(10_000)}
+	env := &op.Env{Mem: newChecked(t), Budget: op.NewBudget(10_000)}
 	data := []column{{name: "n", dt: int64Type}}
 	for i := range 10_000 {
 		data[0].values = append(data[0].values, int64(i))
 	}
 	cols := relation(1, data)
-	op, err := newDistinct(&plan.Distinct{}, env, newMemOp(env, cols, data, 100, false))
+	op, err := agg.NewDistinct(&plan.Distinct{}, env, newMemOp(env, cols, data, 100, false))
 	require.NoError(t, err)
 	_, err = tryDrain(t, op)
 	require.True(t, fault.Is(err, fault.ResourceExhausted))
@@ -64,7 +66,7 @@ func TestDistinctOverTheLimit(t *testing.T) {
 }
 
 func TestDistinctOnMissingColumn(t *testing.T) {
-	env := &Env{Mem: newChecked(t)}
-	_, err := newDistinct(&plan.Distinct{On: []expr.ColID{99}}, env, newMemOp(env, nil, nil, 1, false))
+	env := &op.Env{Mem: newChecked(t)}
+	_, err := agg.NewDistinct(&plan.Distinct{On: []expr.ColID{99}}, env, newMemOp(env, nil, nil, 1, false))
 	require.True(t, fault.Is(err, fault.Internal))
 }

@@ -16,6 +16,7 @@ import (
 
 	"lanceflight/sqlplan/expr"
 
+	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/plan"
 )
 
@@ -48,7 +49,7 @@ func outCol(id expr.ColID, name string, t arrow.DataType) plan.Col {
 
 // memOp yields a relation in batches of a given size; it splits into morsels of two batches if it may.
 type memOp struct {
-	base
+	op.Base
 	data   []column
 	size   int
 	may    bool
@@ -57,8 +58,8 @@ type memOp struct {
 	fail   error // returned instead of io.EOF
 }
 
-func newMemOp(env *Env, cols []plan.Col, data []column, size int, may bool) *memOp {
-	return &memOp{base: newBase(env, "Mem", cols), data: data, size: size, may: may}
+func newMemOp(env *op.Env, cols []plan.Col, data []column, size int, may bool) *memOp {
+	return &memOp{Base: op.NewBase(env, "Mem", cols), data: data, size: size, may: may}
 }
 
 func (m *memOp) Open(context.Context) error { m.opened = true; return nil }
@@ -74,10 +75,10 @@ func (m *memOp) batch(from int) arrow.RecordBatch {
 	to := min(from+m.size, m.rows())
 	cols := make([]arrow.Array, len(m.data))
 	for i, c := range m.data {
-		cols[i] = makeArray(m.env.Mem, c.dt, c.values[from:to])
+		cols[i] = makeArray(m.Env.Mem, c.dt, c.values[from:to])
 	}
-	defer releaseAll(cols)
-	return array.NewRecordBatch(m.schema, cols, int64(to-from))
+	defer op.ReleaseAll(cols)
+	return array.NewRecordBatch(m.Schema, cols, int64(to-from))
 }
 
 func (m *memOp) Next(ctx context.Context) (arrow.RecordBatch, error) {
@@ -95,14 +96,14 @@ func (m *memOp) Next(ctx context.Context) (arrow.RecordBatch, error) {
 	return b, nil
 }
 
-func (m *memOp) splits() bool { return m.may }
+func (m *memOp) Splits() bool { return m.may }
 
-func (m *memOp) each(ctx context.Context, fn eachFunc) error {
+func (m *memOp) Each(ctx context.Context, fn op.EachFunc) error {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	next := 0
 	var first error
-	for w := range m.env.workers() {
+	for w := range m.Env.NumWorkers() {
 		wg.Go(func() {
 			for {
 				mu.Lock()
@@ -119,7 +120,7 @@ func (m *memOp) each(ctx context.Context, fn eachFunc) error {
 						break
 					}
 					b := m.batch(from)
-					err := guard(func() error { return fn(ctx, w, morselPosition(n, int64(i*m.size)), b) })
+					err := op.Guard(func() error { return fn(ctx, w, op.MorselPosition(n, int64(i*m.size)), b) })
 					b.Release()
 					if err != nil {
 						mu.Lock()
@@ -132,7 +133,7 @@ func (m *memOp) each(ctx context.Context, fn eachFunc) error {
 		})
 	}
 	wg.Wait()
-	if errors.Is(first, errStop) {
+	if errors.Is(first, op.ErrStop) {
 		return nil
 	}
 	if first == nil {
@@ -239,14 +240,14 @@ func goValue(a arrow.Array, i int) any {
 }
 
 // drain opens op, reads everything, checks what the Operator interface promises, and closes it.
-func drain(t testing.TB, op Operator) [][]any {
+func drain(t testing.TB, op op.Operator) [][]any {
 	t.Helper()
 	rows, err := tryDrain(t, op)
 	require.NoError(t, err)
 	return rows
 }
 
-func tryDrain(t testing.TB, op Operator) (rows [][]any, err error) {
+func tryDrain(t testing.TB, op op.Operator) (rows [][]any, err error) {
 	t.Helper()
 	defer func() {
 		require.NoError(t, op.Close())
@@ -285,7 +286,7 @@ func tryDrain(t testing.TB, op Operator) (rows [][]any, err error) {
 
 // variant is one way to run an operator.
 type variant struct {
-	env   *Env
+	env   *op.Env
 	size  int // rows of input batches
 	split bool
 }
@@ -297,7 +298,7 @@ func runVariants(t testing.TB, check func(v variant)) {
 	for _, size := range []int{1, 3, 7, 1000} {
 		for _, split := range []bool{false, true} {
 			mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
-			env := &Env{Mem: mem, Budget: NewBudget(0), Workers: 3, BatchBytes: int64(40 * size)}
+			env := &op.Env{Mem: mem, Budget: op.NewBudget(0), Workers: 3, BatchBytes: int64(40 * size)}
 			check(variant{env, size, split})
 			mem.AssertSize(t, 0)
 			require.Zero(t, env.Budget.Used(), "the budget is given back")

@@ -17,6 +17,7 @@ import (
 	"lanceflight/lancefmt"
 	"lanceflight/sqlplan/expr"
 
+	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/parse"
 	"lanceflight/sqlplan/plan"
 )
@@ -217,10 +218,10 @@ func keysHash(rows [][]any) string {
 }
 
 // environments are ways to run a scan: one worker or several, small batches or large ones.
-func environments(t testing.TB, check func(t testing.TB, env *Env)) {
+func environments(t testing.TB, check func(t testing.TB, env *op.Env)) {
 	for _, workers := range []int{1, 4} {
 		for _, batch := range []int64{500, 2 << 20} {
-			env := &Env{Mem: newChecked(t), Budget: NewBudget(0), Workers: workers, BatchBytes: batch}
+			env := &op.Env{Mem: newChecked(t), Budget: op.NewBudget(0), Workers: workers, BatchBytes: batch}
 			check(t, env)
 			require.Zero(t, env.Budget.Used(), fmt.Sprint(workers, batch))
 		}

@@ -12,6 +12,9 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/expr"
 
+	"lanceflight/sqlplan/exec/agg"
+	"lanceflight/sqlplan/exec/join"
+	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/plan"
 )
 
@@ -93,8 +96,8 @@ func TestJoinAgainstGo(t *testing.T) {
 		want := texts(naiveJoin(kind, transpose(left), transpose(right), match, len(left), len(right)))
 		slices.Sort(want)
 		runVariants(t, func(v variant) {
-			run := func() Operator {
-				op, err := newJoin(node, v.env, newMemOp(v.env, lc, left, v.size, v.split), newMemOp(v.env, rc, right, v.size, false))
+			run := func() op.Operator {
+				op, err := join.NewJoin(node, v.env, newMemOp(v.env, lc, left, v.size, v.split), newMemOp(v.env, rc, right, v.size, false))
 				require.NoError(t, err)
 				return op
 			}
@@ -103,7 +106,7 @@ func TestJoinAgainstGo(t *testing.T) {
 			require.Equal(t, want, append([]string{}, got...))
 
 			// The same, driven in parallel by an aggregate.
-			sum, err := newAggregate(&plan.Aggregate{Aggs: []plan.AggCall{{Name: "count", Col: outCol(99, "n", int64Type)}}}, v.env, run())
+			sum, err := agg.NewAggregate(&plan.Aggregate{Aggs: []plan.AggCall{{Name: "count", Col: outCol(99, "n", int64Type)}}}, v.env, run())
 			require.NoError(t, err)
 			require.Equal(t, [][]any{{int64(len(want))}}, drain(t, sum))
 		})
@@ -111,14 +114,14 @@ func TestJoinAgainstGo(t *testing.T) {
 }
 
 func TestJoinIsRefused(t *testing.T) {
-	env := &Env{Mem: newChecked(t)}
+	env := &op.Env{Mem: newChecked(t)}
 	data := testData(3, false)
 	cols := relation(1, data)
-	_, err := newJoin(&plan.Join{Kind: "ASOF"}, env, newMemOp(env, cols, data, 1, false), newMemOp(env, cols, data, 1, false))
+	_, err := join.NewJoin(&plan.Join{Kind: "ASOF"}, env, newMemOp(env, cols, data, 1, false), newMemOp(env, cols, data, 1, false))
 	require.True(t, fault.Is(err, fault.Unsupported))
 
-	env.Budget = NewBudget(500)
-	op, err := newJoin(&plan.Join{Kind: "CROSS", Out: cols}, env, newMemOp(env, cols, data, 1, false), newMemOp(env, relation(20, testData(500, false)), testData(500, false), 100, false))
+	env.Budget = op.NewBudget(500)
+	op, err := join.NewJoin(&plan.Join{Kind: "CROSS", Out: cols}, env, newMemOp(env, cols, data, 1, false), newMemOp(env, relation(20, testData(500, false)), testData(500, false), 100, false))
 	require.NoError(t, err)
 	_, err = tryDrain(t, op)
 	require.True(t, fault.Is(err, fault.ResourceExhausted))
@@ -128,14 +131,14 @@ func TestJoinIsRefused(t *testing.T) {
 
 // One left row with many partners must not make one huge batch.
 func TestJoinCutsBatches(t *testing.T) {
-	env := &Env{Mem: newChecked(t), BatchBytes: 1000}
+	env := &op.Env{Mem: newChecked(t), BatchBytes: 1000}
 	left := []column{ints(1)}
 	right := []column{{name: "r", dt: arrow.BinaryTypes.String}}
 	for range 1000 {
 		right[0].values = append(right[0].values, "some text of thirty characters")
 	}
 	lc, rc := relation(1, left), relation(20, right)
-	op, err := newJoin(&plan.Join{Kind: "CROSS", Out: append(lc, rc...)}, env, newMemOp(env, lc, left, 1, false), newMemOp(env, rc, right, 100, false))
+	op, err := join.NewJoin(&plan.Join{Kind: "CROSS", Out: append(lc, rc...)}, env, newMemOp(env, lc, left, 1, false), newMemOp(env, rc, right, 100, false))
 	require.NoError(t, err)
 	require.Len(t, drain(t, op), 1000)
 	require.Greater(t, op.Stats().Batches.Load(), int64(20))

@@ -18,6 +18,8 @@ import (
 	"lanceflight/lancefmt/encoding"
 	"lanceflight/sqlplan/expr"
 
+	"lanceflight/sqlplan/exec/op"
+	"lanceflight/sqlplan/exec/scan"
 	"lanceflight/sqlplan/plan"
 )
 
@@ -39,7 +41,7 @@ func TestScanFilters(t *testing.T) {
 				}
 				checked++
 				f := want.Filters[i]
-				environments(t, func(t testing.TB, env *Env) {
+				environments(t, func(t testing.TB, env *op.Env) {
 					op, err := Build(p.scan(where, "key"), env)
 					require.NoError(t, err)
 					rows := drain(t, op)
@@ -58,14 +60,14 @@ func TestScanLateColumns(t *testing.T) {
 		p := planner{t, openFixture(t, name)}
 		columns := []string{"caption", "key", "width", "md5", "similarity", lancefmt.RowIDColumn, lancefmt.RowAddrColumn}
 		all := map[any][]any{}
-		op, err := Build(p.scan("", columns...), &Env{Mem: newChecked(t), Workers: 1})
+		oper, err := Build(p.scan("", columns...), &op.Env{Mem: newChecked(t), Workers: 1})
 		require.NoError(t, err)
-		for _, row := range drain(t, op) {
+		for _, row := range drain(t, oper) {
 			all[row[1]] = row
 		}
 		require.Len(t, all, int(p.snap.NumRows()))
 		for _, where := range []string{`width > 700`, `caption LIKE '%a%' AND "NSFW" = 0`, `key % 97 = 3 AND similarity > 0.2`} {
-			environments(t, func(t testing.TB, env *Env) {
+			environments(t, func(t testing.TB, env *op.Env) {
 				op, err := Build(p.scan(where, columns...), env)
 				require.NoError(t, err)
 				rows := drain(t, op)
@@ -84,7 +86,7 @@ func TestScanOfDeletedRows(t *testing.T) {
 		var want expected
 		fixtures.Expected(t, name, &want)
 		last := want.Versions[len(want.Versions)-1]
-		environments(t, func(t testing.TB, env *Env) {
+		environments(t, func(t testing.TB, env *op.Env) {
 			op, err := Build(p.scan("", "key"), env)
 			require.NoError(t, err)
 			rows := drain(t, op)
@@ -96,7 +98,7 @@ func TestScanOfDeletedRows(t *testing.T) {
 
 func TestScanOfNoColumnsReadsNothing(t *testing.T) {
 	p := planner{t, openFixture(t, "deletions_arrow_and_bitmap")}
-	environments(t, func(t testing.TB, env *Env) {
+	environments(t, func(t testing.TB, env *op.Env) {
 		op, err := Build(p.scan(""), env)
 		require.NoError(t, err)
 		require.Len(t, drain(t, op), int(p.snap.NumRows()))
@@ -108,11 +110,11 @@ func TestScanOfNoColumnsReadsNothing(t *testing.T) {
 func TestScanLimit(t *testing.T) {
 	p := planner{t, openFixture(t, "laion_v2_2")}
 	for _, where := range []string{"", "key % 97 = 3"} {
-		op, err := Build(p.scan(where, "key"), &Env{Mem: newChecked(t)})
+		oper, err := Build(p.scan(where, "key"), &op.Env{Mem: newChecked(t)})
 		require.NoError(t, err)
-		all := drain(t, op)
+		all := drain(t, oper)
 		for _, limit := range []int64{0, 1, 5, int64(len(all)), 1 << 40} {
-			environments(t, func(t testing.TB, env *Env) {
+			environments(t, func(t testing.TB, env *op.Env) {
 				n := p.scan(where, "key")
 				n.Limit = limit
 				op, err := Build(n, env)
@@ -128,7 +130,7 @@ func TestScanLimit(t *testing.T) {
 
 func TestScanUnordered(t *testing.T) {
 	p := planner{t, openFixture(t, "many_small_fragments")}
-	environments(t, func(t testing.TB, env *Env) {
+	environments(t, func(t testing.TB, env *op.Env) {
 		n := p.scan("", "key")
 		n.Unordered = true
 		op, err := Build(n, env)
@@ -140,20 +142,20 @@ func TestScanUnordered(t *testing.T) {
 // Tiny batches that are ready together come out together.
 func TestScanGathersSmallBatches(t *testing.T) {
 	p := planner{t, openFixture(t, "many_small_fragments")}
-	env := &Env{Mem: newChecked(t), Workers: 2}
+	env := &op.Env{Mem: newChecked(t), Workers: 2}
 	op, err := Build(p.scan("", "key"), env)
 	require.NoError(t, err)
-	s := op.(*scanOp)
+	s := op.(*scan.ScanOp)
 	require.NoError(t, s.Open(context.Background()))
-	s.start(context.Background())
+	s.Start(context.Background())
 	require.Eventually(t, func() bool { // as far as the window lets them
-		s.queue.mu.Lock()
-		defer s.queue.mu.Unlock()
-		return s.queue.claimed == s.queue.window && s.queue.open == 0
+		s.Queue.Mu.Lock()
+		defer s.Queue.Mu.Unlock()
+		return s.Queue.Claimed == s.Queue.Window && s.Queue.Open == 0
 	}, 10*time.Second, time.Millisecond)
 	rows := drain(t, s)
 	require.Len(t, rows, int(p.snap.NumRows()))
-	require.Less(t, s.stats.Batches.Load(), int64(len(p.snap.Fragments())))
+	require.Less(t, s.Counters.Batches.Load(), int64(len(p.snap.Fragments())))
 }
 
 // A consumer that reads one batch and goes away must leave no goroutine and no memory behind.
@@ -161,7 +163,7 @@ func TestScanIsAbandoned(t *testing.T) {
 	p := planner{t, openFixture(t, "laion_v2_2")}
 	for _, unordered := range []bool{false, true} {
 		for batches := range 3 {
-			env := &Env{Mem: newChecked(t), Budget: NewBudget(0), Workers: 4, BatchBytes: 2000}
+			env := &op.Env{Mem: newChecked(t), Budget: op.NewBudget(0), Workers: 4, BatchBytes: 2000}
 			n := p.scan("key >= 0", "key", "image")
 			n.Unordered = unordered
 			op, err := Build(n, env)
@@ -180,7 +182,7 @@ func TestScanIsAbandoned(t *testing.T) {
 
 func TestScanIsCancelled(t *testing.T) {
 	p := planner{t, openFixture(t, "laion_v2_2")}
-	env := &Env{Mem: newChecked(t), Budget: NewBudget(0), Workers: 4, BatchBytes: 2000}
+	env := &op.Env{Mem: newChecked(t), Budget: op.NewBudget(0), Workers: 4, BatchBytes: 2000}
 	op, err := Build(p.scan("", "key", "image"), env)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -201,52 +203,52 @@ func TestScanIsCancelled(t *testing.T) {
 
 // A consumer that does not take batches must stop the workers, not fill the memory.
 func TestScanBackPressure(t *testing.T) {
-	s := &OpStats{}
-	share := &share{budget: NewBudget(0), stats: s, what: "test"}
-	q := newQueue(share, 100, 4, false)
+	s := &op.OpStats{}
+	share := &op.Share{Budget: op.NewBudget(0), Counters: s, What: "test"}
+	q := op.NewQueue(share, 100, 4, false)
 	ctx := context.Background()
 	data := []column{ints(1, 2, 3, 4, 5)}
-	env := &Env{Mem: newChecked(t)}
+	env := &op.Env{Mem: newChecked(t)}
 	m := newMemOp(env, relation(1, data), data, 5, false)
 	pushed := make(chan int, 100)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for range 3 {
-			n, ok, err := q.claim(ctx, func() (bool, error) { return true, nil })
+			n, ok, err := q.Claim(ctx, func() (bool, error) { return true, nil })
 			require.True(t, ok && err == nil)
 			for range 5 {
-				if q.push(ctx, n, m.batch(0)) != nil {
+				if q.Push(ctx, n, m.batch(0)) != nil {
 					return
 				}
 				pushed <- n
 			}
-			q.finish(n)
+			q.Finish(n)
 		}
 	}()
 	require.Eventually(t, func() bool { return len(pushed) == 2 }, 10*time.Second, time.Millisecond, "two batches of 40 bytes fit")
 	time.Sleep(10 * time.Millisecond)
 	require.Len(t, pushed, 2)
 	for range 7 {
-		b, err := q.pop(ctx)
+		b, err := q.Pop(ctx)
 		require.NoError(t, err)
 		b.Release()
 	}
-	q.close()
+	q.Close()
 	<-done
 	require.LessOrEqual(t, s.PeakBytes.Load(), int64(120))
-	require.Zero(t, share.held.Load())
+	require.Zero(t, share.Held.Load())
 }
 
 func TestScanOfMissingColumn(t *testing.T) {
 	p := planner{t, openFixture(t, "laion_v2_2")}
 	n := p.scan("", "key")
 	n.Out = append(n.Out, outCol(77, "x", int64Type))
-	_, err := Build(n, &Env{Mem: memory.DefaultAllocator})
+	_, err := Build(n, &op.Env{Mem: memory.DefaultAllocator})
 	require.True(t, fault.Is(err, fault.Internal))
 	n = p.scan("", "key")
 	n.Read[0].Source = "nope"
-	op, err := Build(n, &Env{Mem: newChecked(t)})
+	op, err := Build(n, &op.Env{Mem: newChecked(t)})
 	require.NoError(t, err)
 	_, err = tryDrain(t, op)
 	require.True(t, fault.Is(err, fault.NotFound), err)
@@ -256,10 +258,10 @@ func TestTake(t *testing.T) {
 	for _, name := range append(laionFixtures, "many_small_fragments", "laion_history") {
 		p := planner{t, openFixture(t, name)}
 		columns := []string{"caption", "similarity"}
-		all, err := Build(p.scan("", append([]string{lancefmt.RowAddrColumn, "key"}, columns...)...), &Env{Mem: newChecked(t)})
+		all, err := Build(p.scan("", append([]string{lancefmt.RowAddrColumn, "key"}, columns...)...), &op.Env{Mem: newChecked(t)})
 		require.NoError(t, err)
 		rows := drain(t, all)
-		environments(t, func(t testing.TB, env *Env) {
+		environments(t, func(t testing.TB, env *op.Env) {
 			// A descending order makes the addresses go backwards, across fragments.
 			scan := p.scan("key % 97 = 3", "key", lancefmt.RowAddrColumn)
 			key := scan.Out[0]
@@ -285,11 +287,11 @@ func TestTake(t *testing.T) {
 
 func TestTakeOfBadAddress(t *testing.T) {
 	p := planner{t, openFixture(t, "laion_v2_2")}
-	env := &Env{Mem: newChecked(t)}
-	f := newFetcher(env, p.snap, &OpStats{})
-	_, err := f.rows(context.Background(), []uint64{99 << 32}, []string{"key"})
+	env := &op.Env{Mem: newChecked(t)}
+	f := scan.NewFetcher(env, p.snap, &op.OpStats{})
+	_, err := f.Rows(context.Background(), []uint64{99 << 32}, []string{"key"})
 	require.True(t, fault.Is(err, fault.Internal))
-	b, err := f.rows(context.Background(), []uint64{7, 7, 3}, []string{"key"})
+	b, err := f.Rows(context.Background(), []uint64{7, 7, 3}, []string{"key"})
 	require.NoError(t, err)
 	require.Equal(t, []any{int64(7), int64(7), int64(3)}, []any{goValue(b.Column(0), 0), goValue(b.Column(0), 1), goValue(b.Column(0), 2)})
 	b.Release()
@@ -309,7 +311,7 @@ func TestRanges(t *testing.T) {
 				want = append(want, i)
 			}
 		}
-		ranges := live(deleted, start, end)
+		ranges := scan.Live(deleted, start, end)
 		require.Equal(t, want, expand(ranges))
 		for i := 1; i < len(ranges); i++ {
 			require.Less(t, ranges[i-1].End, ranges[i].Start, "ranges are coalesced")
@@ -323,10 +325,10 @@ func TestRanges(t *testing.T) {
 				picked = append(picked, row)
 			}
 		}
-		require.Equal(t, picked, expand(pick(ranges, sel)))
+		require.Equal(t, picked, expand(scan.Pick(ranges, sel)))
 
 		n := rapid.Int64Range(0, int64(len(want))).Draw(rt, "head")
-		head, tail := cutRanges(ranges, n)
+		head, tail := scan.CutRanges(ranges, n)
 		require.Equal(t, want, append(expand(head), expand(tail)...))
 		require.EqualValues(t, n, encoding.Count(head))
 	})

@@ -10,6 +10,8 @@ import (
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt"
 
+	"lanceflight/sqlplan/exec/op"
+	"lanceflight/sqlplan/exec/scan"
 	"lanceflight/sqlplan/plan"
 	"lanceflight/sqlplan/question"
 )
@@ -50,7 +52,7 @@ func TestScanZones(t *testing.T) {
 						if round > 0 {
 							n.Zones = question.NewZones(n.Filter, plan.QuestionColumns(n.Read))
 						}
-						op, err := Build(n, &Env{Mem: newChecked(t), Workers: workers})
+						op, err := Build(n, &op.Env{Mem: newChecked(t), Workers: workers})
 						require.NoError(t, err)
 						rows := drain(t, op)
 						if round == 0 {
@@ -80,11 +82,11 @@ func addresses(rows [][]any, column int) (out []uint64) {
 
 // passing are the addresses of the rows that a scan's filter leaves, where nothing else is asked of it.
 func (p planner) passing(n *plan.Scan, workers int) (out []uint64) {
-	op, err := newScan(n, &Env{Mem: newChecked(p.t), Workers: workers})
+	op, err := scan.NewScan(n, &op.Env{Mem: newChecked(p.t), Workers: workers})
 	require.NoError(p.t, err)
-	s := op.(*scanOp)
+	s := op.(*scan.ScanOp)
 	require.NoError(p.t, s.Open(context.Background()))
-	rows, err := s.passing(context.Background())
+	rows, err := s.Passing(context.Background())
 	require.NoError(p.t, err)
 	require.NoError(p.t, s.Close())
 	for f, b := range rows {
@@ -99,10 +101,10 @@ func (p planner) passing(n *plan.Scan, workers int) (out []uint64) {
 // Once a scan has seen a column, others read only the zones that matter, and count them.
 func TestScanZonesReadLess(t *testing.T) {
 	p := planner{t, zonedFixture(t, "laion_v2_2", 16, 0)}
-	run := func(where string) (rows int, stats *OpStats) {
+	run := func(where string) (rows int, stats *op.OpStats) {
 		n := p.scan(where, "key")
 		n.Zones = question.NewZones(n.Filter, plan.QuestionColumns(n.Read))
-		op, err := Build(n, &Env{Mem: newChecked(t), Workers: 2})
+		op, err := Build(n, &op.Env{Mem: newChecked(t), Workers: 2})
 		require.NoError(t, err)
 		return len(drain(t, op)), op.Stats()
 	}
@@ -125,17 +127,17 @@ func TestScanZonesUnderLimit(t *testing.T) {
 		for range 2 {
 			n := p.scan(where, "key")
 			n.Zones, n.Limit = question.NewZones(n.Filter, plan.QuestionColumns(n.Read)), 3
-			op, err := Build(n, &Env{Mem: newChecked(t), Workers: 2})
+			op, err := Build(n, &op.Env{Mem: newChecked(t), Workers: 2})
 			require.NoError(t, err)
 			require.Len(t, drain(t, op), 3)
 		}
 	}
 	n := p.scan(`key >= 7`, "key")
-	op, err := Build(n, &Env{Mem: newChecked(t)})
+	oper, err := Build(n, &op.Env{Mem: newChecked(t)})
 	require.NoError(t, err)
-	want := drain(t, op)
+	want := drain(t, oper)
 	n.Zones = question.NewZones(n.Filter, plan.QuestionColumns(n.Read))
-	op, err = Build(n, &Env{Mem: newChecked(t)})
+	oper, err = Build(n, &op.Env{Mem: newChecked(t)})
 	require.NoError(t, err)
-	require.Equal(t, want, drain(t, op))
+	require.Equal(t, want, drain(t, oper))
 }

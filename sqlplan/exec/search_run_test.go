@@ -13,6 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lanceflight/internal/fixtures"
+	"lanceflight/sqlplan/exec/op"
+	"lanceflight/sqlplan/exec/scan"
+	"lanceflight/sqlplan/exec/search"
 	"lanceflight/sqlplan/indexes"
 	"lanceflight/sqlplan/plan"
 	"lanceflight/vecindex"
@@ -20,11 +23,11 @@ import (
 
 // sampleQueries are vectors, or lists of vectors, of some rows of a table, moved a little away from them.
 func (p planner) sampleQueries(column string, n int) (queries [][][]float32) {
-	env := &Env{Mem: newChecked(p.t)}
+	env := &op.Env{Mem: newChecked(p.t)}
 	for i := 0; len(queries) < n; i++ {
 		frag := p.snap.Fragments()[i%len(p.snap.Fragments())]
 		addr := uint64(frag.ID())<<32 | uint64(i*37)%uint64(frag.NumPhysicalRows())
-		b, err := newFetcher(env, p.snap, &OpStats{}).rows(context.Background(), []uint64{addr}, []string{column})
+		b, err := scan.NewFetcher(env, p.snap, &op.OpStats{}).Rows(context.Background(), []uint64{addr}, []string{column})
 		require.NoError(p.t, err)
 		if query := vectorsIn(p.t, b.Column(0)); query != nil {
 			if x := query[0][0]; x != float32(int(x)) { // bytes stay bytes
@@ -73,15 +76,15 @@ func vectorsIn(t testing.TB, a arrow.Array) (vectors [][]float32) {
 
 // searchTogether runs a request for several queries at once, and for each by itself, checks that the outcomes are the same, and returns
 // them with the remarks of the former.
-func searchTogether(t testing.TB, env *Env, req searchRequest, queries []searchQuery) ([]*searchOutcome, string) {
+func searchTogether(t testing.TB, env *op.Env, req search.Request, queries []search.Query) ([]*search.Outcome, string) {
 	t.Helper()
 	ctx := context.Background()
-	search := func(queries ...searchQuery) ([]*searchOutcome, *OpStats) {
-		var stats OpStats
-		run := newSearchRun(env, req.selection.Snap, &stats, "vector search")
-		found, err := run.search(ctx, req.ask(req.k, queries...))
+	search := func(queries ...search.Query) ([]*search.Outcome, *op.OpStats) {
+		var stats op.OpStats
+		run := search.NewRun(env, req.Selection.Snap, &stats, "vector search")
+		found, err := run.Search(ctx, req.Ask(req.K, queries...))
 		require.NoError(t, err)
-		require.Zero(t, run.share.held.Load(), "all memory is given back")
+		require.Zero(t, run.Share.Held.Load(), "all memory is given back")
 		return found, &stats
 	}
 	together, stats := search(queries...)
@@ -89,9 +92,9 @@ func searchTogether(t testing.TB, env *Env, req searchRequest, queries []searchQ
 	codes, refined := int64(0), int64(0)
 	for i, q := range queries {
 		alone, stats := search(q)
-		require.Equal(t, alone[0].hits, together[i].hits, "query %d: %v", i, stats.Notes())
-		require.Equal(t, alone[0].addrs, together[i].addrs)
-		require.Equal(t, alone[0].byIndex, together[i].byIndex)
+		require.Equal(t, alone[0].Hits, together[i].Hits, "query %d: %v", i, stats.Notes())
+		require.Equal(t, alone[0].Addrs, together[i].Addrs)
+		require.Equal(t, alone[0].ByIndex, together[i].ByIndex)
 		codes, refined = codes+stats.Codes.Load(), refined+stats.Refined.Load()
 	}
 	require.Equal(t, refined, stats.Refined.Load())
@@ -101,12 +104,12 @@ func searchTogether(t testing.TB, env *Env, req searchRequest, queries []searchQ
 	return together, strings.Join(stats.Notes(), "\n")
 }
 
-// prepare makes queries of vectors, each with a bound of its distance if bounds has any for it.
-func (r *searchRequest) prepare(t testing.TB, vectors [][][]float32, bounds func(i int) *float32) (queries []searchQuery) {
+// prepareQueries makes queries of vectors, each with a bound of its distance if bounds has any for it.
+func prepareQueries(t testing.TB, r *search.Request, vectors [][][]float32, bounds func(i int) *float32) (queries []search.Query) {
 	for i, v := range vectors {
-		q, err := r.newSearchQuery(v)
+		q, err := r.NewSearchQuery(v)
 		require.NoError(t, err)
-		q.upper = bounds(i)
+		q.Upper = bounds(i)
 		queries = append(queries, q)
 	}
 	return queries
@@ -141,40 +144,40 @@ func TestManyQueriesFindWhatEachFinds(t *testing.T) {
 			for i, c := range []struct {
 				where             string
 				k, n, few, probes int
-				change            func(r *searchRequest)
+				change            func(r *search.Request)
 			}{
-				{k: 5, n: 2, change: func(r *searchRequest) { r.options.UseIndex = false }},
-				{k: 5, n: 20, change: func(r *searchRequest) { r.options.UseIndex = false }},
-				{where: `key % 3 = 1`, k: 7, n: 6, change: func(r *searchRequest) { r.options.UseIndex = false }},
-				{k: 5, n: 20, probes: 2, change: func(r *searchRequest) { r.options.RefineFactor = 5 }},
-				{k: 5, n: 3, probes: 2, change: func(*searchRequest) {}},
-				{k: 400, n: 6, probes: 1, change: func(*searchRequest) {}},
-				{k: 400, n: 4, probes: 1, change: func(r *searchRequest) { r.options.MaxNProbes = 2 }},
-				{k: 4, n: 9, probes: 4, change: func(r *searchRequest) { r.options.FastSearch = true }},
-				{where: `key % 3 = 1`, k: 7, n: 9, change: func(*searchRequest) {}},
-				{where: `key % 3 = 1`, k: 7, n: 9, few: -1, probes: 1, change: func(r *searchRequest) { r.options.RefineFactor = 3 }},
-				{where: `key % 3 = 1`, k: 7, n: 2, few: -1, probes: 2, change: func(*searchRequest) {}},
-				{where: `key < 0`, k: 7, n: 3, few: -1, change: func(*searchRequest) {}},
+				{k: 5, n: 2, change: func(r *search.Request) { r.Options.UseIndex = false }},
+				{k: 5, n: 20, change: func(r *search.Request) { r.Options.UseIndex = false }},
+				{where: `key % 3 = 1`, k: 7, n: 6, change: func(r *search.Request) { r.Options.UseIndex = false }},
+				{k: 5, n: 20, probes: 2, change: func(r *search.Request) { r.Options.RefineFactor = 5 }},
+				{k: 5, n: 3, probes: 2, change: func(*search.Request) {}},
+				{k: 400, n: 6, probes: 1, change: func(*search.Request) {}},
+				{k: 400, n: 4, probes: 1, change: func(r *search.Request) { r.Options.MaxNProbes = 2 }},
+				{k: 4, n: 9, probes: 4, change: func(r *search.Request) { r.Options.FastSearch = true }},
+				{where: `key % 3 = 1`, k: 7, n: 9, change: func(*search.Request) {}},
+				{where: `key % 3 = 1`, k: 7, n: 9, few: -1, probes: 1, change: func(r *search.Request) { r.Options.RefineFactor = 3 }},
+				{where: `key % 3 = 1`, k: 7, n: 2, few: -1, probes: 2, change: func(*search.Request) {}},
+				{where: `key < 0`, k: 7, n: 3, few: -1, change: func(*search.Request) {}},
 			} {
 				for _, workers := range []int{1, 3} {
 					n := p.search(column, metric, []float32{0}, c.k, c.where)
 					n.Indexes, n.Options.NProbes = segments, c.probes
-					req, err := newSearchRequest(n)
+					req, err := search.NewRequest(n)
 					require.NoError(t, err)
-					req.k, req.few = c.k, c.few
+					req.K, req.Few = c.k, c.few
 					c.change(&req)
-					env := &Env{Mem: newChecked(t), Workers: workers, Indexes: cache, Budget: NewBudget(0)}
-					found, notes := searchTogether(t, env, req, req.prepare(t, vectors[:c.n], unbounded))
-					require.Equal(t, c.where != `key < 0`, len(found[0].hits) > 0, "case %d: %s", i, notes)
+					env := &op.Env{Mem: newChecked(t), Workers: workers, Indexes: cache, Budget: op.NewBudget(0)}
+					found, notes := searchTogether(t, env, req, prepareQueries(t, &req, vectors[:c.n], unbounded))
+					require.Equal(t, c.where != `key < 0`, len(found[0].Hits) > 0, "case %d: %s", i, notes)
 
 					// A range of its own for each query: half of its hits, none, or all.
 					middle := func(i int) *float32 {
-						if hits := found[i].hits; i%3 > 0 && len(hits) > 0 {
+						if hits := found[i].Hits; i%3 > 0 && len(hits) > 0 {
 							return &hits[len(hits)/2/(i%3)].Distance
 						}
 						return nil
 					}
-					searchTogether(t, env, req, req.prepare(t, vectors[:c.n], middle))
+					searchTogether(t, env, req, prepareQueries(t, &req, vectors[:c.n], middle))
 					require.Zero(t, env.Budget.Used())
 				}
 			}
@@ -222,20 +225,20 @@ func TestManyQueriesOverDamagedSegments(t *testing.T) {
 					for _, where := range []string{"", `key % 3 = 1`} {
 						n := p.search(column, metric, []float32{0}, 6, where)
 						n.Indexes, n.Options.NProbes, n.Options.RefineFactor = p.indexesOn(column), 1000, 100
-						req, err := newSearchRequest(n)
+						req, err := search.NewRequest(n)
 						require.NoError(t, err)
-						req.k, req.few = 6, -1
-						env := &Env{Mem: newChecked(t), Workers: 2, Budget: NewBudget(0)}
-						queries := req.prepare(t, vectors, unbounded)
+						req.K, req.Few = 6, -1
+						env := &op.Env{Mem: newChecked(t), Workers: 2, Budget: op.NewBudget(0)}
+						queries := prepareQueries(t, &req, vectors, unbounded)
 						found, notes := searchTogether(t, env, req, queries)
 						if what == "body" { // which may be in a part that the search does not read, or change vectors unseen
 							continue
 						}
 						require.Contains(t, notes, "its rows are searched exactly")
-						req.options.UseIndex = false
+						req.Options.UseIndex = false
 						exact, _ := searchTogether(t, env, req, queries)
 						for i := range found {
-							require.Equal(t, exact[i].hits, found[i].hits, notes)
+							require.Equal(t, exact[i].Hits, found[i].Hits, notes)
 						}
 					}
 				})
@@ -248,8 +251,8 @@ func TestManyQueriesOverDamagedSegments(t *testing.T) {
 func TestNoSearchWindows(t *testing.T) {
 	p := planner{t, openFixture(t, "vector_ivf_pq_l2")}
 	n := p.search("vec", vecindex.L2, make([]float32, 32), 3, "")
-	op, err := newVectorSearch(n, &Env{Mem: newChecked(t)})
+	oper, err := search.NewVectorSearch(n, &op.Env{Mem: newChecked(t)})
 	require.NoError(t, err)
-	defer op.Close()
-	require.Nil(t, newSearchWindows(&plan.LateralJoin{Right: n}, op, lateralRows{}), "a search that does not read the row is made once a row")
+	defer oper.Close()
+	require.Nil(t, search.NewWindows(&plan.LateralJoin{Right: n}, oper, op.LateralRows{}), "a search that does not read the row is made once a row")
 }

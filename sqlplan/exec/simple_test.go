@@ -14,6 +14,10 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/expr"
 
+	"lanceflight/sqlplan/exec/agg"
+	"lanceflight/sqlplan/exec/join"
+	"lanceflight/sqlplan/exec/op"
+	"lanceflight/sqlplan/exec/order"
 	"lanceflight/sqlplan/plan"
 )
 
@@ -45,7 +49,7 @@ func TestFilter(t *testing.T) {
 		data := testData(50, true)
 		cols := relation(1, data)
 		in := newMemOp(v.env, cols, data, v.size, v.split)
-		op, err := newFilter(&plan.Filter{Cond: greater(col(cols, 0), 1)}, v.env, in)
+		op, err := op.NewFilter(&plan.Filter{Cond: greater(col(cols, 0), 1)}, v.env, in)
 		require.NoError(t, err)
 		var want [][]any
 		for _, row := range transpose(data) {
@@ -64,7 +68,7 @@ func TestProject(t *testing.T) {
 		data := testData(20, true)
 		cols := relation(1, data)
 		in := newMemOp(v.env, cols, data, v.size, v.split)
-		op, err := newProject(&plan.Project{Exprs: []plan.NamedExpr{
+		op, err := op.NewProject(&plan.Project{Exprs: []plan.NamedExpr{
 			{Expr: col(cols, 3), Col: outCol(10, "x", int64Type)},
 			{Expr: &expr.IsNull{X: col(cols, 0)}, Col: outCol(11, "y", arrow.FixedWidthTypes.Boolean)},
 			{Expr: intLiteral(7), Col: outCol(12, "z", int64Type)},
@@ -78,10 +82,10 @@ func TestProject(t *testing.T) {
 }
 
 func TestProjectOfAnotherTypeThanPlanned(t *testing.T) {
-	env := &Env{Mem: memory.DefaultAllocator}
+	env := &op.Env{Mem: memory.DefaultAllocator}
 	data := testData(5, false)
 	cols := relation(1, data)
-	op, err := newProject(&plan.Project{Exprs: []plan.NamedExpr{{Expr: col(cols, 0), Col: outCol(9, "x", arrow.BinaryTypes.String)}}},
+	op, err := op.NewProject(&plan.Project{Exprs: []plan.NamedExpr{{Expr: col(cols, 0), Col: outCol(9, "x", arrow.BinaryTypes.String)}}},
 		env, newMemOp(env, cols, data, 5, false))
 	require.NoError(t, err)
 	_, err = tryDrain(t, op)
@@ -104,7 +108,7 @@ func TestLimit(t *testing.T) {
 				n.Offset = intLiteral(c.offset)
 			}
 			in := newMemOp(v.env, cols, data, v.size, v.split)
-			op, err := newLimit(n, v.env, in)
+			op, err := op.NewLimit(n, v.env, in)
 			require.NoError(t, err)
 			rows := drain(t, op)
 			require.Len(t, rows, int(c.to-c.from))
@@ -119,9 +123,9 @@ func TestLimit(t *testing.T) {
 }
 
 func TestLimitOfParameters(t *testing.T) {
-	env := &Env{Mem: memory.DefaultAllocator, Params: []expr.Literal{{Value: int64(-1), T: int64Type}}}
+	env := &op.Env{Mem: memory.DefaultAllocator, Params: []expr.Literal{{Value: int64(-1), T: int64Type}}}
 	data := testData(5, false)
-	op, err := newLimit(&plan.Limit{Count: &expr.Param{Slot: 0, T: int64Type}}, env, newMemOp(env, relation(1, data), data, 5, false))
+	op, err := op.NewLimit(&plan.Limit{Count: &expr.Param{Slot: 0, T: int64Type}}, env, newMemOp(env, relation(1, data), data, 5, false))
 	require.NoError(t, err)
 	_, err = tryDrain(t, op)
 	require.True(t, fault.Is(err, fault.InvalidArgument))
@@ -134,7 +138,7 @@ func TestUnion(t *testing.T) {
 		n := &plan.Union{Out: relation(50, a)}
 		ina := newMemOp(v.env, relation(1, a), a, v.size, v.split)
 		inb := newMemOp(v.env, relation(20, b), b, v.size, false)
-		op, err := newUnion(n, v.env, []Operator{ina, inb})
+		op, err := op.NewUnion(n, v.env, []op.Operator{ina, inb})
 		require.NoError(t, err)
 		require.Equal(t, texts(append(transpose(a), transpose(b)...)), texts(drain(t, op)))
 	})
@@ -145,10 +149,10 @@ func TestUnionPositions(t *testing.T) {
 	runVariants(t, func(v variant) {
 		a, b := testData(30, false), testData(30, false)
 		n := &plan.Union{Out: relation(50, a)}
-		op, err := newUnion(n, v.env, []Operator{
+		op, err := op.NewUnion(n, v.env, []op.Operator{
 			newMemOp(v.env, relation(1, a), a, v.size, v.split), newMemOp(v.env, relation(1, b), b, v.size, v.split)})
 		require.NoError(t, err)
-		top, err := newSort(&plan.Sort{Keys: []plan.SortKey{{Expr: intLiteral(0)}}, Limit: intLiteral(45)}, v.env, op)
+		top, err := order.NewSort(&plan.Sort{Keys: []plan.SortKey{{Expr: intLiteral(0)}}, Limit: intLiteral(45)}, v.env, op)
 		require.NoError(t, err)
 		for i, row := range drain(t, top) {
 			require.EqualValues(t, i%30, row[3])
@@ -193,7 +197,7 @@ func TestRecords(t *testing.T) {
 func TestCloseBeforeOpen(t *testing.T) {
 	mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
 	defer mem.AssertSize(t, 0)
-	env := &Env{Mem: mem}
+	env := &op.Env{Mem: mem}
 	data := testData(5, false)
 	cols := relation(1, data)
 	key := []plan.SortKey{{Expr: col(cols, 0)}}
@@ -219,22 +223,22 @@ func TestErrorsOfInputsPass(t *testing.T) {
 		data := testData(20, false)
 		cols := relation(1, data)
 		key := []plan.SortKey{{Expr: col(cols, 0)}}
-		for _, make := range []func(in Operator) (Operator, error){
-			func(in Operator) (Operator, error) {
-				return newFilter(&plan.Filter{Cond: greater(col(cols, 0), 1)}, v.env, in)
+		for _, make := range []func(in op.Operator) (op.Operator, error){
+			func(in op.Operator) (op.Operator, error) {
+				return op.NewFilter(&plan.Filter{Cond: greater(col(cols, 0), 1)}, v.env, in)
 			},
-			func(in Operator) (Operator, error) { return newSort(&plan.Sort{Keys: key}, v.env, in) },
-			func(in Operator) (Operator, error) {
-				return newSort(&plan.Sort{Keys: key, Limit: intLiteral(3)}, v.env, in)
+			func(in op.Operator) (op.Operator, error) { return order.NewSort(&plan.Sort{Keys: key}, v.env, in) },
+			func(in op.Operator) (op.Operator, error) {
+				return order.NewSort(&plan.Sort{Keys: key, Limit: intLiteral(3)}, v.env, in)
 			},
-			func(in Operator) (Operator, error) { return newDistinct(&plan.Distinct{}, v.env, in) },
-			func(in Operator) (Operator, error) { return newLimit(&plan.Limit{}, v.env, in) },
-			func(in Operator) (Operator, error) {
-				return newAggregate(&plan.Aggregate{Aggs: []plan.AggCall{{Name: "count", Col: outCol(9, "n", int64Type)}}}, v.env, in)
+			func(in op.Operator) (op.Operator, error) { return agg.NewDistinct(&plan.Distinct{}, v.env, in) },
+			func(in op.Operator) (op.Operator, error) { return op.NewLimit(&plan.Limit{}, v.env, in) },
+			func(in op.Operator) (op.Operator, error) {
+				return agg.NewAggregate(&plan.Aggregate{Aggs: []plan.AggCall{{Name: "count", Col: outCol(9, "n", int64Type)}}}, v.env, in)
 			},
-			func(in Operator) (Operator, error) {
+			func(in op.Operator) (op.Operator, error) {
 				right := newMemOp(v.env, relation(20, data), data, v.size, false)
-				return newJoin(&plan.Join{Kind: "CROSS", Out: cols}, v.env, in, right)
+				return join.NewJoin(&plan.Join{Kind: "CROSS", Out: cols}, v.env, in, right)
 			},
 		} {
 			in := newMemOp(v.env, cols, data, v.size, v.split)
@@ -248,7 +252,7 @@ func TestErrorsOfInputsPass(t *testing.T) {
 }
 
 func TestPanicsBecomeErrors(t *testing.T) {
-	env := &Env{Mem: memory.DefaultAllocator}
+	env := &op.Env{Mem: memory.DefaultAllocator}
 	op, err := Build(&plan.Records{Name: "x", Make: func() (arrow.RecordBatch, error) { panic("boom") }}, env)
 	require.NoError(t, err)
 	_, err = tryDrain(t, op)
@@ -257,7 +261,7 @@ func TestPanicsBecomeErrors(t *testing.T) {
 }
 
 func TestSubplans(t *testing.T) {
-	env := &Env{Mem: memory.DefaultAllocator, Params: []expr.Literal{{Value: int64(5), T: int64Type}}}
+	env := &op.Env{Mem: memory.DefaultAllocator, Params: []expr.Literal{{Value: int64(5), T: int64Type}}}
 	one := &plan.Values{Out: []plan.Col{outCol(1, "a", int64Type)}, Rows: [][]expr.Expr{{&expr.Param{Slot: 0, T: int64Type}}}}
 	none := &plan.Values{Out: one.Out}
 	subplans := []plan.Subplan{{Slot: 1, Root: one, Type: int64Type}, {Slot: 2, Root: none, Type: int64Type}}
@@ -272,7 +276,7 @@ func TestSubplans(t *testing.T) {
 }
 
 func TestBudget(t *testing.T) {
-	b := NewBudget(1 << 20)
+	b := op.NewBudget(1 << 20)
 	require.NoError(t, b.Reserve(1<<20, "sort"))
 	err := b.Reserve(1, "sort")
 	require.True(t, fault.Is(err, fault.ResourceExhausted))
@@ -280,7 +284,7 @@ func TestBudget(t *testing.T) {
 	b.Release(1 << 20)
 	require.Zero(t, b.Used())
 	require.EqualValues(t, 1<<20, b.Peak())
-	var none *Budget
+	var none *op.Budget
 	require.NoError(t, none.Reserve(1<<40, "x"))
 	require.Zero(t, none.Used()+none.Peak()+none.Limit())
 }
@@ -288,9 +292,9 @@ func TestBudget(t *testing.T) {
 func TestCancelledContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(fault.New(fault.DeadlineExceeded, "statement timeout"))
-	env := &Env{Mem: memory.DefaultAllocator}
+	env := &op.Env{Mem: memory.DefaultAllocator}
 	data := testData(5, false)
-	op, err := newLimit(&plan.Limit{}, env, newMemOp(env, relation(1, data), data, 5, false))
+	op, err := op.NewLimit(&plan.Limit{}, env, newMemOp(env, relation(1, data), data, 5, false))
 	require.NoError(t, err)
 	require.NoError(t, op.Open(ctx))
 	_, err = op.Next(ctx)

@@ -11,6 +11,8 @@ import (
 
 	"lanceflight/internal/fault"
 
+	"lanceflight/sqlplan/exec/op"
+	"lanceflight/sqlplan/exec/order"
 	"lanceflight/sqlplan/plan"
 )
 
@@ -40,7 +42,7 @@ func TestSortAgainstGo(t *testing.T) {
 		want := texts(naiveSort(transpose(data), by, keys))
 		runVariants(t, func(v variant) {
 			in := newMemOp(v.env, relation(1, data), data, v.size, v.split)
-			op, err := newSort(&plan.Sort{Keys: keys}, v.env, in)
+			op, err := order.NewSort(&plan.Sort{Keys: keys}, v.env, in)
 			require.NoError(t, err)
 			require.Equal(t, want, append([]string{}, texts(drain(t, op))...))
 		})
@@ -55,7 +57,7 @@ func TestTopKAgainstGo(t *testing.T) {
 		want = want[:min(k, len(want))]
 		runVariants(t, func(v variant) {
 			in := newMemOp(v.env, relation(1, data), data, v.size, v.split)
-			op, err := newSort(&plan.Sort{Keys: keys, Limit: intLiteral(int64(k))}, v.env, in)
+			op, err := order.NewSort(&plan.Sort{Keys: keys, Limit: intLiteral(int64(k))}, v.env, in)
 			require.NoError(t, err)
 			require.Equal(t, want, append([]string{}, texts(drain(t, op))...))
 		})
@@ -65,14 +67,14 @@ func TestTopKAgainstGo(t *testing.T) {
 func TestTopKCompactsItsCopies(t *testing.T) {
 	mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
 	defer mem.AssertSize(t, 0)
-	env := &Env{Mem: mem, Workers: 2, Budget: NewBudget(0)}
+	env := &op.Env{Mem: mem, Workers: 2, Budget: op.NewBudget(0)}
 	const n = 50_000
 	data := []column{{name: "n", dt: int64Type}}
 	for i := range n { // descending, so that every row enters the heap
 		data[0].values = append(data[0].values, int64(n-i))
 	}
 	cols := relation(1, data)
-	op, err := newSort(&plan.Sort{Keys: []plan.SortKey{{Expr: col(cols, 0)}}, Limit: intLiteral(10)}, env, newMemOp(env, cols, data, 100, true))
+	op, err := order.NewSort(&plan.Sort{Keys: []plan.SortKey{{Expr: col(cols, 0)}}, Limit: intLiteral(10)}, env, newMemOp(env, cols, data, 100, true))
 	require.NoError(t, err)
 	rows := drain(t, op)
 	for i, row := range rows {
@@ -84,11 +86,11 @@ func TestTopKCompactsItsCopies(t *testing.T) {
 func TestLargeTopKSortsInFull(t *testing.T) {
 	mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
 	defer mem.AssertSize(t, 0)
-	env := &Env{Mem: mem, Workers: 2, Budget: NewBudget(0), BatchBytes: 1000}
+	env := &op.Env{Mem: mem, Workers: 2, Budget: op.NewBudget(0), BatchBytes: 1000}
 	data := testData(5000, true)
 	cols := relation(1, data)
 	keys := []plan.SortKey{{Expr: col(cols, 0), Desc: true, NullsFirst: true}}
-	op, err := newSort(&plan.Sort{Keys: keys, Limit: intLiteral(heapMax + 1)}, env, newMemOp(env, cols, data, 100, true))
+	op, err := order.NewSort(&plan.Sort{Keys: keys, Limit: intLiteral(order.HeapMax + 1)}, env, newMemOp(env, cols, data, 100, true))
 	require.NoError(t, err)
 	require.Equal(t, texts(naiveSort(transpose(data), []int{0}, keys)), texts(drain(t, op)))
 	require.Zero(t, env.Budget.Used())
@@ -98,14 +100,14 @@ func TestSortSpills(t *testing.T) {
 	for _, by := range [][]int{{0}, {1}, {2, 0}, {1, 2}} {
 		mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
 		dir := t.TempDir()
-		env := &Env{Mem: mem, Budget: NewBudget(40_000), BatchBytes: 4000, SpillDir: dir}
+		env := &op.Env{Mem: mem, Budget: op.NewBudget(40_000), BatchBytes: 4000, SpillDir: dir}
 		data := testData(5000, true)
 		cols := relation(1, data)
 		var keys []plan.SortKey
 		for i, c := range by {
 			keys = append(keys, plan.SortKey{Expr: col(cols, c), Desc: i == 0, NullsFirst: i == 0})
 		}
-		op, err := newSort(&plan.Sort{Keys: keys}, env, newMemOp(env, cols, data, 100, false))
+		op, err := order.NewSort(&plan.Sort{Keys: keys}, env, newMemOp(env, cols, data, 100, false))
 		require.NoError(t, err)
 		require.Equal(t, texts(naiveSort(transpose(data), by, keys)), texts(drain(t, op)))
 		require.Positive(t, op.Stats().SpillBytes.Load())
@@ -119,10 +121,10 @@ func TestSortSpills(t *testing.T) {
 }
 
 func TestSortCannotSpill(t *testing.T) {
-	env := &Env{Mem: memory.DefaultAllocator, Budget: NewBudget(20_000), SpillDir: "/nowhere/at/all"}
+	env := &op.Env{Mem: memory.DefaultAllocator, Budget: op.NewBudget(20_000), SpillDir: "/nowhere/at/all"}
 	data := testData(5000, true)
 	cols := relation(1, data)
-	op, err := newSort(&plan.Sort{Keys: []plan.SortKey{{Expr: col(cols, 0)}}}, env, newMemOp(env, cols, data, 100, false))
+	op, err := order.NewSort(&plan.Sort{Keys: []plan.SortKey{{Expr: col(cols, 0)}}}, env, newMemOp(env, cols, data, 100, false))
 	require.NoError(t, err)
 	_, err = tryDrain(t, op)
 	require.True(t, fault.Is(err, fault.ResourceExhausted))
@@ -132,10 +134,10 @@ func TestSortCannotSpill(t *testing.T) {
 
 // A batch that exceeds the limit by itself cannot be helped by spilling.
 func TestSortOfOneHugeBatch(t *testing.T) {
-	env := &Env{Mem: memory.DefaultAllocator, Budget: NewBudget(1000), SpillDir: t.TempDir()}
+	env := &op.Env{Mem: memory.DefaultAllocator, Budget: op.NewBudget(1000), SpillDir: t.TempDir()}
 	data := testData(5000, true)
 	cols := relation(1, data)
-	op, err := newSort(&plan.Sort{Keys: []plan.SortKey{{Expr: col(cols, 0)}}}, env, newMemOp(env, cols, data, 5000, false))
+	op, err := order.NewSort(&plan.Sort{Keys: []plan.SortKey{{Expr: col(cols, 0)}}}, env, newMemOp(env, cols, data, 5000, false))
 	require.NoError(t, err)
 	_, err = tryDrain(t, op)
 	require.True(t, fault.Is(err, fault.ResourceExhausted))

@@ -18,6 +18,9 @@ import (
 	"lanceflight/lancefmt"
 	"lanceflight/sqlplan/expr"
 
+	"lanceflight/sqlplan/exec/op"
+	"lanceflight/sqlplan/exec/scan"
+	"lanceflight/sqlplan/exec/search"
 	"lanceflight/sqlplan/indexes"
 	"lanceflight/sqlplan/plan"
 	"lanceflight/sqlplan/settings"
@@ -51,7 +54,7 @@ func (p planner) indexesOn(column string) (out []*lancefmt.Index) {
 }
 
 // hits runs a search and adds the key of each row: key, distance.
-func (p planner) hits(t testing.TB, env *Env, n *plan.VectorSearch) ([]int64, []float64, Operator) {
+func (p planner) hits(t testing.TB, env *op.Env, n *plan.VectorSearch) ([]int64, []float64, op.Operator) {
 	key := p.column("key")
 	op, err := Build(&plan.Take{Input: n, Snap: p.snap, Name: "t", RowAddr: n.RowAddr.ID,
 		Fetch: []plan.ScanCol{key}, Out: []plan.Col{key.Col, n.Distance}}, env)
@@ -110,7 +113,7 @@ func TestExactSearch(t *testing.T) {
 					require.NoError(t, err)
 					for i, hits := range results {
 						for _, workers := range []int{1, 3} {
-							env := &Env{Mem: newChecked(t), Workers: workers, Budget: NewBudget(0)}
+							env := &op.Env{Mem: newChecked(t), Workers: workers, Budget: op.NewBudget(0)}
 							keys, distances, op := p.hits(t, env, p.search(v.Column, m, v.query(t, i), v.K, ""))
 							sameHits(t, hits, keys, distances, fmt.Sprint(metric, " query ", i))
 							require.Contains(t, op.Stats().Notes(), "exact")
@@ -137,7 +140,7 @@ func TestFilteredSearch(t *testing.T) {
 					require.NoError(t, err)
 					for i, r := range f.Results {
 						n := p.search(v.Column, m, v.query(t, i), v.K, f.Where)
-						keys, distances, _ := p.hits(t, &Env{Mem: newChecked(t), Workers: 2}, n)
+						keys, distances, _ := p.hits(t, &op.Env{Mem: newChecked(t), Workers: 2}, n)
 						if !slices.Equal(r.Exact, keys) { // keys at equal distances may swap
 							require.ElementsMatch(t, r.Exact, keys, f.Where)
 							for i, k := range keys {
@@ -145,7 +148,7 @@ func TestFilteredSearch(t *testing.T) {
 							}
 						}
 						n.Indexes = p.indexesOn(v.Column)
-						indexed, same, op := p.hits(t, &Env{Mem: newChecked(t), Workers: 2}, n)
+						indexed, same, op := p.hits(t, &op.Env{Mem: newChecked(t), Workers: 2}, n)
 						require.Equal(t, keys, indexed, op.Stats().Notes())
 						require.InDeltaSlice(t, distances, same, 1e-5)
 					}
@@ -176,11 +179,11 @@ func TestIndexWithRowFilter(t *testing.T) {
 					for i, r := range f.Results {
 						n := p.search(v.Column, m, v.query(t, i), v.K, f.Where)
 						n.Indexes, n.Options.NProbes, n.Options.RefineFactor = segments, 8, 10
-						env := &Env{Mem: newChecked(t), Workers: 2, Indexes: cache, Budget: NewBudget(0)}
-						op, err := newVectorSearch(n, env)
+						env := &op.Env{Mem: newChecked(t), Workers: 2, Indexes: cache, Budget: op.NewBudget(0)}
+						op, err := search.NewVectorSearch(n, env)
 						require.NoError(t, err)
-						s := op.(*vectorSearchOp)
-						s.request.few = -1
+						s := op.(*search.VectorSearchOp)
+						s.Request.Few = -1
 						rows := drain(t, s)
 						require.Len(t, rows, len(r.Exact), "k rows come back whenever k rows qualify: %s", f.Where)
 						require.Zero(t, env.Budget.Used())
@@ -203,8 +206,8 @@ func (p planner) keysAt(rows [][]any) (keys []int64) {
 	for i, r := range rows {
 		addrs[i] = uint64(r[0].(int64))
 	}
-	env := &Env{Mem: newChecked(p.t)}
-	b, err := newFetcher(env, p.snap, &OpStats{}).rows(context.Background(), addrs, []string{"key"})
+	env := &op.Env{Mem: newChecked(p.t)}
+	b, err := scan.NewFetcher(env, p.snap, &op.OpStats{}).Rows(context.Background(), addrs, []string{"key"})
 	require.NoError(p.t, err)
 	defer b.Release()
 	for i := range addrs {
@@ -235,7 +238,7 @@ func TestIndexRecall(t *testing.T) {
 						n := p.search(v.Column, m, v.query(t, i), v.K, "")
 						n.Indexes = segments
 						n.Options.NProbes, n.Options.RefineFactor = a.Settings.NProbes, a.Settings.RefineFactor
-						env := &Env{Mem: newChecked(t), Workers: 2, Indexes: cache}
+						env := &op.Env{Mem: newChecked(t), Workers: 2, Indexes: cache}
 						keys, distances, op := p.hits(t, env, n)
 						require.Len(t, keys, v.K)
 						require.True(t, slices.IsSorted(distances))
@@ -270,7 +273,7 @@ func TestEstimatesOfACosineIndexAreOnScale(t *testing.T) {
 		v := want.Vector[0]
 		n := p.search(v.Column, vecindex.Cosine, v.query(t, 0), v.K, "")
 		n.Indexes, n.Options.NProbes = p.indexesOn(v.Column), 1024
-		_, distances, op := p.hits(t, &Env{Mem: newChecked(t)}, n)
+		_, distances, op := p.hits(t, &op.Env{Mem: newChecked(t)}, n)
 		for i, d := range v.Exact["cosine"][0].Distances {
 			require.InDelta(t, d, distances[i], 0.12)
 		}
@@ -285,10 +288,10 @@ func TestSearchFindsMoreThanTheProbedPartitionsHave(t *testing.T) {
 	v := want.Vector[0]
 	rows := int(p.snap.NumRows())
 	for _, k := range []int{1, rows / 2, rows, 100_000} {
-		exact, _, _ := p.hits(t, &Env{Mem: newChecked(t)}, p.search(v.Column, vecindex.L2, v.query(t, 0), k, ""))
+		exact, _, _ := p.hits(t, &op.Env{Mem: newChecked(t)}, p.search(v.Column, vecindex.L2, v.query(t, 0), k, ""))
 		n := p.search(v.Column, vecindex.L2, v.query(t, 0), k, "")
 		n.Indexes, n.Options.NProbes = p.indexesOn(v.Column), 1
-		keys, _, _ := p.hits(t, &Env{Mem: newChecked(t)}, n)
+		keys, _, _ := p.hits(t, &op.Env{Mem: newChecked(t)}, n)
 		require.Len(t, keys, len(exact))
 		if k >= rows {
 			require.ElementsMatch(t, exact, keys)
@@ -301,7 +304,7 @@ func TestRangeSearch(t *testing.T) {
 	var want expected
 	fixtures.Expected(t, "vector_ivf_pq_l2", &want)
 	v := want.Vector[0]
-	all, distances, _ := p.hits(t, &Env{Mem: newChecked(t)}, p.search(v.Column, vecindex.L2, v.query(t, 0), 1000, ""))
+	all, distances, _ := p.hits(t, &op.Env{Mem: newChecked(t)}, p.search(v.Column, vecindex.L2, v.query(t, 0), 1000, ""))
 	for _, indexed := range []bool{false, true} {
 		for _, exclusive := range []bool{false, true} {
 			n := p.search(v.Column, vecindex.L2, v.query(t, 0), 1000, "")
@@ -309,7 +312,7 @@ func TestRangeSearch(t *testing.T) {
 			if indexed {
 				n.Indexes, n.Options.NProbes, n.Options.RefineFactor = p.indexesOn(v.Column), 1024, 10
 			}
-			keys, _, _ := p.hits(t, &Env{Mem: newChecked(t)}, n)
+			keys, _, _ := p.hits(t, &op.Env{Mem: newChecked(t)}, n)
 			limit := 21
 			if exclusive {
 				limit = 20
@@ -322,7 +325,7 @@ func TestRangeSearch(t *testing.T) {
 func TestUpperBound(t *testing.T) {
 	for _, w := range []float64{0, 1, 0.1, 1e-50, -1e-50, math.Pi, math.MaxFloat64, math.Inf(1), math.Inf(-1), math.MaxFloat32, -3} {
 		for _, exclusive := range []bool{false, true} {
-			u := upperBound(w, exclusive)
+			u := search.UpperBound(w, exclusive)
 			for _, near := range []float32{u, math.Nextafter32(u, float32(inf)), math.Nextafter32(u, float32(-inf)), float32(w), 0} {
 				if float64(near) > math.MaxFloat32 {
 					continue // no distance is infinite
@@ -352,7 +355,7 @@ func TestBadQueries(t *testing.T) {
 	} {
 		n := p.search("vec", vecindex.L2, good, 10, "")
 		n.Query = c.query
-		env := &Env{Mem: newChecked(t), Params: []expr.Literal{{T: c.query.Type()}}}
+		env := &op.Env{Mem: newChecked(t), Params: []expr.Literal{{T: c.query.Type()}}}
 		op, err := Build(n, env)
 		require.NoError(t, err)
 		_, err = tryDrain(t, op)
@@ -360,11 +363,11 @@ func TestBadQueries(t *testing.T) {
 		require.ErrorContains(t, err, c.text)
 	}
 	n := p.search("key", vecindex.L2, good, 10, "")
-	_, err := Build(n, &Env{})
+	_, err := Build(n, &op.Env{})
 	require.True(t, fault.Is(err, fault.Unsupported))
 	require.ErrorContains(t, err, "int64")
 	n = p.search("vec", vecindex.L2, good, 0, "")
-	op, err := Build(n, &Env{Mem: newChecked(t)})
+	op, err := Build(n, &op.Env{Mem: newChecked(t)})
 	require.NoError(t, err)
 	require.Empty(t, drain(t, op))
 }
@@ -393,7 +396,7 @@ func TestDamagedIndexFallsBack(t *testing.T) {
 			p := planner{t, openTable(t, dir)}
 			n := p.search(v.Column, vecindex.L2, v.query(t, 0), v.K, "")
 			n.Indexes, n.Options.NProbes = p.indexesOn(v.Column), 4
-			keys, distances, op := p.hits(t, &Env{Mem: newChecked(t)}, n)
+			keys, distances, op := p.hits(t, &op.Env{Mem: newChecked(t)}, n)
 			sameHits(t, v.Exact["l2"][0], keys, distances, what)
 			require.Contains(t, strings.Join(op.Stats().Notes(), "\n"), "searched exactly", what+" "+file)
 		}
@@ -405,11 +408,11 @@ func TestSearchOptions(t *testing.T) {
 	var want expected
 	fixtures.Expected(t, "vector_ivf_pq_unindexed_and_deleted", &want)
 	v := want.Vector[0]
-	search := func(change func(n *plan.VectorSearch)) ([]int64, Operator) {
+	search := func(change func(n *plan.VectorSearch)) ([]int64, op.Operator) {
 		n := p.search(v.Column, vecindex.L2, v.query(t, 0), 2000, "")
 		n.Indexes, n.Options.NProbes, n.Options.RefineFactor = p.indexesOn(v.Column), 1024, 1
 		change(n)
-		keys, _, op := p.hits(t, &Env{Mem: newChecked(t)}, n)
+		keys, _, op := p.hits(t, &op.Env{Mem: newChecked(t)}, n)
 		return keys, op
 	}
 	exact, op := search(func(n *plan.VectorSearch) { n.Options.UseIndex = false })
@@ -437,7 +440,7 @@ func TestSearchIsCancelled(t *testing.T) {
 		if indexed {
 			n.Indexes = p.indexesOn(v.Column)
 		}
-		env := &Env{Mem: newChecked(t), Budget: NewBudget(0)}
+		env := &op.Env{Mem: newChecked(t), Budget: op.NewBudget(0)}
 		op, err := Build(n, env)
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(context.Background())

@@ -8,6 +8,7 @@ import (
 
 	"lanceflight/internal/fault"
 
+	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/plan"
 )
 
@@ -16,7 +17,7 @@ type Writer interface {
 	// Write takes the rows of in to their end and makes the change. in is open; it is nil if the
 	// statement has no input. Write makes the whole change or none of it: an error, also that of an
 	// ended ctx, means that nothing has changed.
-	Write(ctx context.Context, in Operator, env *Env) (Written, error)
+	Write(ctx context.Context, in op.Operator, env *op.Env) (Written, error)
 }
 
 // Written is what came of a change.
@@ -29,12 +30,12 @@ type Written struct {
 // RunWrite carries out a write once. This is the only way in which a statement writes. Subplans have
 // run (RunSubplans). Errors: fault.Unsupported for a change that is not done here, and what the writer
 // or its input says.
-func RunWrite(ctx context.Context, w *plan.Write, env *Env) (out Written, err error) {
+func RunWrite(ctx context.Context, w *plan.Write, env *op.Env) (out Written, err error) {
 	writer, err := writerFor(w.Change)
 	if err != nil {
 		return Written{}, err
 	}
-	var in Operator
+	var in op.Operator
 	if w.Input != nil {
 		if in, err = Build(w.Input, env); err != nil {
 			return Written{}, err
@@ -49,7 +50,7 @@ func RunWrite(ctx context.Context, w *plan.Write, env *Env) (out Written, err er
 			return Written{}, err
 		}
 	}
-	err = guard(func() (err error) {
+	err = op.Guard(func() (err error) {
 		out, err = writer.Write(ctx, in, env)
 		return err
 	})

@@ -47,23 +47,23 @@ type Function struct {
 	Name     string
 	Aliases  []string
 	Category string
-	// args are the classes of the arguments; the last one repeats if variadic. Those from optional
+	// Args are the classes of the arguments; the last one repeats if variadic. Those from optional
 	// on may be left out.
 	Args     []ArgClass
 	Required int // number of arguments that must be there; 0 = all of args
 	Variadic bool
-	// out is the type of the result; result decides it where it depends on the arguments, which it
+	// Out is the type of the result; result decides it where it depends on the arguments, which it
 	// may convert further.
 	Out    arrow.DataType
 	Result func(args []Expr) ([]Expr, arrow.DataType, error)
-	// rewrite makes another expression instead of a Call.
+	// Rewrite makes another expression instead of a Call.
 	Rewrite func(args []Expr) (Expr, error)
-	// kernel makes the kernel of a call, once per program.
+	// Kernel makes the kernel of a call, once per program.
 	Kernel func(e *Call) (func(*value.KernelCall) (arrow.Array, error), error)
 
 	Loose, Lazy bool // see kernelNode
 
-	// volatility, cost and fails are what the planner may know of a call; see traits.go. A function
+	// Volatility, cost and fails are what the planner may know of a call; see traits.go. A function
 	// with a rewrite states only its volatility: the rest is told by the expression that it becomes.
 	Volatility Volatility
 	Cost       Cost

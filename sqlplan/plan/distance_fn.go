@@ -7,11 +7,11 @@ import (
 	"lanceflight/vecindex"
 )
 
-// distanceFn is a function that compares two vectors.
+// DistanceFn is a function that compares two vectors.
 type DistanceFn struct {
 	Name   string // primary name in package expr
 	Metric vecindex.Metric
-	// negated says that the larger value is the nearer one: inner_product, cosine_similarity.
+	// Negated says that the larger value is the nearer one: inner_product, cosine_similarity.
 	Negated bool
 }
 
@@ -24,10 +24,10 @@ var (
 	hamming        = DistanceFn{Name: "hamming_distance", Metric: vecindex.Hamming}
 )
 
-// distanceOps are the operators, as pgvector has them.
+// DistanceOps are the operators, as pgvector has them.
 var DistanceOps = map[string]DistanceFn{"<->": l2Distance, "<=>": CosineDistance, "<#>": negativeDot}
 
-// distanceFunctions are the functions by all their names: pgvector's and DuckDB's.
+// DistanceFunctions are the functions by all their names: pgvector's and DuckDB's.
 var DistanceFunctions = map[string]DistanceFn{
 	"l2_distance": l2Distance, "array_distance": l2Distance, "list_distance": l2Distance, "euclidean_distance": l2Distance,
 	"cosine_distance": CosineDistance, "array_cosine_distance": CosineDistance, "list_cosine_distance": CosineDistance,
@@ -39,7 +39,7 @@ var DistanceFunctions = map[string]DistanceFn{
 	"hamming_distance": hamming,
 }
 
-// vectorDim returns the dimension of a vector type: a fixed-size list of floats.
+// VectorDim returns the dimension of a vector type: a fixed-size list of floats.
 func VectorDim(t arrow.DataType) (int, bool) {
 	f, ok := t.(*arrow.FixedSizeListType)
 	if !ok {
@@ -52,7 +52,7 @@ func VectorDim(t arrow.DataType) (int, bool) {
 	return 0, false
 }
 
-// rowsDim returns the dimension of a type of vectors that a distance compares: of bytes for hamming, of floats for the others.
+// RowsDim returns the dimension of a type of vectors that a distance compares: of bytes for hamming, of floats for the others.
 func (d DistanceFn) RowsDim(t arrow.DataType) (int, bool) {
 	if d.Metric == vecindex.Hamming {
 		return expr.BytesDim(t)

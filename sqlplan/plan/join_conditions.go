@@ -6,7 +6,7 @@ import (
 	"lanceflight/sqlplan/expr"
 )
 
-// joinOn gives a join its conditions: equations between the sides become keys, conditions on one side
+// JoinOn gives a join its conditions: equations between the sides become keys, conditions on one side
 // go below the join where that keeps its meaning, the rest is its residual. A cross join with a
 // condition is an inner join.
 func JoinOn(n *Join, conds []expr.Expr) Node {

@@ -6,7 +6,7 @@ import (
 	"lanceflight/sqlplan/expr"
 )
 
-// readsSlots reports whether a plan reads one of some parameters.
+// ReadsSlots reports whether a plan reads one of some parameters.
 func ReadsSlots(n Node, slots map[int]bool) bool {
 	found := false
 	WalkNodes(n, func(n Node) {
@@ -26,7 +26,7 @@ func ExprReadsSlots(e expr.Expr, slots map[int]bool) bool {
 	return found
 }
 
-// placed gives a node's slots, and those of its subplans, their final numbers.
+// Placed gives a node's slots, and those of its subplans, their final numbers.
 func (n *LateralJoin) Placed(place func(int) int) Node {
 	c := *n
 	c.Args, c.Subplans = slices.Clone(n.Args), slices.Clone(n.Subplans)
@@ -39,7 +39,7 @@ func (n *LateralJoin) Placed(place func(int) int) Node {
 	return &c
 }
 
-// argued puts what parameters of the join stand for in their places.
+// Argued puts what parameters of the join stand for in their places.
 func (n *LateralJoin) Argued(e expr.Expr) expr.Expr {
 	return expr.Rewrite(e, func(x expr.Expr) expr.Expr {
 		if p, ok := x.(*expr.Param); ok {

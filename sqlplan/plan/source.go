@@ -17,7 +17,7 @@ type Source struct {
 	Snap *lancefmt.Snapshot
 }
 
-// open opens the version that the source names, or the one that is pinned for it: tags move.
+// Open opens the version that the source names, or the one that is pinned for it: tags move.
 func (s *Source) Open(ctx context.Context, t *lancefmt.Table, pins map[string]uint64) (*lancefmt.Snapshot, error) {
 	v, pinned := pins[s.Key]
 	if !pinned {

@@ -4,7 +4,7 @@ import (
 	"lanceflight/sqlplan/expr"
 )
 
-// mapNodes rebuilds a plan bottom-up: f sees each node after its inputs and returns its replacement.
+// MapNodes rebuilds a plan bottom-up: f sees each node after its inputs and returns its replacement.
 func MapNodes(n Node, f func(Node) Node) Node {
 	old := n.Inputs()
 	changed := false
@@ -19,7 +19,7 @@ func MapNodes(n Node, f func(Node) Node) Node {
 	return f(n)
 }
 
-// walkNodes visits n and everything below it, parents first.
+// WalkNodes visits n and everything below it, parents first.
 func WalkNodes(n Node, visit func(Node)) {
 	visit(n)
 	for _, in := range n.Inputs() {
@@ -27,7 +27,7 @@ func WalkNodes(n Node, visit func(Node)) {
 	}
 }
 
-// mapExprs returns n with f applied to each of its own expressions, nil ones left out.
+// MapExprs returns n with f applied to each of its own expressions, nil ones left out.
 func MapExprs(n Node, f func(expr.Expr) expr.Expr) Node {
 	g := func(e expr.Expr) expr.Expr {
 		if e == nil {
@@ -110,7 +110,7 @@ func MapExprs(n Node, f func(expr.Expr) expr.Expr) Node {
 	return n
 }
 
-// visitExprs calls visit for each of a node's own expressions, roots only.
+// VisitExprs calls visit for each of a node's own expressions, roots only.
 func VisitExprs(n Node, visit func(expr.Expr)) {
 	MapExprs(n, func(e expr.Expr) expr.Expr {
 		visit(e)
@@ -118,7 +118,7 @@ func VisitExprs(n Node, visit func(expr.Expr)) {
 	})
 }
 
-// substitute replaces columns by the expressions a projection computes for them.
+// Substitute replaces columns by the expressions a projection computes for them.
 func Substitute(e expr.Expr, by map[expr.ColID]expr.Expr) expr.Expr {
 	return expr.Rewrite(e, func(x expr.Expr) expr.Expr {
 		if c, ok := x.(*expr.Column); ok {
@@ -130,7 +130,7 @@ func Substitute(e expr.Expr, by map[expr.ColID]expr.Expr) expr.Expr {
 	})
 }
 
-// definitions maps the columns of a projection to their expressions.
+// Definitions maps the columns of a projection to their expressions.
 func Definitions(p *Project) map[expr.ColID]expr.Expr {
 	m := make(map[expr.ColID]expr.Expr, len(p.Exprs))
 	for _, e := range p.Exprs {
@@ -139,8 +139,8 @@ func Definitions(p *Project) map[expr.ColID]expr.Expr {
 	return m
 }
 
-// ref is the expression that reads a column.
+// Ref is the expression that reads a column.
 func Ref(c Col) expr.Expr { return &expr.Column{ID: c.ID, Name: c.Name, T: c.Type} }
 
-// keep is the projection entry that passes a column on.
+// PassOn is the projection entry that passes a column on.
 func PassOn(c Col) NamedExpr { return NamedExpr{Expr: Ref(c), Col: c} }

@@ -30,7 +30,7 @@ func (e Estimate) TooMany(op index.Op) bool {
 	return e.Known && (op == index.InRange || op == index.Prefix) && e.Found > smallRows && e.Share() > mostRows
 }
 
-// share is the share of rows for which an index expression is true, operands taken to have nothing to do with each other; ok is false if
+// Share is the share of rows for which an index expression is true, operands taken to have nothing to do with each other; ok is false if
 // one of them is not known.
 func (f *Filter) Share(x Expr) (share float64, ok bool) {
 	switch x := x.(type) {
@@ -69,7 +69,7 @@ func (f *Filter) Share(x Expr) (share float64, ok bool) {
 	return 0, false
 }
 
-// estimateTexts are the estimates as EXPLAIN shows them.
+// EstimateTexts are the estimates as EXPLAIN shows them.
 func (f *Filter) EstimateTexts() (texts []string) {
 	f.EachEstimate(func(l *Leaf, e Estimate) {
 		if e.Known {
@@ -79,7 +79,7 @@ func (f *Filter) EstimateTexts() (texts []string) {
 	return texts
 }
 
-// problems are the segments that cannot be read.
+// Problems are the segments that cannot be read.
 func (f *Filter) Problems() (texts []string) {
 	f.EachEstimate(func(_ *Leaf, e Estimate) {
 		for _, p := range e.Problems {

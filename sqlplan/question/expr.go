@@ -10,7 +10,7 @@ import (
 	"lanceflight/sqlplan/expr"
 )
 
-// IndexExpr is a condition as far as scalar indices can answer it: AND, OR and NOT over leaves that ask one index one
+// Expr is a condition as far as scalar indices can answer it: AND, OR and NOT over leaves that ask one index one
 // question. Evaluated for some rows, it yields bounds for the rows where the condition is true and for those
 // where it is false: the rows that may be, and those that surely are. What is in neither is NULL, so that NOT
 // swaps the two, and is right where NULLs are. (Lance keeps one set with a NULL set beside it; bounds
@@ -25,34 +25,34 @@ type Expr interface {
 }
 
 type (
-	// IndexLeaf asks an index for the rows that satisfy a predicate.
+	// Leaf asks an index for the rows that satisfy a predicate.
 	Leaf struct {
 		Index *Index
 		// Predicate is nil while the constants in it are not known: parameters before the execution.
 		Predicate *index.Predicate
 		Text      string
 	}
-	// IndexLogic is AND or OR.
+	// Logic is AND or OR.
 	Logic struct {
 		And  bool
 		Args []Expr
 	}
-	// IndexNot is NOT X.
+	// Not is NOT X.
 	Not struct{ X Expr }
-	// IndexIsTrue is X IS TRUE, which is never NULL.
+	// IsTrue is X IS TRUE, which is never NULL.
 	IsTrue struct{ X Expr }
-	// IndexWeak is a condition about which X says something less than everything.
+	// Weak is a condition about which X says something less than everything.
 	Weak struct {
 		X    Expr
 		Mode Weakness
 	}
-	// IndexConst is a condition that is the same for all rows: true, false, or NULL (nil).
+	// Const is a condition that is the same for all rows: true, false, or NULL (nil).
 	Const struct{ Value *bool }
-	// IndexUnknown is a condition that no index answers.
+	// Unknown is a condition that no index answers.
 	Unknown struct{ Text string }
 )
 
-// Weakness says how a condition C differs from the X of its IndexWeak.
+// Weakness says how a condition C differs from the X of its Weak.
 type Weakness int
 
 // The ways in which C differs.
@@ -62,7 +62,7 @@ const (
 	NeverFalse                 // C is true where X is true, and NULL elsewhere
 )
 
-// ScalarIndex is an index of one column, in segments that cover different fragments.
+// Index is an index of one column, in segments that cover different fragments.
 type Index struct {
 	Name, Kind, Column string
 	Type               arrow.DataType // of the column
@@ -180,7 +180,7 @@ func (x *Const) String() string {
 }
 func (x *Unknown) String() string { return "no index for " + x.Text }
 
-// WalkIndex calls visit for the leaves of an index expression, each with the truth values about which something is
+// Walk calls visit for the leaves of an index expression, each with the truth values about which something is
 // asked of it.
 func Walk(x Expr, truth bool, visit func(leaf *Leaf, truth bool)) {
 	switch x := x.(type) {
@@ -201,7 +201,7 @@ func Walk(x Expr, truth bool, visit func(leaf *Leaf, truth bool)) {
 	}
 }
 
-// IndexTerm is some of the conditions of a filter that are joined by AND, with what indices say about all of them;
+// Term is some of the conditions of a filter that are joined by AND, with what indices say about all of them;
 // Index is nil if they say nothing.
 type Term struct {
 	Conds []expr.Expr
@@ -211,7 +211,7 @@ type Term struct {
 // Exact reports whether the indices are of kinds that answer the term exactly.
 func (t Term) Exact() bool { return t.Index != nil && t.Index.exact(true) }
 
-// short cuts a long literal.
+// Short cuts a long literal.
 func Short(s string) string {
 	const most = 80
 	if len(s) <= most {

@@ -11,7 +11,7 @@ import (
 	"lanceflight/sqlplan/expr"
 )
 
-// IndexFilter is what the scalar indices of a table can say about the filter of a scan or of a vector search.
+// Filter is what the scalar indices of a table can say about the filter of a scan or of a vector search.
 type Filter struct {
 	// Terms are the conditions of the filter; all of them, each in one term.
 	Terms []Term
@@ -28,7 +28,7 @@ type Column struct {
 	Type   arrow.DataType
 }
 
-// NewIndexFilter analyses a filter over columns of a snapshot; nil if no index says anything about it.
+// NewFilter analyses a filter over columns of a snapshot; nil if no index says anything about it.
 func NewFilter(snap *lancefmt.Snapshot, filter expr.Expr, columns []Column) *Filter {
 	if filter == nil {
 		return nil
@@ -101,7 +101,7 @@ func (f *Filter) Coverage(snap *lancefmt.Snapshot) (covered, all int) {
 	return covered, len(snap.Fragments())
 }
 
-// IndexCovers reports whether an index expression says something about the rows of a fragment: those where its value
+// Covers reports whether an index expression says something about the rows of a fragment: those where its value
 // is the given one can be fewer than all.
 func Covers(x Expr, truth bool, fragment uint32) bool {
 	return restrict(x, fragment).bounds(truth)
@@ -130,7 +130,7 @@ func restrict(x Expr, fragment uint32) Expr {
 	return x
 }
 
-// scalarIndexes are the scalar indices of a snapshot's columns, the best first.
+// ScalarIndexes are the scalar indices of a snapshot's columns, the best first.
 func ScalarIndexes(snap *lancefmt.Snapshot) map[string][]*Index {
 	byName := map[string]*Index{}
 	out := map[string][]*Index{}
@@ -171,7 +171,7 @@ func fieldType(fields []arrow.Field, path string) arrow.DataType {
 	return nil
 }
 
-// indexMatcher turns conditions into index expressions.
+// matcher turns conditions into index expressions.
 type matcher struct {
 	indexes map[string][]*Index   // by column path
 	source  map[expr.ColID]string // names of columns

@@ -8,7 +8,7 @@ import (
 	"lanceflight/sqlplan/expr"
 )
 
-// NewZoneFilter analyses a filter for what lancefmt.Zones can say about it; nil if that is nothing. Indices in it have the
+// NewZones analyses a filter for what lancefmt.Zones can say about it; nil if that is nothing. Indices in it have the
 // name of their column.
 func NewZones(filter expr.Expr, columns []Column) *Filter {
 	if filter == nil {

@@ -15,10 +15,11 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/internal/fixtures"
 	"lanceflight/sqlplan/catalog"
-	"lanceflight/sqlplan/exec"
+
 	"lanceflight/sqlplan/expr"
 
 	"lanceflight/sqlplan/bind"
+	"lanceflight/sqlplan/exec/search"
 	"lanceflight/sqlplan/indexes"
 	"lanceflight/sqlplan/parse"
 	"lanceflight/sqlplan/plan"
@@ -45,7 +46,7 @@ func newPlanner(t *testing.T) *planner {
 	}
 	cat, err := catalog.Open(context.Background(), []string{dir}, catalog.Options{})
 	require.NoError(t, err)
-	cache := indexes.New(indexes.Options{Bytes: 64 << 20, Measure: exec.MeasureSearch})
+	cache := indexes.New(indexes.Options{Bytes: 64 << 20, Measure: search.Measure})
 	t.Cleanup(func() { require.NoError(t, cat.Close()) })
 	return &planner{cat: cat, indexes: cache, session: map[string]string{}}
 }

@@ -23,7 +23,7 @@ func (s Session) SearchOptions() SearchOptions {
 	}
 }
 
-// set changes one knob by the name that hints, the options string of a distance function and
+// Set changes one knob by the name that hints, the options string of a distance function and
 // vector_search use: the setting's name without "lance.". What min_recall would choose replaces it: of the
 // two, the one that comes last counts.
 func (o *SearchOptions) Set(name, value string) error {

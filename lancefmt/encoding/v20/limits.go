@@ -3,6 +3,7 @@ package v20
 import (
 	"math"
 	"math/bits"
+	"unsafe"
 
 	"lanceflight/internal/fault"
 )
@@ -59,4 +60,14 @@ func bytesFor(n int64, valueBits uint64) (length int64, ok bool) {
 func errTooWide(what string) error {
 	return fault.New(fault.ResourceExhausted,
 		"the %s of the rows read at once exceed the 2^31 that 32-bit offsets reach; read fewer rows at a time", what)
+}
+
+// aligned says whether values of so many bytes may be used where b lies: Arrow's kernels load
+// numbers of up to eight bytes directly.
+func aligned(b []byte, width int) bool {
+	align := width & -width // largest power of two in the width
+	if align > 8 {
+		align = 8
+	}
+	return uintptr(unsafe.Pointer(unsafe.SliceData(b)))%uintptr(align) == 0
 }

@@ -11,9 +11,9 @@ import (
 // Vec is an intermediate result. It owns a reference to arr.
 type Vec struct {
 	Arr arrow.Array
-	// scalar: arr has one row, which stands for all rows.
+	// Scalar: arr has one row, which stands for all rows.
 	Scalar bool
-	// sel, if lazy: the rows of arr that are meant.
+	// Sel, if lazy: the rows of arr that are meant.
 	Sel  []int32
 	Lazy bool
 }
