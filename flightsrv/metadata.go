@@ -289,25 +289,6 @@ func (s *service) ListFlights(_ *flight.Criteria, stream flight.FlightService_Li
 	return nil
 }
 
-// ListActions names what DoAction understands, the session actions too, which arrow-go leaves out.
-func (s *service) ListActions(_ *flight.Empty, stream flight.FlightService_ListActionsServer) error {
-	for _, a := range []*flight.ActionType{
-		{Type: flightsql.CreatePreparedStatementActionType, Description: "Plan a statement and keep it under a handle."},
-		{Type: flightsql.ClosePreparedStatementActionType, Description: "Forget a prepared statement."},
-		{Type: flight.CancelFlightInfoActionType, Description: "End the streams of a FlightInfo."},
-		{Type: flightsql.CancelQueryActionType, Description: "The older form of CancelFlightInfo."},
-		{Type: flight.RenewFlightEndpointActionType, Description: "Issue an endpoint's ticket anew."},
-		{Type: flight.SetSessionOptionsActionType, Description: "Change settings of this connection."},
-		{Type: flight.GetSessionOptionsActionType, Description: "Read the settings of this connection."},
-		{Type: flight.CloseSessionActionType, Description: "Reset the settings of this connection."},
-	} {
-		if err := stream.Send(a); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // inCatalog reports whether a catalog filter lets ours through: none does, and "" asks for objects
 // without a catalog, of which there are none.
 func inCatalog(name *string) bool {
