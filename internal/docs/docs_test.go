@@ -95,7 +95,7 @@ func TestSettingsAreListed(t *testing.T) {
 var userPages = []string{
 	"README.md", "docs/SQL.md", "docs/VECTOR_SEARCH.md", "docs/CONNECTING.md", "docs/OPERATING.md",
 	"docs/LIMITS.md", "docs/BENCHMARKS.md", "docs/BENCHMARKS_NOTEBOOK.md", "docs/TOOLS.md",
-	"docs/TESTING.md",
+	"docs/TESTING.md", "docs/ARCHITECTURE.md", "docs/ADDING.md",
 }
 
 // TestProseIsWrapped holds prose to 100 columns. Tables and code may be wider.
