@@ -96,10 +96,11 @@ test-java: build
 	integration/need.sh mvn maven
 	integration/java/run.sh
 
-# Checks the format and runs the linters of .golangci.yml, go vet and staticcheck among them.
+# Checks the format and runs the linters of .golangci.yml, go vet and staticcheck among them. By default
+# the linter refuses to run beside another one on the same machine, in whatever checkout that is.
 lint: $(TOOLS)/golangci-lint
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "not gofmt-ed"; exit 1; }
-	$(TOOLS)/golangci-lint run ./...
+	$(TOOLS)/golangci-lint run --allow-parallel-runners ./...
 
 # The linters are built once, at the version of go.tools.mod. go tool would do, but it would build them
 # into the cache of Go only, from where they go when they have not been used for some days.
