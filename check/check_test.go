@@ -169,7 +169,7 @@ func scanFails(store storage.Store) error {
 		if _, err := f.Deleted(ctx); err != nil {
 			return err
 		}
-		b, err := f.Read(ctx, names, allRows(f), memory.NewGoAllocator())
+		b, err := f.Read(ctx, lancefmt.Columns(names...), allRows(f), memory.NewGoAllocator())
 		if err != nil {
 			return err
 		}

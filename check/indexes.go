@@ -496,7 +496,7 @@ func (c *checker) allNull(ctx context.Context, x *lancefmt.Index, f *lancefmt.Fr
 			ranges = append(ranges, encoding.Range{Start: row, End: row + 1})
 		}
 	}
-	b, err := f.Read(ctx, x.Fields, ranges, c.opts.Mem)
+	b, err := f.Read(ctx, lancefmt.Columns(x.Fields...), ranges, c.opts.Mem)
 	if err != nil {
 		return false, complete, err
 	}

@@ -28,7 +28,7 @@ type decodeJob struct {
 
 func (j decodeJob) run(ctx context.Context) error {
 	read := func(ctx context.Context, rows encoding.Range) (arrow.Array, error) {
-		b, err := j.f.Read(ctx, []string{j.column}, []encoding.Range{rows}, j.c.opts.Mem)
+		b, err := j.f.Read(ctx, lancefmt.Columns(j.column), []encoding.Range{rows}, j.c.opts.Mem)
 		if err != nil {
 			return nil, err
 		}
@@ -42,7 +42,7 @@ func (j decodeJob) run(ctx context.Context) error {
 		read, visit = j.blobs.read(j.c), j.blobs.visit(j.c)
 		defer j.blobs.close()
 	}
-	width := j.f.BytesPerRow([]string{j.column})
+	width := j.f.BytesPerRow(lancefmt.Columns(j.column))
 	p := in(j.f, BadPage)
 	p.Column, p.File = j.column, j.file
 	return j.c.decode(ctx, p, read, visit, width, j.starts, j.from, j.to, j.bytes)

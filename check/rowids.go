@@ -149,7 +149,7 @@ func (c *checker) sequence(ctx context.Context, f *lancefmt.Fragment, column str
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		b, err := f.Read(ctx, []string{column}, []encoding.Range{{Start: from, End: min(from+sequenceRows, rows)}}, c.opts.Mem)
+		b, err := f.Read(ctx, lancefmt.Columns(column), []encoding.Range{{Start: from, End: min(from+sequenceRows, rows)}}, c.opts.Mem)
 		if err != nil {
 			return err
 		}

@@ -81,12 +81,13 @@ func BenchmarkTake(b *testing.B) {
 		}
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
+			reads := Columns(c.columns...)
 			ids := make([]uint64, c.rows)
 			for b.Loop() {
 				for i := range ids {
 					ids[i] = all[rng.IntN(len(all))]
 				}
-				batch, err := s.TakeAddresses(ctx, ids, c.columns, memory.DefaultAllocator)
+				batch, err := s.TakeAddresses(ctx, ids, reads, memory.DefaultAllocator)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -115,9 +116,10 @@ func BenchmarkScan(b *testing.B) {
 		}
 		b.Run(strings.Join(append(columns, ""), "_"), func(b *testing.B) {
 			b.ReportAllocs()
+			reads := Columns(columns...)
 			for b.Loop() {
 				for _, f := range s.Fragments() {
-					batch, err := f.Read(ctx, columns, f.all(), memory.DefaultAllocator)
+					batch, err := f.Read(ctx, reads, f.all(), memory.DefaultAllocator)
 					if err != nil {
 						b.Fatal(err)
 					}

@@ -56,14 +56,14 @@ func TestBlobFixtures(t *testing.T) {
 			}
 			for _, f := range s.Fragments() {
 				n := f.NumPhysicalRows()
-				b, err := f.Read(ctx, []string{want.Blobs.Column}, f.all(), mem)
+				b, err := f.Read(ctx, Columns(want.Blobs.Column), f.all(), mem)
 				require.NoError(t, err)
 				before := bytes
 				check(b.Column(0), row)
 				b.Release()
-				require.InEpsilon(t, max(1, float64(bytes-before)/float64(n)), f.BytesPerRow([]string{want.Blobs.Column}), 0.5)
+				require.InEpsilon(t, max(1, float64(bytes-before)/float64(n)), f.BytesPerRow(Columns(want.Blobs.Column)), 0.5)
 				for at := int64(0); at < n; at += 3 {
-					b, err := f.Read(ctx, []string{want.Blobs.Column}, []encoding.Range{{Start: at, End: at + 1}}, mem)
+					b, err := f.Read(ctx, Columns(want.Blobs.Column), []encoding.Range{{Start: at, End: at + 1}}, mem)
 					require.NoError(t, err)
 					check(b.Column(0), row+int(at))
 					b.Release()
@@ -82,7 +82,7 @@ func TestBlobFixtures(t *testing.T) {
 				var part []any
 				require.NoError(t, json.Unmarshal(text, &part))
 				described = append(described, part...)
-				lengths, err := f.Read(ctx, []string{LengthColumn(want.Blobs.Column), ValidityColumn(want.Blobs.Column)}, f.all(), mem)
+				lengths, err := f.Read(ctx, []ColumnRef{{want.Blobs.Column, Lengths}, {want.Blobs.Column, Validity}}, f.all(), mem)
 				require.NoError(t, err)
 				for i := range int(n) {
 					size, n := want.Blobs.Sizes[row+i], lengths.Column(0).(*array.Int64)
@@ -123,7 +123,7 @@ func TestBlobsAgainstPylance(t *testing.T) {
 	s, err := tab.Snapshot(ctx, Ref{})
 	require.NoError(t, err)
 	mem := checked(t)
-	_, err = s.Fragments()[0].Read(ctx, []string{"b"}, s.Fragments()[0].all(), mem)
+	_, err = s.Fragments()[0].Read(ctx, Columns("b"), s.Fragments()[0].all(), mem)
 	require.Equal(t, fault.PermissionDenied, fault.KindOf(err), "%v", err)
 	require.ErrorContains(t, err, "outside of the table")
 }
@@ -139,7 +139,7 @@ func checkBlobLengths(t *testing.T, path, allowed string) {
 		return
 	}
 	for _, f := range s.Fragments() {
-		batch, err := f.Read(ctx, []string{"b", LengthColumn("b")}, f.all(), memory.DefaultAllocator)
+		batch, err := f.Read(ctx, []ColumnRef{{"b", Whole}, {"b", Lengths}}, f.all(), memory.DefaultAllocator)
 		require.NoError(t, err)
 		blobs, lengths := batch.Column(0).(*array.LargeBinary), batch.Column(1).(*array.Int64)
 		for i := range blobs.Len() {
@@ -164,10 +164,10 @@ func TestBlobFileGone(t *testing.T) {
 	tab := openAt(t, dir, Options{})
 	s, err := tab.Snapshot(ctx, Ref{})
 	require.NoError(t, err)
-	_, err = s.Fragments()[0].Read(ctx, []string{"blob"}, s.Fragments()[0].all(), checked(t))
+	_, err = s.Fragments()[0].Read(ctx, Columns("blob"), s.Fragments()[0].all(), checked(t))
 	require.Equal(t, fault.NotFound, fault.KindOf(err), "%v", err)
 	require.ErrorContains(t, err, ".blob")
-	b, err := s.Fragments()[0].Read(ctx, []string{"blob"}, []encoding.Range{{Start: 0, End: 3}}, checked(t))
+	b, err := s.Fragments()[0].Read(ctx, Columns("blob"), []encoding.Range{{Start: 0, End: 3}}, checked(t))
 	require.NoError(t, err, "blobs in the data file itself")
 	b.Release()
 }

@@ -202,11 +202,11 @@ func readEverything(ctx context.Context, store storage.Store, mem memory.Allocat
 				out.columns = append(out.columns, skipped, skipped)
 				continue
 			}
-			f.BytesPerRow([]string{c.Name})
+			f.BytesPerRow(Columns(c.Name))
 			for _, rows := range [][]encoding.Range{{{Start: 0, End: f.NumPhysicalRows()}}, someRows(f.NumPhysicalRows())} {
 				r := columnRead{fragment: f.ID(), name: c.Name}
 				var b arrow.RecordBatch
-				if b, r.err = f.Read(ctx, []string{c.Name}, rows, mem); r.err == nil {
+				if b, r.err = f.Read(ctx, Columns(c.Name), rows, mem); r.err == nil {
 					r.values = b.Column(0)
 					r.values.Retain()
 					b.Release()

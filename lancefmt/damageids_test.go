@@ -57,7 +57,7 @@ func readSystem(ctx context.Context, t *testing.T, files map[string][]byte, name
 		}
 		for _, column := range []string{RowIDColumn, RowAddrColumn, CreatedAtColumn, UpdatedAtColumn} {
 			for _, rows := range [][]encoding.Range{f.all(), someRows(f.NumPhysicalRows())} {
-				b, err := f.Read(ctx, []string{column}, rows, mem)
+				b, err := f.Read(ctx, Columns(column), rows, mem)
 				if !note(err) {
 					continue
 				}

@@ -154,7 +154,7 @@ func liveRanges(t testing.TB, f *Fragment) (rows []encoding.Range) {
 }
 
 // scan reads all live rows, a batch per fragment.
-func scan(t testing.TB, s *Snapshot, columns []string, mem memory.Allocator, use func(b arrow.RecordBatch)) {
+func scan(t testing.TB, s *Snapshot, columns []ColumnRef, mem memory.Allocator, use func(b arrow.RecordBatch)) {
 	for _, f := range s.Fragments() {
 		b, err := f.Read(context.Background(), columns, liveRanges(t, f), mem)
 		require.NoError(t, err, "version %d fragment %d", s.Version(), f.ID())

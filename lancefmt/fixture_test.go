@@ -192,7 +192,7 @@ func TestColumns(t *testing.T) {
 			digests := make(map[string]*digest)
 			keys := sha256.New()
 			count := 0
-			scan(t, s, names(s), mem, func(b arrow.RecordBatch) {
+			scan(t, s, Columns(names(s)...), mem, func(b arrow.RecordBatch) {
 				for i, f := range b.Schema().Fields() {
 					if digests[f.Name] == nil {
 						digests[f.Name] = newDigest()
@@ -257,7 +257,7 @@ func TestAccess(t *testing.T) {
 		var keys []int64
 		ids, addrs := []uint64{}, []uint64{}
 		column := key(s)
-		scan(t, s, []string{column, RowIDColumn, RowAddrColumn}, mem, func(b arrow.RecordBatch) {
+		scan(t, s, Columns(column, RowIDColumn, RowAddrColumn), mem, func(b arrow.RecordBatch) {
 			keys = append(keys, int64s(b.Column(0))...)
 			ids = append(ids, b.Column(1).(*array.Uint64).Uint64Values()...)
 			addrs = append(addrs, b.Column(2).(*array.Uint64).Uint64Values()...)
@@ -285,7 +285,7 @@ func TestAccess(t *testing.T) {
 					take = append(take, ids[i])
 				}
 			}
-			b, err := s.Take(ctx, take, []string{column, RowIDColumn}, mem)
+			b, err := s.Take(ctx, take, Columns(column, RowIDColumn), mem)
 			require.NoError(t, err)
 			require.Equal(t, append(append([]int64{}, x.Keys...), x.Keys...), int64s(b.Column(0)))
 			require.Equal(t, take, b.Column(1).(*array.Uint64).Uint64Values())
@@ -309,7 +309,7 @@ func TestLineageOfStableRowIDs(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, s.HasStableRowIDs())
 		rows := [][]uint64{}
-		scan(t, s, []string{"key", RowIDColumn, RowAddrColumn, CreatedAtColumn, UpdatedAtColumn}, mem, func(b arrow.RecordBatch) {
+		scan(t, s, Columns("key", RowIDColumn, RowAddrColumn, CreatedAtColumn, UpdatedAtColumn), mem, func(b arrow.RecordBatch) {
 			for i, k := range int64s(b.Column(0)) {
 				row := []uint64{uint64(k)}
 				for _, c := range b.Columns()[1:] {
@@ -360,7 +360,7 @@ func TestTagsAndBranches(t *testing.T) {
 			require.Equal(t, w.Version, s.Version())
 			require.Equal(t, w.Rows, s.NumRows())
 			var keys []int64
-			scan(t, s, []string{"key"}, mem, func(b arrow.RecordBatch) { keys = append(keys, int64s(b.Column(0))...) })
+			scan(t, s, Columns("key"), mem, func(b arrow.RecordBatch) { keys = append(keys, int64s(b.Column(0))...) })
 			require.Equal(t, w.Keys, keys)
 		}
 		versions, err := tab.BranchVersions(ctx, branch)
@@ -404,7 +404,7 @@ func TestRowsOfMixedTypes(t *testing.T) {
 		s, err := tab.Snapshot(ctx, Ref{})
 		require.NoError(t, err)
 		var ids []uint64
-		scan(t, s, []string{RowIDColumn}, mem, func(b arrow.RecordBatch) {
+		scan(t, s, Columns(RowIDColumn), mem, func(b arrow.RecordBatch) {
 			ids = append(ids, b.Column(0).(*array.Uint64).Uint64Values()...)
 		})
 		take := ids
@@ -417,7 +417,7 @@ func TestRowsOfMixedTypes(t *testing.T) {
 		for c, field := range r.Schema().Fields() {
 			want, err := array.Concatenate(storages(expected[c]), memory.DefaultAllocator)
 			require.NoError(t, err)
-			b, err := s.Take(ctx, take, []string{field.Name}, mem)
+			b, err := s.Take(ctx, take, Columns(field.Name), mem)
 			require.NoError(t, err, field.Name)
 			got := b.Column(0)
 			require.True(t, arrow.TypeEqual(want.DataType(), got.DataType()), "%s is %s, not %s", field.Name,

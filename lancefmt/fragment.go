@@ -170,16 +170,16 @@ func (f *Fragment) openFile(ctx context.Context, d *table.DataFile) (p pinned[*f
 // BytesPerRow estimates how much memory a row of the columns takes, for sizing batches: exactly for
 // types of fixed width, by the size of the pages otherwise. It may read footers and column metadata;
 // what cannot be read counts as its type alone.
-func (f *Fragment) BytesPerRow(columns []string) float64 {
+func (f *Fragment) BytesPerRow(columns []ColumnRef) float64 {
 	var sum float64
-	for _, name := range columns {
-		if _, ok := systemColumns[name]; ok {
+	for _, column := range columns {
+		if column.isSystem() {
 			sum += 8
 			continue
 		}
-		p, err := get(context.Background(), f.snapshot.table.cache, widthKey{f.snapshot, f.meta.ID, name},
+		p, err := get(context.Background(), f.snapshot.table.cache, widthKey{f.snapshot, f.meta.ID, column},
 			func(ctx context.Context) (loaded[float64], error) {
-				w, err := f.width(ctx, name)
+				w, err := f.width(ctx, column)
 				return loaded[float64]{value: w, cost: 128}, err
 			})
 		if err != nil {
@@ -195,16 +195,16 @@ func (f *Fragment) BytesPerRow(columns []string) float64 {
 type widthKey struct {
 	snapshot *Snapshot
 	fragment uint32
-	column   string
+	column   ColumnRef
 }
 
-func (f *Fragment) width(ctx context.Context, name string) (float64, error) {
-	if _, ok := f.snapshot.partial(name); ok {
-		return 8, nil
-	}
-	field, err := f.snapshot.field(name)
+func (f *Fragment) width(ctx context.Context, column ColumnRef) (float64, error) {
+	field, err := f.snapshot.field(column.Name)
 	if err != nil {
 		return 0, err
+	}
+	if column.Part != Whole {
+		return 8, nil
 	}
 	if w, ok := fixedWidth(field.Type); ok {
 		return w, nil

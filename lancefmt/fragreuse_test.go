@@ -16,7 +16,7 @@ func TestCompactionWithDeferredRemap(t *testing.T) {
 	now, err := tab.Snapshot(ctx, Ref{Version: 6})
 	require.NoError(t, err)
 	keys := func(s *Snapshot, addrs []uint64) []int64 {
-		b, err := s.TakeAddresses(ctx, addrs, []string{"key"}, mem)
+		b, err := s.TakeAddresses(ctx, addrs, Columns("key"), mem)
 		require.NoError(t, err)
 		defer b.Release()
 		return append([]int64(nil), b.Column(0).(*array.Int64).Int64Values()...)

@@ -16,20 +16,17 @@ import (
 // rows are like others.
 //
 // ok is false, and the bits are as they were, where that cannot be done: columns whose type is not one of t.Bits bits, system
-// columns, columns in several files or in none, overlaid ones, and files before 2.1. mem is used meanwhile. After an error
-// the bits mean nothing.
-func (f *Fragment) Match(ctx context.Context, column string, first, n int64, t *encoding.Test, bits []uint64,
+// columns, parts of columns, columns in several files or in none, overlaid ones, and files before 2.1. mem is used
+// meanwhile. After an error the bits mean nothing.
+func (f *Fragment) Match(ctx context.Context, column ColumnRef, first, n int64, t *encoding.Test, bits []uint64,
 	mem memory.Allocator) (ok bool, err error) {
 	if first < 0 || n < 0 || n > f.rows-first {
 		return false, fault.New(fault.Internal, "fragment %d of %d rows: %d rows from %d on were to be tested", f.meta.ID, f.rows, n, first)
 	}
-	if IsSystemColumn(column) {
+	if column.Part != Whole || column.isSystem() {
 		return false, nil
 	}
-	if _, partial := f.snapshot.partial(column); partial {
-		return false, nil
-	}
-	field, err := f.snapshot.field(column)
+	field, err := f.snapshot.field(column.Name)
 	if err != nil {
 		return false, err
 	}

@@ -28,7 +28,7 @@ func TestMatch(t *testing.T) {
 							continue
 						}
 					}
-					b, err := f.Read(ctx, []string{column.Name}, rows, mem)
+					b, err := f.Read(ctx, Columns(column.Name), rows, mem)
 					if err != nil {
 						require.Equal(t, fault.Unsupported, fault.KindOf(err))
 						break
@@ -38,7 +38,7 @@ func TestMatch(t *testing.T) {
 					b.Release()
 				}
 			}
-			if ok, err := f.Match(ctx, snap.Schema().Field(0).Name, 0, f.NumPhysicalRows()+1, &encoding.Test{Bits: 64},
+			if ok, err := f.Match(ctx, ColumnRef{Name: snap.Schema().Field(0).Name}, 0, f.NumPhysicalRows()+1, &encoding.Test{Bits: 64},
 				make([]uint64, 1<<16), mem); err == nil || ok {
 				t.Fatalf("rows behind the last are tested")
 			}

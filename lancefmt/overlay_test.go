@@ -67,7 +67,7 @@ func TestOverlayWithoutColumn(t *testing.T) {
 		require.NoError(t, err)
 		f := s.Fragments()[0]
 		f.meta.Overlays[0].File.ColumnIndices = []int32{column}
-		_, err = f.Read(ctx, []string{"text"}, []encoding.Range{{Start: 0, End: f.NumPhysicalRows()}}, memory.DefaultAllocator)
+		_, err = f.Read(ctx, Columns("text"), []encoding.Range{{Start: 0, End: f.NumPhysicalRows()}}, memory.DefaultAllocator)
 		require.True(t, fault.Is(err, fault.Corrupt), "%v", err)
 		require.ErrorContains(t, err, "first.lance")
 		require.NoError(t, tab.Close())

@@ -3,7 +3,6 @@ package lancefmt
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -14,60 +13,71 @@ import (
 	"lanceflight/lancefmt/table"
 )
 
-// LengthColumn and ValidityColumn name columns that every table has beside a column of its schema: the
-// octet lengths of its values, which are strings or bytes (int64, NULL where the value is), and true for those
-// that are not NULL (bool, NULL where the value is). Fragment.Read and Take read them without the values, where the layout lets them. A
-// column of the schema that has such a name itself hides them.
-func LengthColumn(column string) string { return lengthPrefix + column + ")" }
-
-// ValidityColumn is like LengthColumn.
-func ValidityColumn(column string) string { return validityPrefix + column + ")" }
+// Part says what of a column is read.
+type Part uint8
 
 const (
-	lengthPrefix   = "octet_length("
-	validityPrefix = "is_valid("
+	// Whole is the values themselves.
+	Whole Part = iota
+	// Lengths are the octet lengths of values that are strings or bytes: int64, NULL where the value is.
+	Lengths
+	// Validity is true for each value that is not NULL: bool, NULL where the value is.
+	Validity
 )
 
-// partial is what LengthColumn or ValidityColumn names.
-type partial struct {
-	field   *table.Field
-	lengths bool // else validity
+// ColumnRef names what is read: a top-level column or a system column, or a part of a top-level column. Parts are read
+// without the values where the layout lets them. No name of a column can be taken for a part of another one.
+type ColumnRef struct {
+	Name string
+	Part Part
 }
 
-// partial takes a name apart; ok is false if it is not one of those.
-func (s *Snapshot) partial(name string) (p partial, ok bool) {
-	inner, isLength := strings.CutPrefix(name, lengthPrefix)
-	if !isLength {
-		if inner, ok = strings.CutPrefix(name, validityPrefix); !ok {
-			return p, false
-		}
+// Columns refers to whole columns.
+func Columns(names ...string) []ColumnRef {
+	out := make([]ColumnRef, len(names))
+	for i, name := range names {
+		out[i].Name = name
 	}
-	if inner, ok = strings.CutSuffix(inner, ")"); !ok {
-		return p, false
-	}
-	if _, err := s.field(name); err == nil {
-		return p, false
-	}
-	field, err := s.field(inner)
-	return partial{field, isLength}, err == nil
+	return out
 }
 
-// arrow is the column as read.
-func (p partial) arrow(name string) arrow.Field {
-	if p.lengths {
-		return arrow.Field{Name: name, Type: arrow.PrimitiveTypes.Int64, Nullable: true}
+// String is the column as a plan or a message shows it: the name itself, octet_length(name) or is_valid(name). A column of a
+// table may be called like that too, so the text is for people alone.
+func (c ColumnRef) String() string {
+	switch c.Part {
+	case Lengths:
+		return "octet_length(" + c.Name + ")"
+	case Validity:
+		return "is_valid(" + c.Name + ")"
 	}
-	return arrow.Field{Name: name, Type: arrow.FixedWidthTypes.Boolean, Nullable: true}
+	return c.Name
+}
+
+// isSystem reports whether every table has the column.
+func (c ColumnRef) isSystem() bool { return c.Part == Whole && IsSystemColumn(c.Name) }
+
+// valueType is the type of a part of a column.
+func (p Part) valueType() arrow.DataType {
+	if p == Lengths {
+		return arrow.PrimitiveTypes.Int64
+	}
+	return arrow.FixedWidthTypes.Boolean
+}
+
+// partialField is the column as a part of it is read.
+func partialField(c ColumnRef) arrow.Field {
+	return arrow.Field{Name: c.String(), Type: c.Part.valueType(), Nullable: true}
 }
 
 // readPartial reads lengths or validity of n rows. Where the values themselves are needed for that, it reads them.
-func (f *Fragment) readPartial(ctx context.Context, p partial, rows []encoding.Range, n int64, mem memory.Allocator) (arrow.Array, error) {
-	parts := f.plan(p.field)
+func (f *Fragment) readPartial(ctx context.Context, field *table.Field, part Part, rows []encoding.Range, n int64,
+	mem memory.Allocator) (arrow.Array, error) {
+	parts := f.plan(field)
 	switch {
-	case f.overlaid(p.field) || len(parts) > 1:
-		return f.measure(ctx, p, rows, n, mem)
+	case f.overlaid(field) || len(parts) > 1:
+		return f.measure(ctx, field, part, rows, n, mem)
 	case len(parts) == 0:
-		return nulls(p.arrow("").Type, n, mem), nil
+		return nulls(part.valueType(), n, mem), nil
 	}
 	r, err := f.open(ctx, parts[0].file)
 	if err != nil {
@@ -78,7 +88,7 @@ func (f *Fragment) readPartial(ctx context.Context, p partial, rows []encoding.R
 	if err != nil {
 		return nil, err
 	}
-	if p.lengths && described(parts[0].field) {
+	if part == Lengths && described(parts[0].field) {
 		a, err := f.blobLengths(ctx, parts[0].file, c, rows, mem)
 		if err != nil {
 			return nil, fmt.Errorf("fragment %d: %w", f.meta.ID, err)
@@ -87,17 +97,17 @@ func (f *Fragment) readPartial(ctx context.Context, p partial, rows []encoding.R
 	}
 	reader, ok := c.(encoding.PartialReader)
 	if !ok {
-		return f.measure(ctx, p, rows, n, mem)
+		return f.measure(ctx, field, part, rows, n, mem)
 	}
 	read := reader.ReadValidity
-	if p.lengths {
+	if part == Lengths {
 		read = reader.ReadLengths
 	}
 	a, err := read(ctx, rows, mem)
 	if err != nil {
 		return nil, fmt.Errorf("fragment %d: %w", f.meta.ID, err)
 	}
-	if p.lengths {
+	if part == Lengths {
 		return a, nil
 	}
 	// What is not true is NULL: the bits are values and validity at once.
@@ -109,13 +119,14 @@ func (f *Fragment) readPartial(ctx context.Context, p partial, rows []encoding.R
 }
 
 // measure reads the values and looks at them.
-func (f *Fragment) measure(ctx context.Context, p partial, rows []encoding.Range, n int64, mem memory.Allocator) (arrow.Array, error) {
-	_, a, err := f.readColumn(ctx, p.field.Name, rows, n, mem)
+func (f *Fragment) measure(ctx context.Context, field *table.Field, part Part, rows []encoding.Range, n int64,
+	mem memory.Allocator) (arrow.Array, error) {
+	_, a, err := f.readColumn(ctx, ColumnRef{Name: field.Name}, rows, n, mem)
 	if err != nil {
 		return nil, err
 	}
 	defer a.Release()
-	if !p.lengths {
+	if part == Validity {
 		b := array.NewBooleanBuilder(mem)
 		defer b.Release()
 		b.Reserve(a.Len())
@@ -141,7 +152,7 @@ func (f *Fragment) measure(ctx context.Context, p partial, rows []encoding.Range
 	case *array.FixedSizeBinary:
 		length = func(i int) int64 { return int64(len(a.Value(i))) }
 	default:
-		return nil, fault.New(fault.Unsupported, "lengths of column %q, which is %s", p.field.Name, a.DataType())
+		return nil, fault.New(fault.Unsupported, "lengths of column %q, which is %s", field.Name, a.DataType())
 	}
 	b := array.NewInt64Builder(mem)
 	defer b.Release()

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt/encoding"
 )
 
@@ -30,9 +31,9 @@ func TestPartialColumns(t *testing.T) {
 			case arrow.STRUCT, arrow.LIST, arrow.LARGE_LIST, arrow.MAP, arrow.EXTENSION:
 				continue
 			}
-			columns := []string{field.Name, ValidityColumn(field.Name)}
+			columns := []ColumnRef{{field.Name, Whole}, {field.Name, Validity}}
 			if hasLength {
-				columns = append(columns, LengthColumn(field.Name))
+				columns = append(columns, ColumnRef{field.Name, Lengths})
 			}
 			compare := func(b arrow.RecordBatch, err error) {
 				if fault.Is(err, fault.Unsupported) {
@@ -77,7 +78,53 @@ func TestPartialColumns(t *testing.T) {
 		}
 		require.Greater(t, checked, 10, name)
 		mem.AssertSize(t, 0)
-		_, err := s.Fragments()[0].Read(ctx, []string{LengthColumn("nope")}, nil, mem)
+		_, err := s.Fragments()[0].Read(ctx, []ColumnRef{{"nope", Lengths}}, nil, mem)
 		require.True(t, fault.Is(err, fault.NotFound))
+	}
+}
+
+// A column may be called as the part of another one is shown: neither hides the other.
+func TestColumnsNamedLikeParts(t *testing.T) {
+	const lengths, valid = "octet_length(caption)", "is_valid(caption)"
+	plain := zonedSnapshot(t, "laion_v2_2", Options{})
+	path := fixtures.Rename(t, "laion_v2_2", t.TempDir(), "named", map[string]string{"width": lengths, "url": valid})
+	named, err := openAt(t, path, Options{}).Snapshot(ctx, Ref{})
+	require.NoError(t, err)
+	mem := checked(t)
+	read := []ColumnRef{{lengths, Whole}, {"caption", Lengths}, {valid, Whole},
+		{"caption", Validity}, {valid, Lengths}, {lengths, Validity}}
+	like := []ColumnRef{{"width", Whole}, {"caption", Lengths}, {"url", Whole},
+		{"caption", Validity}, {"url", Lengths}, {"width", Validity}}
+	same := func(got, want arrow.RecordBatch) {
+		defer got.Release()
+		defer want.Release()
+		for i, c := range read {
+			require.Equal(t, c.String(), got.ColumnName(i))
+			require.True(t, array.Equal(want.Column(i), got.Column(i)), c.String())
+		}
+	}
+	require.Len(t, named.Fragments(), len(plain.Fragments()))
+	for i, f := range named.Fragments() {
+		w := plain.Fragments()[i]
+		got, err := f.Read(ctx, read, f.all(), mem)
+		require.NoError(t, err)
+		want, err := w.Read(ctx, like, w.all(), mem)
+		require.NoError(t, err)
+		same(got, want)
+		for j, c := range read {
+			require.Equal(t, w.BytesPerRow(like[j:j+1]), f.BytesPerRow(read[j:j+1]), c.String())
+		}
+		addrs := []uint64{uint64(f.ID())<<32 + 5, uint64(f.ID()) << 32}
+		got, err = named.TakeAddresses(ctx, addrs, read, mem)
+		require.NoError(t, err)
+		want, err = plain.TakeAddresses(ctx, addrs, like, mem)
+		require.NoError(t, err)
+		same(got, want)
+		zones, err := f.Zones(ctx, ColumnRef{lengths, Whole})
+		require.NoError(t, err)
+		require.NotNil(t, zones)
+		zones, err = f.Zones(ctx, ColumnRef{"caption", Lengths})
+		require.NoError(t, err)
+		require.Nil(t, zones)
 	}
 }

@@ -141,7 +141,7 @@ func checkHistory(t *testing.T, tab *Table, r historyRead) string {
 		if err != nil {
 			return err.Error()
 		}
-		b, err := f.Read(ctx, names, liveRows(f.NumPhysicalRows(), deleted), mem)
+		b, err := f.Read(ctx, Columns(names...), liveRows(f.NumPhysicalRows(), deleted), mem)
 		if err != nil {
 			return err.Error()
 		}
@@ -150,7 +150,7 @@ func checkHistory(t *testing.T, tab *Table, r historyRead) string {
 				continue
 			}
 			// What validity alone says, and what scans learn, must know of overlays too.
-			v, err := f.Read(ctx, []string{ValidityColumn(name)}, liveRows(f.NumPhysicalRows(), deleted), mem)
+			v, err := f.Read(ctx, []ColumnRef{{name, Validity}}, liveRows(f.NumPhysicalRows(), deleted), mem)
 			if err != nil {
 				b.Release()
 				return fmt.Sprintf("validity of %s: %v", name, err)
@@ -163,7 +163,7 @@ func checkHistory(t *testing.T, tab *Table, r historyRead) string {
 				}
 			}
 			v.Release()
-			if z, err := f.Zones(ctx, name); err != nil || z != nil && f.overlaid(field(t, s, name)) {
+			if z, err := f.Zones(ctx, ColumnRef{Name: name}); err != nil || z != nil && f.overlaid(field(t, s, name)) {
 				b.Release()
 				return fmt.Sprintf("zones of %s: %v", name, err)
 			}
@@ -205,7 +205,7 @@ func checkHistory(t *testing.T, tab *Table, r historyRead) string {
 		at = append(at, rng.IntN(len(ids)))
 		picks = append(picks, ids[at[len(at)-1]])
 	}
-	b, err := s.Take(ctx, picks, names, mem)
+	b, err := s.Take(ctx, picks, Columns(names...), mem)
 	if err != nil {
 		return err.Error()
 	}

@@ -131,7 +131,7 @@ func checkRandomTable(t *testing.T, base string) (columns int, msg string) {
 				if try > 0 {
 					rows = someRanges(rng, n)
 				}
-				batch, err := frag.Read(ctx, []string{f.Name}, rows, mem)
+				batch, err := frag.Read(ctx, Columns(f.Name), rows, mem)
 				if err != nil {
 					all = append(all, fmt.Sprintf("column %s %s rows %v of fragment %d: %v", f.Name, f.Type, clip(rows), frag.ID(), err))
 					break
@@ -198,7 +198,7 @@ func checkMatch(frag *Fragment, column string, rows []encoding.Range, values arr
 			}
 		}
 		test := encoding.Test{Bits: fixed.BitWidth(), Arcs: arcs}
-		ok, err := frag.Match(ctx, column, first, last-first, &test, bits, mem)
+		ok, err := frag.Match(ctx, ColumnRef{Name: column}, first, last-first, &test, bits, mem)
 		if err != nil {
 			return err.Error()
 		}

@@ -64,14 +64,14 @@ func (a addresses) Fill(dst []uint64, from int64) {
 // parallelRows is how many rows make it worth to decode columns side by side.
 const parallelRows = 2048
 
-// Read reads rows of columns: top-level columns by name, system columns, and what LengthColumn names. rows are ranges of
+// Read reads rows of columns: top-level columns, system columns, and parts of top-level columns. rows are ranges of
 // physical offsets, ascending and apart; rows that are deleted are read too. The batch has a column
-// for each name, in that order, and as many rows as the ranges, in their order; without names it has
-// the number of rows only. A column that the fragment lacks is NULL.
+// for each of columns, in that order and named by its String, and as many rows as the ranges, in their order; without columns
+// it has the number of rows only. A column that the fragment lacks is NULL.
 //
 // The caller releases the batch, whose buffers may alias mapped files. An unknown column is
 // fault.NotFound. Errors name fragment, file and column.
-func (f *Fragment) Read(ctx context.Context, columns []string, rows []encoding.Range, mem memory.Allocator) (arrow.RecordBatch, error) {
+func (f *Fragment) Read(ctx context.Context, columns []ColumnRef, rows []encoding.Range, mem memory.Allocator) (arrow.RecordBatch, error) {
 	at := int64(0)
 	for _, r := range rows {
 		if r.Start < at || r.End < r.Start || r.End > f.rows {
@@ -115,12 +115,13 @@ func (f *Fragment) Read(ctx context.Context, columns []string, rows []encoding.R
 	return array.NewRecordBatch(arrow.NewSchema(fields, nil), arrays, n), nil
 }
 
-func (f *Fragment) readColumn(ctx context.Context, name string, rows []encoding.Range, n int64,
+func (f *Fragment) readColumn(ctx context.Context, column ColumnRef, rows []encoding.Range, n int64,
 	mem memory.Allocator) (arrow.Field, arrow.Array, error) {
 	if err := ctx.Err(); err != nil {
 		return arrow.Field{}, nil, err
 	}
-	if system, ok := systemColumns[name]; ok {
+	name := column.Name
+	if system, ok := systemColumns[name]; ok && column.Part == Whole {
 		out := arrow.Field{Name: name, Type: arrow.PrimitiveTypes.Uint64}
 		values, err := system(f, ctx)
 		if err != nil {
@@ -128,13 +129,13 @@ func (f *Fragment) readColumn(ctx context.Context, name string, rows []encoding.
 		}
 		return out, numbers(values, rows, n, mem), nil
 	}
-	if p, ok := f.snapshot.partial(name); ok {
-		a, err := f.readPartial(ctx, p, rows, n, mem)
-		return p.arrow(name), a, err
-	}
 	field, err := f.snapshot.field(name)
 	if err != nil {
 		return arrow.Field{}, nil, err
+	}
+	if column.Part != Whole {
+		a, err := f.readPartial(ctx, field, column.Part, rows, n, mem)
+		return partialField(column), a, err
 	}
 	out := field.Arrow()
 	parts := f.plan(field)

@@ -45,7 +45,7 @@ func TestRowIDsAgainstPylance(t *testing.T) {
 			require.Equal(t, id, f.ID(), name)
 			deleted, err := f.Deleted(ctx)
 			require.NoError(t, err)
-			b, err := f.Read(ctx, []string{RowIDColumn}, []encoding.Range{{Start: 0, End: f.NumPhysicalRows()}}, memory.DefaultAllocator)
+			b, err := f.Read(ctx, Columns(RowIDColumn), []encoding.Range{{Start: 0, End: f.NumPhysicalRows()}}, memory.DefaultAllocator)
 			require.NoError(t, err)
 			var addrs []uint64
 			for offset, id := range b.Column(0).(*array.Uint64).Uint64Values() {

@@ -96,7 +96,7 @@ func readKeys(ctx context.Context, tab *Table, mem memory.Allocator) (rows int64
 		if _, err := f.Deleted(ctx); err != nil {
 			return 0, err
 		}
-		b, err := f.Read(ctx, []string{"key"}, f.all(), mem)
+		b, err := f.Read(ctx, Columns("key"), f.all(), mem)
 		if err != nil {
 			return 0, err
 		}
@@ -115,7 +115,7 @@ func TestFilesVanishUnderASnapshot(t *testing.T) {
 	s, err := tab.Snapshot(ctx, Ref{})
 	require.NoError(t, err)
 	first, rest := s.Fragments()[0], s.Fragments()[1:]
-	before, err := first.Read(ctx, []string{"key"}, first.all(), mem)
+	before, err := first.Read(ctx, Columns("key"), first.all(), mem)
 	require.NoError(t, err)
 	defer before.Release()
 
@@ -124,13 +124,13 @@ func TestFilesVanishUnderASnapshot(t *testing.T) {
 	for _, f := range files {
 		require.NoError(t, os.Remove(f))
 	}
-	after, err := first.Read(ctx, []string{"key"}, first.all(), mem)
+	after, err := first.Read(ctx, Columns("key"), first.all(), mem)
 	require.NoError(t, err)
 	defer after.Release()
 	require.True(t, array.RecordEqual(before, after))
 
 	for _, f := range rest {
-		_, err := f.Read(ctx, []string{"key"}, f.all(), mem)
+		_, err := f.Read(ctx, Columns("key"), f.all(), mem)
 		require.Equal(t, fault.NotFound, fault.KindOf(err))
 		require.ErrorContains(t, err, "data/")
 		require.True(t, strings.Contains(err.Error(), "version") && strings.Contains(err.Error(), "is gone"), "%v", err)

@@ -165,7 +165,7 @@ func TestDamagedTables(t *testing.T) {
 					if _, err := f.Deleted(ctx); err != nil {
 						return err
 					}
-					b, err := f.Read(ctx, []string{"key"}, f.all(), mem)
+					b, err := f.Read(ctx, Columns("key"), f.all(), mem)
 					if err != nil {
 						return err
 					}
@@ -216,7 +216,7 @@ func TestFileCutWhileMapped(t *testing.T) {
 	s, err := tab.Snapshot(ctx, Ref{})
 	require.NoError(t, err)
 	f := s.Fragments()[0]
-	b, err := f.Read(ctx, []string{"key"}, f.all(), mem)
+	b, err := f.Read(ctx, Columns("key"), f.all(), mem)
 	require.NoError(t, err)
 	b.Release()
 	paths, err := filepath.Glob(filepath.Join(dir, "data", "*.lance"))
@@ -224,7 +224,7 @@ func TestFileCutWhileMapped(t *testing.T) {
 	for _, p := range paths {
 		require.NoError(t, os.Truncate(p, 0))
 	}
-	_, err = f.Read(ctx, []string{"caption", "url"}, f.all(), mem)
+	_, err = f.Read(ctx, Columns("caption", "url"), f.all(), mem)
 	require.Equal(t, fault.Corrupt, fault.KindOf(err), "%v", err)
 	require.ErrorContains(t, err, "another process cut the file")
 }
@@ -244,14 +244,14 @@ func TestFaultyStorage(t *testing.T) {
 	columns := names(s)
 	f := s.Fragments()[0]
 	store.Add(faulty.Fault{Match: "data/*", Times: 1, OpenErr: boom})
-	require.Equal(t, fault.Unavailable, fault.KindOf(errOf(f.Read(ctx, columns, f.all(), mem))))
+	require.Equal(t, fault.Unavailable, fault.KindOf(errOf(f.Read(ctx, Columns(columns...), f.all(), mem))))
 	// Each read fails once, wherever in the work it is.
 	for skip := range 200 {
 		store.Clear()
 		store.Add(faulty.Fault{Match: "data/*", Skip: skip, Times: 1, ReadErr: boom})
 		tab.cache.shut()
 		tab.cache = newCache(1 << 30)
-		b, err := f.Read(ctx, columns, f.all(), mem)
+		b, err := f.Read(ctx, Columns(columns...), f.all(), mem)
 		if err == nil {
 			b.Release()
 			require.Greater(t, skip, len(columns))
@@ -273,7 +273,7 @@ func TestBasesOutsideAreRefused(t *testing.T) {
 	require.NoError(t, err)
 	refused := 0
 	for _, f := range s.Fragments() {
-		b, err := f.Read(ctx, []string{"key"}, f.all(), mem)
+		b, err := f.Read(ctx, Columns("key"), f.all(), mem)
 		if err == nil {
 			b.Release()
 			continue
@@ -293,7 +293,7 @@ func TestBasesOutsideAreRefused(t *testing.T) {
 	}
 	tab.opts.AllowBases = []string{filepath.Dir(dir)}
 	var keys []int64
-	scan(t, s, []string{"key"}, mem, func(b arrow.RecordBatch) { keys = append(keys, int64s(b.Column(0))...) })
+	scan(t, s, Columns("key"), mem, func(b arrow.RecordBatch) { keys = append(keys, int64s(b.Column(0))...) })
 	require.Len(t, keys, int(s.NumRows()))
 
 	for _, x := range []struct{ path, root, rest string }{
@@ -320,32 +320,32 @@ func TestReadShapes(t *testing.T) {
 	require.Equal(t, int64(5), b.NumRows())
 	require.Zero(t, b.NumCols())
 	b.Release()
-	b, err = f.Read(ctx, []string{RowAddrColumn, "key", "key", RowIDColumn, CreatedAtColumn, UpdatedAtColumn}, rows, mem)
+	b, err = f.Read(ctx, Columns(RowAddrColumn, "key", "key", RowIDColumn, CreatedAtColumn, UpdatedAtColumn), rows, mem)
 	require.NoError(t, err)
 	require.Equal(t, []uint64{1, 2, 3, 12, 13}, b.Column(0).(*array.Uint64).Uint64Values())
 	require.Equal(t, []uint64{1, 1, 1, 1, 1}, b.Column(4).(*array.Uint64).Uint64Values())
 	require.True(t, array.Equal(b.Column(1), b.Column(2)))
 	require.True(t, array.Equal(b.Column(0), b.Column(3)))
 	b.Release()
-	b, err = f.Read(ctx, []string{"img_emb", "image"}, nil, mem)
+	b, err = f.Read(ctx, Columns("img_emb", "image"), nil, mem)
 	require.NoError(t, err)
 	require.Zero(t, b.NumRows())
 	b.Release()
-	_, err = f.Read(ctx, []string{"nobody"}, rows, mem)
+	_, err = f.Read(ctx, Columns("nobody"), rows, mem)
 	require.Equal(t, fault.NotFound, fault.KindOf(err))
 	for _, bad := range [][]encoding.Range{{{Start: 0, End: f.NumPhysicalRows() + 1}}, {{Start: -1, End: 1}},
 		{{Start: 5, End: 4}}, {{Start: 5, End: 6}, {Start: 5, End: 7}}} {
-		require.Equal(t, fault.Internal, fault.KindOf(errOf(f.Read(ctx, []string{"key"}, bad, mem))))
+		require.Equal(t, fault.Internal, fault.KindOf(errOf(f.Read(ctx, Columns("key"), bad, mem))))
 	}
 
 	// Estimates of sizes are near what is read.
 	for column, want := range map[string]float64{"key": 8, "img_emb": 768 * 4, RowIDColumn: 8, "nobody": 16} {
-		require.InDelta(t, want, f.BytesPerRow([]string{column}), 100, column)
+		require.InDelta(t, want, f.BytesPerRow(Columns(column)), 100, column)
 	}
-	b, err = f.Read(ctx, []string{"image"}, f.all(), mem)
+	b, err = f.Read(ctx, Columns("image"), f.all(), mem)
 	require.NoError(t, err)
 	images := b.Column(0).(*array.LargeBinary)
-	require.InEpsilon(t, float64(len(images.ValueBytes()))/float64(images.Len()), f.BytesPerRow([]string{"image"}), 0.2)
+	require.InEpsilon(t, float64(len(images.ValueBytes()))/float64(images.Len()), f.BytesPerRow(Columns("image")), 0.2)
 	b.Release()
 }
 
@@ -358,7 +358,7 @@ func TestTake(t *testing.T) {
 		columns := append(names(s), RowIDColumn, RowAddrColumn)
 		var batches []arrow.RecordBatch
 		var ids []uint64
-		scan(t, s, columns, mem, func(b arrow.RecordBatch) {
+		scan(t, s, Columns(columns...), mem, func(b arrow.RecordBatch) {
 			b.Retain()
 			batches = append(batches, b)
 			ids = append(ids, b.Column(len(columns)-2).(*array.Uint64).Uint64Values()...)
@@ -380,7 +380,7 @@ func TestTake(t *testing.T) {
 				positions[i] = rng.IntN(len(ids))
 				take[i] = ids[positions[i]]
 			}
-			b, err := s.Take(ctx, take, columns, mem)
+			b, err := s.Take(ctx, take, Columns(columns...), mem)
 			require.NoError(t, err)
 			require.Equal(t, int64(n), b.NumRows())
 			for c := range columns {
@@ -393,7 +393,7 @@ func TestTake(t *testing.T) {
 			b.Release()
 		}
 		// Ascending ids of one fragment need no second copy; all of them in order need one.
-		b, err := s.Take(ctx, ids, columns, mem)
+		b, err := s.Take(ctx, ids, Columns(columns...), mem)
 		require.NoError(t, err)
 		for c := range columns {
 			require.True(t, array.Equal(whole[c], b.Column(c)), columns[c])
@@ -406,15 +406,15 @@ func TestTake(t *testing.T) {
 			b.Release()
 		}
 		for _, id := range []uint64{1 << 60, 99 << 32, 1<<32 - 1} {
-			_, err = s.Take(ctx, []uint64{ids[0], id}, columns, mem)
+			_, err = s.Take(ctx, []uint64{ids[0], id}, Columns(columns...), mem)
 			require.Equal(t, fault.NotFound, fault.KindOf(err), "%v", err)
 			require.ErrorContains(t, err, fmt.Sprint(id))
-			_, err = s.TakeAddresses(ctx, []uint64{id}, columns, mem)
+			_, err = s.TakeAddresses(ctx, []uint64{id}, Columns(columns...), mem)
 			require.Equal(t, fault.NotFound, fault.KindOf(err), "%v", err)
 		}
-		_, err = s.Take(ctx, ids[:1], []string{"nobody"}, mem)
+		_, err = s.Take(ctx, ids[:1], Columns("nobody"), mem)
 		require.Equal(t, fault.NotFound, fault.KindOf(err))
-		_, err = s.Take(ctx, nil, []string{"nobody"}, mem)
+		_, err = s.Take(ctx, nil, Columns("nobody"), mem)
 		require.Equal(t, fault.NotFound, fault.KindOf(err))
 	}
 }
@@ -438,7 +438,7 @@ func TestDeletedRowsHaveNoAddress(t *testing.T) {
 		_, ok, err := s.Addresses(ctx, []uint64{id})
 		require.NoError(t, err)
 		require.Equal(t, []bool{false}, ok)
-		_, err = s.Take(ctx, []uint64{id}, []string{"key"}, mem)
+		_, err = s.Take(ctx, []uint64{id}, Columns("key"), mem)
 		require.Equal(t, fault.NotFound, fault.KindOf(err))
 		found++
 	}
@@ -461,7 +461,7 @@ func TestOwnTables(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, s.Fragments()[0].meta.RowIDs.Spilled)
 	rows := [][]uint64{}
-	scan(t, s, []string{"key", RowIDColumn, RowAddrColumn, CreatedAtColumn, UpdatedAtColumn}, mem, func(b arrow.RecordBatch) {
+	scan(t, s, Columns("key", RowIDColumn, RowAddrColumn, CreatedAtColumn, UpdatedAtColumn), mem, func(b arrow.RecordBatch) {
 		for i, k := range int64s(b.Column(0)) {
 			row := []uint64{uint64(k)}
 			for _, c := range b.Columns()[1:] {
@@ -482,7 +482,7 @@ func TestOwnTables(t *testing.T) {
 	s, err = tab.Snapshot(ctx, Ref{})
 	require.NoError(t, err)
 	i := 0
-	scan(t, s, []string{"key", "s"}, mem, func(b arrow.RecordBatch) {
+	scan(t, s, Columns("key", "s"), mem, func(b arrow.RecordBatch) {
 		require.Len(t, s.Fragments()[0].plan(s.Fields()[1]), 2)
 		for j := range int(b.NumRows()) {
 			row, err := json.Marshal(map[string]any{"key": b.Column(0).GetOneForMarshal(j), "s": b.Column(1).GetOneForMarshal(j)})
@@ -509,7 +509,7 @@ func TestConcurrentUse(t *testing.T) {
 					return
 				}
 				f := s.Fragments()[(worker*7+i)%len(s.Fragments())]
-				b, err := f.Read(ctx, []string{"key", "caption", RowIDColumn}, liveRanges(t, f), mem)
+				b, err := f.Read(ctx, Columns("key", "caption", RowIDColumn), liveRanges(t, f), mem)
 				if err != nil {
 					t.Error(err)
 					return
@@ -526,7 +526,7 @@ func TestConcurrentUse(t *testing.T) {
 	require.NoError(t, tab.Close())
 	require.NoError(t, tab.Close())
 	require.Zero(t, mmap.Open())
-	_, err = s.Fragments()[0].Read(ctx, []string{"key"}, nil, mem)
+	_, err = s.Fragments()[0].Read(ctx, Columns("key"), nil, mem)
 	require.Equal(t, fault.Internal, fault.KindOf(err))
 }
 
@@ -537,7 +537,7 @@ func TestBatchesOutliveTheTable(t *testing.T) {
 	s, err := tab.Snapshot(ctx, Ref{})
 	require.NoError(t, err)
 	f := s.Fragments()[0]
-	b, err := f.Read(ctx, []string{"img_emb", "key"}, f.all(), mem)
+	b, err := f.Read(ctx, Columns("img_emb", "key"), f.all(), mem)
 	require.NoError(t, err)
 	d := newDigest()
 	d.add(b.Column(0))

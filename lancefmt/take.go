@@ -19,7 +19,7 @@ import (
 // Take reads rows by row id, in that order; an id may occur several times. columns are as in
 // Fragment.Read. Each row is read once, neighbours together. An id of no row, or of a deleted one, is
 // fault.NotFound: ids from an index have to pass Addresses first. The caller releases the batch.
-func (s *Snapshot) Take(ctx context.Context, rowIDs []uint64, columns []string, mem memory.Allocator) (arrow.RecordBatch, error) {
+func (s *Snapshot) Take(ctx context.Context, rowIDs []uint64, columns []ColumnRef, mem memory.Allocator) (arrow.RecordBatch, error) {
 	addrs, ok, err := s.Addresses(ctx, rowIDs)
 	if err != nil {
 		return nil, err
@@ -31,7 +31,8 @@ func (s *Snapshot) Take(ctx context.Context, rowIDs []uint64, columns []string, 
 }
 
 // TakeAddresses is Take for row addresses. Deleted rows are read as if they were not.
-func (s *Snapshot) TakeAddresses(ctx context.Context, addrs []uint64, columns []string, mem memory.Allocator) (arrow.RecordBatch, error) {
+func (s *Snapshot) TakeAddresses(ctx context.Context, addrs []uint64, columns []ColumnRef,
+	mem memory.Allocator) (arrow.RecordBatch, error) {
 	return s.TakeWith(ctx, addrs, columns, TakeOptions{Mem: mem})
 }
 
@@ -42,7 +43,7 @@ type TakeOptions struct {
 	// Workers is the most fragments that are read at a time; 0 is one for each processor.
 	Workers int
 	// Read replaces Fragment.Read, for callers that count what they read. It may be called by several goroutines at once.
-	Read func(ctx context.Context, f *Fragment, columns []string, rows []encoding.Range) (arrow.RecordBatch, error)
+	Read func(ctx context.Context, f *Fragment, columns []ColumnRef, rows []encoding.Range) (arrow.RecordBatch, error)
 }
 
 // sequentialBytes and sequentialParts bound a take that is not worth a goroutine for each fragment: waking one takes as long
@@ -54,9 +55,9 @@ const (
 
 // TakeWith is TakeAddresses with options. Addresses are sorted and grouped, so that each fragment is asked once for ascending
 // ranges, and the answers are put into the order asked for. Addresses may repeat.
-func (s *Snapshot) TakeWith(ctx context.Context, addrs []uint64, columns []string, opts TakeOptions) (arrow.RecordBatch, error) {
+func (s *Snapshot) TakeWith(ctx context.Context, addrs []uint64, columns []ColumnRef, opts TakeOptions) (arrow.RecordBatch, error) {
 	if opts.Read == nil {
-		opts.Read = func(ctx context.Context, f *Fragment, columns []string, rows []encoding.Range) (arrow.RecordBatch, error) {
+		opts.Read = func(ctx context.Context, f *Fragment, columns []ColumnRef, rows []encoding.Range) (arrow.RecordBatch, error) {
 			return f.Read(ctx, columns, rows, opts.Mem)
 		}
 	}
@@ -105,7 +106,7 @@ func (s *Snapshot) TakeWith(ctx context.Context, addrs []uint64, columns []strin
 }
 
 // readParts calls read for each part, for several at a time if there is enough to read.
-func readParts(ctx context.Context, parts []FragmentRows, fragments []*Fragment, columns []string, workers int,
+func readParts(ctx context.Context, parts []FragmentRows, fragments []*Fragment, columns []ColumnRef, workers int,
 	read func(ctx context.Context, i int) error,
 ) error {
 	if len(parts) == 1 || len(parts) <= sequentialParts && takeBytes(parts, fragments, columns) <= sequentialBytes {
@@ -128,7 +129,7 @@ func readParts(ctx context.Context, parts []FragmentRows, fragments []*Fragment,
 }
 
 // takeBytes estimates the bytes of a take by the widths of rows in the first three fragments of it.
-func takeBytes(parts []FragmentRows, fragments []*Fragment, columns []string) float64 {
+func takeBytes(parts []FragmentRows, fragments []*Fragment, columns []ColumnRef) float64 {
 	var all int64
 	for _, p := range parts {
 		all += encoding.Count(p.Rows)
@@ -196,20 +197,20 @@ func orderRows(batches []arrow.RecordBatch, refs []gather.Ref, mem memory.Alloca
 }
 
 // empty returns a batch without rows.
-func (s *Snapshot) empty(columns []string, mem memory.Allocator) (arrow.RecordBatch, error) {
+func (s *Snapshot) empty(columns []ColumnRef, mem memory.Allocator) (arrow.RecordBatch, error) {
 	fields := make([]arrow.Field, len(columns))
 	arrays := make([]arrow.Array, len(columns))
-	for i, name := range columns {
-		if IsSystemColumn(name) {
-			fields[i] = arrow.Field{Name: name, Type: arrow.PrimitiveTypes.Uint64}
-		} else if p, ok := s.partial(name); ok {
-			fields[i] = p.arrow(name)
-		} else {
-			f, err := s.field(name)
-			if err != nil {
-				return nil, err
-			}
-			fields[i] = f.Arrow()
+	for i, c := range columns {
+		if c.isSystem() {
+			fields[i] = arrow.Field{Name: c.Name, Type: arrow.PrimitiveTypes.Uint64}
+			continue
+		}
+		f, err := s.field(c.Name)
+		if err != nil {
+			return nil, err
+		}
+		if fields[i] = f.Arrow(); c.Part != Whole {
+			fields[i] = partialField(c)
 		}
 	}
 	for i := range fields {

@@ -78,7 +78,7 @@ func TestOlderWriters(t *testing.T) {
 				}
 				var live int64
 				for _, frag := range s.Fragments() {
-					b, err := frag.Read(ctx, columns, frag.all(), checked(t))
+					b, err := frag.Read(ctx, Columns(columns...), frag.all(), checked(t))
 					live += frag.NumRows()
 					if first, ok := brokenVersions[filepath.Base(filepath.Dir(dir))]; err != nil && ok && v.Version >= first {
 						require.Equal(t, fault.Corrupt, fault.KindOf(err))
@@ -112,7 +112,7 @@ func compareRows(t *testing.T, s *Snapshot, path string) {
 	for _, frag := range s.Fragments() {
 		deleted, err := frag.Deleted(ctx)
 		require.NoError(t, err)
-		b, err := frag.Read(ctx, columns, frag.all(), checked(t))
+		b, err := frag.Read(ctx, Columns(columns...), frag.all(), checked(t))
 		require.NoError(t, err)
 		got = appendTexts(got, b, func(row int) bool { return deleted != nil && deleted.Contains(uint32(row)) })
 		b.Release()

@@ -43,16 +43,13 @@ type Zones struct {
 }
 
 // Zones returns what is learnt of a top-level column, nothing at first. It is nil for columns about
-// which nothing is learnt: system columns, columns that are nested, without an order, in several files or
+// which nothing is learnt: system columns, parts of columns, columns that are nested, without an order, in several files or
 // in none, overlaid, and fragments too large for the memory set aside.
-func (f *Fragment) Zones(ctx context.Context, column string) (*Zones, error) {
-	if IsSystemColumn(column) {
+func (f *Fragment) Zones(ctx context.Context, column ColumnRef) (*Zones, error) {
+	if column.Part != Whole || column.isSystem() {
 		return nil, nil
 	}
-	if _, ok := f.snapshot.partial(column); ok {
-		return nil, nil
-	}
-	field, err := f.snapshot.field(column)
+	field, err := f.snapshot.field(column.Name)
 	if err != nil {
 		return nil, err
 	}

@@ -15,12 +15,12 @@ import (
 // learnColumn reads ranges of a column and learns them.
 func learnColumn(t *testing.T, f *Fragment, column string, rows ...encoding.Range) *Zones {
 	t.Helper()
-	z, err := f.Zones(context.Background(), column)
+	z, err := f.Zones(context.Background(), ColumnRef{Name: column})
 	require.NoError(t, err)
 	if z == nil || len(rows) == 0 {
 		return z
 	}
-	b, err := f.Read(context.Background(), []string{column}, rows, memory.DefaultAllocator)
+	b, err := f.Read(context.Background(), Columns(column), rows, memory.DefaultAllocator)
 	require.NoError(t, err)
 	defer b.Release()
 	require.NoError(t, z.Learn(rows, b.Column(0)))
@@ -59,7 +59,7 @@ func TestZonesAreLearntWhole(t *testing.T) {
 	for _, none := range []string{RowIDColumn, "img_emb"} {
 		require.Nil(t, learnColumn(t, f, none))
 	}
-	_, err := f.Zones(context.Background(), "nope")
+	_, err := f.Zones(context.Background(), ColumnRef{Name: "nope"})
 	require.Error(t, err)
 }
 

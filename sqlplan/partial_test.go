@@ -3,10 +3,12 @@ package sqlplan_test
 import (
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"lanceflight/internal/fixtures"
 	"lanceflight/sqlplan"
 )
 
@@ -53,4 +55,34 @@ func TestLengthsAndValidityAlone(t *testing.T) {
 			require.Less(t, total, 64<<10, "%s: %s\n%s", name, q.sql, rows[0][1])
 		}
 	}
+}
+
+// Columns that are called as lengths and validity are shown are columns like any other, beside the parts themselves.
+func TestColumnsNamedLikeParts(t *testing.T) {
+	dir := t.TempDir()
+	fixtures.Rename(t, "laion_v2_2", dir, "named", map[string]string{"width": "octet_length(caption)", "url": "is_valid(caption)"})
+	named, plain := newEngineOver(t, dir, sqlplan.Options{}), newEngine(t, map[string]string{"named": "laion_v2_2"})
+	columns := strings.NewReplacer("width", `"octet_length(caption)"`, "url", `"is_valid(caption)"`)
+	for range 2 { // the second time, zones are known
+		for _, sql := range []string{
+			"SELECT key, octet_length(caption), width, url, caption IS NULL FROM named ORDER BY key",
+			"SELECT sum(octet_length(caption)), sum(width), count(caption), count(url), min(url) FROM named",
+			"SELECT key, url FROM named WHERE octet_length(caption) > 60 AND width > 300 ORDER BY key",
+			"SELECT count(*) FROM named WHERE octet_length(caption) > 60",
+			"SELECT count(*) FROM named WHERE width > 60",
+			"SELECT count(*) FROM named WHERE width > 300 AND caption IS NOT NULL AND url IS NOT NULL AND octet_length(url) > 40",
+			"SELECT key, width FROM named ORDER BY octet_length(caption) DESC NULLS LAST, key LIMIT 5",
+			"SELECT key, octet_length(caption), url FROM named ORDER BY width, key LIMIT 5",
+		} {
+			_, want, err := plain.rows(t, sql, sqlplan.Session{})
+			require.NoError(t, err, sql)
+			require.NotEmpty(t, want, sql)
+			_, got, err := named.rows(t, columns.Replace(sql), sqlplan.Session{})
+			require.NoError(t, err, sql)
+			require.Equal(t, want, got, sql)
+		}
+	}
+	_, got, err := named.rows(t, "EXPLAIN SELECT sum(octet_length(caption)) FROM named", sqlplan.Session{})
+	require.NoError(t, err)
+	require.Contains(t, got[0][1], "columns=[octet_length(caption)]")
 }

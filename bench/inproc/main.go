@@ -170,6 +170,7 @@ func (s *session) scan(ctx context.Context, snap *lancefmt.Snapshot, q request) 
 	var mu sync.Mutex
 	fragments := snap.Fragments()
 	at, size := int64(0), int64(0)
+	reads := lancefmt.Columns(q.Columns...)
 	next := func() (m morsel, ok bool) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -180,7 +181,7 @@ func (s *session) scan(ctx context.Context, snap *lancefmt.Snapshot, q request) 
 				continue
 			}
 			if at == 0 {
-				size = max(1, min(morselRows, int64(morselBytes/max(f.BytesPerRow(q.Columns), 0.1))))
+				size = max(1, min(morselRows, int64(morselBytes/max(f.BytesPerRow(reads), 0.1))))
 			}
 			m = morsel{f, encoding.Range{Start: at, End: min(at+size, f.NumPhysicalRows())}}
 			at = m.rows.End
@@ -198,7 +199,7 @@ func (s *session) scan(ctx context.Context, snap *lancefmt.Snapshot, q request) 
 				if !ok {
 					return nil
 				}
-				b, err := m.fragment.Read(ctx, q.Columns, []encoding.Range{m.rows}, s.mem)
+				b, err := m.fragment.Read(ctx, reads, []encoding.Range{m.rows}, s.mem)
 				if err != nil {
 					return err
 				}
@@ -280,7 +281,7 @@ func (s *session) take(ctx context.Context, snap *lancefmt.Snapshot, q request) 
 			row -= f.NumPhysicalRows()
 		}
 	}
-	b, err := snap.TakeAddresses(ctx, addrs, q.Columns, s.mem)
+	b, err := snap.TakeAddresses(ctx, addrs, lancefmt.Columns(q.Columns...), s.mem)
 	if err != nil {
 		return reply{}, err
 	}

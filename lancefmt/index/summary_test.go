@@ -67,7 +67,7 @@ func TestSummariesOfFixtures(t *testing.T) {
 		checked := 0
 		for _, f := range x.snapshot.Fragments() {
 			for _, field := range x.snapshot.Schema().Fields() {
-				rec, err := f.Read(ctx, []string{field.Name}, []encoding.Range{{End: f.NumPhysicalRows()}}, x.mem)
+				rec, err := f.Read(ctx, lancefmt.Columns(field.Name), []encoding.Range{{End: f.NumPhysicalRows()}}, x.mem)
 				require.NoError(t, err)
 				if checkSummaries(t, rng, rec.Column(0), 60) {
 					checked++

@@ -86,7 +86,7 @@ func (x indexedTable) column(t testing.TB, segment *lancefmt.Index, addresses bo
 		}
 		deleted, err := f.Deleted(ctx)
 		require.NoError(t, err)
-		rec, err := f.Read(ctx, []string{name, idColumn}, []encoding.Range{{End: f.NumPhysicalRows()}}, x.mem)
+		rec, err := f.Read(ctx, lancefmt.Columns(name, idColumn), []encoding.Range{{End: f.NumPhysicalRows()}}, x.mem)
 		require.NoError(t, err)
 		c.typ = rec.Column(0).DataType()
 		for i := range int(rec.NumRows()) {

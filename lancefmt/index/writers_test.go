@@ -66,7 +66,7 @@ func readable(x indexedTable) error {
 			if _, err := f.Deleted(ctx); err != nil {
 				return err
 			}
-			rec, err := f.Read(ctx, []string{segment.Fields[0], lancefmt.RowIDColumn}, []encoding.Range{{End: f.NumPhysicalRows()}}, x.mem)
+			rec, err := f.Read(ctx, lancefmt.Columns(segment.Fields[0], lancefmt.RowIDColumn), []encoding.Range{{End: f.NumPhysicalRows()}}, x.mem)
 			if err != nil {
 				return err
 			}

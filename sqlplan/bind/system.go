@@ -192,7 +192,7 @@ func columnRows(s *lancefmt.Snapshot) [][]any {
 	for i, f := range s.Fields() {
 		bytes := 0.0
 		for _, frag := range s.Fragments() {
-			bytes += frag.BytesPerRow([]string{f.Name}) * float64(frag.NumRows())
+			bytes += frag.BytesPerRow(lancefmt.Columns(f.Name)) * float64(frag.NumRows())
 		}
 		rows = append(rows, []any{
 			i + 1, f.Name, int64(f.ID), expr.TypeName(plan.ResultType(f.Type)), f.LogicalType, yesNo(f.Nullable), int64(math.Round(bytes)),

@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
 
+	"lanceflight/lancefmt"
 	"lanceflight/sqlplan/expr"
 
 	"lanceflight/sqlplan/exec/op"
@@ -148,7 +149,8 @@ func BenchmarkVectorSearch(b *testing.B) {
 	var queries [][]float32
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 20 {
-		row, err := scan.NewFetcher(env, p.snap, &op.OpStats{}).Rows(context.Background(), []uint64{uint64(r.Int64N(p.snap.Fragments()[0].NumPhysicalRows()))}, []string{"img_emb"})
+		addrs := []uint64{uint64(r.Int64N(p.snap.Fragments()[0].NumPhysicalRows()))}
+		row, err := scan.NewFetcher(env, p.snap, &op.OpStats{}).Rows(context.Background(), addrs, lancefmt.Columns("img_emb"))
 		require.NoError(b, err)
 		if row.Column(0).IsValid(0) {
 			l := row.Column(0).(*array.FixedSizeList)

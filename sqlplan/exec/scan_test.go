@@ -289,9 +289,9 @@ func TestTakeOfBadAddress(t *testing.T) {
 	p := planner{t, openFixture(t, "laion_v2_2")}
 	env := &op.Env{Mem: newChecked(t)}
 	f := scan.NewFetcher(env, p.snap, &op.OpStats{})
-	_, err := f.Rows(context.Background(), []uint64{99 << 32}, []string{"key"})
+	_, err := f.Rows(context.Background(), []uint64{99 << 32}, lancefmt.Columns("key"))
 	require.True(t, fault.Is(err, fault.Internal))
-	b, err := f.Rows(context.Background(), []uint64{7, 7, 3}, []string{"key"})
+	b, err := f.Rows(context.Background(), []uint64{7, 7, 3}, lancefmt.Columns("key"))
 	require.NoError(t, err)
 	require.Equal(t, []any{int64(7), int64(7), int64(3)}, []any{goValue(b.Column(0), 0), goValue(b.Column(0), 1), goValue(b.Column(0), 2)})
 	b.Release()

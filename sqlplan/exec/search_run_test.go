@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lanceflight/internal/fixtures"
+	"lanceflight/lancefmt"
 	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/exec/scan"
 	"lanceflight/sqlplan/exec/search"
@@ -27,7 +28,7 @@ func (p planner) sampleQueries(column string, n int) (queries [][][]float32) {
 	for i := 0; len(queries) < n; i++ {
 		frag := p.snap.Fragments()[i%len(p.snap.Fragments())]
 		addr := uint64(frag.ID())<<32 | uint64(i*37)%uint64(frag.NumPhysicalRows())
-		b, err := scan.NewFetcher(env, p.snap, &op.OpStats{}).Rows(context.Background(), []uint64{addr}, []string{column})
+		b, err := scan.NewFetcher(env, p.snap, &op.OpStats{}).Rows(context.Background(), []uint64{addr}, lancefmt.Columns(column))
 		require.NoError(p.t, err)
 		if query := vectorsIn(p.t, b.Column(0)); query != nil {
 			if x := query[0][0]; x != float32(int(x)) { // bytes stay bytes

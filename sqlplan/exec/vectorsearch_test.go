@@ -207,7 +207,7 @@ func (p planner) keysAt(rows [][]any) (keys []int64) {
 		addrs[i] = uint64(r[0].(int64))
 	}
 	env := &op.Env{Mem: newChecked(p.t)}
-	b, err := scan.NewFetcher(env, p.snap, &op.OpStats{}).Rows(context.Background(), addrs, []string{"key"})
+	b, err := scan.NewFetcher(env, p.snap, &op.OpStats{}).Rows(context.Background(), addrs, lancefmt.Columns("key"))
 	require.NoError(p.t, err)
 	defer b.Release()
 	for i := range addrs {

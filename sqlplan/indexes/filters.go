@@ -17,14 +17,14 @@ import (
 type Filter struct {
 	snap    *lancefmt.Snapshot
 	frags   []*lancefmt.Fragment
-	columns []string
+	columns []lancefmt.ColumnRef
 	cond    expr.Expr
 	hash    filterHash
 }
 
-// NewFilter makes a filter that can be asked about. columns are the names of the columns that cond reads,
+// NewFilter makes a filter that can be asked about. columns are what cond reads,
 // by the ids that they have in it: 1 and on. cond has no parameters, and is not volatile.
-func NewFilter(snap *lancefmt.Snapshot, frags []*lancefmt.Fragment, columns []string, cond expr.Expr) *Filter {
+func NewFilter(snap *lancefmt.Snapshot, frags []*lancefmt.Fragment, columns []lancefmt.ColumnRef, cond expr.Expr) *Filter {
 	return &Filter{snap, frags, columns, cond, hashFilter(snap, frags, cond)}
 }
 

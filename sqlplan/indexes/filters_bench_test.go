@@ -22,7 +22,7 @@ func BenchmarkFilterRows(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		return NewFilter(snap, frags, []string{"width"}, cond)
+		return NewFilter(snap, frags, lancefmt.Columns("width"), cond)
 	}
 	for i := range maxFilters {
 		c.KeepRowsOf(filter(i), nil)

@@ -104,7 +104,7 @@ func describe(n Node, verbose bool) Description {
 	case *Take:
 		d.Op = "Take"
 		add("", "%s", n.Name)
-		add("columns", "[%s]", join(n.Fetch, func(c ScanCol) string { return c.Source }))
+		add("columns", "[%s]", join(n.Fetch, func(c ScanCol) string { return c.Ref().String() }))
 	case *Filter:
 		d.Op = "Filter"
 		add("", "%s", n.Cond)

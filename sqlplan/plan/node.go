@@ -44,10 +44,15 @@ type Scan struct {
 
 // ScanCol is a column read from storage: Source is its name in the snapshot's schema, or one of the
 // system columns "_rowid", "_rowaddr", "_row_created_at_version", "_row_last_updated_at_version".
+// Part says whether the column holds its values, or their lengths or validity alone.
 type ScanCol struct {
 	Col
 	Source string
+	Part   lancefmt.Part
 }
+
+// Ref is what is read for the column.
+func (c ScanCol) Ref() lancefmt.ColumnRef { return lancefmt.ColumnRef{Name: c.Source, Part: c.Part} }
 
 // VectorSearch returns the K rows of a snapshot nearest to Query, nearest first, ties by row id. It is
 // what ORDER BY distance LIMIT k over a scan becomes. NULL vectors never qualify.

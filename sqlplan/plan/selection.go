@@ -31,7 +31,7 @@ type Selection struct {
 func QuestionColumns(read []ScanCol) []question.Column {
 	out := make([]question.Column, len(read))
 	for i, c := range read {
-		out[i] = question.Column{ID: c.ID, Source: c.Source, Type: c.Type}
+		out[i] = question.Column{ID: c.ID, Ref: c.Ref(), Type: c.Type}
 	}
 	return out
 }

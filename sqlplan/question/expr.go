@@ -65,9 +65,13 @@ const (
 // Index is an index of one column, in segments that cover different fragments.
 type Index struct {
 	Name, Kind, Column string
+	Part               lancefmt.Part  // of the column, whose values are asked about; Whole in files of indices
 	Type               arrow.DataType // of the column
 	Segments           []*lancefmt.Index
 }
+
+// Ref is what of the table the index is about.
+func (x *Index) Ref() lancefmt.ColumnRef { return lancefmt.ColumnRef{Name: x.Column, Part: x.Part} }
 
 // Covers reports whether a segment has the rows of a fragment.
 func (x *Index) Covers(fragment uint32) bool {

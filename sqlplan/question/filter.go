@@ -21,11 +21,11 @@ type Filter struct {
 	Estimates map[*Leaf]Estimate // of the questions whose constants the planner knows
 }
 
-// Column is a column that a filter reads, with its name in the table.
+// Column is a column that a filter reads, with what is read for it.
 type Column struct {
-	ID     expr.ColID
-	Source string
-	Type   arrow.DataType
+	ID   expr.ColID
+	Ref  lancefmt.ColumnRef
+	Type arrow.DataType
 }
 
 // NewFilter analyses a filter over columns of a snapshot; nil if no index says anything about it.
@@ -33,12 +33,12 @@ func NewFilter(snap *lancefmt.Snapshot, filter expr.Expr, columns []Column) *Fil
 	if filter == nil {
 		return nil
 	}
-	m := matcher{indexes: ScalarIndexes(snap), source: map[expr.ColID]string{}}
+	m := matcher{indexes: ScalarIndexes(snap), source: map[expr.ColID]lancefmt.ColumnRef{}}
 	if len(m.indexes) == 0 {
 		return nil
 	}
 	for _, c := range columns {
-		m.source[c.ID] = c.Source
+		m.source[c.ID] = c.Ref
 	}
 	f := &Filter{filter: filter, match: m}
 	f.Terms = m.terms(filter)
@@ -131,9 +131,9 @@ func restrict(x Expr, fragment uint32) Expr {
 }
 
 // ScalarIndexes are the scalar indices of a snapshot's columns, the best first.
-func ScalarIndexes(snap *lancefmt.Snapshot) map[string][]*Index {
+func ScalarIndexes(snap *lancefmt.Snapshot) map[lancefmt.ColumnRef][]*Index {
 	byName := map[string]*Index{}
-	out := map[string][]*Index{}
+	out := map[lancefmt.ColumnRef][]*Index{}
 	for _, s := range snap.Indexes() {
 		if kind, _ := index.Find(s.Kind); len(kind.Ops) == 0 || len(s.Fields) != 1 || s.Fragments == nil || s.Fragments.IsEmpty() {
 			continue
@@ -146,7 +146,7 @@ func ScalarIndexes(snap *lancefmt.Snapshot) map[string][]*Index {
 			}
 			x = &Index{Name: s.Name, Kind: s.Kind, Column: s.Fields[0], Type: t}
 			byName[s.Name] = x
-			out[x.Column] = append(out[x.Column], x)
+			out[x.Ref()] = append(out[x.Ref()], x)
 		}
 		if x.Kind == s.Kind && x.Column == s.Fields[0] {
 			x.Segments = append(x.Segments, s)
@@ -173,8 +173,8 @@ func fieldType(fields []arrow.Field, path string) arrow.DataType {
 
 // matcher turns conditions into index expressions.
 type matcher struct {
-	indexes map[string][]*Index   // by column path
-	source  map[expr.ColID]string // names of columns
+	indexes map[lancefmt.ColumnRef][]*Index // by column path
+	source  map[expr.ColID]lancefmt.ColumnRef
 	params  []expr.Literal
 	known   bool // params are the values of parameters
 }
@@ -314,7 +314,7 @@ func (m *matcher) isBool(e *expr.IsBool) Expr {
 
 // keyColumn is an indexed column behind an expression that has its values in their order.
 type keyColumn struct {
-	path string
+	path lancefmt.ColumnRef
 	typ  arrow.DataType // of the column
 }
 
@@ -327,20 +327,21 @@ func (m *matcher) column(e expr.Expr) (keyColumn, bool) {
 	return keyColumn{path: path, typ: t}, true
 }
 
-func (m *matcher) path(e expr.Expr) (string, arrow.DataType, bool) {
+func (m *matcher) path(e expr.Expr) (lancefmt.ColumnRef, arrow.DataType, bool) {
 	switch e := e.(type) {
 	case *expr.Column:
 		s, ok := m.source[e.ID]
 		return s, e.T, ok
 	case *expr.Field:
 		p, _, ok := m.path(e.X)
-		return p + "." + e.Name, e.T, ok
+		p.Name += "." + e.Name
+		return p, e.T, ok
 	case *expr.Cast:
 		if !e.Try && (keepsOrder(e.X.Type(), e.To) || sameItems(e.X.Type(), e.To)) {
 			return m.path(e.X)
 		}
 	}
-	return "", nil, false
+	return lancefmt.ColumnRef{}, nil, false
 }
 
 // sameItems reports whether a cast between lists keeps which items are equal.

@@ -14,11 +14,13 @@ func NewZones(filter expr.Expr, columns []Column) *Filter {
 	if filter == nil {
 		return nil
 	}
-	m := matcher{indexes: map[string][]*Index{}, source: map[expr.ColID]string{}}
+	m := matcher{indexes: map[lancefmt.ColumnRef][]*Index{}, source: map[expr.ColID]lancefmt.ColumnRef{}}
 	for _, c := range columns {
-		m.source[c.ID] = c.Source
-		if _, ok := index.NewSummaries(storageType(c.Type)); ok && !lancefmt.IsSystemColumn(c.Source) && m.indexes[c.Source] == nil {
-			m.indexes[c.Source] = []*Index{{Name: c.Source, Kind: index.ZoneMap.Name, Column: c.Source, Type: c.Type}}
+		m.source[c.ID] = c.Ref
+		if _, ok := index.NewSummaries(storageType(c.Type)); ok && !lancefmt.IsSystemColumn(c.Ref.Name) && m.indexes[c.Ref] == nil {
+			m.indexes[c.Ref] = []*Index{{
+				Name: c.Ref.String(), Kind: index.ZoneMap.Name, Column: c.Ref.Name, Part: c.Ref.Part, Type: c.Type,
+			}}
 		}
 	}
 	f := &Filter{filter: filter, match: m}

@@ -112,7 +112,7 @@ func (r *rewriter) learnt(snap *lancefmt.Snapshot, filter expr.Expr, read []plan
 			var e question.Estimate
 			n := min(len(frags), sampledFragments)
 			for i := range n {
-				zones, err := frags[i*len(frags)/n].Zones(r.ctx, l.Index.Column)
+				zones, err := frags[i*len(frags)/n].Zones(r.ctx, l.Index.Ref())
 				if err != nil || zones == nil {
 					continue // what is wrong with a file shows when it is read
 				}
@@ -153,6 +153,9 @@ func leftAside(snap *lancefmt.Snapshot, filter expr.Expr, read []plan.ScanCol, f
 	}
 	source := map[expr.ColID]string{}
 	for _, c := range read {
+		if c.Part != lancefmt.Whole {
+			continue // no index is about it
+		}
 		source[c.ID] = c.Source
 	}
 	for _, t := range terms {

@@ -66,7 +66,7 @@ func (r *rewriter) filterParts(snap *lancefmt.Snapshot, filter expr.Expr, read [
 	indexed := question.ScalarIndexes(snap)
 	var candidates []plan.Col
 	for _, c := range read {
-		if !slices.Contains(out, c.ID) && len(indexed[c.Source]) == 0 {
+		if !slices.Contains(out, c.ID) && len(indexed[c.Ref()]) == 0 {
 			candidates = append(candidates, c.Col)
 		}
 	}
@@ -83,7 +83,6 @@ func (r *rewriter) filterParts(snap *lancefmt.Snapshot, filter expr.Expr, read [
 // partialReads finds the columns of which an expression wants parts alone, and replaces them.
 type partialReads struct {
 	r     *rewriter
-	snap  *lancefmt.Snapshot
 	cols  map[expr.ColID]*partialColumn
 	order []*partialColumn
 }
@@ -98,9 +97,10 @@ type partialColumn struct {
 
 // newPartialReads considers those of the scanned columns that are among the candidates.
 func (r *rewriter) newPartialReads(snap *lancefmt.Snapshot, scanned []plan.ScanCol, candidates []plan.Col) *partialReads {
-	p := &partialReads{r: r, snap: snap, cols: map[expr.ColID]*partialColumn{}}
+	p := &partialReads{r: r, cols: map[expr.ColID]*partialColumn{}}
 	for _, c := range scanned {
-		if plan.IsSystem(c.Source) || !slices.ContainsFunc(candidates, func(x plan.Col) bool { return x.ID == c.ID }) {
+		if plan.IsSystem(c.Source) || c.Part != lancefmt.Whole ||
+			!slices.ContainsFunc(candidates, func(x plan.Col) bool { return x.ID == c.ID }) {
 			continue
 		}
 		x := &partialColumn{source: c.Source}
@@ -114,7 +114,7 @@ func (r *rewriter) newPartialReads(snap *lancefmt.Snapshot, scanned []plan.ScanC
 		default:
 			continue
 		}
-		if !p.free(lancefmt.LengthColumn(c.Source)) || !p.free(lancefmt.ValidityColumn(c.Source)) || len(snap.Schema().FieldIndices(c.Source)) != 1 {
+		if len(snap.Schema().FieldIndices(c.Source)) != 1 {
 			continue
 		}
 		p.cols[c.ID] = x
@@ -122,8 +122,6 @@ func (r *rewriter) newPartialReads(snap *lancefmt.Snapshot, scanned []plan.ScanC
 	}
 	return p
 }
-
-func (p *partialReads) free(name string) bool { return len(p.snap.Schema().FieldIndices(name)) == 0 }
 
 // part returns the column behind octet_length(column) or column IS [NOT] NULL.
 func (p *partialReads) part(e expr.Expr) (*partialColumn, bool) {
@@ -219,10 +217,15 @@ func (p *partialReads) replace(n plan.Node) (plan.Node, bool) {
 // valid is an expression that is NULL where the column is. It prints like the column.
 func (p *partialReads) valid(c *partialColumn) expr.Expr {
 	if c.isValid == nil {
-		name := lancefmt.ValidityColumn(c.source)
-		c.isValid = &plan.ScanCol{Col: p.r.newCol(name, arrow.FixedWidthTypes.Boolean, true), Source: name}
+		c.isValid = p.scanCol(c, lancefmt.Validity, arrow.FixedWidthTypes.Boolean)
 	}
 	return &expr.Column{ID: c.isValid.ID, Name: c.source, T: c.isValid.Type}
+}
+
+// scanCol is a new column for a part of one.
+func (p *partialReads) scanCol(c *partialColumn, part lancefmt.Part, t arrow.DataType) *plan.ScanCol {
+	ref := lancefmt.ColumnRef{Name: c.source, Part: part}
+	return &plan.ScanCol{Col: p.r.newCol(ref.String(), t, true), Source: c.source, Part: part}
 }
 
 // rewrite replaces the parts in an expression.
@@ -236,8 +239,7 @@ func (p *partialReads) rewrite(e expr.Expr) expr.Expr {
 			return &expr.IsNull{X: p.valid(col), Negated: is.Negated}
 		}
 		if col.length == nil {
-			name := lancefmt.LengthColumn(col.source)
-			col.length = &plan.ScanCol{Col: p.r.newCol(name, e.Type(), true), Source: name}
+			col.length = p.scanCol(col, lancefmt.Lengths, e.Type())
 		}
 		return &expr.Column{ID: col.length.ID, Name: e.String(), T: col.length.Type}
 	})

@@ -128,7 +128,7 @@ func openTable(t testing.TB, name, column string, cache *lanceidx.Cache) *tableR
 	}
 	columns := append([]string{lancefmt.RowIDColumn, "key", column}, filterColumns...)
 	for _, f := range snap.Fragments() {
-		batch, err := f.Read(ctx, columns, []encoding.Range{{Start: 0, End: f.NumPhysicalRows()}}, mem)
+		batch, err := f.Read(ctx, lancefmt.Columns(columns...), []encoding.Range{{Start: 0, End: f.NumPhysicalRows()}}, mem)
 		require.NoError(t, err)
 		r.batches = append(r.batches, batch)
 		deleted, err := f.Deleted(ctx)

@@ -2,7 +2,6 @@ package op
 
 import (
 	"math"
-	"strings"
 	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -33,7 +32,7 @@ const tellingRows = 256
 const probeRows = 1 << 10
 
 // RowsFor returns the number of rows of the columns that take about bytes bytes, at least one.
-func (z *RowSizes) RowsFor(f *lancefmt.Fragment, columns []string, bytes float64) int64 {
+func (z *RowSizes) RowsFor(f *lancefmt.Fragment, columns []lancefmt.ColumnRef, bytes float64) int64 {
 	if len(columns) == 0 {
 		return math.MaxInt64
 	}
@@ -41,8 +40,10 @@ func (z *RowSizes) RowsFor(f *lancefmt.Fragment, columns []string, bytes float64
 	width := max(f.BytesPerRow(columns), fixed, 1)
 	limit := int64(math.MaxInt64)
 	if variable {
+		var room [sizeKeyRoom]byte
+		key := appendSizeKey(room[:0], columns)
 		z.mu.Lock()
-		s, known := z.seen[sizeKey(columns)]
+		s, known := z.seen[string(key)]
 		var seen float64
 		if known {
 			seen = s.perRow()
@@ -59,21 +60,22 @@ func (z *RowSizes) RowsFor(f *lancefmt.Fragment, columns []string, bytes float64
 }
 
 // Learn takes note of rows that were read.
-func (z *RowSizes) Learn(columns []string, b arrow.RecordBatch) {
+func (z *RowSizes) Learn(columns []lancefmt.ColumnRef, b arrow.RecordBatch) {
 	if b.NumRows() == 0 {
 		return
 	}
 	bytes, rows := float64(kernel.BatchBytes(b)), float64(b.NumRows())
-	key := sizeKey(columns)
+	var room [sizeKeyRoom]byte
+	key := appendSizeKey(room[:0], columns)
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	if z.seen == nil {
 		z.seen = map[string]*readSize{}
 	}
-	s := z.seen[key]
+	s := z.seen[string(key)]
 	if s == nil {
 		s = &readSize{}
-		z.seen[key] = s
+		z.seen[string(key)] = s
 	}
 	s.bytes += bytes
 	s.rows += rows
@@ -82,13 +84,28 @@ func (z *RowSizes) Learn(columns []string, b arrow.RecordBatch) {
 	}
 }
 
-func sizeKey(columns []string) string { return strings.Join(columns, "\x00") }
+// sizeKeyRoom is enough for the keys of most reads, which then need no memory of their own.
+const sizeKeyRoom = 256
+
+// appendSizeKey appends what tells the columns from others that are read together.
+func appendSizeKey(key []byte, columns []lancefmt.ColumnRef) []byte {
+	for _, c := range columns {
+		key = append(key, byte(c.Part))
+		key = append(key, c.Name...)
+		key = append(key, 0)
+	}
+	return key
+}
 
 // decodedWidth returns the bytes per row that the columns' fixed-width values take in memory, and whether
-// there are others. Columns outside the schema are system columns of 8 bytes.
-func decodedWidth(schema *arrow.Schema, columns []string) (fixed float64, variable bool) {
-	for _, name := range columns {
-		fields, ok := schema.FieldsByName(name)
+// there are others. Parts of columns, and system columns, which are not in the schema, take 8 bytes.
+func decodedWidth(schema *arrow.Schema, columns []lancefmt.ColumnRef) (fixed float64, variable bool) {
+	for _, c := range columns {
+		if c.Part != lancefmt.Whole {
+			fixed += 8
+			continue
+		}
+		fields, ok := schema.FieldsByName(c.Name)
 		if !ok {
 			fixed += 8
 			continue

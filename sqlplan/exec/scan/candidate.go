@@ -115,12 +115,14 @@ const (
 )
 
 // read returns the given columns of the given physical rows. The caller releases the batch.
-func (r *rowReader) read(ctx context.Context, f *lancefmt.Fragment, columns []string, rows rowRanges) (arrow.RecordBatch, error) {
+func (r *rowReader) read(ctx context.Context, f *lancefmt.Fragment, columns []lancefmt.ColumnRef,
+	rows rowRanges) (arrow.RecordBatch, error) {
 	return r.ReadInto(ctx, r.env.Mem, f, columns, rows)
 }
 
 // ReadInto is read with an allocator of its own.
-func (r *rowReader) ReadInto(ctx context.Context, mem memory.Allocator, f *lancefmt.Fragment, columns []string, rows rowRanges) (arrow.RecordBatch, error) {
+func (r *rowReader) ReadInto(ctx context.Context, mem memory.Allocator, f *lancefmt.Fragment, columns []lancefmt.ColumnRef,
+	rows rowRanges) (arrow.RecordBatch, error) {
 	r.Counters.Requests.Add(1)
 	n := CountRows(rows)
 	if len(rows) > denseRanges {
@@ -138,7 +140,8 @@ func (r *rowReader) ReadInto(ctx context.Context, mem memory.Allocator, f *lance
 	return b, nil
 }
 
-func (r *rowReader) readDense(ctx context.Context, mem memory.Allocator, f *lancefmt.Fragment, columns []string, rows rowRanges, span encoding.Range) (arrow.RecordBatch, error) {
+func (r *rowReader) readDense(ctx context.Context, mem memory.Allocator, f *lancefmt.Fragment, columns []lancefmt.ColumnRef,
+	rows rowRanges, span encoding.Range) (arrow.RecordBatch, error) {
 	b, err := f.Read(ctx, columns, rowRanges{span}, mem)
 	if err != nil {
 		return nil, err

@@ -117,11 +117,11 @@ const narrowBytes = 16
 
 // cheaply reports whether the terms that need no evaluation are about narrow columns.
 func (s *ScanOp) cheaply(f *lancefmt.Fragment, filter *question.Filter, rest, doubtful []int) bool {
-	source := map[expr.ColID]string{}
+	source := map[expr.ColID]lancefmt.ColumnRef{}
 	for _, c := range s.node.Read {
-		source[c.ID] = c.Source
+		source[c.ID] = c.Ref()
 	}
-	var columns []string
+	var columns []lancefmt.ColumnRef
 	for i, t := range filter.Terms {
 		if slices.Contains(rest, i) || slices.Contains(doubtful, i) {
 			continue

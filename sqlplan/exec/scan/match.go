@@ -25,7 +25,7 @@ type testedPlan struct {
 }
 
 type columnTest struct {
-	column string
+	column lancefmt.ColumnRef
 	test   encoding.Test
 }
 
@@ -49,11 +49,11 @@ func (s *ScanOp) takeApart(frags []*lancefmt.Fragment, wanted []plan.Col) error 
 
 // newTestedPlan takes the filter of a plan apart; nil if there is nothing to test.
 func (s *ScanOp) newTestedPlan(p *scanPlan, wanted []plan.Col) (*testedPlan, error) {
-	source := map[expr.ColID]string{}
+	source := map[expr.ColID]lancefmt.ColumnRef{}
 	for _, c := range s.node.Read {
-		source[c.ID] = c.Source
+		source[c.ID] = c.Ref()
 	}
-	values := map[string]bool{}
+	values := map[lancefmt.ColumnRef]bool{}
 	for _, c := range wanted {
 		values[source[c.ID]] = true
 	}
@@ -103,12 +103,12 @@ func (s *ScanOp) runTested(ctx context.Context, f *lancefmt.Fragment, t *testedP
 	return true, r.start(rows)
 }
 
-func (s *ScanOp) testOf(cond expr.Expr, source map[expr.ColID]string) (columnTest, bool) {
+func (s *ScanOp) testOf(cond expr.Expr, source map[expr.ColID]lancefmt.ColumnRef) (columnTest, bool) {
 	ids := expr.Columns(cond)
 	if len(ids) != 1 {
 		return columnTest{}, false
 	}
-	name, ok := source[ids[0]]
+	column, ok := source[ids[0]]
 	if !ok {
 		return columnTest{}, false
 	}
@@ -124,7 +124,7 @@ func (s *ScanOp) testOf(cond expr.Expr, source map[expr.ColID]string) (columnTes
 	for _, a := range v.Arcs {
 		t.Arcs = append(t.Arcs, encoding.Arc(a))
 	}
-	return columnTest{column: name, test: t}, true
+	return columnTest{column: column, test: t}, true
 }
 
 // denseRows is the number of rows for each candidate from which on candidates are read one by one.
@@ -138,8 +138,8 @@ func (s *ScanOp) test(ctx context.Context, f *lancefmt.Fragment, tests []columnT
 		if err != nil {
 			return false, err
 		}
-		for i, name := range s.zones.columns {
-			tested := slices.ContainsFunc(tests, func(t columnTest) bool { return t.column == name })
+		for i, column := range s.zones.columns {
+			tested := slices.ContainsFunc(tests, func(t columnTest) bool { return t.column == column })
 			if z := known.columns[i]; tested && z != nil && z.Wants(rows) {
 				return false, nil
 			}

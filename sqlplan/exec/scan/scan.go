@@ -53,12 +53,12 @@ type scanPlan struct {
 	filter expr.Expr // nil = none
 	stages []scanStage
 	out    []outColumn
-	late   []string // columns of Out that no stage reads, each once
+	late   []lancefmt.ColumnRef // columns of Out that no stage reads, each once
 }
 
 // scanStage is a part of the filter, with the columns that no earlier stage has read.
 type scanStage struct {
-	columns []string
+	columns []lancefmt.ColumnRef
 	slots   []int // of each column in the candidate's cols
 	cond    *expr.Program
 }
@@ -95,25 +95,25 @@ func NewScan(n *plan.Scan, env *op.Env) (op.Operator, error) {
 // newScanPlan splits a filter into stages and finds out where each output column of a scan comes from.
 func newScanPlan(n *plan.Scan, filter expr.Expr) (*scanPlan, error) {
 	s := &scanPlan{filter: filter}
-	source := map[expr.ColID]string{}
+	source := map[expr.ColID]lancefmt.ColumnRef{}
 	for _, c := range n.Read {
-		source[c.ID] = c.Source
+		source[c.ID] = c.Ref()
 	}
-	slot := map[string]int{}
+	slot := map[lancefmt.ColumnRef]int{}
 	at := map[expr.ColID]int{}
 	for _, conjuncts := range stageConjuncts(n, filter, source) {
 		var st scanStage
 		for _, id := range expr.Columns(conjuncts...) {
-			name, ok := source[id]
+			column, ok := source[id]
 			if !ok {
 				return nil, fault.New(fault.Internal, "scan of %s: filter column %d is not read", n.Name, id)
 			}
-			if _, ok := slot[name]; !ok {
-				slot[name] = len(slot)
-				st.columns = append(st.columns, name)
-				st.slots = append(st.slots, slot[name])
+			if _, ok := slot[column]; !ok {
+				slot[column] = len(slot)
+				st.columns = append(st.columns, column)
+				st.slots = append(st.slots, slot[column])
 			}
-			at[id] = slot[name]
+			at[id] = slot[column]
 		}
 		cond, err := expr.Compile(expr.Conjoin(conjuncts), at)
 		if err != nil {
@@ -122,21 +122,21 @@ func newScanPlan(n *plan.Scan, filter expr.Expr) (*scanPlan, error) {
 		st.cond = cond
 		s.stages = append(s.stages, st)
 	}
-	lateAt := map[string]int{}
+	lateAt := map[lancefmt.ColumnRef]int{}
 	for _, c := range n.Out {
-		name, ok := source[c.ID]
+		column, ok := source[c.ID]
 		if !ok {
 			return nil, fault.New(fault.Internal, "scan of %s: output column %s is not read", n.Name, c.Name)
 		}
-		if i, ok := slot[name]; ok {
+		if i, ok := slot[column]; ok {
 			s.out = append(s.out, outColumn{slot: i})
 			continue
 		}
-		i, ok := lateAt[name]
+		i, ok := lateAt[column]
 		if !ok {
 			i = len(s.late)
-			lateAt[name] = i
-			s.late = append(s.late, name)
+			lateAt[column] = i
+			s.late = append(s.late, column)
 		}
 		s.out = append(s.out, outColumn{slot: -1, late: i})
 	}

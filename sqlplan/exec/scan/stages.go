@@ -12,7 +12,7 @@ import (
 // stageConjuncts splits a scan's filter at its top-level ANDs into groups, cheapest columns first: what
 // numbers decide is decided before strings are read, and what strings decide before images are.
 // expr.OrderConditions says what comes first within a group, and what may guard what.
-func stageConjuncts(n *plan.Scan, filter expr.Expr, source map[expr.ColID]string) [][]expr.Expr {
+func stageConjuncts(n *plan.Scan, filter expr.Expr, source map[expr.ColID]lancefmt.ColumnRef) [][]expr.Expr {
 	if filter == nil {
 		return nil
 	}
@@ -20,7 +20,7 @@ func stageConjuncts(n *plan.Scan, filter expr.Expr, source map[expr.ColID]string
 }
 
 // costClass is 0 for numbers and the like, 1 for strings and short lists, 2 for vectors and blobs.
-func costClass(n *plan.Scan, id expr.ColID, source string) int {
+func costClass(n *plan.Scan, id expr.ColID, source lancefmt.ColumnRef) int {
 	for _, c := range n.Read {
 		if c.ID == id {
 			if fw, ok := c.Type.(arrow.FixedWidthDataType); ok && fw.BitWidth() > 0 && fw.BitWidth() <= 128 {
@@ -28,7 +28,7 @@ func costClass(n *plan.Scan, id expr.ColID, source string) int {
 			}
 		}
 	}
-	if BytesPerRow(n.Snap, []string{source}) <= wideBytes {
+	if BytesPerRow(n.Snap, []lancefmt.ColumnRef{source}) <= wideBytes {
 		return 1
 	}
 	return 2
@@ -39,7 +39,7 @@ const wideBytes = 1024
 
 // BytesPerRow is the average over a snapshot's first fragments, weighted by their rows. Knowing the size of
 // strings takes opening a data file, so not all are asked.
-func BytesPerRow(snap *lancefmt.Snapshot, columns []string) float64 {
+func BytesPerRow(snap *lancefmt.Snapshot, columns []lancefmt.ColumnRef) float64 {
 	if len(columns) == 0 {
 		return 0
 	}

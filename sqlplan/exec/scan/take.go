@@ -24,8 +24,8 @@ type takeOp struct {
 	fetch  *Fetcher
 	addr   int
 	out    []takeColumn
-	names  []string // columns fetched, each once
-	width  float64  // bytes per row of the fetched columns
+	reads  []lancefmt.ColumnRef // columns fetched, each once
+	width  float64              // bytes per row of the fetched columns
 	input  arrow.RecordBatch
 	at     int64
 	queued []arrow.RecordBatch // pieces of a batch that came out too large
@@ -34,7 +34,7 @@ type takeOp struct {
 // takeColumn says where an output column comes from.
 type takeColumn struct {
 	input int // column of the input, or -1
-	fetch int // else index into names
+	fetch int // else index into reads
 }
 
 func NewTake(n *plan.Take, env *op.Env, in op.Operator) (op.Operator, error) {
@@ -45,7 +45,7 @@ func NewTake(n *plan.Take, env *op.Env, in op.Operator) (op.Operator, error) {
 	if t.addr, ok = at[n.RowAddr]; !ok {
 		return nil, fault.New(fault.Internal, "take from %s: row addresses (column %d) are not in its input", n.Name, n.RowAddr)
 	}
-	nameAt := map[string]int{}
+	readAt := map[lancefmt.ColumnRef]int{}
 	for _, c := range n.Out {
 		if i, ok := at[c.ID]; ok {
 			t.out = append(t.out, takeColumn{input: i})
@@ -55,25 +55,25 @@ func NewTake(n *plan.Take, env *op.Env, in op.Operator) (op.Operator, error) {
 		if !ok {
 			return nil, fault.New(fault.Internal, "take from %s: column %s is neither fetched nor in the input", n.Name, c.Name)
 		}
-		i, ok := nameAt[source]
+		i, ok := readAt[source]
 		if !ok {
-			i = len(t.names)
-			nameAt[source] = i
-			t.names = append(t.names, source)
+			i = len(t.reads)
+			readAt[source] = i
+			t.reads = append(t.reads, source)
 		}
 		t.out = append(t.out, takeColumn{input: -1, fetch: i})
 	}
-	t.width = BytesPerRow(n.Snap, t.names)
+	t.width = BytesPerRow(n.Snap, t.reads)
 	return t, nil
 }
 
-func fetchSource(n *plan.Take, c plan.Col) (string, bool) {
+func fetchSource(n *plan.Take, c plan.Col) (lancefmt.ColumnRef, bool) {
 	for _, f := range n.Fetch {
 		if f.ID == c.ID {
-			return f.Source, true
+			return f.Ref(), true
 		}
 	}
-	return "", false
+	return lancefmt.ColumnRef{}, false
 }
 
 func (t *takeOp) Next(ctx context.Context) (arrow.RecordBatch, error) { return t.Pull(ctx, t.next) }
@@ -102,7 +102,7 @@ func (t *takeOp) fill(ctx context.Context) (err error) {
 	perRow := t.width + float64(kernel.BatchBytes(t.input))/float64(t.input.NumRows())
 	n = min(n, op.RowsPerBatch(int64(perRow*float64(n)), n, t.Env.BatchSize()))
 	if frags := t.node.Snap.Fragments(); len(frags) > 0 {
-		n = min(n, t.fetch.Reader.sizes.RowsFor(frags[0], t.names, float64(t.Env.BatchSize())))
+		n = min(n, t.fetch.Reader.sizes.RowsFor(frags[0], t.reads, float64(t.Env.BatchSize())))
 	}
 	b, err := t.take(ctx, t.at, n)
 	if err != nil {
@@ -126,9 +126,9 @@ func (t *takeOp) take(ctx context.Context, from, n int64) (arrow.RecordBatch, er
 			t.input.Column(t.addr).DataType(), t.input.Column(t.addr).NullN())
 	}
 	var got arrow.RecordBatch
-	if len(t.names) > 0 {
+	if len(t.reads) > 0 {
 		var err error
-		if got, err = t.fetch.Rows(ctx, addrs.Uint64Values()[from:from+n], t.names); err != nil {
+		if got, err = t.fetch.Rows(ctx, addrs.Uint64Values()[from:from+n], t.reads); err != nil {
 			return nil, err
 		}
 		defer got.Release()
@@ -174,10 +174,11 @@ func NewFetcher(env *op.Env, snap *lancefmt.Snapshot, stats *op.OpStats) *Fetche
 }
 
 // Rows returns the given columns for row addresses in any order; addresses may repeat.
-func (f *Fetcher) Rows(ctx context.Context, addrs []uint64, columns []string) (arrow.RecordBatch, error) {
+func (f *Fetcher) Rows(ctx context.Context, addrs []uint64, columns []lancefmt.ColumnRef) (arrow.RecordBatch, error) {
 	b, err := f.snap.TakeWith(ctx, addrs, columns, lancefmt.TakeOptions{
 		Mem: f.env.Mem, Workers: f.env.NumWorkers(),
-		Read: func(ctx context.Context, frag *lancefmt.Fragment, columns []string, rows []encoding.Range) (b arrow.RecordBatch, err error) {
+		Read: func(ctx context.Context, frag *lancefmt.Fragment, columns []lancefmt.ColumnRef,
+			rows []encoding.Range) (b arrow.RecordBatch, err error) {
 			err = op.Guard(func() error {
 				b, err = f.Reader.read(ctx, frag, columns, rows)
 				return err

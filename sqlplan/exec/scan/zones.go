@@ -27,7 +27,7 @@ import (
 // scanZones is what a running scan knows and learns.
 type scanZones struct {
 	terms     []question.Term
-	columns   []string
+	columns   []lancefmt.ColumnRef
 	leafs     map[*question.Leaf]int // index of its column
 	Counters  *op.OpStats
 	mu        sync.Mutex
@@ -49,18 +49,19 @@ func newScanZones(n *plan.Scan, env *op.Env, stats *op.OpStats) *scanZones {
 		return nil
 	}
 	z := &scanZones{leafs: map[*question.Leaf]int{}, Counters: stats, fragments: map[*lancefmt.Fragment]*fragmentZones{}}
-	at := map[string]int{}
+	at := map[lancefmt.ColumnRef]int{}
 	for _, t := range n.Zones.Resolve(env.Params).Terms {
 		if t.Index == nil {
 			continue
 		}
 		z.terms = append(z.terms, t)
 		question.Walk(t.Index, true, func(l *question.Leaf, _ bool) {
-			c, ok := at[l.Index.Column]
+			column := l.Index.Ref()
+			c, ok := at[column]
 			if !ok {
 				c = len(z.columns)
-				at[l.Index.Column] = c
-				z.columns = append(z.columns, l.Index.Column)
+				at[column] = c
+				z.columns = append(z.columns, column)
 			}
 			z.leafs[l] = c
 		})
@@ -84,8 +85,8 @@ func (z *scanZones) of(ctx context.Context, f *lancefmt.Fragment) (*fragmentZone
 func (z *scanZones) find(ctx context.Context, f *lancefmt.Fragment, fz *fragmentZones) error {
 	fz.columns = make([]*lancefmt.Zones, len(z.columns))
 	known := 0
-	for i, name := range z.columns {
-		zones, err := f.Zones(ctx, name)
+	for i, column := range z.columns {
+		zones, err := f.Zones(ctx, column)
 		if err != nil {
 			return err
 		}
@@ -171,9 +172,9 @@ func (fz *fragmentZones) prune(rows rowRanges) rowRanges {
 }
 
 // learn remembers values of a column that a stage has read.
-func (z *scanZones) learn(ctx context.Context, f *lancefmt.Fragment, column string, rows rowRanges, values arrow.Array) error {
-	for i, name := range z.columns {
-		if name == column {
+func (z *scanZones) learn(ctx context.Context, f *lancefmt.Fragment, column lancefmt.ColumnRef, rows rowRanges, values arrow.Array) error {
+	for i, c := range z.columns {
+		if c == column {
 			fz, err := z.of(ctx, f)
 			if err != nil || fz.columns[i] == nil {
 				return err

@@ -103,7 +103,7 @@ func (s *calibrationSource) Read(ctx context.Context, ranges []calibrate.Range, 
 	if err != nil {
 		return err
 	}
-	columns := []string{s.req.column, lancefmt.RowIDColumn}
+	columns := lancefmt.Columns(s.req.column, lancefmt.RowIDColumn)
 	g, ctx := errgroup.WithContext(ctx)
 	var next atomic.Int64
 	for worker := range workers {

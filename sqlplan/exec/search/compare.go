@@ -242,7 +242,7 @@ func (r *Run) readVectors(ctx context.Context, req *Request, items []kernel.Keye
 		return fault.New(fault.Internal, "row address in fragment %d, which version %d does not have", parts[0].Fragment, version)
 	}
 	mem := compareMem.Get().(*recycle.Allocator)
-	b, err := r.fetch.Reader.ReadInto(ctx, mem, frag, []string{req.column}, parts[0].Rows)
+	b, err := r.fetch.Reader.ReadInto(ctx, mem, frag, []lancefmt.ColumnRef{{Name: req.column}}, parts[0].Rows)
 	if err == nil {
 		err = add(b.Column(0))
 		b.Release()

@@ -16,23 +16,23 @@ func newFilterKey(s *plan.Selection, env *op.Env, frags []*lancefmt.Fragment) *i
 	if s.Zones == nil || env.Indexes == nil || expr.IsVolatile(s.Filter) {
 		return nil
 	}
-	source := map[expr.ColID]string{}
+	source := map[expr.ColID]lancefmt.ColumnRef{}
 	for _, c := range s.Read {
-		source[c.ID] = c.Source
+		source[c.ID] = c.Ref()
 	}
-	var columns []string
+	var columns []lancefmt.ColumnRef
 	known := true
 	cond := expr.Rewrite(s.Filter, func(e expr.Expr) expr.Expr {
 		switch x := e.(type) {
 		case *expr.Column:
-			name, ok := source[x.ID]
+			ref, ok := source[x.ID]
 			known = known && ok
-			i := slices.Index(columns, name)
+			i := slices.Index(columns, ref)
 			if i < 0 {
 				i = len(columns)
-				columns = append(columns, name)
+				columns = append(columns, ref)
 			}
-			return &expr.Column{ID: expr.ColID(i + 1), Name: name, T: x.T}
+			return &expr.Column{ID: expr.ColID(i + 1), Name: ref.String(), T: x.T}
 		case *expr.Param:
 			l, err := expr.ConstValue(x, env.Params)
 			if err != nil {

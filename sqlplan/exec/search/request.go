@@ -99,7 +99,7 @@ func (r *Request) listLength() (n int) {
 
 // vectorBytes is the size of the vectors of a row, on average.
 func (r *Request) vectorBytes() float64 {
-	return scan.BytesPerRow(r.Selection.Snap, []string{r.column})
+	return scan.BytesPerRow(r.Selection.Snap, lancefmt.Columns(r.column))
 }
 
 // vectorCols are what exact search reads: the vector and the row id.

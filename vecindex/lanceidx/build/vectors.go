@@ -201,7 +201,7 @@ func (c *column) scan(ctx context.Context, f func(arrow.RecordBatch) error) erro
 
 func (c *column) read(ctx context.Context, frag *lancefmt.Fragment, names []string, rows []encoding.Range,
 	f func(arrow.RecordBatch) error) error {
-	b, err := frag.Read(ctx, names, rows, c.mem)
+	b, err := frag.Read(ctx, lancefmt.Columns(names...), rows, c.mem)
 	if err != nil {
 		return err
 	}
