@@ -51,8 +51,9 @@ func Run(ctx context.Context, t *lancefmt.Table, opts Options) (*Report, error) 
 		opts.Mem = memory.DefaultAllocator
 	}
 	c := &checker{t: t, opts: opts, report: &Report{Table: t.Name(), URI: t.URI(), Problems: []Problem{}, Indexes: []Coverage{}},
-		seen: map[placeKey]int{}, names: map[string]bool{}, blobHolders: map[string]bool{}, data: map[fileKey]*dataFacts{}, deletions: map[fileKey]*deletionFacts{},
-		columns: map[[32]byte]bool{}, segments: map[fileKey]*segment{}, rowSets: map[rowSetKey]*rowSet{}, covered: map[coverKey]bool{},
+		seen: map[placeKey]int{}, names: map[string]bool{}, blobHolders: map[string]bool{}, data: map[fileKey]*dataFacts{},
+		deletions: map[fileKey]*deletionFacts{}, columns: map[[32]byte]bool{}, segments: map[fileKey]*segment{},
+		rowSets: map[rowSetKey]*rowSet{}, covered: map[coverKey]bool{},
 		blobs: map[fileKey]int64{}}
 	if err := c.run(ctx); err != nil {
 		return nil, err

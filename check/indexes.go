@@ -58,7 +58,8 @@ func (c *checker) indexes(ctx context.Context, s *lancefmt.Snapshot, head bool) 
 		}
 		// Fragments that are gone are legal: all of their rows were deleted, or they were compacted.
 		if m := s.Manifest(); m.MaxFragmentID > 0 && x.Fragments.Maximum() > m.MaxFragmentID {
-			c.addf(c.ofSegment(s, x), IndexFragment, "the index covers fragment %d, but no fragment above %d was ever made", x.Fragments.Maximum(), m.MaxFragmentID)
+			c.addf(c.ofSegment(s, x), IndexFragment, "the index covers fragment %d, but no fragment above %d was ever made",
+				x.Fragments.Maximum(), m.MaxFragmentID)
 		}
 	}
 	if !head {

@@ -16,7 +16,8 @@ func TestUsers(t *testing.T) {
 	require.NoError(t, err)
 	salt := []byte("saltsaltsaltsalt")
 	key := argon2.IDKey([]byte("pä:ss"), salt, 1, 64, 1, 32)
-	argon := fmt.Sprintf("$argon2id$v=19$m=64,t=1,p=1$%s$%s", base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(key))
+	argon := fmt.Sprintf("$argon2id$v=19$m=64,t=1,p=1$%s$%s", base64.RawStdEncoding.EncodeToString(salt),
+		base64.RawStdEncoding.EncodeToString(key))
 	u, err := ParseUsers(strings.NewReader("# who may come in\n\nann:" + string(bc) + "\nbob:" + argon + "\n"))
 	require.NoError(t, err)
 	for range 2 { // the second time from the memory of good passwords

@@ -260,7 +260,8 @@ func TestPreparedWrite(t *testing.T) {
 	require.Equal(t, "entry", stmt.DatasetSchema().Field(0).Name)
 	info, err = stmt.Execute(ctx)
 	require.NoError(t, err)
-	_, _, err = fetch(ctx, s.client, &flight.FlightInfo{Endpoint: []*flight.FlightEndpoint{{Ticket: &flight.Ticket{Ticket: info.FlightDescriptor.Cmd}}}})
+	_, _, err = fetch(ctx, s.client,
+		&flight.FlightInfo{Endpoint: []*flight.FlightEndpoint{{Ticket: &flight.Ticket{Ticket: info.FlightDescriptor.Cmd}}}})
 	require.Equal(t, codes.InvalidArgument, status.Code(err), err)
 	require.Equal(t, 10, d.len())
 }

@@ -26,8 +26,10 @@ import (
 
 // oneOfEachKind are tables with an index of each kind and metric that is read, on column vec.
 var oneOfEachKind = []string{
-	"vector_ivf_flat_cosine", "vector_ivf_flat_dot", "vector_ivf_flat_l2", "vector_ivf_flat_uint8_hamming", "vector_ivf_hnsw_flat_l2", "vector_ivf_hnsw_pq_l2", "vector_ivf_hnsw_sq_cosine",
-	"vector_ivf_hnsw_sq_l2", "vector_ivf_pq_4bit_l2", "vector_ivf_pq_cosine", "vector_ivf_pq_dot", "vector_ivf_pq_file_version_legacy", "vector_ivf_pq_float16", "vector_ivf_pq_float64",
+	"vector_ivf_flat_cosine", "vector_ivf_flat_dot", "vector_ivf_flat_l2", "vector_ivf_flat_uint8_hamming",
+	"vector_ivf_hnsw_flat_l2", "vector_ivf_hnsw_pq_l2", "vector_ivf_hnsw_sq_cosine",
+	"vector_ivf_hnsw_sq_l2", "vector_ivf_pq_4bit_l2", "vector_ivf_pq_cosine", "vector_ivf_pq_dot",
+	"vector_ivf_pq_file_version_legacy", "vector_ivf_pq_float16", "vector_ivf_pq_float64",
 	"vector_ivf_rq_cosine_4bit", "vector_ivf_rq_l2", "vector_ivf_sq_cosine", "vector_ivf_sq_l2",
 }
 
@@ -37,7 +39,8 @@ func distanceOf(t *testing.T, name string) (call string, dim int, v vectorAnswer
 	var x expected
 	fixtures.Expected(t, name, &x)
 	v = x.Vector[0]
-	call = map[string]string{"l2": "l2_distance", "cosine": "cosine_distance", "dot": "inner_product", "hamming": "hamming_distance"}[v.Ann[0].IndexMetric]
+	call = map[string]string{"l2": "l2_distance", "cosine": "cosine_distance", "dot": "inner_product",
+		"hamming": "hamming_distance"}[v.Ann[0].IndexMetric]
 	require.NotEmpty(t, call)
 	return call, len(queryText(t, v, 0)), v
 }
@@ -88,7 +91,8 @@ func TestBadVectorQueries(t *testing.T) {
 				require.NoError(t, err, tail)
 				require.Equal(t, all, slices.Sorted(slices.Values(rows)), tail)
 			}
-			for _, tail := range []string{"LIMIT 0", "LIMIT 10 OFFSET 1000000", "LIMIT 9223372036854775807 OFFSET 9223372036854775807", "LIMIT 0 OFFSET 5"} {
+			for _, tail := range []string{"LIMIT 0", "LIMIT 10 OFFSET 1000000",
+				"LIMIT 9223372036854775807 OFFSET 9223372036854775807", "LIMIT 0 OFFSET 5"} {
 				rows, err := texts(e, search(text(good), tail), sqlplan.Session{})
 				require.NoError(t, err, tail)
 				require.Empty(t, rows, tail)
@@ -149,7 +153,8 @@ func TestVectorParameters(t *testing.T) {
 		if call == "inner_product" {
 			order = "DESC"
 		}
-		p, err := e.Prepare(t.Context(), sqlplan.Session{}, fmt.Sprintf("SELECT key FROM %q ORDER BY %s(vec, ?) %s LIMIT ?", name, call, order), nil)
+		p, err := e.Prepare(t.Context(), sqlplan.Session{},
+			fmt.Sprintf("SELECT key FROM %q ORDER BY %s(vec, ?) %s LIMIT ?", name, call, order), nil)
 		require.NoError(t, err, name)
 		bind := func(of arrow.DataType, query string, k any) ([]expr.Literal, error) {
 			vec, _, err := array.FromJSON(memory.DefaultAllocator, of, strings.NewReader("["+query+"]"))
@@ -162,7 +167,8 @@ func TestVectorParameters(t *testing.T) {
 			limit, _, err := array.FromJSON(memory.DefaultAllocator, kType, strings.NewReader("["+jsonOf(t, k)+"]"))
 			require.NoError(t, err)
 			defer limit.Release()
-			rec := array.NewRecordBatch(arrow.NewSchema([]arrow.Field{{Name: "0", Type: of, Nullable: true}, {Name: "1", Type: kType, Nullable: true}}, nil), []arrow.Array{vec, limit}, 1)
+			rec := array.NewRecordBatch(arrow.NewSchema(
+				[]arrow.Field{{Name: "0", Type: of, Nullable: true}, {Name: "1", Type: kType, Nullable: true}}, nil), []arrow.Array{vec, limit}, 1)
 			defer rec.Release()
 			return e.ParamsFromRecord(p, rec, 0)
 		}
@@ -175,7 +181,8 @@ func TestVectorParameters(t *testing.T) {
 		_, want, err := run(t, p, params...)
 		require.NoError(t, err, name)
 		require.Len(t, want, 7)
-		for _, of := range []arrow.DataType{arrow.ListOf(f32), arrow.ListOf(f64), arrow.LargeListOf(f64), arrow.FixedSizeListOf(int32(dim), f64)} {
+		for _, of := range []arrow.DataType{arrow.ListOf(f32), arrow.ListOf(f64), arrow.LargeListOf(f64),
+			arrow.FixedSizeListOf(int32(dim), f64)} {
 			params, err := bind(of, good, 7)
 			require.NoError(t, err, "%s %s", name, of)
 			_, rows, err := run(t, p, params...)
@@ -183,7 +190,8 @@ func TestVectorParameters(t *testing.T) {
 			require.Equal(t, want, rows, "%s %s", name, of)
 		}
 		var integers [][]any
-		for _, of := range []arrow.DataType{arrow.ListOf(arrow.PrimitiveTypes.Int64), arrow.ListOf(arrow.PrimitiveTypes.Uint8), arrow.ListOf(arrow.PrimitiveTypes.Int32), arrow.FixedSizeListOf(int32(dim), arrow.PrimitiveTypes.Int16)} {
+		for _, of := range []arrow.DataType{arrow.ListOf(arrow.PrimitiveTypes.Int64), arrow.ListOf(arrow.PrimitiveTypes.Uint8),
+			arrow.ListOf(arrow.PrimitiveTypes.Int32), arrow.FixedSizeListOf(int32(dim), arrow.PrimitiveTypes.Int16)} {
 			params, err := bind(of, jsonOf(t, whole), 7)
 			require.NoError(t, err, "%s %s", name, of)
 			_, rows, err := run(t, p, params...)

@@ -28,7 +28,8 @@ func TestFilteredSearchAgainstPylance(t *testing.T) {
 		if exact {
 			s.Settings = map[string]string{"lance.use_index": "false"}
 		}
-		_, rows, err := e.rows(t, fmt.Sprintf("SELECT key, %s, l2_distance(%s, %s) AS d FROM filtered WHERE %s ORDER BY d LIMIT %d", column, vectors, query, filter, k), s)
+		_, rows, err := e.rows(t, fmt.Sprintf("SELECT key, %s, l2_distance(%s, %s) AS d FROM filtered WHERE %s ORDER BY d LIMIT %d",
+			column, vectors, query, filter, k), s)
 		require.NoError(t, err)
 		for _, r := range rows {
 			out = append(out, neighbour{int64(asFloat(t, r[0])), int64(asFloat(t, r[1])), asFloat(t, r[2])})
@@ -85,7 +86,8 @@ func TestFilteredSearchAgainstPylance(t *testing.T) {
 					require.GreaterOrEqual(t, recall, 0.9, "%s, k = %d", filter, k)
 				}
 				if k == 10 {
-					text := explainText(t, e, withIndex, fmt.Sprintf("SELECT key FROM filtered WHERE %s ORDER BY vec <-> (SELECT vec FROM filtered WHERE key = 1) LIMIT 10", filter))
+					text := explainText(t, e, withIndex,
+						fmt.Sprintf("SELECT key FROM filtered WHERE %s ORDER BY vec <-> (SELECT vec FROM filtered WHERE key = 1) LIMIT 10", filter))
 					_, expected, _ := strings.Cut(text, "expected=")
 					expected, _, _ = strings.Cut(expected, ", why=")
 					t.Logf("%-12s %6d rows pass, recall@10 %.3f, expected %s", filter, matches, recall, expected)
@@ -103,9 +105,13 @@ func TestFilteredSearchAgainstPylance(t *testing.T) {
 		require.GreaterOrEqual(t, mean, 0.9, kind)
 
 		// The estimate, the choice and its reason, and what it came to.
-		text, err := texts(e, fmt.Sprintf("EXPLAIN ANALYZE SELECT key FROM filtered WHERE p < %d ORDER BY %s <-> (SELECT vec FROM filtered WHERE key = 1) LIMIT 10", total/2, kind), withIndex)
+		text, err := texts(e,
+			fmt.Sprintf(
+				"EXPLAIN ANALYZE SELECT key FROM filtered WHERE p < %d ORDER BY %s <-> (SELECT vec FROM filtered WHERE key = 1) LIMIT 10",
+				total/2, kind), withIndex)
 		require.NoError(t, err)
-		for _, has := range []string{`estimated_selectivity=0\.\d+, estimate_by=index`, `expected=index with a row filter: about \d+ rows pass, more than \d+`, `why=index \S+ \(IVF_\w+\) is on `,
+		for _, has := range []string{`estimated_selectivity=0\.\d+, estimate_by=index`,
+			`expected=index with a row filter: about \d+ rows pass, more than \d+`, `why=index \S+ \(IVF_\w+\) is on `,
 			`partitions_probed=\d+ of \d+`, `codes_scanned=\d+`, `bytes_read=\d+`, `index with a row filter of \d+ rows`} {
 			require.Regexp(t, has, strings.Join(text, "\n"))
 		}

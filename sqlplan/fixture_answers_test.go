@@ -90,6 +90,13 @@ func forEachFixture(t *testing.T, has func(expected) bool, test func(t *testing.
 	}
 }
 
+// What fixtures can hold answers of, for forEachFixture.
+func hasExactSearches(x expected) bool { return len(x.Vector) > 0 && x.Vector[0].Exact["l2"] != nil }
+
+func hasFilteredSearches(x expected) bool { return len(x.Vector) > 0 && len(x.Vector[0].Filtered) > 0 }
+
+func hasApproximateSearches(x expected) bool { return len(x.Vector) > 0 && len(x.Vector[0].Ann) > 0 }
+
 // keysOf runs a statement whose first column is key.
 func keysOf(t *testing.T, e *engine, sql string, s sqlplan.Session, params ...expr.Literal) ([]int64, [][]any, error) {
 	t.Helper()
@@ -182,7 +189,7 @@ func sqlValue(metric string, d float64) float64 {
 // Exact search returns the neighbours that NumPy found in float64, with their distances; so does a
 // search by plain expressions.
 func TestFixtureExactNeighbours(t *testing.T) {
-	forEachFixture(t, func(x expected) bool { return len(x.Vector) > 0 && x.Vector[0].Exact["l2"] != nil }, func(t *testing.T, e *engine, x expected) {
+	forEachFixture(t, hasExactSearches, func(t *testing.T, e *engine, x expected) {
 		v := x.Vector[0]
 		for metric, answers := range v.Exact {
 			op, ok := operators[metric]
@@ -235,7 +242,7 @@ func compareNeighbours(t *testing.T, metric string, want neighbours, rows [][]an
 
 // A WHERE counts before the search, with an index and without.
 func TestFixtureFilteredNeighbours(t *testing.T) {
-	forEachFixture(t, func(x expected) bool { return len(x.Vector) > 0 && len(x.Vector[0].Filtered) > 0 }, func(t *testing.T, e *engine, x expected) {
+	forEachFixture(t, hasFilteredSearches, func(t *testing.T, e *engine, x expected) {
 		v := x.Vector[0]
 		for _, f := range v.Filtered {
 			op, ok := operators[f.Metric]
@@ -273,7 +280,7 @@ func TestFixtureFilteredNeighbours(t *testing.T) {
 
 // With the settings under which pylance searched its index, recall is as good.
 func TestFixtureRecall(t *testing.T) {
-	forEachFixture(t, func(x expected) bool { return len(x.Vector) > 0 && len(x.Vector[0].Ann) > 0 }, func(t *testing.T, e *engine, x expected) {
+	forEachFixture(t, hasApproximateSearches, func(t *testing.T, e *engine, x expected) {
 		v := x.Vector[0]
 		for _, a := range v.Ann {
 			op, ok := operators[a.IndexMetric]

@@ -20,7 +20,8 @@ import (
 // FuzzPrepare plans any text: it ends in a plan that can be built, or in an error that is not a bug's.
 func FuzzPrepare(f *testing.F) {
 	dir := f.TempDir()
-	for name, fixture := range map[string]string{"train": "laion_v2_2", "history": "laion_history", "types": "types_v2_2", "l2": "vector_ivf_pq_l2", "deleted": "deletions_arrow_and_bitmap"} {
+	for name, fixture := range map[string]string{"train": "laion_v2_2", "history": "laion_history", "types": "types_v2_2",
+		"l2": "vector_ivf_pq_l2", "deleted": "deletions_arrow_and_bitmap"} {
 		if err := os.Symlink(fixtures.Path(f, fixture+".lance"), filepath.Join(dir, name+".lance")); err != nil {
 			f.Fatal(err)
 		}

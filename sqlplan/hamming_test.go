@@ -20,7 +20,8 @@ func TestHammingDistance(t *testing.T) {
 			{"SELECT key, hamming_distance(vec, $1, 'nprobes=1000') AS d FROM %q ORDER BY d LIMIT %d", "ANNSubIndex"},
 			{"SELECT key, hamming_distance($1, vec, 'use_index=false') AS d FROM %q ORDER BY d LIMIT %d", "KNNVectorDistance"},
 			{"SELECT key, d FROM (SELECT key, hamming_distance(vec, $1) AS d FROM %q WHERE vec IS NOT NULL) ORDER BY d, key LIMIT %d", ""},
-			{"SELECT key, hamming_distance(vec, $1) AS d FROM %q WHERE key >= 0 AND hamming_distance(vec, $1) < 1000 ORDER BY d LIMIT %d", "range=_distance < 1000"},
+			{"SELECT key, hamming_distance(vec, $1) AS d FROM %q WHERE key >= 0 AND hamming_distance(vec, $1) < 1000 ORDER BY d LIMIT %d",
+				"range=_distance < 1000"},
 		} {
 			sql := fmt.Sprintf(c.sql, x.Name, v.K)
 			p, err := e.Prepare(context.Background(), sqlplan.Session{}, sql, nil)
@@ -48,7 +49,8 @@ func TestHammingDistance(t *testing.T) {
 		recallEstimate(t, e, sql, sqlplan.Session{})
 		for _, sql := range []string{
 			"SELECT hamming_distance(vec, " + good + ") FROM %q", "SELECT hamming_distance('" + good + "', vec) FROM %q",
-			"SELECT hamming_distance(vec, vec) FROM %q", "SELECT a.key FROM %[1]q a JOIN %[1]q b ON a.key = b.key AND hamming_distance(a.vec, b.vec) = 0",
+			"SELECT hamming_distance(vec, vec) FROM %q",
+			"SELECT a.key FROM %[1]q a JOIN %[1]q b ON a.key = b.key AND hamming_distance(a.vec, b.vec) = 0",
 		} {
 			_, rows, err := e.rows(t, fmt.Sprintf(sql, x.Name), sqlplan.Session{})
 			require.NoError(t, err, sql)

@@ -15,8 +15,10 @@ import (
 
 // damagedFilters ask every index of testdata/indexed, in conditions that are true, false and NULL for some rows.
 var damagedFilters = []string{
-	"key IN (17, 200, 300)", "NOT (key = 17)", "i8 > 5 AND w > 3", "u64 > 5", "f32 > 0", "f64 IS NULL", "dec < 5", "s LIKE 's1%'", "ls = 'cat'", "NOT flag", "d > '1969-12-31'",
-	"ts < '1970-01-01'", "ts_s < '1970-01-01'", "array_has(tags, 'cat')", "array_has_all(nums, [1, 2])", "place.zip < 20", "contains(txt, 'photo')", "z BETWEEN 50 AND 250", "fz > 20", "bl = 'b17'", "bl IS NULL",
+	"key IN (17, 200, 300)", "NOT (key = 17)", "i8 > 5 AND w > 3", "u64 > 5", "f32 > 0", "f64 IS NULL", "dec < 5",
+	"s LIKE 's1%'", "ls = 'cat'", "NOT flag", "d > '1969-12-31'",
+	"ts < '1970-01-01'", "ts_s < '1970-01-01'", "array_has(tags, 'cat')", "array_has_all(nums, [1, 2])", "place.zip < 20",
+	"contains(txt, 'photo')", "z BETWEEN 50 AND 250", "fz > 20", "bl = 'b17'", "bl IS NULL",
 }
 
 // A scalar index that is missing or cut short costs time and a remark, never rows or an error.

@@ -35,12 +35,14 @@ func TestExplainIndexes(t *testing.T) {
 		has   []string
 		hasNo []string
 	}{
-		{"key = 17", []string{"index=[key_idx BTREE key = 17]", "recheck=none: exact", "indexed_fragments=", "index_estimate=[key = 17: 1 of ", "estimate_by=index"}, []string{"index_aside", "warning"}},
+		{"key = 17", []string{"index=[key_idx BTREE key = 17]", "recheck=none: exact", "indexed_fragments=",
+			"index_estimate=[key = 17: 1 of ", "estimate_by=index"}, []string{"index_aside", "warning"}},
 		{"key = 17 AND w > 3", []string{"recheck=w > 3", "estimate_by=index and guess"}, nil},
 		{"flag AND ls = 'cat'", []string{"index_estimate=[flag: ", "ls = 'cat': "}, nil},
 		{"txt LIKE '%photo%'", []string{"txt_idx NGRAM", "recheck=txt LIKE '%photo%'", "estimate_by=guess"}, nil},
 		{"key + 1 = 18", []string{"index_aside=[key_idx: BTREE does not answer key + 1 = 18]", "estimate_by=guess"}, []string{"index=["}},
-		{"key = 17 AND lower(s) = 's1'", []string{"index=[key_idx BTREE key = 17]", "index_aside=[s_idx: BTREE does not answer lower(s) = 's1']"}, nil},
+		{"key = 17 AND lower(s) = 's1'",
+			[]string{"index=[key_idx BTREE key = 17]", "index_aside=[s_idx: BTREE does not answer lower(s) = 's1']"}, nil},
 		{"key = $1", []string{"index=[key_idx BTREE key = $1]"}, []string{"index_estimate"}},
 		{"w > 3", []string{"estimate_by=guess"}, []string{"index"}},
 	} {
@@ -52,8 +54,11 @@ func TestExplainIndexes(t *testing.T) {
 			require.NotContains(t, text, s, c.where)
 		}
 	}
-	require.Contains(t, explainText(t, e, withoutIndex, "SELECT note FROM plain WHERE key = 17"), "index_aside=[key_idx: lance.use_scalar_index is false]")
-	require.Contains(t, explainText(t, e, withIndex, "SELECT key FROM vector_ivf_pq_delta_segments WHERE key < 10 ORDER BY vec <-> (SELECT vec FROM vector_ivf_pq_delta_segments WHERE key = 3) LIMIT 2"),
+	require.Contains(t, explainText(t, e, withoutIndex, "SELECT note FROM plain WHERE key = 17"),
+		"index_aside=[key_idx: lance.use_scalar_index is false]")
+	require.Contains(t, explainText(t, e, withIndex,
+		"SELECT key FROM vector_ivf_pq_delta_segments WHERE key < 10 "+
+			"ORDER BY vec <-> (SELECT vec FROM vector_ivf_pq_delta_segments WHERE key = 3) LIMIT 2"),
 		"expected=exact over the rows that pass: about ")
 }
 
@@ -126,5 +131,6 @@ func TestEstimatesFromStatistics(t *testing.T) {
 	share, all := asFloat(t, rows[0][0])/asFloat(t, rows[0][1]), asFloat(t, rows[0][1])
 	require.InDelta(t, share, estimated/all, 0.2, "of %v rows", all)
 	require.Contains(t, explainText(t, e, withIndex, "SELECT key FROM laion_v2_2 WHERE "+where), "estimate_by=statistics and guess")
-	require.Contains(t, explainText(t, e, withIndex, `SELECT key FROM laion_v2_2 WHERE "NSFW" = 0 AND width > 500`), "estimate_by=index and statistics")
+	require.Contains(t, explainText(t, e, withIndex, `SELECT key FROM laion_v2_2 WHERE "NSFW" = 0 AND width > 500`),
+		"estimate_by=index and statistics")
 }

@@ -18,7 +18,8 @@ import (
 func TestIndicesOfOldWriters(t *testing.T) {
 	dir := filepath.Join("testdata", "old_indices")
 	e := newEngineOver(t, dir, sqlplan.Options{})
-	for table, kinds := range map[string][]string{"by_0_10_18": {"BTREE"}, "by_0_16_1": {"BTREE", "BITMAP", "LABEL_LIST"}, "by_0_19_2": {"BTREE", "BITMAP", "LABEL_LIST"}} {
+	for table, kinds := range map[string][]string{"by_0_10_18": {"BTREE"}, "by_0_16_1": {"BTREE", "BITMAP", "LABEL_LIST"},
+		"by_0_19_2": {"BTREE", "BITMAP", "LABEL_LIST"}} {
 		t.Run(table, func(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join(dir, table+".json"))
 			require.NoError(t, err)
@@ -53,7 +54,8 @@ func TestIndicesOfOldWriters(t *testing.T) {
 			for _, kind := range kinds {
 				require.True(t, used[kind], "%s is used", kind)
 			}
-			plan, err := texts(e, fmt.Sprintf("EXPLAIN ANALYZE SELECT k FROM %s ORDER BY l2_distance(v, (SELECT v FROM %[1]s WHERE k = 17)) LIMIT 5", table), withIndex)
+			plan, err := texts(e,
+				fmt.Sprintf("EXPLAIN ANALYZE SELECT k FROM %s ORDER BY l2_distance(v, (SELECT v FROM %[1]s WHERE k = 17)) LIMIT 5", table), withIndex)
 			require.NoError(t, err)
 			require.Contains(t, fmt.Sprint(plan), "v_idx")
 		})

@@ -55,7 +55,8 @@ func TestIndexedFiltersAgainstPylance(t *testing.T) {
 				}
 			}
 			for _, near := range []string{"17", "200", "300"} { // an index of one partition that has the vectors themselves finds all
-				sql := fmt.Sprintf("SELECT key, l2_distance(vec, (SELECT vec FROM %s WHERE key = %s)) AS d FROM %[1]s ORDER BY d, key LIMIT 20", table, near)
+				sql := fmt.Sprintf("SELECT key, l2_distance(vec, (SELECT vec FROM %s WHERE key = %s)) AS d FROM %[1]s ORDER BY d, key LIMIT 20",
+					table, near)
 				got, err := texts(e, sql, withIndex)
 				require.NoError(t, err)
 				want, err := texts(e, sql, sqlplan.Session{Settings: map[string]string{"lance.use_index": "false"}})

@@ -53,9 +53,11 @@ func TestPlacesAgainstPylance(t *testing.T) {
 	}()
 
 	sessions := map[string]sqlplan.Session{
-		"with indices":                        withIndex,
-		"without indices":                     withoutIndex,
-		"without indices and what was learnt": {Settings: map[string]string{"lance.use_scalar_index": "false", "lance.learn_statistics": "false"}},
+		"with indices":    withIndex,
+		"without indices": withoutIndex,
+		"without indices and what was learnt": {
+			Settings: map[string]string{"lance.use_scalar_index": "false", "lance.learn_statistics": "false"},
+		},
 	}
 	asked, pruned := map[string]int{}, 0
 	for round := range 2 { // the second knows what scans of the first have learnt
@@ -63,7 +65,8 @@ func TestPlacesAgainstPylance(t *testing.T) {
 			name := strings.Fields(c.From)[0]
 			want := fmt.Sprint(numbersAsText(c.Keys))
 			if c.Where == "" {
-				sql := fmt.Sprintf("SELECT key FROM %s ORDER BY l2_distance(vec, %s) LIMIT 10", c.From, strings.ReplaceAll(fmt.Sprint(c.Near.Query), " ", ","))
+				sql := fmt.Sprintf("SELECT key FROM %s ORDER BY l2_distance(vec, %s) LIMIT 10", c.From,
+					strings.ReplaceAll(fmt.Sprint(c.Near.Query), " ", ","))
 				got, err := texts(e, sql, withIndex)
 				require.NoError(t, err, sql)
 				require.Equal(t, numbersAsText(c.Near.Keys), got, sql)

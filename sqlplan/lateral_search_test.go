@@ -15,8 +15,9 @@ import (
 	"lanceflight/sqlplan"
 )
 
-// Each row of a batch gets the rows and distances that a statement of its own gets, to the bit: every kind of index, exact search, filters of all
-// selectivities, ranges, offsets, rows outside of the index, and more rows than are searched for together.
+// Each row of a batch gets the rows and distances that a statement of its own gets, to the bit: every kind of
+// index, exact search, filters of all selectivities, ranges, offsets, rows outside of the index, and more
+// rows than are searched for together.
 func TestLateralSearchIsSearch(t *testing.T) {
 	all, err := filepath.Glob(filepath.Join(filepath.Dir(fixtures.Path(t, "vector_ivf_pq_l2.lance")), "vector_ivf_*.lance"))
 	require.NoError(t, err)
@@ -71,7 +72,9 @@ func TestLateralSearchIsSearch(t *testing.T) {
 					}
 					return fmt.Sprintf("SELECT key, vec %s %s AS d FROM t %s ORDER BY d %s", op, vector, where, tail)
 				}
-				_, rows, err := e.rows(t, fmt.Sprintf("SELECT q.key, u.key, u.d FROM (SELECT key, vec FROM t WHERE %s) q LEFT JOIN LATERAL (%s) u ON TRUE", outer, search("q.vec")), s)
+				_, rows, err := e.rows(t,
+					fmt.Sprintf("SELECT q.key, u.key, u.d FROM (SELECT key, vec FROM t WHERE %s) q LEFT JOIN LATERAL (%s) u ON TRUE",
+						outer, search("q.vec")), s)
 				require.NoError(t, err)
 				got := map[float64][][]any{}
 				var keys []float64
@@ -116,10 +119,11 @@ func TestLateralSearchErrors(t *testing.T) {
 func TestLateralSearchExplain(t *testing.T) {
 	e := newEngine(t, map[string]string{"t": "vector_ivf_pq_l2"})
 	for tail, want := range map[string]string{
-		"WHERE key > 10 ORDER BY vec <-> q.vec LIMIT 2":                                  `vector_search=batched`,
-		"WHERE vec <-> q.vec < q.similarity ORDER BY vec <-> q.vec LIMIT 2":              `vector_search=batched`,
-		"WHERE key > q.key ORDER BY vec <-> q.vec LIMIT 2":                               `vector_search=row by row: its filter reads the row`,
-		"ORDER BY vec <-> (SELECT vec FROM t WHERE key = q.key) LIMIT 2":                 `vector_search=row by row: it reads a subquery of the row`,
+		"WHERE key > 10 ORDER BY vec <-> q.vec LIMIT 2":                     `vector_search=batched`,
+		"WHERE vec <-> q.vec < q.similarity ORDER BY vec <-> q.vec LIMIT 2": `vector_search=batched`,
+		"WHERE key > q.key ORDER BY vec <-> q.vec LIMIT 2":                  `vector_search=row by row: its filter reads the row`,
+		"ORDER BY vec <-> (SELECT vec FROM t WHERE key = q.key) LIMIT 2": `vector_search=row by row: ` +
+			`it reads a subquery of the row`,
 		"WHERE key > (SELECT min(key) FROM t) ORDER BY vec <-> q.vec LIMIT 3 OFFSET 300": `vector_search=batched`,
 	} {
 		_, rows, err := e.rows(t, "EXPLAIN SELECT q.key, u.key FROM t q CROSS JOIN LATERAL (SELECT key FROM t "+tail+") u", sqlplan.Session{})
@@ -135,7 +139,8 @@ func TestLateralSearchExplain(t *testing.T) {
 // A batch that is cancelled ends, and one that does not fit the statement's memory goes in parts.
 func TestLateralSearchBounds(t *testing.T) {
 	e := newEngine(t, map[string]string{"t": "vector_ivf_pq_l2"})
-	sql := `SELECT count(*), sum(u.key) FROM t q CROSS JOIN LATERAL (SELECT key FROM t ORDER BY vec <-> q.vec LIMIT 100) u WHERE q.vec IS NOT NULL`
+	sql := `SELECT count(*), sum(u.key) FROM t q 
+		CROSS JOIN LATERAL (SELECT key FROM t ORDER BY vec <-> q.vec LIMIT 100) u WHERE q.vec IS NOT NULL`
 	_, want, err := e.rows(t, sql, sqlplan.Session{})
 	require.NoError(t, err)
 	_, got, err := e.rows(t, sql, sqlplan.Session{Settings: map[string]string{"lance.memory_limit": "4194304"}})
@@ -153,8 +158,8 @@ func TestLateralSearchBounds(t *testing.T) {
 	require.NoError(t, stream.Close())
 }
 
-// EXPLAIN (ANALYZE, VERBOSE) measures the recall of searches under LATERAL as it does that of one search: with the same knobs, filter and range, in
-// a batch or row by row.
+// EXPLAIN (ANALYZE, VERBOSE) measures the recall of searches under LATERAL as it does that of one search:
+// with the same knobs, filter and range, in a batch or row by row.
 func TestLateralSearchRecall(t *testing.T) {
 	e := newEngine(t, map[string]string{"t": "vector_ivf_pq_l2"})
 	_, vector, err := e.rows(t, "SELECT vec FROM t WHERE key = 5", sqlplan.Session{})
@@ -169,7 +174,8 @@ func TestLateralSearchRecall(t *testing.T) {
 		{"", "LIMIT 10", "use_index=false"},
 	} {
 		search := func(vector string) string {
-			return fmt.Sprintf("SELECT key FROM t %s ORDER BY l2_distance(vec, %s, '%s') %s", strings.ReplaceAll(c.where, "$", vector), vector, c.options, c.tail)
+			return fmt.Sprintf("SELECT key FROM t %s ORDER BY l2_distance(vec, %s, '%s') %s",
+				strings.ReplaceAll(c.where, "$", vector), vector, c.options, c.tail)
 		}
 		want, _ := recallEstimate(t, e, search(one), sqlplan.Session{})
 		for _, outer := range []string{"key < 6", "key = 5"} { // several rows, then one
@@ -181,6 +187,8 @@ func TestLateralSearchRecall(t *testing.T) {
 			require.Less(t, want, 1.0, c)
 		}
 	}
-	text := explainText(t, e, sqlplan.Session{}, "(ANALYZE, VERBOSE) SELECT u.key FROM (SELECT key, vec FROM t WHERE key < 0) q CROSS JOIN LATERAL ("+"SELECT key FROM t ORDER BY vec <-> q.vec LIMIT 3) u")
+	text := explainText(t, e, sqlplan.Session{},
+		"(ANALYZE, VERBOSE) SELECT u.key FROM (SELECT key, vec FROM t WHERE key < 0) q CROSS JOIN LATERAL ("+
+			"SELECT key FROM t ORDER BY vec <-> q.vec LIMIT 3) u")
 	require.Contains(t, text, "recall_estimate=not measured: nothing was asked")
 }

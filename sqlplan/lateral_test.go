@@ -16,7 +16,8 @@ import (
 func TestLateralWithParameters(t *testing.T) {
 	e := newEngine(t, map[string]string{"train": "laion_v2_2"})
 	p, err := e.Prepare(context.Background(), sqlplan.Session{}, `SELECT q.k, u.key FROM (VALUES ($1::BIGINT), ($2)) q(k)
-		CROSS JOIN LATERAL (SELECT key FROM train WHERE key > (SELECT min(key) + $3 FROM train WHERE key >= q.k) ORDER BY key LIMIT $4) u ORDER BY 1, 2`, nil)
+		CROSS JOIN LATERAL (SELECT key FROM train WHERE key > (SELECT min(key) + $3 FROM train WHERE key >= q.k) ORDER BY key LIMIT $4) u
+		ORDER BY 1, 2`, nil)
 	require.NoError(t, err)
 	for _, bias := range []int64{0, 5} {
 		params := make([]expr.Literal, 4)
@@ -46,14 +47,17 @@ func TestLateralExplainAnalyze(t *testing.T) {
 // What the rows of the right side take is counted against the statement's limit.
 func TestLateralMemoryLimit(t *testing.T) {
 	e := newEngine(t, map[string]string{"train": "laion_v2_2"})
-	_, _, err := e.rows(t, `SELECT count(u.image) FROM (VALUES (1), (2)) q(k) CROSS JOIN LATERAL (SELECT key + q.k AS k, image FROM train ORDER BY url LIMIT 1500) u`,
+	_, _, err := e.rows(t,
+		`SELECT count(u.image) FROM (VALUES (1), (2)) q(k)
+			CROSS JOIN LATERAL (SELECT key + q.k AS k, image FROM train ORDER BY url LIMIT 1500) u`,
 		sqlplan.Session{Settings: map[string]string{"lance.memory_limit": "1048576"}})
 	require.Equal(t, fault.ResourceExhausted, fault.KindOf(err), "%v", err)
 }
 
 func TestLateralIsCancelled(t *testing.T) {
 	e := newEngine(t, map[string]string{"train": "laion_v2_2"})
-	p, err := e.Prepare(context.Background(), sqlplan.Session{}, `SELECT u.key FROM train q CROSS JOIN LATERAL (SELECT key FROM train WHERE key > q.key ORDER BY width, key LIMIT 1) u`, nil)
+	p, err := e.Prepare(context.Background(), sqlplan.Session{},
+		`SELECT u.key FROM train q CROSS JOIN LATERAL (SELECT key FROM train WHERE key > q.key ORDER BY width, key LIMIT 1) u`, nil)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	stream, err := p.Execute(ctx, sqlplan.ExecOptions{})

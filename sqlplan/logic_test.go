@@ -31,7 +31,8 @@ type answer struct {
 
 // TestLogic runs the statements of testdata/logic and compares with what DuckDB answers over pylance.
 func TestLogic(t *testing.T) {
-	e := newEngine(t, map[string]string{"train": "laion_v2_2", "history": "laion_history", "deleted": "deletions_arrow_and_bitmap", "types": "types_v2_2"})
+	e := newEngine(t, map[string]string{"train": "laion_v2_2", "history": "laion_history",
+		"deleted": "deletions_arrow_and_bitmap", "types": "types_v2_2"})
 	files, err := filepath.Glob("testdata/logic/*.json")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)

@@ -34,14 +34,16 @@ func recallsOf(each []float64, k int) (mean, se float64) {
 	return e.Recall, e.StandardError()
 }
 
-// Searches for vectors that are in no row reach the recall that was asked for, with every kind of index; EXPLAIN says how, and the
-// same each time. Rows and queries are always the same, but not the indices, which pylance trains from another start each time. Hence
-// what is asserted of recalls is that of means of samples: of 240 queries here, and of those of the calibration and of EXPLAIN ANALYZE there.
+// Searches for vectors that are in no row reach the recall that was asked for, with every kind of index;
+// EXPLAIN says how, and the same each time. Rows and queries are always the same, but not the indices, which
+// pylance trains from another start each time. Hence what is asserted of recalls is that of means of samples:
+// of 240 queries here, and of those of the calibration and of EXPLAIN ANALYZE there.
 func TestMinRecallAgainstPylance(t *testing.T) {
 	const total, queries, k = 19_000, 240, 10
 	dir := t.TempDir()
 	var vectors [][]float32
-	require.NoError(t, json.Unmarshal([]byte(fixtures.Python(t, filepath.Join("testdata", "calibrated_search.py"), dir, fmt.Sprint(total), fmt.Sprint(queries))), &vectors))
+	out := fixtures.Python(t, filepath.Join("testdata", "calibrated_search.py"), dir, fmt.Sprint(total), fmt.Sprint(queries))
+	require.NoError(t, json.Unmarshal([]byte(out), &vectors))
 	e := newEngineOver(t, dir, sqlplan.Options{})
 	again := newEngineOver(t, dir, sqlplan.Options{Workers: 1})
 	sum := 0.0
@@ -99,10 +101,13 @@ func TestMinRecallAgainstPylance(t *testing.T) {
 			ofCalibration := (calibrate.Estimate{Margin: margin}).StandardError()
 			estimate, margin := recallEstimate(t, e, statement, s)
 			ofEstimate := (calibrate.Estimate{Margin: margin}).StandardError()
-			t.Logf("%-12s %v: recall %.3f ± %.3f (standard error), calibrated %.3f ± %.3f, estimated %.3f ± %.3f, %s", column, want, recall, se, calibrated, ofCalibration, estimate, ofEstimate, strings.Join(knobs, " "))
-			require.GreaterOrEqual(t, recall, calibrated-standardErrors*math.Hypot(se, ofCalibration), "%s: other queries find what the calibration found: %s", column, text)
+			t.Logf("%-12s %v: recall %.3f ± %.3f (standard error), calibrated %.3f ± %.3f, estimated %.3f ± %.3f, %s", column,
+				want, recall, se, calibrated, ofCalibration, estimate, ofEstimate, strings.Join(knobs, " "))
+			require.GreaterOrEqual(t, recall, calibrated-standardErrors*math.Hypot(se, ofCalibration),
+				"%s: other queries find what the calibration found: %s", column, text)
 			require.GreaterOrEqual(t, recall, want-standardErrors*se, "%s: and what was asked for: %s", column, text)
-			require.InDelta(t, recall, estimate, standardErrors*math.Hypot(se, ofEstimate), "%s: what EXPLAIN ANALYZE measures is what other queries find", column)
+			require.InDelta(t, recall, estimate, standardErrors*math.Hypot(se, ofEstimate),
+				"%s: what EXPLAIN ANALYZE measures is what other queries find", column)
 			sum += recall - want
 		}
 	}
@@ -116,11 +121,11 @@ func parseFloat(t *testing.T, s string) float64 {
 	return f
 }
 
-// min_recall over the fixtures: every kind of index, metric and element type, several segments, rows that no index covers, deletions, stable
-// row ids, compaction. Ten queries tell a recall to a tenth or so.
+// min_recall over the fixtures: every kind of index, metric and element type, several segments, rows that no
+// index covers, deletions, stable row ids, compaction. Ten queries tell a recall to a tenth or so.
 func TestMinRecallOfFixtures(t *testing.T) {
 	found, wanted := 0, 0
-	forEachFixture(t, func(x expected) bool { return len(x.Vector) > 0 && len(x.Vector[0].Ann) > 0 }, func(t *testing.T, e *engine, x expected) {
+	forEachFixture(t, hasApproximateSearches, func(t *testing.T, e *engine, x expected) {
 		v := x.Vector[0]
 		metric := v.Ann[0].IndexMetric
 		op, ok := operators[metric]
@@ -190,7 +195,8 @@ func TestMinRecallValues(t *testing.T) {
 		{"max_nprobes=30", "0.9", []string{"min_recall=0.9", "max_nprobes=30"}},   // nor this
 		{"use_index=false", "0.9", []string{"why=exact search: use_index is fa"}}, // nor this
 	} {
-		text := explainText(t, e, withRecall(c.settings), fmt.Sprintf("SELECT key FROM laion_v2_2 ORDER BY l2_distance(img_emb, %s, '%s') LIMIT 3", query, c.options))
+		text := explainText(t, e, withRecall(c.settings),
+			fmt.Sprintf("SELECT key FROM laion_v2_2 ORDER BY l2_distance(img_emb, %s, '%s') LIMIT 3", query, c.options))
 		for _, s := range c.has {
 			require.Contains(t, text, s, c.options)
 		}
@@ -199,7 +205,8 @@ func TestMinRecallValues(t *testing.T) {
 	// k may be known only when the statement runs.
 	text := explainText(t, e, withRecall("0.9"), fmt.Sprintf("SELECT key FROM laion_v2_2 ORDER BY img_emb <-> %s LIMIT ?", query))
 	require.Contains(t, text, "calibrated_recall=known when it runs")
-	p, err := e.Prepare(context.Background(), withRecall("0.9"), fmt.Sprintf("EXPLAIN ANALYZE SELECT key FROM laion_v2_2 ORDER BY img_emb <-> %s LIMIT ?", query), nil)
+	p, err := e.Prepare(context.Background(), withRecall("0.9"),
+		fmt.Sprintf("EXPLAIN ANALYZE SELECT key FROM laion_v2_2 ORDER BY img_emb <-> %s LIMIT ?", query), nil)
 	require.NoError(t, err)
 	lines, err := drain(p, expr.Literal{Value: int64(4), T: p.Plan().Common().Params[0].Type})
 	require.NoError(t, err)
@@ -212,7 +219,9 @@ func TestMinRecallFiltered(t *testing.T) {
 	for _, where := range []string{"key % 2 = 0", "key < 1", "key < 5", "key % 40 = 1", "key < 0"} {
 		_, count, err := e.rows(t, "SELECT count(*) FROM laion_v2_2 WHERE "+where, sqlplan.Session{})
 		require.NoError(t, err)
-		_, rows, err := e.rows(t, fmt.Sprintf("SELECT key FROM laion_v2_2 WHERE %s ORDER BY img_emb <-> (SELECT img_emb FROM laion_v2_2 WHERE key = 3) LIMIT 10", where), withRecall("0.9"))
+		_, rows, err := e.rows(t,
+			fmt.Sprintf("SELECT key FROM laion_v2_2 WHERE %s ORDER BY img_emb <-> (SELECT img_emb FROM laion_v2_2 WHERE key = 3) LIMIT 10",
+				where), withRecall("0.9"))
 		require.NoError(t, err)
 		require.Len(t, rows, min(10, int(asFloat(t, count[0][0]))), where)
 	}
@@ -236,7 +245,9 @@ func recallEstimate(t *testing.T, e *engine, sql string, s sqlplan.Session, para
 func TestRecallEstimate(t *testing.T) {
 	e := newEngineOver(t, filepath.Dir(fixtures.Path(t, "laion_v2_2.lance")), sqlplan.Options{})
 	search := func(where, options string) string {
-		return fmt.Sprintf("SELECT key FROM laion_v2_2 %s ORDER BY l2_distance(img_emb, (SELECT img_emb FROM laion_v2_2 WHERE key = 3), '%s') LIMIT 10", where, options)
+		return fmt.Sprintf(
+			"SELECT key FROM laion_v2_2 %s ORDER BY l2_distance(img_emb, (SELECT img_emb FROM laion_v2_2 WHERE key = 3), '%s') LIMIT 10",
+			where, options)
 	}
 	estimate := func(where, options string) float64 {
 		r, _ := recallEstimate(t, e, search(where, options), sqlplan.Session{})
@@ -250,22 +261,27 @@ func TestRecallEstimate(t *testing.T) {
 	require.Greater(t, estimate("", "nprobes=1, refine_factor=20"), few, "refining finds more")
 	require.EqualValues(t, 1, estimate("", "use_index=false"))
 	require.EqualValues(t, 1, estimate("WHERE key < 20", "nprobes=1"), "the rows that pass are compared one by one")
-	require.Greater(t, estimate("WHERE l2_distance(img_emb, (SELECT img_emb FROM laion_v2_2 WHERE key = 3)) < 0.9", "nprobes=1000, refine_factor=100"), 0.99)
+	require.Greater(t, estimate("WHERE l2_distance(img_emb, (SELECT img_emb FROM laion_v2_2 WHERE key = 3)) < 0.9",
+		"nprobes=1000, refine_factor=100"), 0.99)
 	lines, err := texts(e, "EXPLAIN ANALYZE "+search("", "nprobes=1"), sqlplan.Session{})
 	require.NoError(t, err)
 	require.NotContains(t, strings.Join(lines, "\n"), "recall_estimate", "it is not free")
-	lines, err = texts(e, "EXPLAIN (ANALYZE, VERBOSE) SELECT q.key, n.key FROM (SELECT key, img_emb FROM laion_v2_2 WHERE key < 5) q CROSS JOIN LATERAL (SELECT key FROM laion_v2_2 t ORDER BY l2_distance(t.img_emb, q.img_emb, 'min_recall=0.9') LIMIT 3) n", sqlplan.Session{})
+	lines, err = texts(e,
+		"EXPLAIN (ANALYZE, VERBOSE) SELECT q.key, n.key FROM (SELECT key, img_emb FROM laion_v2_2 WHERE key < 5) q "+
+			"CROSS JOIN LATERAL (SELECT key FROM laion_v2_2 t ORDER BY l2_distance(t.img_emb, q.img_emb, 'min_recall=0.9') LIMIT 3) n",
+		sqlplan.Session{})
 	require.NoError(t, err)
 	require.Regexp(t, `recall_estimate=(not measured|[\d.]+ ±)`, strings.Join(lines, "\n"), "never a recall that was not measured")
 
 	// Every fixture: deleted rows, rows that no index covers, several segments, stable row ids, all metrics and types.
-	forEachFixture(t, func(x expected) bool { return len(x.Vector) > 0 && len(x.Vector[0].Ann) > 0 }, func(t *testing.T, e *engine, x expected) {
+	forEachFixture(t, hasApproximateSearches, func(t *testing.T, e *engine, x expected) {
 		v := x.Vector[0]
 		op, ok := operators[v.Ann[0].IndexMetric]
 		if !ok {
 			return
 		}
-		p, err := e.Prepare(context.Background(), sqlplan.Session{}, fmt.Sprintf("SELECT key FROM %q ORDER BY %s %s ? LIMIT %d", x.Name, v.Column, op, v.K), nil)
+		p, err := e.Prepare(context.Background(), sqlplan.Session{},
+			fmt.Sprintf("SELECT key FROM %q ORDER BY %s %s ? LIMIT %d", x.Name, v.Column, op, v.K), nil)
 		require.NoError(t, err)
 		query := expr.Literal{Value: queryVector(t, v.Queries[0].Vector), T: p.Plan().Common().Params[0].Type}
 		wide := sqlplan.Session{Settings: map[string]string{"lance.nprobes": "1000", "lance.refine_factor": "100"}}

@@ -99,7 +99,8 @@ func (c multivectorCase) run(t *testing.T, e *engine, s sqlplan.Session, k int) 
 	_, rows, err := e.rows(t, sql, s)
 	require.NoError(t, err, sql)
 	for _, r := range rows {
-		d, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimPrefix(fmt.Sprint(r[1]), "map[float:"), "]"), 64) // infinities come as an object
+		// Infinities come as an object.
+		d, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimPrefix(fmt.Sprint(r[1]), "map[float:"), "]"), 64)
 		require.NoError(t, err)
 		id, err := strconv.ParseInt(fmt.Sprint(r[0]), 10, 64)
 		require.NoError(t, err)
@@ -123,7 +124,8 @@ func (c multivectorCase) check(t *testing.T, hits []multivectorHit, tolerance fl
 		at[id] = want[i]
 	}
 	for i, h := range hits {
-		require.True(t, near(h.distance, want[i]), "%s: hit %d is row %d at %v, pylance has %d at %v", sql, i, h.id, h.distance, c.IDs[i], want[i])
+		require.True(t, near(h.distance, want[i]), "%s: hit %d is row %d at %v, pylance has %d at %v", sql, i, h.id,
+			h.distance, c.IDs[i], want[i])
 		if d, ok := at[h.id]; ok {
 			require.True(t, near(h.distance, d), "%s: row %d is at %v, for pylance at %v", sql, h.id, h.distance, d)
 		} else {
@@ -180,7 +182,8 @@ func TestMultivectorParams(t *testing.T) {
 	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 	defer mem.AssertSize(t, 0)
 	bind := func(typ arrow.DataType, value string) (params []expr.Literal, err error) {
-		rec, _, err := array.RecordFromJSON(mem, arrow.NewSchema([]arrow.Field{{Name: "1", Type: typ, Nullable: true}}, nil), strings.NewReader(`[{"1": `+value+`}]`))
+		rec, _, err := array.RecordFromJSON(mem, arrow.NewSchema([]arrow.Field{{Name: "1", Type: typ, Nullable: true}}, nil),
+			strings.NewReader(`[{"1": `+value+`}]`))
 		require.NoError(t, err)
 		defer rec.Release()
 		return e.ParamsFromRecord(p, rec, 0)
@@ -193,7 +196,8 @@ func TestMultivectorParams(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, want[i], 3)
 	}
-	pair := base64.StdEncoding.EncodeToString(binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, math.Float32bits(2)), math.Float32bits(3)))
+	pair := base64.StdEncoding.EncodeToString(
+		binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, math.Float32bits(2)), math.Float32bits(3)))
 	for _, c := range []struct {
 		typ   arrow.DataType
 		value string
@@ -218,10 +222,12 @@ func TestMultivectorParams(t *testing.T) {
 	}
 	// Clients that know no lists cast.
 	for _, cast := range []string{"CAST($1 AS VARCHAR)", "$1::VARCHAR::FLOAT[2][]", "CAST(CAST($1 AS VARCHAR) AS DOUBLE[][])"} {
-		_, rows, err := e.rows(t, `SELECT list_fsl <-> `+cast+` AS d FROM types ORDER BY d LIMIT 3`, sqlplan.Session{}, expr.Literal{Value: both, T: arrow.BinaryTypes.String})
+		_, rows, err := e.rows(t, `SELECT list_fsl <-> `+cast+` AS d FROM types ORDER BY d LIMIT 3`, sqlplan.Session{},
+			expr.Literal{Value: both, T: arrow.BinaryTypes.String})
 		require.NoError(t, err, cast)
 		require.Equal(t, want[0], rows, cast)
-		plan, err := texts(e, `EXPLAIN SELECT list_fsl <#> `+cast+` AS d FROM types ORDER BY d LIMIT 3`, sqlplan.Session{}, expr.Literal{Value: both, T: arrow.BinaryTypes.String})
+		plan, err := texts(e, `EXPLAIN SELECT list_fsl <#> `+cast+` AS d FROM types ORDER BY d LIMIT 3`, sqlplan.Session{},
+			expr.Literal{Value: both, T: arrow.BinaryTypes.String})
 		require.NoError(t, err, cast)
 		require.Contains(t, fmt.Sprint(plan), "KNNVectorDistance", cast)
 	}
@@ -230,12 +236,14 @@ func TestMultivectorParams(t *testing.T) {
 		value, want string
 	}{
 		{arrow.ListOf(arrow.ListOf(f64)), `[]`, "parameter $1: the query has no vectors; at least one is needed"},
-		{arrow.ListOf(arrow.ListOf(f64)), `[[1, 2], [1, 2, 3]]`, "parameter $1: vector 2 of the query: the vector has 3 dimensions, but 2 are needed"},
+		{arrow.ListOf(arrow.ListOf(f64)), `[[1, 2], [1, 2, 3]]`,
+			"parameter $1: vector 2 of the query: the vector has 3 dimensions, but 2 are needed"},
 		{arrow.ListOf(arrow.ListOf(f64)), `[[1, 2], null]`, "parameter $1: vector 2 of the query is NULL"},
 		{arrow.ListOf(arrow.ListOf(f64)), `[[1, null]]`, "parameter $1: vector 1 of the query: element 2 of the query vector is NULL"},
 		{arrow.ListOf(arrow.ListOf(f64)), `[[1, 1e300]]`, "parameter $1: vector 1 of the query: "},
 		{arrow.BinaryTypes.Binary, `"AAAA"`, "parameter $1: 3 bytes are no vectors of 2 dimensions: 8 bytes each"},
-		{arrow.BinaryTypes.String, `"[[1, NaN]]"`, "parameter $1: vector 1 of the query: element 2 of the query vector is NaN; only finite numbers are allowed"},
+		{arrow.BinaryTypes.String, `"[[1, NaN]]"`,
+			"parameter $1: vector 1 of the query: element 2 of the query vector is NaN; only finite numbers are allowed"},
 		{arrow.BinaryTypes.String, `"[["`, "parameter $1: "},
 		{arrow.PrimitiveTypes.Int64, `7`, "parameter $1: "},
 	} {
@@ -283,17 +291,20 @@ func TestMultivectorIndexDamaged(t *testing.T) {
 func TestMultivectorErrors(t *testing.T) {
 	e := newEngine(t, map[string]string{"types": "types_v2_2", "m": "vector_multivector_cosine", "l2": "vector_ivf_pq_l2"})
 	for sql, want := range map[string]string{
-		`SELECT list_fsl <-> [[1, 2], [1, 2, 3]] FROM types`:                                                `the vector has 3 dimensions, 2 are needed here`,
-		`SELECT list_fsl <-> [1, 2, 3] FROM types`:                                                          `the vector has 3 dimensions, 2 are needed here`,
-		`SELECT list_fsl <-> [] FROM types`:                                                                 `the query has no vectors; at least one is needed`,
-		`SELECT list_fsl <-> '[[1, 2], [1e99, 3]]' FROM types`:                                              `cannot cast '1e99' to FLOAT`,
-		`SELECT list_fsl <-> [[1, NULL]] FROM types`:                                                        `vector 1 of the query: element 2 of the query vector is NULL`,
-		`SELECT list_fsl <-> [[[1]]] FROM types`:                                                            `vector 1 of the query: BIGINT[][] cannot be cast to FLOAT[]`,
-		`SELECT l2_norm(list_fsl) FROM types`:                                                               `argument 1 of l2_norm has to be a vector, but list_fsl is FLOAT[2][]`,
-		`SELECT a.vecs <=> b.list_fsl FROM m a, types b`:                                                    `compares vectors of 16 and 2 dimensions`,
-		`SELECT vec <-> [[` + strings.Repeat("0,", 31) + `0]] FROM l2`:                                      `vec is a single vector in each row, and cannot be compared with a list of vectors`,
-		`SELECT key FROM m ORDER BY vecs <=> (SELECT vecs FROM m WHERE key = -1) LIMIT 2`:                   `the query vector is NULL: the parameter is NULL, or the subquery for it returned no row or a NULL vector`,
-		`SELECT key FROM m ORDER BY vecs <=> (SELECT array_slice(vecs, 1, 0) FROM m WHERE key = 1) LIMIT 2`: `the query has no vectors; at least one is needed`,
+		`SELECT list_fsl <-> [[1, 2], [1, 2, 3]] FROM types`:   `the vector has 3 dimensions, 2 are needed here`,
+		`SELECT list_fsl <-> [1, 2, 3] FROM types`:             `the vector has 3 dimensions, 2 are needed here`,
+		`SELECT list_fsl <-> [] FROM types`:                    `the query has no vectors; at least one is needed`,
+		`SELECT list_fsl <-> '[[1, 2], [1e99, 3]]' FROM types`: `cannot cast '1e99' to FLOAT`,
+		`SELECT list_fsl <-> [[1, NULL]] FROM types`:           `vector 1 of the query: element 2 of the query vector is NULL`,
+		`SELECT list_fsl <-> [[[1]]] FROM types`:               `vector 1 of the query: BIGINT[][] cannot be cast to FLOAT[]`,
+		`SELECT l2_norm(list_fsl) FROM types`:                  `argument 1 of l2_norm has to be a vector, but list_fsl is FLOAT[2][]`,
+		`SELECT a.vecs <=> b.list_fsl FROM m a, types b`:       `compares vectors of 16 and 2 dimensions`,
+		`SELECT vec <-> [[` + strings.Repeat("0,", 31) + `0]] FROM l2`: `vec is a single vector in each row, ` +
+			`and cannot be compared with a list of vectors`,
+		`SELECT key FROM m ORDER BY vecs <=> (SELECT vecs FROM m WHERE key = -1) LIMIT 2`: `the query vector is NULL: ` +
+			`the parameter is NULL, or the subquery for it returned no row or a NULL vector`,
+		`SELECT key FROM m ORDER BY vecs <=> (SELECT array_slice(vecs, 1, 0) FROM m WHERE key = 1) LIMIT 2`: `the query has no vectors; ` +
+			`at least one is needed`,
 	} {
 		_, _, err := e.rows(t, sql, sqlplan.Session{})
 		require.ErrorContains(t, err, want, sql)
@@ -301,7 +312,8 @@ func TestMultivectorErrors(t *testing.T) {
 	}
 }
 
-// Of two lists of vectors the second one is the query, unless the first one alone is constant; the search and the expression have the same values.
+// Of two lists of vectors the second one is the query, unless the first one alone is constant; the search and
+// the expression have the same values.
 func TestMultivectorOperands(t *testing.T) {
 	e := newEngine(t, map[string]string{"m": "vector_multivector_cosine"})
 	query := `(SELECT vecs FROM m WHERE key = 3)`
@@ -319,8 +331,10 @@ func TestMultivectorOperands(t *testing.T) {
 		require.Len(t, search, 7)
 		for _, same := range []string{
 			`SELECT key, ` + f + `(` + query + `, vecs) AS d FROM m ORDER BY d` + order + ` LIMIT 7`,
-			`SELECT key, d FROM (SELECT a.key AS key, ` + f + `(a.vecs, b.vecs) AS d FROM m a, m b WHERE b.key = 3) ORDER BY ` + sign + `d, key LIMIT 7`,
-			`SELECT n.key, n.d FROM (SELECT vecs FROM m WHERE key = 3) q CROSS JOIN LATERAL (SELECT key, ` + f + `(m.vecs, q.vecs) AS d FROM m ORDER BY d` + order + ` LIMIT 7) n`,
+			`SELECT key, d FROM (SELECT a.key AS key, ` + f + `(a.vecs, b.vecs) AS d FROM m a, m b WHERE b.key = 3) ORDER BY ` +
+				sign + `d, key LIMIT 7`,
+			`SELECT n.key, n.d FROM (SELECT vecs FROM m WHERE key = 3) q CROSS JOIN LATERAL (SELECT key, ` + f +
+				`(m.vecs, q.vecs) AS d FROM m ORDER BY d` + order + ` LIMIT 7) n`,
 		} {
 			for i, r := range get(same) {
 				require.Equal(t, search[i][0], r[0], same)
@@ -332,7 +346,8 @@ func TestMultivectorOperands(t *testing.T) {
 		if order != "" {
 			cmp = ">="
 		}
-		within := get(fmt.Sprintf(`SELECT key FROM m WHERE %s(vecs, %s) %s %v::FLOAT ORDER BY %[1]s(vecs, %[2]s)%[5]s LIMIT 7`, f, query, cmp, bound, order))
+		within := get(fmt.Sprintf(`SELECT key FROM m WHERE %s(vecs, %s) %s %v::FLOAT ORDER BY %[1]s(vecs, %[2]s)%[5]s LIMIT 7`,
+			f, query, cmp, bound, order))
 		require.InDelta(t, 5, len(within), 1, "%s %s %v", f, cmp, bound)
 	}
 }
@@ -354,15 +369,16 @@ func TestMultivectorSearchAgainstPylance(t *testing.T) {
 	}
 }
 
-// Indices over lists of vectors, as pylance builds them: without a refine factor the distances are pylance's estimates, with one they are exact, and
-// at least as near as those that pylance finds.
+// Indices over lists of vectors, as pylance builds them: without a refine factor the distances are pylance's
+// estimates, with one they are exact, and at least as near as those that pylance finds.
 func TestMultivectorIndexAgainstPylance(t *testing.T) {
 	dir := t.TempDir()
 	fixtures.Python(t, filepath.Join("testdata", "multivector_index.py"), dir)
 	e := newEngineOver(t, dir, sqlplan.Options{})
 	for _, c := range readMultivectorCases(t, dir) {
 		probes := fmt.Sprint(c.NProbes)
-		s := sqlplan.Session{Settings: map[string]string{"lance.nprobes": probes, "lance.max_nprobes": probes, "lance.refine_factor": fmt.Sprint(c.Refine)}}
+		s := sqlplan.Session{Settings: map[string]string{"lance.nprobes": probes, "lance.max_nprobes": probes,
+			"lance.refine_factor": fmt.Sprint(c.Refine)}}
 		sql, _ := c.sql(10)
 		plan, err := texts(e, "EXPLAIN ANALYZE "+sql, s)
 		require.NoError(t, err)
@@ -417,7 +433,8 @@ func TestMultivectorIndexAgainstPylance(t *testing.T) {
 			}
 		}
 	}
-	plan, err := texts(e, "EXPLAIN (ANALYZE, VERBOSE) SELECT id FROM pq ORDER BY mv <=> (SELECT mv FROM pq WHERE id = 1) LIMIT 3", sqlplan.Session{})
+	plan, err := texts(e, "EXPLAIN (ANALYZE, VERBOSE) SELECT id FROM pq ORDER BY mv <=> (SELECT mv FROM pq WHERE id = 1) LIMIT 3",
+		sqlplan.Session{})
 	require.NoError(t, err)
 	require.Regexp(t, `recall_estimate=[01]\.\d{3} ± [0-9.]+ of 8 queries`, fmt.Sprint(plan))
 	for setting, want := range map[string]string{
@@ -425,7 +442,8 @@ func TestMultivectorIndexAgainstPylance(t *testing.T) {
 		"min_recall=0.9":  "calibrated_recall=known when it runs",
 		"use_index=false": "exact search: use_index is false",
 	} {
-		plan, err := texts(e, "EXPLAIN SELECT id FROM pq ORDER BY cosine_distance(mv, (SELECT mv FROM pq WHERE id = 1), '"+setting+"') LIMIT 3", sqlplan.Session{})
+		plan, err := texts(e,
+			"EXPLAIN SELECT id FROM pq ORDER BY cosine_distance(mv, (SELECT mv FROM pq WHERE id = 1), '"+setting+"') LIMIT 3", sqlplan.Session{})
 		require.NoError(t, err)
 		require.Contains(t, fmt.Sprint(plan), want)
 	}
@@ -437,8 +455,8 @@ func TestMultivectorIndexAgainstPylance(t *testing.T) {
 	require.Contains(t, fmt.Sprint(plan), "exact search: no index on mv for l2: mv_idx is for cosine")
 }
 
-// checkMultivectorRecall checks that searches with min_recall find as much as they are asked for, of queries that the calibration has not seen: rows' vectors,
-// moved a little.
+// checkMultivectorRecall checks that searches with min_recall find as much as they are asked for, of queries
+// that the calibration has not seen: rows' vectors, moved a little.
 func checkMultivectorRecall(t *testing.T, e *engine, table string) {
 	t.Helper()
 	const k = 10
@@ -485,7 +503,8 @@ func checkMultivectorRecall(t *testing.T, e *engine, table string) {
 		}
 		recall, se := recallsOf(each, k)
 		text := explainText(t, e, s, fmt.Sprintf("SELECT id FROM %s ORDER BY mv <=> '%s' LIMIT %d", table, queries[0], k))
-		t.Logf("%v: recall %.3f ± %.3f (standard error), %s", want, recall, se, regexp.MustCompile(`refine_factor=\d+|nprobes=\d+|calibrated_recall=[^,]*|exact search.*`).FindAllString(text, -1))
+		t.Logf("%v: recall %.3f ± %.3f (standard error), %s", want, recall, se,
+			regexp.MustCompile(`refine_factor=\d+|nprobes=\d+|calibrated_recall=[^,]*|exact search.*`).FindAllString(text, -1))
 		require.GreaterOrEqual(t, recall, want-standardErrors*se, "%s: %s", table, text)
 		if found := regexp.MustCompile(`calibrated_recall=([\d.]+) ± ([\d.]+) of \d+ queries`).FindStringSubmatch(text); found != nil {
 			probed++

@@ -25,15 +25,25 @@ func TestLengthsAndValidityAlone(t *testing.T) {
 			{"SELECT count(image) FROM train", "SELECT count(*) FROM train WHERE octet_length(image || ''::blob) >= 0", true},
 			{"SELECT sum(octet_length(image)) FROM train", "SELECT sum(octet_length(image || ''::blob)) FROM train", true},
 			{"SELECT count(*) FROM train WHERE image IS NULL", "SELECT count(*) FROM train WHERE (image || ''::blob) IS NULL", true},
-			{"SELECT count(*) FROM train WHERE image IS NOT NULL AND octet_length(image) > 900", "SELECT count(*) FROM train WHERE octet_length(image || ''::blob) > 900", true},
-			{"SELECT key, octet_length(image), image IS NULL FROM train ORDER BY key", "SELECT key, octet_length(image || ''::blob), (image || ''::blob) IS NULL FROM train ORDER BY key", true},
-			{"SELECT key FROM train ORDER BY octet_length(image) DESC NULLS LAST, key LIMIT 5", "SELECT key FROM train ORDER BY octet_length(image || ''::blob) DESC NULLS LAST, key LIMIT 5", true},
-			{"SELECT count(img_emb), count(caption), count(key) FROM train", "SELECT sum(CASE WHEN img_emb[1] IS NULL THEN 0 ELSE 1 END), count(caption || ''), count(key + 0) FROM train", false},
-			{"SELECT status, count(error_message) FILTER (WHERE width > 100), max(octet_length(caption)) FROM train GROUP BY status ORDER BY 1", "SELECT status, count(error_message || '') FILTER (WHERE width > 100), max(octet_length(caption || '')) FROM train GROUP BY status ORDER BY 1", false},
-			{"SELECT key, image FROM train WHERE image IS NOT NULL ORDER BY key LIMIT 7", "SELECT key, image FROM train WHERE (image || ''::blob) IS NOT NULL ORDER BY key LIMIT 7", false},
+			{"SELECT count(*) FROM train WHERE image IS NOT NULL AND octet_length(image) > 900",
+				"SELECT count(*) FROM train WHERE octet_length(image || ''::blob) > 900", true},
+			{"SELECT key, octet_length(image), image IS NULL FROM train ORDER BY key",
+				"SELECT key, octet_length(image || ''::blob), (image || ''::blob) IS NULL FROM train ORDER BY key", true},
+			{"SELECT key FROM train ORDER BY octet_length(image) DESC NULLS LAST, key LIMIT 5",
+				"SELECT key FROM train ORDER BY octet_length(image || ''::blob) DESC NULLS LAST, key LIMIT 5", true},
+			{"SELECT count(img_emb), count(caption), count(key) FROM train",
+				"SELECT sum(CASE WHEN img_emb[1] IS NULL THEN 0 ELSE 1 END), count(caption || ''), count(key + 0) FROM train", false},
+			{"SELECT status, count(error_message) FILTER (WHERE width > 100), max(octet_length(caption)) FROM train GROUP BY status ORDER BY 1",
+				"SELECT status, count(error_message || '') FILTER (WHERE width > 100), max(octet_length(caption || '')) " +
+					"FROM train GROUP BY status ORDER BY 1", false},
+			{"SELECT key, image FROM train WHERE image IS NOT NULL ORDER BY key LIMIT 7",
+				"SELECT key, image FROM train WHERE (image || ''::blob) IS NOT NULL ORDER BY key LIMIT 7", false},
 			{"SELECT count(DISTINCT caption), count(caption) FROM train", "SELECT count(DISTINCT caption), count(caption || '') FROM train", false},
-			{"SELECT octet_length(image), image FROM train WHERE key = 11", "SELECT octet_length(image || ''::blob), image FROM train WHERE key = 11", false},
-			{"SELECT a.key, octet_length(a.image) FROM train a JOIN train b ON a.key = b.key WHERE b.caption IS NOT NULL ORDER BY 1 LIMIT 9", "SELECT a.key, octet_length(a.image || ''::blob) FROM train a JOIN train b ON a.key = b.key WHERE (b.caption || '') IS NOT NULL ORDER BY 1 LIMIT 9", false},
+			{"SELECT octet_length(image), image FROM train WHERE key = 11",
+				"SELECT octet_length(image || ''::blob), image FROM train WHERE key = 11", false},
+			{"SELECT a.key, octet_length(a.image) FROM train a JOIN train b ON a.key = b.key WHERE b.caption IS NOT NULL ORDER BY 1 LIMIT 9",
+				"SELECT a.key, octet_length(a.image || ''::blob) FROM train a JOIN train b ON a.key = b.key " +
+					"WHERE (b.caption || '') IS NOT NULL ORDER BY 1 LIMIT 9", false},
 		} {
 			_, want, err := e.rows(t, q.slow, sqlplan.Session{})
 			require.NoError(t, err, q.slow)

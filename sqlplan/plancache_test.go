@@ -115,7 +115,8 @@ func TestExecutionsShareAPlan(t *testing.T) {
 	vector := "[" + strings.TrimSuffix(strings.Repeat("0.01,", 768), ",") + "]"
 	for _, sql := range []string{
 		"SELECT key FROM train WHERE width > 300 ORDER BY img_emb <-> " + vector + " LIMIT 5",
-		"SELECT key FROM train WHERE caption LIKE '%a%' AND regexp_matches(url, 'h.*') AND key > (SELECT min(key) FROM train) ORDER BY key LIMIT 20",
+		"SELECT key FROM train WHERE caption LIKE '%a%' AND regexp_matches(url, 'h.*') " +
+			"AND key > (SELECT min(key) FROM train) ORDER BY key LIMIT 20",
 		`SELECT "LICENSE", count(*) AS n, avg(similarity) FROM train GROUP BY 1 ORDER BY 1`,
 		"SELECT a.key FROM train a JOIN train b ON a.key = b.key + 1 ORDER BY 1 LIMIT 10",
 	} {

@@ -84,7 +84,8 @@ func TestParamsFromRecord(t *testing.T) {
 			"fsl":           arrow.FixedSizeListOf(32, arrow.PrimitiveTypes.Float32),
 			"list<float64>": arrow.ListOf(arrow.PrimitiveTypes.Float64), "large_list<float32>": arrow.LargeListOf(arrow.PrimitiveTypes.Float32),
 		}
-		schema := arrow.NewSchema([]arrow.Field{{Name: "a", Type: types[tc.key]}, {Name: "b", Type: types[tc.vector]}, {Name: "c", Type: types[tc.limit]}}, nil)
+		schema := arrow.NewSchema([]arrow.Field{{Name: "a", Type: types[tc.key]}, {Name: "b", Type: types[tc.vector]},
+			{Name: "c", Type: types[tc.limit]}}, nil)
 		if strings.Contains(tc.values, "%s") {
 			tc.values = fmt.Sprintf(tc.values, zeros)
 		}
@@ -113,7 +114,8 @@ func TestParamErrors(t *testing.T) {
 	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 	defer mem.AssertSize(t, 0)
 	record := func(a, b arrow.DataType, text string) arrow.RecordBatch {
-		rec, _, err := array.RecordFromJSON(mem, arrow.NewSchema([]arrow.Field{{Name: "a", Type: a, Nullable: true}, {Name: "b", Type: b, Nullable: true}}, nil), strings.NewReader(text))
+		rec, _, err := array.RecordFromJSON(mem,
+			arrow.NewSchema([]arrow.Field{{Name: "a", Type: a, Nullable: true}, {Name: "b", Type: b, Nullable: true}}, nil), strings.NewReader(text))
 		require.NoError(t, err)
 		return rec
 	}
@@ -150,7 +152,8 @@ func TestPins(t *testing.T) {
 	require.NoError(t, os.CopyFS(filepath.Join(dir, "t.lance"), os.DirFS(fixtures.Path(t, "tags.lance"))))
 	e := newEngineOver(t, dir, sqlplan.Options{})
 	ctx := context.Background()
-	p, err := e.Prepare(ctx, sqlplan.Session{}, `SELECT count(*) FROM t UNION ALL SELECT count(*) FROM t VERSION AS OF 'v1' UNION ALL SELECT count(*) FROM "t@2"`, nil)
+	p, err := e.Prepare(ctx, sqlplan.Session{},
+		`SELECT count(*) FROM t UNION ALL SELECT count(*) FROM t VERSION AS OF 'v1' UNION ALL SELECT count(*) FROM "t@2"`, nil)
 	require.NoError(t, err)
 	require.Equal(t, map[string]uint64{"t": 3, "t@v1": 1, "t@2": 2}, p.Pins())
 	_, before, err := run(t, p)
@@ -219,7 +222,8 @@ func TestExplain(t *testing.T) {
 	require.Len(t, rows, 2)
 	require.Equal(t, "plan", rows[0][0])
 	require.Equal(t, "subquery $1", rows[1][0])
-	for _, part := range []string{"ANNSubIndex: train, version=6, index=img_emb_idx", "ANNIvfPartition", "prefilter=width > 512", "why=index img_emb_idx"} {
+	for _, part := range []string{"ANNSubIndex: train, version=6, index=img_emb_idx", "ANNIvfPartition",
+		"prefilter=width > 512", "why=index img_emb_idx"} {
 		require.Contains(t, rows[0][1], part)
 	}
 
@@ -289,7 +293,8 @@ func TestStreamEndsEarly(t *testing.T) {
 
 func TestMemoryLimit(t *testing.T) {
 	e := newEngine(t, map[string]string{"train": "laion_v2_2"})
-	_, _, err := e.rows(t, "SELECT image, count(*) FROM train GROUP BY image", sqlplan.Session{Settings: map[string]string{"lance.memory_limit": "1048576"}})
+	_, _, err := e.rows(t, "SELECT image, count(*) FROM train GROUP BY image",
+		sqlplan.Session{Settings: map[string]string{"lance.memory_limit": "1048576"}})
 	require.True(t, fault.Is(err, fault.ResourceExhausted), "%v", err)
 	require.ErrorContains(t, err, "lance.memory_limit")
 }
@@ -340,9 +345,10 @@ func TestSystemTables(t *testing.T) {
 		"SHOW SCHEMAS":                {{"information_schema"}, {"main"}},
 		"SHOW CATALOGS":               {{"lance"}},
 		"SHOW TABLES FROM lance.main": {{"tagged"}, {"train"}},
-		`SELECT tag, version FROM "tagged$tags" WHERE version < 3`:                         {{"both-halves", 2.0}, {"v1", 1.0}},
-		`SELECT count(*), max(version) FROM "tagged$versions"`:                             {{3.0, 3.0}},
-		`SELECT index_name, kind, fragments FROM "train$indexes" ORDER BY 1 LIMIT 2`:       {{"LICENSE_idx", "BITMAP", 2.0}, {"NSFW_idx", "BITMAP", 2.0}},
+		`SELECT tag, version FROM "tagged$tags" WHERE version < 3`: {{"both-halves", 2.0}, {"v1", 1.0}},
+		`SELECT count(*), max(version) FROM "tagged$versions"`:     {{3.0, 3.0}},
+		`SELECT index_name, kind, fragments FROM "train$indexes" ORDER BY 1 LIMIT 2`: {{"LICENSE_idx", "BITMAP", 2.0},
+			{"NSFW_idx", "BITMAP", 2.0}},
 		`SELECT sum(rows), count(*) FROM "train$fragments"`:                                {{1600.0, 2.0}},
 		`SELECT column_name, data_type FROM "train$columns" WHERE column_name = 'img_emb'`: {{"img_emb", "FLOAT[768]"}},
 		"SELECT table_name FROM information_schema.tables WHERE table_schema = 'main'":     {{"tagged"}, {"train"}},

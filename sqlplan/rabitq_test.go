@@ -13,8 +13,9 @@ import (
 	"lanceflight/sqlplan"
 )
 
-// A table with a RaBitQ index of one bit and of several, after rows were appended, indexed as a segment of their own, deleted and moved: with every
-// partition probed and many candidates refined, all searches find what exact search does, and no row is lost or found twice.
+// A table with a RaBitQ index of one bit and of several, after rows were appended, indexed as a segment of
+// their own, deleted and moved: with every partition probed and many candidates refined, all searches find
+// what exact search does, and no row is lost or found twice.
 func TestRaBitQLifecycleAgainstPylance(t *testing.T) {
 	dir := t.TempDir()
 	var oracle struct {
@@ -35,13 +36,16 @@ func TestRaBitQLifecycleAgainstPylance(t *testing.T) {
 				found, foundByPylance := 0, 0
 				for i, q := range queries {
 					search := func(where, tail, options string) []string {
-						sql := fmt.Sprintf("SELECT key, l2_distance(vec, '%[1]s') AS d FROM %[2]s %[3]s ORDER BY l2_distance(vec, '%[1]s', '%[4]s') %[5]s", jsonOf(t, q), table, strings.ReplaceAll(where, "$q", "'"+jsonOf(t, q)+"'"), options, tail)
+						sql := fmt.Sprintf(
+							"SELECT key, l2_distance(vec, '%[1]s') AS d FROM %[2]s %[3]s ORDER BY l2_distance(vec, '%[1]s', '%[4]s') %[5]s",
+							jsonOf(t, q), table, strings.ReplaceAll(where, "$q", "'"+jsonOf(t, q)+"'"), options, tail)
 						rows, err := texts(e, sql, sqlplan.Session{})
 						require.NoError(t, err)
 						return rows
 					}
 					for _, c := range [][2]string{
-						{"", "LIMIT 10"}, {"", "LIMIT 7 OFFSET 5"}, {"WHERE n = 3", "LIMIT 10"}, {"WHERE n < 5 AND key > 200", "LIMIT 20"}, {"WHERE key = 1620", "LIMIT 10"},
+						{"", "LIMIT 10"}, {"", "LIMIT 7 OFFSET 5"}, {"WHERE n = 3", "LIMIT 10"},
+						{"WHERE n < 5 AND key > 200", "LIMIT 20"}, {"WHERE key = 1620", "LIMIT 10"},
 						{"WHERE l2_distance(vec, $q) < 3.5", "LIMIT 10"}, {"WHERE l2_distance(vec, $q) < 4 AND n <> 2", "LIMIT 10"},
 					} {
 						require.Equal(t, search(c[0], c[1], "use_index=false"), search(c[0], c[1], wide+", use_index=true"), c)
@@ -67,7 +71,9 @@ func TestRaBitQLifecycleAgainstPylance(t *testing.T) {
 				// the same codes give pylance as many of the right ones. Candidates whose estimates are all but equal may be others.
 				require.Positive(t, foundByPylance)
 				require.GreaterOrEqual(t, found, foundByPylance-2)
-				lines, err := texts(e, fmt.Sprintf("EXPLAIN ANALYZE SELECT key FROM %s ORDER BY l2_distance(vec, '%s', 'use_index=true') LIMIT 10", table, jsonOf(t, queries[0])), sqlplan.Session{})
+				lines, err := texts(e,
+					fmt.Sprintf("EXPLAIN ANALYZE SELECT key FROM %s ORDER BY l2_distance(vec, '%s', 'use_index=true') LIMIT 10", table,
+						jsonOf(t, queries[0])), sqlplan.Session{})
 				require.NoError(t, err)
 				text := strings.Join(lines, "\n")
 				require.Contains(t, text, "kind=IVF_RQ")

@@ -1,5 +1,5 @@
-// Command indexbuild builds a vector index for bench/build.py, and prints what it took as JSON. The index is not in any version of the table: the
-// script commits it.
+// Command indexbuild builds a vector index for bench/build.py, and prints what it took as JSON. The index is
+// not in any version of the table: the script commits it.
 package main
 
 import (

@@ -351,7 +351,8 @@ func visitData(d arrow.ArrayData, touch bool) (bytes int64, sum uint64) {
 		}
 		p := buf.Bytes()
 		for ; len(p) >= 32; p = p[32:] {
-			sum += binary.LittleEndian.Uint64(p) + binary.LittleEndian.Uint64(p[8:]) + binary.LittleEndian.Uint64(p[16:]) + binary.LittleEndian.Uint64(p[24:])
+			sum += binary.LittleEndian.Uint64(p) + binary.LittleEndian.Uint64(p[8:]) + binary.LittleEndian.Uint64(p[16:]) +
+				binary.LittleEndian.Uint64(p[24:])
 		}
 		for _, x := range p {
 			sum += uint64(x)

@@ -15,7 +15,8 @@ import (
 
 func newInspect() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "inspect URI [schema | versions | tags | branches | fragments | columns | pages COLUMN | indexes | transaction | page FRAGMENT COLUMN PAGE]",
+		Use: "inspect URI [schema | versions | tags | branches | fragments | columns | pages COLUMN | indexes |" +
+			" transaction | page FRAGMENT COLUMN PAGE]",
 		Short: "Show what is on disk",
 		Long: "Show a table, or one part of it. Columns are named by path, such as key or meta.width.\n" +
 			"`page` prints the bytes of one page with what they mean.\n" +

@@ -366,7 +366,8 @@ func variable[O int32 | int64](g *gatherer, t arrow.DataType, limit int64) (arro
 		if valid != nil {
 			valid.Release()
 		}
-		return nil, fault.New(fault.ResourceExhausted, "a batch of column type %s would hold %d bytes, more than 2 GiB; select fewer rows per batch", t, total)
+		return nil, fault.New(fault.ResourceExhausted,
+			"a batch of column type %s would hold %d bytes, more than 2 GiB; select fewer rows per batch", t, total)
 	}
 	valueBuf := g.newBuffer(int(total))
 	dst := valueBuf.Bytes()

@@ -82,7 +82,8 @@ type pkg struct {
 // packages lists the packages of the module, sorted by path.
 func packages(t *testing.T) []pkg {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}{{"\t"}}{{.Doc}}{{"\t"}}{{join .Imports " "}}{{"\t"}}{{join .GoFiles " "}}`, "lanceflight/...").Output()
+	out, err := exec.Command("go", "list", "-f",
+		`{{.ImportPath}}{{"\t"}}{{.Doc}}{{"\t"}}{{join .Imports " "}}{{"\t"}}{{join .GoFiles " "}}`, "lanceflight/...").Output()
 	require.NoError(t, err)
 	var all []pkg
 	for _, line := range strings.Split(strings.Trim(string(out), "\n"), "\n") {

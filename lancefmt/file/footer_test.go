@@ -82,12 +82,13 @@ func TestParseColumn(t *testing.T) {
 	require.Equal(t, []deferredEncoding{{0, storage.Range{Offset: 3, Length: 4}}, {1, storage.Range{Offset: 3, Length: 4}}}, deferred)
 
 	for name, p := range map[string]*filepb.ColumnMetadata_Page{
-		"sizes":    {BufferOffsets: []uint64{0}},
-		"outside":  {BufferOffsets: []uint64{95}, BufferSizes: []uint64{10}},
-		"huge":     {BufferOffsets: []uint64{0}, BufferSizes: []uint64{1 << 63}},
-		"rows":     {Length: 1 << 60},
-		"deferred": {Encoding: &filepb.Encoding{Location: &filepb.Encoding_Indirect{Indirect: &filepb.DeferredEncoding{BufferLocation: 99, BufferLength: 2}}}},
-		"any":      {Encoding: &filepb.Encoding{Location: &filepb.Encoding_Direct{Direct: &filepb.DirectEncoding{Encoding: []byte{0xff}}}}},
+		"sizes":   {BufferOffsets: []uint64{0}},
+		"outside": {BufferOffsets: []uint64{95}, BufferSizes: []uint64{10}},
+		"huge":    {BufferOffsets: []uint64{0}, BufferSizes: []uint64{1 << 63}},
+		"rows":    {Length: 1 << 60},
+		"deferred": {Encoding: &filepb.Encoding{Location: &filepb.Encoding_Indirect{
+			Indirect: &filepb.DeferredEncoding{BufferLocation: 99, BufferLength: 2}}}},
+		"any": {Encoding: &filepb.Encoding{Location: &filepb.Encoding_Direct{Direct: &filepb.DirectEncoding{Encoding: []byte{0xff}}}}},
 	} {
 		_, _, err := parseColumn(0, marshal(&filepb.ColumnMetadata{Pages: []*filepb.ColumnMetadata_Page{p}}), 100, 100)
 		require.True(t, fault.Is(err, fault.Corrupt), "%s: %v", name, err)

@@ -149,7 +149,8 @@ func (r *Reader) checkPageTable(ctx context.Context) error {
 	}
 	if length < 0 || length > maxRows || f.bits > 0 && length > math.MaxInt64/f.bits-8 ||
 		!inside(position, ((length+extra)*f.bits+7)/8, l.pageTable) || position+((length+extra)*f.bits+7)/8 != l.pageTable {
-		return fault.Place(fault.Corruptf("the last page, %d values at %d, does not end where the page table starts, at %d", length, position, l.pageTable), "", -1, -1, l.entry(last, n-1))
+		return fault.Place(fault.Corruptf("the last page, %d values at %d, does not end where the page table starts, at %d",
+			length, position, l.pageTable), "", -1, -1, l.entry(last, n-1))
 	}
 	return nil
 }

@@ -80,7 +80,8 @@ func openKeyRows(ctx context.Context, s *segment, f *indexFile, typ keyType, key
 	decode func([]byte) (*RowSet, error),
 ) (*keyRows, error) {
 	if f.legacy() {
-		return nil, fault.New(fault.Unsupported, "a %s index in a file of storage version 0.1, which does not tell NULL from a value", s.desc.Kind)
+		return nil, fault.New(fault.Unsupported,
+			"a %s index in a file of storage version 0.1, which does not tell NULL from a value", s.desc.Kind)
 	}
 	if _, err := f.field(rowColumn, arrow.BINARY, arrow.LARGE_BINARY); err != nil {
 		return nil, err

@@ -106,7 +106,8 @@ func openBTree(ctx context.Context, s *segment) (Index, error) {
 		}
 	}
 	if ambiguous || x.losesNulls() {
-		return nil, fault.New(fault.Unsupported, "a BTREE index of a column with NULLs in files of storage version 0.1, which do not tell them from values")
+		return nil, fault.New(fault.Unsupported,
+			"a BTREE index of a column with NULLs in files of storage version 0.1, which do not tell them from values")
 	}
 	for i, p := range x.page {
 		if part := x.part(p); part == nil {

@@ -142,7 +142,8 @@ func (t keyType) of(v any) (key, place, error) {
 			}
 			return key{}, inside, nil
 		}
-	case arrow.INT8, arrow.INT16, arrow.INT32, arrow.INT64, arrow.DATE32, arrow.DATE64, arrow.TIME32, arrow.TIME64, arrow.TIMESTAMP, arrow.DURATION:
+	case arrow.INT8, arrow.INT16, arrow.INT32, arrow.INT64, arrow.DATE32, arrow.DATE64, arrow.TIME32, arrow.TIME64,
+		arrow.TIMESTAMP, arrow.DURATION:
 		switch v := v.(type) {
 		case int64:
 			return intKey(v), inside, nil

@@ -30,7 +30,8 @@ const (
 	FlagZoneSeeds                  = 1 << 16 // statistics of version 1 in data files
 	FlagObjectMetadata             = 1 << 17 // for writers only
 	readableFlags           uint64 = FlagDeletionFiles | FlagStableRowIDs | FlagV2Format | FlagTableConfig | FlagBasePaths |
-		FlagNoTransactionFile | FlagDataOverlays | FlagCoveringColumns | FlagMixedFileVersions | FlagStableIDReuse | FlagFragmentReuse | FlagSpilledLineage | FlagManagedBlobs
+		FlagNoTransactionFile | FlagDataOverlays | FlagCoveringColumns | FlagMixedFileVersions | FlagStableIDReuse |
+		FlagFragmentReuse | FlagSpilledLineage | FlagManagedBlobs
 	// pairedFlags must be in both words or in none: one alone says neither.
 	pairedFlags uint64 = FlagMixedFileVersions | FlagFragmentReuse | FlagManagedBlobs | FlagZoneSeeds
 )

@@ -140,7 +140,8 @@ func newReuseGroup(p *tablepb.FragmentReuseDetails_Group) (g reuseGroup, err err
 		to += f.GetPhysicalRows()
 	}
 	if len(moved) > 0 || from != to {
-		return g, fault.Corruptf("the fragment reuse index moves %d rows, and more of %d other fragments, to fragments of %d rows", from, len(moved), to)
+		return g, fault.Corruptf("the fragment reuse index moves %d rows, and more of %d other fragments, to fragments of %d rows",
+			from, len(moved), to)
 	}
 	return g, nil
 }

@@ -211,7 +211,8 @@ func TestSchemaTypes(t *testing.T) {
 			Metadata: map[string][]byte{"k": {0xff}}},
 	}, map[string][]byte{"k": []byte("v")})
 	require.NoError(t, err)
-	require.Equal(t, "struct<a.b: list<item: int16, nullable> nullable, m: map<utf8, float64, items_nullable> nullable>", s.Fields[0].Type.String())
+	require.Equal(t, "struct<a.b: list<item: int16, nullable> nullable, m: map<utf8, float64, items_nullable> nullable>",
+		s.Fields[0].Type.String())
 	require.ErrorContains(t, s.Fields[1].Err, "unheard of")
 	require.Equal(t, "fixed_size_list<item: struct<z: int32 nullable>, nullable>[2]", s.Fields[2].Type.String())
 	require.Equal(t, map[string]string{extensionName: "lance.bfloat16", "k": "\uFFFD"}, s.Fields[3].Metadata)
@@ -237,7 +238,8 @@ func TestManifestNames(t *testing.T) {
 	require.Equal(t, "_versions/18446744073709551614.manifest", NamingV2.ManifestName(1))
 	require.Equal(t, "_versions/1.manifest", NamingV1.ManifestName(1))
 	for name, want := range map[string]uint64{
-		"_versions/18446744073709551614.manifest": 1, "18446744073709551610.manifest": 5, "12.manifest": 12, "09223372036854775808.manifest": 1<<63 - 1,
+		"_versions/18446744073709551614.manifest": 1, "18446744073709551610.manifest": 5,
+		"12.manifest": 12, "09223372036854775808.manifest": 1<<63 - 1,
 	} {
 		version, naming, ok := ParseManifestName(name)
 		require.True(t, ok, name)
@@ -246,7 +248,8 @@ func TestManifestNames(t *testing.T) {
 	}
 	for _, name := range []string{"", ".manifest", "latest_version_hint.json", "d18446744073709551614.manifest",
 		"x.manifest", "-1.manifest", "0.manifest",
-		"18446744073709551615.manifest", "99999999999999999999.manifest", "00000000000000000001.manifest", "1.manifest.tmp", "1", "123456789012345678901.manifest"} {
+		"18446744073709551615.manifest", "99999999999999999999.manifest", "00000000000000000001.manifest", "1.manifest.tmp",
+		"1", "123456789012345678901.manifest"} {
 		_, _, ok := ParseManifestName(name)
 		require.False(t, ok, name)
 	}

@@ -25,9 +25,11 @@ func encoded(values []uint64, width int) *tablepb.EncodedU64Array {
 	}
 	switch width {
 	case 2:
-		return &tablepb.EncodedU64Array{Array: &tablepb.EncodedU64Array_U16Array_{U16Array: &tablepb.EncodedU64Array_U16Array{Base: base, Offsets: data}}}
+		a := &tablepb.EncodedU64Array_U16Array{Base: base, Offsets: data}
+		return &tablepb.EncodedU64Array{Array: &tablepb.EncodedU64Array_U16Array_{U16Array: a}}
 	case 4:
-		return &tablepb.EncodedU64Array{Array: &tablepb.EncodedU64Array_U32Array_{U32Array: &tablepb.EncodedU64Array_U32Array{Base: base, Offsets: data}}}
+		a := &tablepb.EncodedU64Array_U32Array{Base: base, Offsets: data}
+		return &tablepb.EncodedU64Array{Array: &tablepb.EncodedU64Array_U32Array_{U32Array: a}}
 	}
 	return &tablepb.EncodedU64Array{Array: &tablepb.EncodedU64Array_U64Array_{U64Array: &tablepb.EncodedU64Array_U64Array{Values: data}}}
 }
@@ -168,10 +170,12 @@ func TestCorruptRowIDs(t *testing.T) {
 		return &tablepb.U64Segment_Range{Start: start, End: end}
 	}
 	bitmap := func(start, end uint64, bits []byte) *tablepb.U64Segment {
-		return &tablepb.U64Segment{Segment: &tablepb.U64Segment_RangeWithBitmap_{RangeWithBitmap: &tablepb.U64Segment_RangeWithBitmap{Start: start, End: end, Bitmap: bits}}}
+		s := &tablepb.U64Segment_RangeWithBitmap{Start: start, End: end, Bitmap: bits}
+		return &tablepb.U64Segment{Segment: &tablepb.U64Segment_RangeWithBitmap_{RangeWithBitmap: s}}
 	}
 	holes := func(start, end uint64, a *tablepb.EncodedU64Array) *tablepb.U64Segment {
-		return &tablepb.U64Segment{Segment: &tablepb.U64Segment_RangeWithHoles_{RangeWithHoles: &tablepb.U64Segment_RangeWithHoles{Start: start, End: end, Holes: a}}}
+		s := &tablepb.U64Segment_RangeWithHoles{Start: start, End: end, Holes: a}
+		return &tablepb.U64Segment{Segment: &tablepb.U64Segment_RangeWithHoles_{RangeWithHoles: s}}
 	}
 	odd := encoded([]uint64{1, 2}, 4)
 	odd.GetU32Array().Offsets = odd.GetU32Array().Offsets[:7]
@@ -182,15 +186,16 @@ func TestCorruptRowIDs(t *testing.T) {
 		"a range of nearly all numbers":      segment(&tablepb.U64Segment{Segment: &tablepb.U64Segment_Range_{Range: rng(0, 1<<63)}}),
 		"two ranges whose lengths overflow": must(proto.Marshal(&tablepb.RowIdSequence{Segments: []*tablepb.U64Segment{
 			{Segment: &tablepb.U64Segment_Range_{Range: rng(0, 1<<62)}}, {Segment: &tablepb.U64Segment_Range_{Range: rng(0, 1<<62)}}}})),
-		"no kind of segment":       segment(&tablepb.U64Segment{}),
-		"no kind of array":         segment(&tablepb.U64Segment{Segment: &tablepb.U64Segment_Array{Array: &tablepb.EncodedU64Array{}}}),
-		"a short bitmap":           segment(bitmap(0, 9, []byte{1})),
-		"a bitmap with a tail":     segment(bitmap(0, 3, []byte{0x0f})),
-		"holes outside":            segment(holes(10, 20, encoded([]uint64{9}, 8))),
-		"holes out of order":       segment(holes(10, 20, encoded([]uint64{12, 11}, 8))),
-		"holes twice":              segment(holes(10, 20, encoded([]uint64{12, 12}, 8))),
-		"no holes":                 segment(holes(10, 20, nil)),
-		"unsorted sorted array":    segment(&tablepb.U64Segment{Segment: &tablepb.U64Segment_SortedArray{SortedArray: encoded([]uint64{3, 1}, 2)}}),
+		"no kind of segment":   segment(&tablepb.U64Segment{}),
+		"no kind of array":     segment(&tablepb.U64Segment{Segment: &tablepb.U64Segment_Array{Array: &tablepb.EncodedU64Array{}}}),
+		"a short bitmap":       segment(bitmap(0, 9, []byte{1})),
+		"a bitmap with a tail": segment(bitmap(0, 3, []byte{0x0f})),
+		"holes outside":        segment(holes(10, 20, encoded([]uint64{9}, 8))),
+		"holes out of order":   segment(holes(10, 20, encoded([]uint64{12, 11}, 8))),
+		"holes twice":          segment(holes(10, 20, encoded([]uint64{12, 12}, 8))),
+		"no holes":             segment(holes(10, 20, nil)),
+		"unsorted sorted array": segment(
+			&tablepb.U64Segment{Segment: &tablepb.U64Segment_SortedArray{SortedArray: encoded([]uint64{3, 1}, 2)}}),
 		"an array of odd length":   segment(&tablepb.U64Segment{Segment: &tablepb.U64Segment_Array{Array: odd}}),
 		"an array beyond 64 bits":  segment(&tablepb.U64Segment{Segment: &tablepb.U64Segment_Array{Array: far}}),
 		"something else than this": {0xff, 0xff},

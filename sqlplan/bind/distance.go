@@ -70,7 +70,8 @@ func (b *binder) distance(d plan.DistanceFn, args []parse.Expr, c exprCtx, pos p
 				xs[i] = x
 				continue
 			}
-			return nil, invalid(pos, "%s cannot tell the dimension of its vectors: cast one of them, such as %s::FLOAT[768]", d.Name, outputName(args[i]))
+			return nil, invalid(pos, "%s cannot tell the dimension of its vectors: cast one of them, such as %s::FLOAT[768]",
+				d.Name, outputName(args[i]))
 		}
 		var x expr.Expr
 		var err error

@@ -23,17 +23,22 @@ type view struct {
 }
 
 var views = []view{
-	{"schemata", texts("catalog_name", "schema_name", "schema_owner", "default_character_set_catalog", "default_character_set_schema", "default_character_set_name", "sql_path"), schemata},
-	{"tables", texts("table_catalog", "table_schema", "table_name", "table_type", "self_referencing_column_name", "reference_generation", "user_defined_type_catalog",
-		"user_defined_type_schema", "user_defined_type_name", "is_insertable_into", "is_typed", "commit_action"), tablesRows},
+	{"schemata", texts("catalog_name", "schema_name", "schema_owner", "default_character_set_catalog",
+		"default_character_set_schema", "default_character_set_name", "sql_path"), schemata},
+	{"tables", texts("table_catalog", "table_schema", "table_name", "table_type", "self_referencing_column_name",
+		"reference_generation", "user_defined_type_catalog", "user_defined_type_schema", "user_defined_type_name",
+		"is_insertable_into", "is_typed", "commit_action"), tablesRows},
 	{"columns", append(append(texts("table_catalog", "table_schema", "table_name", "column_name"), column{"ordinal_position", bigintType}),
 		append(texts("column_default", "is_nullable", "data_type"),
 			column{"character_maximum_length", bigintType}, column{"character_octet_length", bigintType}, column{"numeric_precision", bigintType},
-			column{"numeric_precision_radix", bigintType}, column{"numeric_scale", bigintType}, column{"datetime_precision", bigintType})...), columnsRows},
-	{"views", texts("table_catalog", "table_schema", "table_name", "view_definition", "check_option", "is_updatable", "is_insertable_into"), noRows},
-	{"table_constraints", texts("constraint_catalog", "constraint_schema", "constraint_name", "table_catalog", "table_schema", "table_name", "constraint_type",
-		"is_deferrable", "initially_deferred"), noRows},
-	{"key_column_usage", append(texts("constraint_catalog", "constraint_schema", "constraint_name", "table_catalog", "table_schema", "table_name", "column_name"),
+			column{"numeric_precision_radix", bigintType}, column{"numeric_scale", bigintType},
+			column{"datetime_precision", bigintType})...), columnsRows},
+	{"views", texts("table_catalog", "table_schema", "table_name", "view_definition", "check_option", "is_updatable",
+		"is_insertable_into"), noRows},
+	{"table_constraints", texts("constraint_catalog", "constraint_schema", "constraint_name", "table_catalog",
+		"table_schema", "table_name", "constraint_type", "is_deferrable", "initially_deferred"), noRows},
+	{"key_column_usage", append(texts("constraint_catalog", "constraint_schema", "constraint_name", "table_catalog",
+		"table_schema", "table_name", "column_name"),
 		column{"ordinal_position", bigintType}, column{"position_in_unique_constraint", bigintType}), noRows},
 }
 
@@ -66,7 +71,8 @@ func (b *binder) informationSchema(t *parse.NamedTable) (plan.Node, *relation, e
 		for i, v := range views {
 			names[i] = v.name
 		}
-		return nil, nil, notFoundAt(t.Name.Table, "no view of information_schema is called %q%s", t.Name.Table.Name, catalog.Hint(t.Name.Table.Name, names, "views"))
+		return nil, nil, notFoundAt(t.Name.Table, "no view of information_schema is called %q%s", t.Name.Table.Name,
+			catalog.Hint(t.Name.Table.Name, names, "views"))
 	}
 	n := b.records(catalog.InformationSchema+"."+v.name, v.cols, func(ctx context.Context) ([][]any, error) { return v.rows(ctx, b) })
 	rel := &relation{name: v.name, catalog: catalog.CatalogName, schema: catalog.InformationSchema, cols: n.Out}

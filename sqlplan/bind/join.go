@@ -31,7 +31,8 @@ func (b *binder) join(j *parse.Join, left, right source, outer *scope, frame *la
 		}
 	}
 	n := &plan.Join{Kind: j.Kind, Left: left.node, Right: right.node}
-	out := source{n, &scope{rels: slices.Concat(left.scope.rels, right.scope.rels), merged: slices.Concat(left.scope.merged, right.scope.merged), parent: outer}}
+	out := source{n, &scope{rels: slices.Concat(left.scope.rels, right.scope.rels),
+		merged: slices.Concat(left.scope.merged, right.scope.merged), parent: outer}}
 	var conds []expr.Expr
 	using := j.Using
 	if j.Natural {
@@ -172,7 +173,8 @@ func usingColumns(id parse.Ident, left, right *scope) (l, r plan.Col, err error)
 					names = append(names, c.Name)
 				}
 			}
-			return l, r, fault.At(fault.InvalidArgument, int(id.Pos), "USING: no column is called %q on the %s side of the join%s", id.Name, [2]string{"left", "right"}[i], catalog.Hint(id.Name, names, "columns"))
+			return l, r, fault.At(fault.InvalidArgument, int(id.Pos), "USING: no column is called %q on the %s side of the join%s",
+				id.Name, [2]string{"left", "right"}[i], catalog.Hint(id.Name, names, "columns"))
 		}
 		c, err := single(hits, id)
 		if err != nil {

@@ -169,7 +169,8 @@ func (b *binder) values(v *parse.Values, outer *scope) (bound, error) {
 	c := exprCtx{scope: &scope{parent: outer}, clause: "VALUES"}
 	for i, row := range v.Rows {
 		if len(row) != len(v.Rows[0]) {
-			return bound{}, invalid(row[0].Position(), "all rows of VALUES have as many values as the first, %d; this one has %d", len(v.Rows[0]), len(row))
+			return bound{}, invalid(row[0].Position(), "all rows of VALUES have as many values as the first, %d; this one has %d",
+				len(v.Rows[0]), len(row))
 		}
 		var err error
 		if rows[i], err = b.exprs(row, c); err != nil {

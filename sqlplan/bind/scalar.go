@@ -230,7 +230,8 @@ func (b *binder) column(e *parse.Column, c exprCtx) (expr.Expr, error) {
 				b.colPos[col.ID] = e.Parts[0].Pos
 				return plan.Ref(col), nil
 			}
-			return nil, unsupported(e.Parts[0].Pos, "correlated subqueries: column %q belongs to the query around this one", e.Parts[len(e.Parts)-1].Name)
+			return nil, unsupported(e.Parts[0].Pos, "correlated subqueries: column %q belongs to the query around this one",
+				e.Parts[len(e.Parts)-1].Name)
 		}
 	}
 	s := c.scope

@@ -205,7 +205,8 @@ func ambiguous(hits []found, id parse.Ident) error {
 		}
 	}
 	if len(names) == 1 {
-		return fault.At(fault.InvalidArgument, int(id.Pos), "column name %q is ambiguous: %d columns are called %s; give them aliases", id.Name, len(hits), names[0])
+		return fault.At(fault.InvalidArgument, int(id.Pos),
+			"column name %q is ambiguous: %d columns are called %s; give them aliases", id.Name, len(hits), names[0])
 	}
 	return fault.At(fault.InvalidArgument, int(id.Pos), "column name %q is ambiguous: it matches %s", id.Name, strings.Join(names, " and "))
 }
@@ -261,7 +262,8 @@ func (s *scope) notFound(parts []parse.Ident, aliases []string) error {
 		return fault.At(fault.InvalidArgument, int(id.Pos), "no column is called %q: there is no FROM", id.Name)
 	}
 	if id.Quoted && looksLikeText(id.Name) {
-		return fault.At(fault.InvalidArgument, int(id.Pos), "no column is called %q; double quotes name a column, text is written '%s'", id.Name, strings.ReplaceAll(id.Name, "'", "''"))
+		return fault.At(fault.InvalidArgument, int(id.Pos),
+			"no column is called %q; double quotes name a column, text is written '%s'", id.Name, strings.ReplaceAll(id.Name, "'", "''"))
 	}
 	rels := []*relation{all}
 	if len(s.rels) == 1 {

@@ -386,7 +386,8 @@ func (b *binder) distinctOn(on []parse.Expr, items []*item, c exprCtx) ([]orderK
 
 // aggregated puts the Aggregate node and HAVING on top, and turns what stands above them to their
 // columns.
-func (b *binder) aggregated(node plan.Node, aggs *aggSet, items []*item, having expr.Expr, s *parse.Select, keys, on []orderKey) (plan.Node, error) {
+func (b *binder) aggregated(node plan.Node, aggs *aggSet, items []*item, having expr.Expr, s *parse.Select,
+	keys, on []orderKey) (plan.Node, error) {
 	var err error
 	for _, i := range items {
 		if i.bound, err = b.overGroups(i.bound, aggs, i.pos); err != nil {

@@ -118,7 +118,8 @@ func (b *binder) antiIn(joined, right plan.Node, x, value expr.Expr) (plan.Node,
 		call := plan.AggCall{Name: "count", Args: args}
 		call.Col = b.newCol(plan.CallText(call), arrow.PrimitiveTypes.Int64, false)
 		slot := b.newSlot()
-		b.subplans = append(b.subplans, plan.Subplan{Slot: slot, Root: &plan.Aggregate{Input: right, Aggs: []plan.AggCall{call}}, Type: call.Col.Type})
+		b.subplans = append(b.subplans,
+			plan.Subplan{Slot: slot, Root: &plan.Aggregate{Input: right, Aggs: []plan.AggCall{call}}, Type: call.Col.Type})
 		counts[i] = &expr.Param{Slot: slot, T: call.Col.Type}
 	}
 	empty, err := expr.NewCompare("=", counts[0], expr.NewLiteral(int64(0), arrow.PrimitiveTypes.Int64))

@@ -51,7 +51,8 @@ func (b *binder) systemRecords(target catalog.Target, what string, pos parse.Pos
 	if !slices.Contains(systemNames, what) {
 		return nil, invalid(pos, "table %s has no system table %q%s", target.Name, what, catalog.Hint(what, systemNames, "system tables"))
 	}
-	snap, err := b.snapshot(catalog.Target{Name: target.Name, Table: target.Table}, &parse.NamedTable{Name: parse.TableName{Table: parse.Ident{Name: target.Name, Pos: pos}}})
+	snap, err := b.snapshot(catalog.Target{Name: target.Name, Table: target.Table},
+		&parse.NamedTable{Name: parse.TableName{Table: parse.Ident{Name: target.Name, Pos: pos}}})
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +155,8 @@ func indexRows(s *lancefmt.Snapshot) [][]any {
 			problem = x.Err.Error()
 		}
 		rows = append(rows, []any{
-			x.Name, x.Kind, strings.Join(x.Fields, ", "), x.UUID, fragments, len(s.Fragments()), bytes, x.DatasetVersion, x.CreatedAt, orNull(problem),
+			x.Name, x.Kind, strings.Join(x.Fields, ", "), x.UUID, fragments, len(s.Fragments()), bytes, x.DatasetVersion,
+			x.CreatedAt, orNull(problem),
 		})
 	}
 	return rows

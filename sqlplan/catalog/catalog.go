@@ -78,7 +78,8 @@ func Open(ctx context.Context, uris []string, opts Options) (*Catalog, error) {
 }
 
 func clash(a, b Entry) error {
-	return fault.New(fault.InvalidArgument, "two tables are called %q: %s and %s; serve one of them, or rename its directory", a.Name, a.URI, b.URI)
+	return fault.New(fault.InvalidArgument, "two tables are called %q: %s and %s; serve one of them, or rename its directory",
+		a.Name, a.URI, b.URI)
 }
 
 // Entries lists the tables that exist now, ordered by name. A name that two directories hold is
@@ -122,7 +123,8 @@ func (c *Catalog) Lookup(ctx context.Context, name parse.TableName) (*lancefmt.T
 		return nil, err
 	}
 	if t.HasRef || t.System != "" {
-		return nil, fault.At(fault.InvalidArgument, int(name.Pos), "%q names a part or a version of table %q; the table itself is wanted here", name.Table.Name, t.Name)
+		return nil, fault.At(fault.InvalidArgument, int(name.Pos),
+			"%q names a part or a version of table %q; the table itself is wanted here", name.Table.Name, t.Name)
 	}
 	return t.Table, nil
 }
@@ -178,7 +180,8 @@ func checkPrefix(name parse.TableName) error {
 		if name.Catalog.Name == "" && sameName(got, CatalogName) {
 			return nil
 		}
-		return fault.At(fault.NotFound, int(got.Pos), "no schema is called %q; the schemas are %s and %s", got.Name, SchemaName, InformationSchema)
+		return fault.At(fault.NotFound, int(got.Pos), "no schema is called %q; the schemas are %s and %s", got.Name,
+			SchemaName, InformationSchema)
 	}
 	return nil
 }
@@ -216,7 +219,8 @@ func find(entries []Entry, want parse.Ident) (Entry, error) {
 	case len(exact) > 1:
 		return Entry{}, clash(exact[0], exact[1])
 	}
-	return Entry{}, fault.At(fault.InvalidArgument, int(want.Pos), "table name %q is ambiguous: it matches %s; quote the one you mean", want.Name, quoteList(names(match), " and "))
+	return Entry{}, fault.At(fault.InvalidArgument, int(want.Pos),
+		"table name %q is ambiguous: it matches %s; quote the one you mean", want.Name, quoteList(names(match), " and "))
 }
 
 // table opens a table, once.

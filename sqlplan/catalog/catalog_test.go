@@ -75,7 +75,8 @@ func TestResolve(t *testing.T) {
 		{name: quoted("odd@name@2"), want: "odd@name", version: 2},
 		{name: parse.TableName{Schema: parse.Ident{Name: "MAIN"}, Table: parse.Ident{Name: "train"}}, want: "train"},
 		{name: parse.TableName{Schema: parse.Ident{Name: "lance"}, Table: parse.Ident{Name: "train"}}, want: "train"},
-		{name: parse.TableName{Catalog: parse.Ident{Name: "lance"}, Schema: parse.Ident{Name: "main"}, Table: parse.Ident{Name: "train"}}, want: "train"},
+		{name: parse.TableName{Catalog: parse.Ident{Name: "lance"}, Schema: parse.Ident{Name: "main"}, Table: parse.Ident{Name: "train"}},
+			want: "train"},
 	} {
 		got, err := c.Resolve(ctx, tc.name)
 		require.NoError(t, err, tc.name.Table.Name)
@@ -95,7 +96,8 @@ func TestResolve(t *testing.T) {
 		{table("zebra"), fault.NotFound, `tables: Test, odd@name, test, train`},
 		{table("TEST"), fault.InvalidArgument, `ambiguous: it matches "Test" and "test"`},
 		{parse.TableName{Schema: parse.Ident{Name: "public"}, Table: parse.Ident{Name: "train"}}, fault.NotFound, `no schema is called "public"`},
-		{parse.TableName{Catalog: parse.Ident{Name: "pg"}, Schema: parse.Ident{Name: "main"}, Table: parse.Ident{Name: "train"}}, fault.NotFound, `no catalog is called "pg"`},
+		{parse.TableName{Catalog: parse.Ident{Name: "pg"}, Schema: parse.Ident{Name: "main"}, Table: parse.Ident{Name: "train"}},
+			fault.NotFound, `no catalog is called "pg"`},
 	} {
 		_, err := c.Resolve(ctx, tc.name)
 		require.ErrorContains(t, err, tc.text)

@@ -30,7 +30,8 @@ var float64Type arrow.DataType = arrow.PrimitiveTypes.Float64
 func naiveAgg(name string, values []any, distinct bool) any {
 	var live []any
 	for _, v := range values {
-		if (v != nil || name == "array_agg") && !(distinct && slices.ContainsFunc(live, func(o any) bool { return groupText(o) == groupText(v) })) {
+		if (v != nil || name == "array_agg") &&
+			!(distinct && slices.ContainsFunc(live, func(o any) bool { return groupText(o) == groupText(v) })) {
 			live = append(live, v)
 		}
 	}
@@ -148,7 +149,8 @@ func TestAggregateAgainstGo(t *testing.T) {
 			if dt.ID() == arrow.DICTIONARY {
 				dt = arrow.BinaryTypes.String
 			}
-			calls = append(calls, call{len(data), rapid.SampledFrom(aggsOf(dt)).Draw(rt, "name"), rapid.Bool().Draw(rt, "distinct"), rapid.Bool().Draw(rt, "filter")})
+			calls = append(calls, call{len(data), rapid.SampledFrom(aggsOf(dt)).Draw(rt, "name"),
+				rapid.Bool().Draw(rt, "distinct"), rapid.Bool().Draw(rt, "filter")})
 			data = append(data, randomColumn(r, "x", dt, n, rapid.Bool().Draw(rt, "nulls")))
 		}
 		flag := len(data)
@@ -473,7 +475,8 @@ func TestAggregateOverTheLimit(t *testing.T) {
 		data[0].values = append(data[0].values, int64(i))
 	}
 	cols := relation(1, data)
-	op, err := agg.NewAggregate(&plan.Aggregate{Groups: []plan.NamedExpr{{Expr: col(cols, 0), Col: cols[0]}}}, env, newMemOp(env, cols, data, 1000, true))
+	op, err := agg.NewAggregate(&plan.Aggregate{Groups: []plan.NamedExpr{{Expr: col(cols, 0), Col: cols[0]}}}, env,
+		newMemOp(env, cols, data, 1000, true))
 	require.NoError(t, err)
 	_, err = tryDrain(t, op)
 	require.True(t, fault.Is(err, fault.ResourceExhausted))

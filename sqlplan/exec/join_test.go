@@ -121,7 +121,8 @@ func TestJoinIsRefused(t *testing.T) {
 	require.True(t, fault.Is(err, fault.Unsupported))
 
 	env.Budget = op.NewBudget(500)
-	op, err := join.NewJoin(&plan.Join{Kind: "CROSS", Out: cols}, env, newMemOp(env, cols, data, 1, false), newMemOp(env, relation(20, testData(500, false)), testData(500, false), 100, false))
+	op, err := join.NewJoin(&plan.Join{Kind: "CROSS", Out: cols}, env, newMemOp(env, cols, data, 1, false),
+		newMemOp(env, relation(20, testData(500, false)), testData(500, false), 100, false))
 	require.NoError(t, err)
 	_, err = tryDrain(t, op)
 	require.True(t, fault.Is(err, fault.ResourceExhausted))
@@ -138,7 +139,8 @@ func TestJoinCutsBatches(t *testing.T) {
 		right[0].values = append(right[0].values, "some text of thirty characters")
 	}
 	lc, rc := relation(1, left), relation(20, right)
-	op, err := join.NewJoin(&plan.Join{Kind: "CROSS", Out: append(lc, rc...)}, env, newMemOp(env, lc, left, 1, false), newMemOp(env, rc, right, 100, false))
+	op, err := join.NewJoin(&plan.Join{Kind: "CROSS", Out: append(lc, rc...)}, env, newMemOp(env, lc, left, 1, false),
+		newMemOp(env, rc, right, 100, false))
 	require.NoError(t, err)
 	require.Len(t, drain(t, op), 1000)
 	require.Greater(t, op.Stats().Batches.Load(), int64(20))

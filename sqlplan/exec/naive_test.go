@@ -140,7 +140,8 @@ func texts(rows [][]any) []string {
 }
 
 var testTypes = []arrow.DataType{
-	arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int32, arrow.PrimitiveTypes.Int8, arrow.PrimitiveTypes.Float64, arrow.PrimitiveTypes.Float32,
+	arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int32, arrow.PrimitiveTypes.Int8, arrow.PrimitiveTypes.Float64,
+	arrow.PrimitiveTypes.Float32,
 	arrow.BinaryTypes.String, arrow.BinaryTypes.LargeString, arrow.FixedWidthTypes.Boolean, arrow.FixedWidthTypes.Timestamp_us,
 	&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String},
 }

@@ -38,7 +38,8 @@ var moreFilters = []string{
 // they are forgotten again.
 func TestScanZones(t *testing.T) {
 	pruned := int64(0)
-	for _, name := range append([]string{"many_small_fragments", "deletions_arrow_and_bitmap", "all_rows_deleted", "laion_history"}, laionFixtures...) {
+	for _, name := range append([]string{"many_small_fragments", "deletions_arrow_and_bitmap", "all_rows_deleted", "laion_history"},
+		laionFixtures...) {
 		for _, cache := range []int64{0, 64 << 10} {
 			p := planner{t, zonedFixture(t, name, 16, cache)}
 			for _, where := range append(append([]string{}, laionFilters...), moreFilters...) {

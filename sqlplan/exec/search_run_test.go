@@ -255,5 +255,6 @@ func TestNoSearchWindows(t *testing.T) {
 	oper, err := search.NewVectorSearch(n, &op.Env{Mem: newChecked(t)})
 	require.NoError(t, err)
 	defer oper.Close()
-	require.Nil(t, search.NewWindows(&plan.LateralJoin{Right: n}, oper, op.LateralRows{}), "a search that does not read the row is made once a row")
+	require.Nil(t, search.NewWindows(&plan.LateralJoin{Right: n}, oper, op.LateralRows{}),
+		"a search that does not read the row is made once a row")
 }

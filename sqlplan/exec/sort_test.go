@@ -31,7 +31,8 @@ func sortCase(rt *rapid.T) (data []column, keys []plan.SortKey, by []int) {
 	data = append(data, number)
 	cols := relation(1, data)
 	for _, c := range by {
-		keys = append(keys, plan.SortKey{Expr: col(cols, c), Desc: rapid.Bool().Draw(rt, "desc"), NullsFirst: rapid.Bool().Draw(rt, "nulls first")})
+		keys = append(keys, plan.SortKey{Expr: col(cols, c), Desc: rapid.Bool().Draw(rt, "desc"),
+			NullsFirst: rapid.Bool().Draw(rt, "nulls first")})
 	}
 	return data, keys, by
 }
@@ -74,7 +75,8 @@ func TestTopKCompactsItsCopies(t *testing.T) {
 		data[0].values = append(data[0].values, int64(n-i))
 	}
 	cols := relation(1, data)
-	op, err := order.NewSort(&plan.Sort{Keys: []plan.SortKey{{Expr: col(cols, 0)}}, Limit: intLiteral(10)}, env, newMemOp(env, cols, data, 100, true))
+	op, err := order.NewSort(&plan.Sort{Keys: []plan.SortKey{{Expr: col(cols, 0)}}, Limit: intLiteral(10)}, env,
+		newMemOp(env, cols, data, 100, true))
 	require.NoError(t, err)
 	rows := drain(t, op)
 	for i, row := range rows {

@@ -29,7 +29,8 @@ import (
 
 // search plans a vector search without index.
 func (p planner) search(column string, metric vecindex.Metric, query []float32, k int, where string) *plan.VectorSearch {
-	n := &plan.VectorSearch{Selection: plan.Selection{Snap: p.snap, Name: "t", Selectivity: -1}, Column: column, Metric: metric, K: intLiteral(int64(k)),
+	n := &plan.VectorSearch{Selection: plan.Selection{Snap: p.snap, Name: "t", Selectivity: -1}, Column: column,
+		Metric: metric, K: intLiteral(int64(k)),
 		Query:    vectorLiteral(query),
 		Distance: outCol(2000, "_distance", arrow.PrimitiveTypes.Float32),
 		RowID:    outCol(2001, "_rowid", arrow.PrimitiveTypes.Uint64),
@@ -94,7 +95,8 @@ func recall(want, got []int64) float64 {
 var vectorFixtures = []string{
 	"laion_v2_0", "laion_v2_1", "laion_v2_2", "laion_history", "laion_small_pages", "laion_stable_row_ids",
 	"compacted", "compacted_deferred_remap",
-	"vector_ivf_flat_cosine", "vector_ivf_flat_dot", "vector_ivf_flat_l2", "vector_ivf_flat_uint8_hamming", "vector_ivf_flat_unindexed_and_deleted",
+	"vector_ivf_flat_cosine", "vector_ivf_flat_dot", "vector_ivf_flat_l2", "vector_ivf_flat_uint8_hamming",
+	"vector_ivf_flat_unindexed_and_deleted",
 	"vector_ivf_hnsw_flat_l2", "vector_ivf_hnsw_pq_l2", "vector_ivf_hnsw_sq_cosine", "vector_ivf_hnsw_sq_l2",
 	"vector_ivf_pq_4bit_l2", "vector_ivf_pq_cosine", "vector_ivf_pq_delta_segments", "vector_ivf_pq_dot", "vector_ivf_pq_file_version_legacy",
 	"vector_ivf_pq_float16", "vector_ivf_pq_float64", "vector_ivf_pq_l2", "vector_ivf_pq_unindexed_and_deleted",

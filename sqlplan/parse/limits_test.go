@@ -228,7 +228,8 @@ func vectorSQL(n int) string {
 }
 
 func BenchmarkParse(b *testing.B) {
-	card := `SELECT key, url, img_emb <-> (SELECT img_emb FROM train WHERE key = 42) AS d FROM train WHERE "NSFW" = 0 AND similarity > 0.3 AND width >= 512 ORDER BY d LIMIT 10`
+	card := `SELECT key, url, img_emb <-> (SELECT img_emb FROM train WHERE key = 42) AS d FROM train ` +
+		`WHERE "NSFW" = 0 AND similarity > 0.3 AND width >= 512 ORDER BY d LIMIT 10`
 	for name, sql := range map[string]string{
 		"card": card, "vector768": vectorSQL(768), "in1000": "SELECT a WHERE x IN (1" + strings.Repeat(", 1", 999) + ")",
 		"or10000": "SELECT a WHERE x = 1" + strings.Repeat(" OR x = 1", 9999),

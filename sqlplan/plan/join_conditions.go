@@ -17,7 +17,8 @@ func JoinOn(n *Join, conds []expr.Expr) Node {
 		ids := expr.Columns(cond)
 		onLeft, onRight := AllIn(ids, left), AllIn(ids, right)
 		switch {
-		case len(ids) > 0 && !expr.IsVolatile(cond) && onLeft && (c.Kind == InnerJoin || c.Kind == CrossJoin || c.Kind == RightJoin || c.Kind == SemiJoin):
+		case len(ids) > 0 && !expr.IsVolatile(cond) && onLeft &&
+			(c.Kind == InnerJoin || c.Kind == CrossJoin || c.Kind == RightJoin || c.Kind == SemiJoin):
 			toLeft = append(toLeft, cond)
 		case len(ids) > 0 && !expr.IsVolatile(cond) && onRight && c.Kind != RightJoin && c.Kind != FullJoin:
 			toRight = append(toRight, cond)

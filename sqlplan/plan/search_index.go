@@ -14,8 +14,8 @@ func UnusableIndex(x *lancefmt.Index, err error) error {
 	return fmt.Errorf("use_index=true was asked for, but index %s cannot be used (segment %s): %w", x.Name, x.UUID, err)
 }
 
-// IsVectorIndex reports whether an index on a column of vectors is one to search. Kinds that are not known are: when they are opened, that is
-// found out and said.
+// IsVectorIndex reports whether an index on a column of vectors is one to search. Kinds that are not known
+// are: when they are opened, that is found out and said.
 func IsVectorIndex(x *lancefmt.Index) bool {
 	kind, _ := index.Find(x.Kind)
 	return kind.Vector

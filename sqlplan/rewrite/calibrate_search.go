@@ -38,7 +38,8 @@ func (r *rewriter) calibrateSearches(n plan.Node) (_ plan.Node, failed error) {
 		c := *vs
 		c.Calibrated = &found
 		if found.Exact {
-			c.Indexes, c.Why = nil, fmt.Sprintf("exact search: index %s is not sure to reach min_recall %v", vs.Indexes[0].Name, vs.Options.MinRecall)
+			c.Indexes, c.Why = nil, fmt.Sprintf("exact search: index %s is not sure to reach min_recall %v", vs.Indexes[0].Name,
+				vs.Options.MinRecall)
 			return &c
 		}
 		found.Apply(&c.Options)

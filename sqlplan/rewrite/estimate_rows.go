@@ -49,7 +49,8 @@ func estimateBy(how int) string {
 
 // selectivityOf is the share of rows that pass a filter; f is what indices say about it, or nil. The error is that of the planner's
 // context.
-func (r *rewriter) selectivityOf(snap *lancefmt.Snapshot, filter expr.Expr, read []plan.ScanCol, f *question.Filter) (share float64, by string, err error) {
+func (r *rewriter) selectivityOf(snap *lancefmt.Snapshot, filter expr.Expr, read []plan.ScanCol,
+	f *question.Filter) (share float64, by string, err error) {
 	share = 1
 	how := 0
 	rest := filter

@@ -130,7 +130,8 @@ func TestPlans(t *testing.T) {
 					kind := ""
 					var e *fault.Error
 					if errors.As(err, &e) && e.Kind != fault.InvalidArgument {
-						kind = map[fault.Kind]string{fault.NotFound: "(not found) ", fault.Unsupported: "", fault.ResourceExhausted: "(resource exhausted) "}[e.Kind]
+						kind = map[fault.Kind]string{fault.NotFound: "(not found) ", fault.Unsupported: "",
+							fault.ResourceExhausted: "(resource exhausted) "}[e.Kind]
 					}
 					return "error: " + kind + err.Error() + "\n"
 				}

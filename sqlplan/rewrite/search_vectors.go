@@ -515,8 +515,8 @@ func (r *rewriter) chooseIndex(m nearest, opts settings.SearchOptions) (segments
 	return nil, fmt.Sprintf("exact search: no index on %s for %s: %s", m.column.Source, m.fn.Metric, strings.Join(others, ", ")), nil
 }
 
-// firstReadable is the first of an index's segments that can be opened, and its metric; the execution does without the others. If there is none,
-// it is the first segment, and the error is why that cannot be read.
+// firstReadable is the first of an index's segments that can be opened, and its metric; the execution does
+// without the others. If there is none, it is the first segment, and the error is why that cannot be read.
 func (r *rewriter) firstReadable(snap *lancefmt.Snapshot, segments []*lancefmt.Index) (*lancefmt.Index, vecindex.Metric, error) {
 	var first error
 	for _, x := range segments {

@@ -24,17 +24,34 @@ var table = []Setting{
 	{"schema", catalog.SchemaName, "current schema", oneOf(catalog.SchemaName, catalog.InformationSchema)},
 	{"statement_timeout", "0", "longest run time of a statement: milliseconds, or a duration such as 30s; 0 is none", checkTimeout},
 	{"lance.nprobes", "20", "partitions of a vector index to search", checkInt(1, 1<<20)},
-	{"lance.max_nprobes", "0", "most partitions to search where a filter leaves few rows; 0 is four times nprobes, and all while there are fewer rows than wanted", checkInt(0, 1<<20)},
-	{"lance.refine_factor", "10", "candidates per wanted row whose distance is recomputed from the vector; 0 is none: distances are then the index's estimates", checkInt(0, 1<<16)},
-	{"lance.ef", "0", "candidates kept while an HNSW graph is walked; 0 is one and a half times the wanted rows, at least 100", checkInt(0, 1<<20)},
-	{"lance.min_recall", "", "share of the true neighbours that a search by index finds, above 0 and up to 1, on average: nprobes, refine_factor and ef are then chosen by a calibration on the table's own vectors, and 1 is exact search; empty is what these settings say", checkRecall},
-	{"lance.use_index", "true", "whether vector searches may use an index; where it is set to true, one that cannot be read is an error, otherwise the search is exact", checkBool},
+	{"lance.max_nprobes", "0",
+		"most partitions to search where a filter leaves few rows; 0 is four times nprobes, " +
+			"and all while there are fewer rows than wanted",
+		checkInt(0, 1<<20)},
+	{"lance.refine_factor", "10",
+		"candidates per wanted row whose distance is recomputed from the vector; 0 is none: " +
+			"distances are then the index's estimates",
+		checkInt(0, 1<<16)},
+	{"lance.ef", "0", "candidates kept while an HNSW graph is walked; 0 is one and a half times the wanted rows, at least 100",
+		checkInt(0, 1<<20)},
+	{"lance.min_recall", "",
+		"share of the true neighbours that a search by index finds, above 0 and up to 1, on average: " +
+			"nprobes, refine_factor and ef are then chosen by a calibration on the table's own vectors, " +
+			"and 1 is exact search; empty is what these settings say",
+		checkRecall},
+	{"lance.use_index", "true",
+		"whether vector searches may use an index; where it is set to true, " +
+			"one that cannot be read is an error, otherwise the search is exact",
+		checkBool},
 	{"lance.use_scalar_index", "true", "whether filters may use scalar indices", checkBool},
-	{"lance.learn_statistics", "true", "whether scans remember the bounds of the values they filter, and skip rows by what was remembered", checkBool},
+	{"lance.learn_statistics", "true",
+		"whether scans remember the bounds of the values they filter, and skip rows by what was remembered", checkBool},
 	{"lance.fast_search", "false", "whether vector searches skip rows that no index covers", checkBool},
 	{"lance.batch_bytes", "0", "size of result batches; 0 is the server's choice", checkBytes(64<<10, 1<<30)},
-	{"lance.memory_limit", "0", "most memory of a statement: bytes, or a size such as 512MB; 0 is the server's limit", checkBytes(1<<20, 1<<50)},
-	{"lance.as_of", "", "version number, tag or timestamp at which tables are read; empty is the latest version", func(s string) (string, error) { return strings.TrimSpace(s), nil }},
+	{"lance.memory_limit", "0", "most memory of a statement: bytes, or a size such as 512MB; 0 is the server's limit",
+		checkBytes(1<<20, 1<<50)},
+	{"lance.as_of", "", "version number, tag or timestamp at which tables are read; empty is the latest version",
+		func(s string) (string, error) { return strings.TrimSpace(s), nil }},
 	{"lance.max_endpoints", "1", "endpoints that a result may be split into; only 1 is done", checkInt(1, 1)},
 }
 

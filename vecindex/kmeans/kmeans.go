@@ -62,7 +62,8 @@ func Train(ctx context.Context, data []float32, dim int, c Config) (*Result, err
 		return nil, err
 	}
 	if t.finite < c.K {
-		return nil, fault.New(fault.InvalidArgument, "cannot train %d centroids on %d vectors (%d more have NaN or infinite elements)", c.K, t.finite, t.n-t.finite)
+		return nil, fault.New(fault.InvalidArgument,
+			"cannot train %d centroids on %d vectors (%d more have NaN or infinite elements)", c.K, t.finite, t.n-t.finite)
 	}
 	if err := t.seed(ctx); err != nil {
 		return nil, err

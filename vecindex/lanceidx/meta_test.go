@@ -28,7 +28,8 @@ func TestIndexMeta(t *testing.T) {
 }
 
 func TestStorageMeta(t *testing.T) {
-	m, err := parseStorageMeta(map[string]string{keyStorage: `["{\"codebook_position\":2,\"nbits\":8,\"num_sub_vectors\":96,\"dimension\":768,\"codebook_tensor\":[],\"transposed\":true}"]`})
+	m, err := parseStorageMeta(map[string]string{keyStorage: `["{\"codebook_position\":2,\"nbits\":8,` +
+		`\"num_sub_vectors\":96,\"dimension\":768,\"codebook_tensor\":[],\"transposed\":true}"]`})
 	require.NoError(t, err)
 	require.Equal(t, storageMeta{CodebookPosition: 2, NumBits: 8, NumSubVectors: 96, Dimension: 768,
 		CodebookTensor: []int{}, Transposed: true}, m)

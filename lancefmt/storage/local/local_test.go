@@ -96,8 +96,10 @@ func TestKindsOfTheOperatingSystem(t *testing.T) {
 		syscall.ENOENT: fault.NotFound, syscall.ENOTDIR: fault.NotFound,
 		syscall.EACCES: fault.PermissionDenied, syscall.EPERM: fault.PermissionDenied,
 		syscall.EEXIST: fault.AlreadyExists,
-		syscall.EIO:    fault.Unavailable, syscall.ESTALE: fault.Unavailable, syscall.ETIMEDOUT: fault.Unavailable, syscall.EMFILE: fault.Unavailable,
-		syscall.EISDIR: fault.InvalidArgument, syscall.ELOOP: fault.InvalidArgument, syscall.ENAMETOOLONG: fault.InvalidArgument, syscall.EINVAL: fault.InvalidArgument,
+		syscall.EIO:    fault.Unavailable, syscall.ESTALE: fault.Unavailable,
+		syscall.ETIMEDOUT: fault.Unavailable, syscall.EMFILE: fault.Unavailable,
+		syscall.EISDIR: fault.InvalidArgument, syscall.ELOOP: fault.InvalidArgument,
+		syscall.ENAMETOOLONG: fault.InvalidArgument, syscall.EINVAL: fault.InvalidArgument,
 		syscall.ENOSPC: fault.ResourceExhausted, syscall.EROFS: fault.PermissionDenied,
 	} {
 		require.Equal(t, kind, fault.KindOf(osError("read", "x", errno)), "%v", errno)

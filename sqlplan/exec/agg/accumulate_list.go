@@ -156,7 +156,8 @@ func listArray(env *op.Env, t arrow.DataType, values arrow.Array, counts []int64
 		off = offsets.NewArray()
 	}
 	defer off.Release()
-	data := array.NewData(t, len(counts), []*memory.Buffer{bits.Data().Buffers()[1], off.Data().Buffers()[1]}, []arrow.ArrayData{values.Data()}, nulls, 0)
+	data := array.NewData(t, len(counts), []*memory.Buffer{bits.Data().Buffers()[1], off.Data().Buffers()[1]},
+		[]arrow.ArrayData{values.Data()}, nulls, 0)
 	defer data.Release()
 	return array.MakeFromData(data), nil
 }

@@ -23,7 +23,8 @@ func (b *Budget) Reserve(n int64, what string) error {
 		return nil
 	}
 	return fault.New(fault.ResourceExhausted,
-		"query needs more memory than its limit of %d MiB: %s wants %d KiB more, %d KiB are in use; raise lance.memory_limit, or select fewer rows or columns",
+		"query needs more memory than its limit of %d MiB: %s wants %d KiB more, %d KiB are in use; "+
+			"raise lance.memory_limit, or select fewer rows or columns",
 		b.limitBytes>>20, what, (n+1023)>>10, b.used.Load()>>10)
 }
 

@@ -40,7 +40,8 @@ func (r *Run) calibrate(ctx context.Context, req *Request, segments []*segmentSo
 		return false, nil
 	}
 	if found.Exact {
-		r.Counters.Note(fmt.Sprintf("index %s is not sure to reach min_recall %v: calibrated recall %s", name, req.Options.MinRecall, found.Recall))
+		r.Counters.Note(fmt.Sprintf("index %s is not sure to reach min_recall %v: calibrated recall %s", name,
+			req.Options.MinRecall, found.Recall))
 		return false, nil
 	}
 	found.Apply(&req.Options)
