@@ -254,7 +254,7 @@ func (s *Server) bindAll(p *sqlplan.Prepared, params []byte) (runs [][]expr.Lite
 		if err := checkParams(p.ParamSchema(), rec); err != nil {
 			return nil, err
 		}
-		for row := 0; row < int(rec.NumRows()); row++ {
+		for row := range int(rec.NumRows()) {
 			values, err := s.engine.ParamsFromRecord(p, rec, row)
 			if err != nil {
 				return nil, err

@@ -80,7 +80,7 @@ func (s *Server) settings(ctx context.Context) (map[string]string, error) {
 			continue
 		}
 		value := values[len(values)-1]
-		name := ""
+		var name string
 		switch {
 		case key == "catalog" || key == "schema":
 			name = key

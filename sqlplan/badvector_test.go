@@ -160,7 +160,7 @@ func TestVectorParameters(t *testing.T) {
 			vec, _, err := array.FromJSON(memory.DefaultAllocator, of, strings.NewReader("["+query+"]"))
 			require.NoError(t, err)
 			defer vec.Release()
-			kType := arrow.DataType(arrow.PrimitiveTypes.Int64)
+			var kType arrow.DataType = arrow.PrimitiveTypes.Int64
 			if _, ok := k.(string); ok {
 				kType = arrow.BinaryTypes.String
 			}

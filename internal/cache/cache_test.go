@@ -132,7 +132,7 @@ func TestErrorsAreNotKept(t *testing.T) {
 	require.Equal(t, 2, v)
 	_, loaded, _ = c.Load(ctx, 1, give(3))
 	require.False(t, loaded)
-	require.Panics(t, func() { c.Load(ctx, 2, func(context.Context) (int, error) { panic("bug") }) })
+	require.Panics(t, func() { _, _, _ = c.Load(ctx, 2, func(context.Context) (int, error) { panic("bug") }) })
 	v, _, err = c.Load(ctx, 2, give(4))
 	require.NoError(t, err)
 	require.Equal(t, 4, v, "a panic leaves nobody waiting")
@@ -159,7 +159,7 @@ func TestWaitersAndFailures(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			c := New(Options[int, int]{MaxBytes: 100, Retry: test.retry})
 			fail := make(chan error)
-			go c.Load(ctx, 1, func(context.Context) (int, error) { return 0, <-fail })
+			go func() { _, _, _ = c.Load(ctx, 1, func(context.Context) (int, error) { return 0, <-fail }) }()
 			for c.Stats().Misses == 0 {
 			}
 			results := make(chan error)

@@ -144,7 +144,7 @@ func TestFlippedBytesNeverCrash(t *testing.T) {
 				}
 				spoiled := slices.Clone(file)
 				spoiled[at] ^= 1 << (at % 8)
-				s.use(t, which, spoiled)
+				_ = s.use(t, which, spoiled)
 			}
 		}
 	}
@@ -194,6 +194,6 @@ func FuzzIndexFiles(f *testing.F) {
 			}
 			out[int(at)%len(out)] = patch[4]
 		}
-		s.use(t, int(which)%len(s.files), out)
+		_ = s.use(t, int(which)%len(s.files), out)
 	})
 }

@@ -232,7 +232,8 @@ func (t keyType) spans(p Predicate) ([]span, error) {
 
 func (t keyType) between(low, high *Bound, add func(span)) error {
 	var s span
-	lowNaN, highNaN := false, high == nil // the range reaches the NaNs
+	var lowNaN bool        // the range begins in the NaNs
+	highNaN := high == nil // the range reaches the NaNs
 	if low != nil {
 		k, at, err := t.of(low.Value)
 		if err != nil {

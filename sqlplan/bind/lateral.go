@@ -69,8 +69,9 @@ func (b *binder) outerColumn(s *scope, e *parse.Column, col plan.Col, rest []par
 	for i := range names {
 		names[i] = sqlname.QuoteForPeople(e.Parts[i].Name)
 	}
-	x, err := expr.Expr(f.param(b, col, strings.Join(names, "."))), error(nil)
+	var x expr.Expr = f.param(b, col, strings.Join(names, "."))
 	for _, r := range rest {
+		var err error
 		if x, err = field(x, r); err != nil {
 			return nil, err
 		}

@@ -101,8 +101,8 @@ func ordinal(e parse.Expr, n int, clause string) (int, bool, error) {
 		return 0, false, nil
 	}
 	var i int
-	if _, err := fmt.Sscanf(num.Text, "%d", &i); err != nil || fmt.Sprint(i) != num.Text {
-		return 0, false, nil
+	if n, _ := fmt.Sscanf(num.Text, "%d", &i); n != 1 || fmt.Sprint(i) != num.Text {
+		return 0, false, nil // a number of another kind, such as 1.5, is no position
 	}
 	if i < 1 || i > n {
 		return 0, false, invalid(num.Pos, "%s position %d is not in the SELECT list, which has %d columns", clause, i, n)

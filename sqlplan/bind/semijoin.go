@@ -179,7 +179,7 @@ func (b *binder) subselect(q *parse.Query, outer *scope) (node plan.Node, values
 	}
 	c.clause = "the SELECT list"
 	for _, i := range items {
-		x := expr.Expr(plan.Ref(i.col))
+		var x expr.Expr = plan.Ref(i.col)
 		if i.expr != nil {
 			if x, err = b.expr(i.expr, c); err != nil {
 				return nil, nil, nil, err

@@ -221,7 +221,7 @@ func TestNearest(t *testing.T) {
 	for want, got := range map[string][]string{
 		"captoin":  {"caption"},
 		"nfsw":     {"NSFW"},
-		"hieght":   {"height"},
+		"hieght":   {"height"}, //nolint:misspell // a typing error on purpose
 		"sim":      {"similarity"},
 		"img_embs": {"img_emb"},
 		"zzz":      {},

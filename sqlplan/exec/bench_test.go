@@ -42,7 +42,7 @@ func benchmark(b *testing.B, p planner, cache *indexes.Cache, plan func() plan.N
 		require.NoError(b, err)
 		ctx := context.Background()
 		require.NoError(b, op.Open(ctx))
-		rows, bytes = 0, 0
+		rows = 0
 		for {
 			rec, err := op.Next(ctx)
 			if err == io.EOF {

@@ -212,7 +212,7 @@ var laionFixtures = []string{"laion_v2_0", "laion_v2_1", "laion_v2_2", "laion_sm
 func keysHash(rows [][]any) string {
 	h := sha256.New()
 	for _, r := range rows {
-		binary.Write(h, binary.LittleEndian, r[0].(int64))
+		h.Write(binary.LittleEndian.AppendUint64(nil, uint64(r[0].(int64))))
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

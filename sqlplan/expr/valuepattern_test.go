@@ -99,7 +99,7 @@ func TestValueTest(t *testing.T) {
 		for range 40 {
 			patterns = append(patterns, rng.Uint64()&expr.Mask(bits))
 		}
-		for d := uint64(0); d < 3; d++ {
+		for d := range uint64(3) {
 			for _, p := range []uint64{0, 1 << (bits - 1), 0x7f80_0000, 0xff80_0000, 0x7ff0 << 48, 0xfff0 << 48,
 				math.Float64bits(0.3), uint64(math.Float32bits(0.3)), 127, 40000} {
 				patterns = append(patterns, (p+d)&expr.Mask(bits), (p-d)&expr.Mask(bits))

@@ -97,7 +97,7 @@ func compareValues(a arrow.Array, i, j int) int {
 	case array.ListLike:
 		si, ei := a.ValueOffsets(i)
 		sj, ej := a.ValueOffsets(j)
-		for k := int64(0); k < min(ei-si, ej-sj); k++ {
+		for k := range min(ei-si, ej-sj) {
 			if c := compareRows(a.ListValues(), int(si+k), int(sj+k), Order{}); c != 0 {
 				return c
 			}

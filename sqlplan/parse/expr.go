@@ -44,7 +44,8 @@ func (p *parser) exprList() []Expr {
 // prefix parses an operand with the operators before it. What NOT takes in does not depend on what
 // stands before it: a + NOT b = c is a + (NOT (b = c)), as in PostgreSQL's grammar.
 func (p *parser) prefix() Expr {
-	operator, level := "", 0
+	var operator string
+	var level int
 	switch {
 	case p.is("NOT"):
 		operator, level = "NOT", precNot

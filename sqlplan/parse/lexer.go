@@ -322,7 +322,7 @@ func upper(s string) string {
 	}
 	var b [longest]byte
 	changed := false
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		c := s[i]
 		if c >= 'a' && c <= 'z' {
 			c -= 'a' - 'A'

@@ -70,7 +70,7 @@ func sexprValue(v reflect.Value) string {
 		if f.IsZero() || f.Type() == reflect.TypeFor[Pos]() {
 			continue
 		}
-		text := ""
+		var text string
 		if f.Kind() == reflect.Struct || f.Kind() == reflect.Pointer && f.Elem().Kind() == reflect.Struct || f.Kind() == reflect.Interface {
 			text = sexpr(f.Interface())
 		} else {

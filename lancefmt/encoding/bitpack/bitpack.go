@@ -54,13 +54,13 @@ func Unpack(dst, src []byte, wordBits, width int) {
 		return
 	// Nothing was squeezed: the rows only have another order.
 	case wordBits:
-		for r := 0; r < wordBits; r++ {
+		for r := range wordBits {
 			copy(dst[rowOffset(r, wordBits):][:rowBytes], src[r*rowBytes:])
 		}
 		return
 	}
 	all := repeat(width, wordBits)
-	for r := 0; r < wordBits; r++ {
+	for r := range wordBits {
 		// Row r of a lane has the bits from r·width on of the lane's packed words.
 		at := r * width
 		word, shift := at/wordBits, at%wordBits
@@ -234,7 +234,7 @@ func DecodeOutOfLine(dst, src []byte, wordBits, width, n int, scratch []byte) er
 	if hi != 0 || full > uint64(len(src)) {
 		return fault.Corruptf("%d bit-packed values of %d bits need %d bytes, there are %d", n, width, full, len(src))
 	}
-	for i := 0; i < blocks; i++ {
+	for i := range blocks {
 		Unpack(dst[i*BlockLen*word:], src[i*block:], wordBits, width)
 	}
 	rest, out := src[full:], dst[blocks*BlockLen*word:]

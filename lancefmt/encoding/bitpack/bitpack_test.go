@@ -13,10 +13,10 @@ import (
 func pack(values []uint64, wordBits, width int) []byte {
 	out := make([]byte, PackedBytes(width))
 	lanes := BlockLen / wordBits
-	for row := 0; row < wordBits; row++ {
-		for lane := 0; lane < lanes; lane++ {
+	for row := range wordBits {
+		for lane := range lanes {
 			v := values[order[row/8]*16+row%8*128+lane]
-			for b := 0; b < width; b++ {
+			for b := range width {
 				if v>>b&1 == 0 {
 					continue
 				}

@@ -38,7 +38,7 @@ func Decode(dst, src []byte, width, n int) error {
 			binary.LittleEndian.PutUint64(dst[8*i:], uint64(hi)<<32|uint64(lo))
 		}
 	default:
-		for j := 0; j < width; j++ {
+		for j := range width {
 			for i, b := range src[j*n : (j+1)*n] {
 				dst[i*width+j] = b
 			}

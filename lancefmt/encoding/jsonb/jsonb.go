@@ -15,6 +15,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"math"
 	"math/big"
 	"slices"
@@ -57,7 +58,7 @@ func AppendText(dst, src []byte) ([]byte, error) {
 	}
 	start := len(dst)
 	dst, err := container(dst, src, 0)
-	if err == errText {
+	if errors.Is(err, errText) {
 		return append(dst[:start], bytes.ToValidUTF8(src, []byte("\uFFFD"))...), nil
 	}
 	return dst, err

@@ -175,7 +175,7 @@ func TestUnravelRandom(t *testing.T) {
 			for i, l := range layers {
 				n := len(m.valid[i])
 				bitmap := make([]byte, (n+7)/8)
-				nulls := 0
+				var nulls int
 				if l.IsList() {
 					lists, err := c.Lists()
 					require.NoError(t, err)

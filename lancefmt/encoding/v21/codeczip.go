@@ -363,7 +363,7 @@ func (p *packedText) append(b []byte, out *values, a *arena) error {
 		return out.appendEmpty(1)
 	}
 	for i, f := range p.fields {
-		size := 0
+		var size int
 		if f.fixed != nil {
 			size = f.fixed.size()
 		} else {

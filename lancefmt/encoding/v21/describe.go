@@ -215,7 +215,7 @@ func describeChunk(d *hexdump.Dump, l *enc21pb.MiniBlockLayout, word int, c chun
 		}
 	}
 	var sizes []uint64
-	for i := uint64(0); i < min(l.GetNumBuffers(), maxChunkBuffers); i++ {
+	for i := range min(l.GetNumBuffers(), maxChunkBuffers) {
 		n, ok := d.Uint(word, fmt.Sprintf("bytes of value buffer %d", i))
 		if !ok {
 			return

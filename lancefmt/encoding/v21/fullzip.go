@@ -173,7 +173,7 @@ func (z *fullZip) plan(rows []encoding.Range, w want, ranges []storage.Range) ([
 	}
 	total := int64(0)
 	for _, r := range rows {
-		at := storage.Range{}
+		var at storage.Range
 		if z.strided() {
 			at = storage.Range{Offset: r.Start * int64(z.stride()), Length: r.Len() * int64(z.stride())}
 		} else {

@@ -332,7 +332,7 @@ func (x *matcher) codes(v *dictionaryMini, n int) (all, none bool, err error) {
 	if err := c.words(x.d.bufs, n, words, x.a); err != nil {
 		return false, false, err
 	}
-	most := uint64(0)
+	var most uint64
 	switch c.bits() {
 	case 8:
 		most = lookUp(words, x.hits, x.few, x.pass)

@@ -216,7 +216,7 @@ func (m *miniPage) plan(rows []encoding.Range, w want, ranges []storage.Range) (
 	// a large chunk will not need all of it. FSST makes text about half as long.
 	hint := 0
 	if m.shape.kind == kindVariable {
-		hint = int(min(total, int64(encoding.Count(rows))*4096))
+		hint = int(min(total, encoding.Count(rows)*4096))
 		if t, ok := m.values.(*textMini); ok && t.symbols != nil && !t.symbols.Plain() {
 			hint *= 2
 		}

@@ -229,7 +229,7 @@ func (n *listNode) read(ctx context.Context, rows []encoding.Range, mem memory.A
 		}
 		clear(bitmap)
 	}
-	nulls := 0
+	var nulls int
 	if word == 8 {
 		nulls, err = levels.Offsets(c.levels, int64s(offsets), bitmap, c.data.Len())
 	} else {

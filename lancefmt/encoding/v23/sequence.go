@@ -454,7 +454,7 @@ func (c rleCodec) decode(src []byte, n int64) (Values, error) {
 // count returns the number of runs, which is not stored. It follows from lengths that keep to a
 // rule, whose sum must reach n, or from the bytes of a plain part.
 func (c rleCodec) count(values, lengths []byte, n int64) (int64, error) {
-	runs := int64(0)
+	var runs int64
 	if r, ok := c.lengths.(rangeCodec); ok {
 		if r.start == 0 {
 			return 0, fault.Corruptf("runs of length 0")

@@ -154,7 +154,7 @@ func (l *lateralOp) pullRight(ctx context.Context) error {
 		return err
 	}
 	l.any = true
-	l.bytes += bytes + int64(b.NumRows())*8
+	l.bytes += bytes + b.NumRows()*8
 	if len(l.batches) == 0 {
 		l.batches = append(l.batches, nil)
 	}

@@ -567,7 +567,7 @@ func (s *ScanOp) stop() {
 	}
 	s.cancel()
 	s.Queue.Close()
-	s.group.Wait()
+	_ = s.group.Wait() // the queue has been told what went wrong
 	s.unwatch()
 	s.Queue.Close() // what was pushed before the workers noticed
 	s.group = nil

@@ -58,7 +58,7 @@ func overflow[T value.Integer](op string, a, b T, t arrow.DataType) error {
 func arithInts[T value.Integer](c *value.KernelCall, op string) (arrow.Array, error) {
 	x, y := value.NumsOf[T](c.Args[0]), value.NumsOf[T](c.Args[1])
 	buf, out := value.NewFixed[T](c.Mem(), c.N)
-	bad := -1
+	var bad int
 	switch op {
 	case "+":
 		bad = addInts(c, x, y, out)

@@ -317,7 +317,7 @@ func expandGroups(w *value.TextWriter, by, s string, m []int) {
 			continue
 		}
 		i++
-		group := -1
+		var group int
 		switch c := by[i]; {
 		case c == '&':
 			group = 0
@@ -356,7 +356,7 @@ func regexpExtract(e *expr.Call, res *regexps, null bool) func(*value.KernelCall
 		if err != nil {
 			return false, err
 		}
-		group := 0
+		var group int
 		if null {
 			group = min(1, re.NumSubexp())
 		} else if group, err = groupOf(a, i, re.Regexp); err != nil {

@@ -157,14 +157,14 @@ func vectorPair(args []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
 		}
 	}
 	wide = wide || elem.ID() == arrow.FLOAT64
-	out := arrow.DataType(value.TypeFloat32)
+	var out arrow.DataType = value.TypeFloat32
 	if wide {
 		out = value.TypeFloat64
 	}
 	conv := make([]expr.Expr, len(args))
 	copy(conv, args)
 	for i, a := range []expr.Expr{x, y} {
-		want := arrow.DataType(value.TypeFloat32)
+		var want arrow.DataType = value.TypeFloat32
 		switch t := value.PlainType(a.Type()); {
 		case wide:
 			want = value.TypeFloat64
