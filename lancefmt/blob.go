@@ -162,7 +162,8 @@ func (l *blobLoader) bytes(ctx context.Context, data arrow.ArrayData) (arrow.Arr
 			continue
 		}
 		if total += p.Length; total < 0 || total > maxBlobBytes && len(places) > 0 {
-			return nil, fault.New(fault.ResourceExhausted, "more than %d bytes of blobs in one array: read fewer rows at a time", int64(maxBlobBytes))
+			return nil, fault.New(fault.ResourceExhausted, "more than %d bytes of blobs in one array: read fewer rows at a time",
+				int64(maxBlobBytes))
 		}
 		places = append(places, p)
 	}

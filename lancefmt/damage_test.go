@@ -40,7 +40,8 @@ var damageLog = flag.String("damage.log", "", "file for the outcome of every fli
 //
 //	a byte of …                     may
 //	a page's buffers                change values of the column, or be an error that names file, column, page and offset
-//	a column's metadata             the same for descriptions that nothing else repeats (a list that may be NULL, not empty), else an error that names the file
+//	a column's metadata             the same for descriptions that nothing else repeats (a list that may be NULL, not empty),
+//	                                else an error that names the file
 //	the rest of a data file         be an error that names the file
 //	a manifest                      change names, types and metadata, or be an error; row counts stay
 //	a deletion file                 delete other rows, as many; or be an error that names the file

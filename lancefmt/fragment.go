@@ -131,7 +131,8 @@ func (f *Fragment) open(ctx context.Context, i int) (pinned[*file.Reader], error
 	if n := p.value.NumRows(); f.rows >= 0 && n != f.rows {
 		name := p.value.Name()
 		p.release()
-		return pinned[*file.Reader]{}, f.needs(d.Path, fault.Place(fault.Corruptf("the file has %d rows, but the fragment has %d", n, f.rows), name, -1, -1, -1))
+		return pinned[*file.Reader]{}, f.needs(d.Path,
+			fault.Place(fault.Corruptf("the file has %d rows, but the fragment has %d", n, f.rows), name, -1, -1, -1))
 	}
 	return p, nil
 }

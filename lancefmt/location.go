@@ -100,7 +100,8 @@ func (s *Snapshot) outside(uri string) (location, error) {
 			return location{store, rest}, err
 		}
 	}
-	return location{}, fault.New(fault.PermissionDenied, "version %d of table %s names %s, outside of the table, which is not allowed", s.Version(), s.table.Name(), uri)
+	return location{}, fault.New(fault.PermissionDenied,
+		"version %d of table %s names %s, outside of the table, which is not allowed", s.Version(), s.table.Name(), uri)
 }
 
 // base opens an allowed folder outside of the table, once.

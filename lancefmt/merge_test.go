@@ -112,10 +112,12 @@ func (d dirty) Allocate(size int) []byte {
 func TestNullsOfEveryType(t *testing.T) {
 	mem := checked(t)
 	for _, typ := range []arrow.DataType{arrow.Null, arrow.PrimitiveTypes.Int64, arrow.BinaryTypes.String, arrow.BinaryTypes.LargeBinary,
-		arrow.FixedSizeListOf(768, arrow.PrimitiveTypes.Float32), arrow.ListOf(arrow.BinaryTypes.String), arrow.StructOf(fields("a", arrow.PrimitiveTypes.Int8, "b", arrow.BinaryTypes.String)...),
+		arrow.FixedSizeListOf(768, arrow.PrimitiveTypes.Float32), arrow.ListOf(arrow.BinaryTypes.String),
+		arrow.StructOf(fields("a", arrow.PrimitiveTypes.Int8, "b", arrow.BinaryTypes.String)...),
 		&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int16,
 			ValueType: arrow.BinaryTypes.String}, arrow.MapOf(arrow.BinaryTypes.String, arrow.PrimitiveTypes.Int32),
-		&arrow.Decimal256Type{Precision: 50, Scale: 3}, &arrow.FixedSizeBinaryType{ByteWidth: 16}, arrow.FixedWidthTypes.Boolean, arrow.FixedWidthTypes.Timestamp_us} {
+		&arrow.Decimal256Type{Precision: 50, Scale: 3}, &arrow.FixedSizeBinaryType{ByteWidth: 16},
+		arrow.FixedWidthTypes.Boolean, arrow.FixedWidthTypes.Timestamp_us} {
 		for _, n := range []int64{0, 1, 100} {
 			a := nulls(typ, n, dirty{mem})
 			require.Equal(t, int(n), a.Len())

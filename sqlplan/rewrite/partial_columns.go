@@ -59,7 +59,8 @@ func (r *rewriter) filterPartsOfColumns(n plan.Node) plan.Node {
 	})
 }
 
-func (r *rewriter) filterParts(snap *lancefmt.Snapshot, filter expr.Expr, read []plan.ScanCol, out []expr.ColID) (expr.Expr, []plan.ScanCol, bool) {
+func (r *rewriter) filterParts(snap *lancefmt.Snapshot, filter expr.Expr, read []plan.ScanCol,
+	out []expr.ColID) (expr.Expr, []plan.ScanCol, bool) {
 	if filter == nil {
 		return nil, nil, false
 	}

@@ -40,7 +40,8 @@ type segmentAnswer struct {
 
 // askIndexes answers the leaves of a resolved filter for some fragments. A segment that cannot be read answers nothing, with
 // a note. The error is that of ctx.
-func askIndexes(ctx context.Context, env *op.Env, snap *lancefmt.Snapshot, filter *question.Filter, frags []*lancefmt.Fragment, stats *op.OpStats) (*indexAnswers, error) {
+func askIndexes(ctx context.Context, env *op.Env, snap *lancefmt.Snapshot, filter *question.Filter,
+	frags []*lancefmt.Fragment, stats *op.OpStats) (*indexAnswers, error) {
 	start := time.Now()
 	var work index.Work
 	ctx = index.WithWork(ctx, &work)
@@ -89,7 +90,8 @@ func askIndexes(ctx context.Context, env *op.Env, snap *lancefmt.Snapshot, filte
 }
 
 // ask searches one segment.
-func (a *indexAnswers) ask(ctx context.Context, leaf *question.Leaf, seg *lancefmt.Index, p index.Predicate, covered *roaring.Bitmap) error {
+func (a *indexAnswers) ask(ctx context.Context, leaf *question.Leaf, seg *lancefmt.Index, p index.Predicate,
+	covered *roaring.Bitmap) error {
 	answer, err := a.search(ctx, leaf, seg, p, covered)
 	switch {
 	case err == nil && answer != nil:
@@ -106,7 +108,8 @@ func (a *indexAnswers) ask(ctx context.Context, leaf *question.Leaf, seg *lancef
 }
 
 // search returns nil if the segment says nothing about the predicate, or not cheaply.
-func (a *indexAnswers) search(ctx context.Context, leaf *question.Leaf, seg *lancefmt.Index, p index.Predicate, covered *roaring.Bitmap) (*segmentAnswer, error) {
+func (a *indexAnswers) search(ctx context.Context, leaf *question.Leaf, seg *lancefmt.Index, p index.Predicate,
+	covered *roaring.Bitmap) (*segmentAnswer, error) {
 	x, release, err := a.cache.OpenScalar(ctx, a.snap, leaf.Index, seg)
 	if err != nil {
 		return nil, err

@@ -59,7 +59,8 @@ func (s *ScanOp) useIndexes(ctx context.Context) error {
 }
 
 // indexFragment combines the answers for a fragment; nil if they say nothing.
-func (s *ScanOp) indexFragment(ctx context.Context, f *lancefmt.Fragment, filter *question.Filter, answers *indexAnswers, plans map[string]*scanPlan) (*indexedFragment, error) {
+func (s *ScanOp) indexFragment(ctx context.Context, f *lancefmt.Fragment, filter *question.Filter,
+	answers *indexAnswers, plans map[string]*scanPlan) (*indexedFragment, error) {
 	leaf := func(l *question.Leaf, truth bool) truthBounds { return answers.bounds(l, truth, f.ID()) }
 	may, sure := allRows, allRows // sure: of the terms that are not exact
 	var rest, doubtful []int      // terms to evaluate: always, or for rows that are not sure

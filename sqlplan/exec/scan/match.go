@@ -29,8 +29,8 @@ type columnTest struct {
 	test   encoding.Test
 }
 
-// takeApart takes the filters of fragments' plans apart, before workers start. Columns that are wanted besides are not tested: they would be
-// decoded twice.
+// takeApart takes the filters of fragments' plans apart, before workers start. Columns that are wanted
+// besides are not tested: they would be decoded twice.
 func (s *ScanOp) takeApart(frags []*lancefmt.Fragment, wanted []plan.Col) error {
 	s.tested = map[*scanPlan]*testedPlan{}
 	for _, f := range frags {
