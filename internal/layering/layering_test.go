@@ -14,9 +14,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
+
+	"lanceflight/sqlplan/rewrite"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write the table of packages in docs/ARCHITECTURE.md anew")
+var write = flag.Bool("rewrite", false, "write the tables of docs/ARCHITECTURE.md anew")
 
 // floors are all packages of the product, the highest floor first. A package uses packages of lower floors only: not those
 // above, and not its neighbours on the same floor. A new package gets a place here, which decides what it may use.
@@ -82,8 +84,8 @@ type pkg struct {
 // packages lists the packages of the module, sorted by path.
 func packages(t *testing.T) []pkg {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-f",
-		`{{.ImportPath}}{{"\t"}}{{.Doc}}{{"\t"}}{{join .Imports " "}}{{"\t"}}{{join .GoFiles " "}}`, "lanceflight/...").Output()
+	const fields = `{{.ImportPath}}{{"\t"}}{{.Doc}}{{"\t"}}{{join .Imports " "}}{{"\t"}}{{join .GoFiles " "}}`
+	out, err := exec.Command("go", "list", "-f", fields, "lanceflight/...").Output()
 	require.NoError(t, err)
 	var all []pkg
 	for _, line := range strings.Split(strings.Trim(string(out), "\n"), "\n") {
@@ -158,18 +160,12 @@ func TestFoldersAreSmall(t *testing.T) {
 	}
 }
 
-const (
-	tableStart = "<!-- packages: written by go test ./internal/layering -rewrite -->\n"
-	tableEnd   = "<!-- end of packages -->\n"
-)
-
 // TestPackageTable compares the table of packages in docs/ARCHITECTURE.md with what the code says: the first sentence of
 // each package's documentation, and its imports.
 func TestPackageTable(t *testing.T) {
-	all := packages(t)
 	var b strings.Builder
 	b.WriteString("| package | what it is for | uses |\n| --- | --- | --- |\n")
-	for _, p := range all {
+	for _, p := range packages(t) {
 		if !product(p.path) {
 			continue
 		}
@@ -182,18 +178,37 @@ func TestPackageTable(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", p.path, strings.ReplaceAll(what, "|", "\\|"), uses)
 	}
+	compareTable(t, "packages", b.String())
+}
+
+// TestRewriteTable compares the table of rewrites in docs/ARCHITECTURE.md with the one that runs them.
+func TestRewriteTable(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("| rewrite | what it does |\n| --- | --- |\n")
+	for _, p := range rewrite.Passes() {
+		require.FileExists(t, filepath.Join("..", "..", "sqlplan", "rewrite", p[0]+".go"), "each rewrite is in a file of its name")
+		fmt.Fprintf(&b, "| `%s` | %s |\n", p[0], p[1])
+	}
+	compareTable(t, "rewrites", b.String())
+}
+
+// compareTable compares a table of docs/ARCHITECTURE.md with what it should be, or writes it.
+func compareTable(t *testing.T, name, want string) {
+	t.Helper()
+	start := "<!-- " + name + ": written by go test ./internal/layering -rewrite -->\n"
+	end := "<!-- end of " + name + " -->\n"
 	path := filepath.Join("..", "..", "docs", "ARCHITECTURE.md")
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
-	before, rest, ok := strings.Cut(string(text), tableStart)
-	require.True(t, ok, "docs/ARCHITECTURE.md has no place for the table of packages")
-	have, after, ok := strings.Cut(rest, tableEnd)
+	before, rest, ok := strings.Cut(string(text), start)
+	require.True(t, ok, "docs/ARCHITECTURE.md has no place for the table of %s", name)
+	have, after, ok := strings.Cut(rest, end)
 	require.True(t, ok)
-	if *rewrite {
-		require.NoError(t, os.WriteFile(path, []byte(before+tableStart+b.String()+tableEnd+after), 0o644))
+	if *write {
+		require.NoError(t, os.WriteFile(path, []byte(before+start+want+end+after), 0o644))
 		return
 	}
-	if diff := cmp.Diff(strings.Split(have, "\n"), strings.Split(b.String(), "\n")); diff != "" {
+	if diff := cmp.Diff(strings.Split(have, "\n"), strings.Split(want, "\n")); diff != "" {
 		t.Errorf("docs/ARCHITECTURE.md is out of date: run go test ./internal/layering -rewrite\n%s", diff)
 	}
 }

@@ -116,7 +116,8 @@ func BenchmarkScans(b *testing.B) {
 		}},
 		{"distinct_captions", func() plan.Node { return &plan.Distinct{Input: p.scan("", "caption")} }},
 		{"top_100", func() plan.Node {
-			return &plan.Sort{Input: p.scan("", "key", "similarity"), Limit: intLiteral(100), Keys: []plan.SortKey{{Expr: p.ref("similarity"), Desc: true}}}
+			keys := []plan.SortKey{{Expr: p.ref("similarity"), Desc: true}}
+			return &plan.Sort{Input: p.scan("", "key", "similarity"), Limit: intLiteral(100), Keys: keys}
 		}},
 		{"sort_double", func() plan.Node {
 			return &plan.Sort{Input: p.scan("", "key", "similarity"), Keys: []plan.SortKey{{Expr: p.ref("similarity"), Desc: true}}}
