@@ -47,7 +47,10 @@ func FuzzPrepare(f *testing.F) {
 			f.Add(a.SQL)
 		}
 	}
-	plans, _ := filepath.Glob("logical/testdata/*/*")
+	plans, _ := filepath.Glob("rewrite/testdata/*/*")
+	if len(plans) == 0 {
+		f.Fatal("there are no plans in rewrite/testdata to begin with")
+	}
 	for _, file := range plans {
 		data, err := os.ReadFile(file)
 		if err != nil {
