@@ -18,7 +18,7 @@ INDEXED = ["laion_v2_2", "laion_v2_1", "laion_v2_0", "laion_history"]
 
 
 def column_sha256(column):
-    """The digest of a column as ../shared/laion/README.md defines it."""
+    """The digest of a column as the expected files of the fixtures have it."""
     h = hashlib.sha256()
     for chunk in column.chunks:
         t = chunk.type
