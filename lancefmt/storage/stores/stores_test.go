@@ -94,3 +94,12 @@ func TestFindObject(t *testing.T) {
 		require.False(t, ok, uri)
 	}
 }
+
+// docs/LIMITS.md shows what an unknown scheme is answered, which names all schemes that are known.
+func TestLimitsPageListsTheSchemes(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "LIMITS.md"))
+	require.NoError(t, err)
+	_, err = Open(ctx, "s3://bucket/table.lance")
+	require.Error(t, err)
+	require.Contains(t, string(page), err.Error(), "docs/LIMITS.md is out of date")
+}
