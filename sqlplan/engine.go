@@ -9,12 +9,10 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"lanceflight/internal/fault"
-	"lanceflight/sqlplan/catalog"
-
-	"lanceflight/sqlplan/expr"
-
 	"lanceflight/sqlplan/bind"
+	"lanceflight/sqlplan/catalog"
 	"lanceflight/sqlplan/exec/search"
+	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/indexes"
 	"lanceflight/sqlplan/parse"
 	"lanceflight/sqlplan/plan"

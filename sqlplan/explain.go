@@ -11,7 +11,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"lanceflight/internal/fault"
-
 	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/exec/search"
 	"lanceflight/sqlplan/plan"

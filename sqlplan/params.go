@@ -8,7 +8,6 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt/storage"
 	"lanceflight/sqlplan/expr"
-
 	"lanceflight/sqlplan/plan"
 )
 

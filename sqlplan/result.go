@@ -12,7 +12,6 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt/storage"
 	"lanceflight/sqlplan/catalog"
-
 	"lanceflight/sqlplan/plan"
 )
 

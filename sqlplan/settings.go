@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"lanceflight/internal/fault"
-
 	"lanceflight/sqlplan/settings"
 )
 

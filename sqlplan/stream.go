@@ -11,7 +11,6 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/exec"
-
 	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/plan"
 	"lanceflight/sqlplan/settings"

@@ -17,10 +17,9 @@ import (
 	"pgregory.net/rapid"
 
 	"lanceflight/internal/fault"
-	"lanceflight/sqlplan/expr"
-
 	"lanceflight/sqlplan/exec/agg"
 	"lanceflight/sqlplan/exec/op"
+	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/plan"
 )
 

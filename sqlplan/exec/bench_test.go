@@ -13,10 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lanceflight/lancefmt"
-	"lanceflight/sqlplan/expr"
-
 	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/exec/scan"
+	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/indexes"
 	"lanceflight/sqlplan/plan"
 	"lanceflight/vecindex"

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"lanceflight/internal/fault"
-
 	"lanceflight/sqlplan/exec/agg"
 	"lanceflight/sqlplan/exec/join"
 	"lanceflight/sqlplan/exec/op"

@@ -14,9 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"lanceflight/sqlplan/expr"
-
 	"lanceflight/sqlplan/exec/op"
+	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/plan"
 )
 

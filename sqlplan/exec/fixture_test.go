@@ -15,9 +15,8 @@ import (
 
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt"
-	"lanceflight/sqlplan/expr"
-
 	"lanceflight/sqlplan/exec/op"
+	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/parse"
 	"lanceflight/sqlplan/plan"
 )

@@ -10,11 +10,10 @@ import (
 	"pgregory.net/rapid"
 
 	"lanceflight/internal/fault"
-	"lanceflight/sqlplan/expr"
-
 	"lanceflight/sqlplan/exec/agg"
 	"lanceflight/sqlplan/exec/join"
 	"lanceflight/sqlplan/exec/op"
+	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/plan"
 )
 

@@ -16,10 +16,9 @@ import (
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/encoding"
-	"lanceflight/sqlplan/expr"
-
 	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/exec/scan"
+	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/plan"
 )
 

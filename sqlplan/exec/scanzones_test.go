@@ -9,7 +9,6 @@ import (
 
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt"
-
 	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/exec/scan"
 	"lanceflight/sqlplan/plan"

@@ -12,12 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lanceflight/internal/fault"
-	"lanceflight/sqlplan/expr"
-
 	"lanceflight/sqlplan/exec/agg"
 	"lanceflight/sqlplan/exec/join"
 	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/exec/order"
+	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/plan"
 )
 

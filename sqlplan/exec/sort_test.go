@@ -10,7 +10,6 @@ import (
 	"pgregory.net/rapid"
 
 	"lanceflight/internal/fault"
-
 	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/exec/order"
 	"lanceflight/sqlplan/plan"

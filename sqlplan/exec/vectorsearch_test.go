@@ -16,11 +16,10 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/internal/fixtures"
 	"lanceflight/lancefmt"
-	"lanceflight/sqlplan/expr"
-
 	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/exec/scan"
 	"lanceflight/sqlplan/exec/search"
+	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/indexes"
 	"lanceflight/sqlplan/plan"
 	"lanceflight/sqlplan/settings"

@@ -7,7 +7,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/internal/fault"
-
 	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/plan"
 )

@@ -1,11 +1,10 @@
 package expr
 
 import (
-	"lanceflight/internal/fault"
-
-	"lanceflight/sqlplan/expr/value"
-
 	"github.com/apache/arrow-go/v18/arrow"
+
+	"lanceflight/internal/fault"
+	"lanceflight/sqlplan/expr/value"
 )
 
 var anyFunctions = map[string]string{"=": "$any_eq", "!=": "$any_ne", "<": "$any_lt", "<=": "$any_le", ">": "$any_gt", ">=": "$any_ge"}

@@ -1,13 +1,13 @@
 package expr
 
 import (
-	"lanceflight/internal/fault"
-	"lanceflight/vecindex/distance"
 	"strings"
 
-	"lanceflight/sqlplan/expr/value"
-
 	"github.com/apache/arrow-go/v18/arrow"
+
+	"lanceflight/internal/fault"
+	"lanceflight/sqlplan/expr/value"
+	"lanceflight/vecindex/distance"
 )
 
 // IsMultivector says whether values of a type are lists of vectors of floats, and of which dimension.

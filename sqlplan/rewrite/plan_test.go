@@ -14,12 +14,10 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/internal/fixtures"
-	"lanceflight/sqlplan/catalog"
-
-	"lanceflight/sqlplan/expr"
-
 	"lanceflight/sqlplan/bind"
+	"lanceflight/sqlplan/catalog"
 	"lanceflight/sqlplan/exec/search"
+	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/indexes"
 	"lanceflight/sqlplan/parse"
 	"lanceflight/sqlplan/plan"

@@ -4,7 +4,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/internal/fault"
-
 	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/plan"
 )

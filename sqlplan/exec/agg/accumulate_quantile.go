@@ -8,9 +8,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"lanceflight/internal/fault"
-	"lanceflight/sqlplan/kernel"
-
 	"lanceflight/sqlplan/exec/op"
+	"lanceflight/sqlplan/kernel"
 	"lanceflight/sqlplan/plan"
 )
 

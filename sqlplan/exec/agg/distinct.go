@@ -6,9 +6,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/internal/fault"
-	"lanceflight/sqlplan/kernel"
-
 	"lanceflight/sqlplan/exec/op"
+	"lanceflight/sqlplan/kernel"
 	"lanceflight/sqlplan/plan"
 )
 

@@ -8,10 +8,9 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/internal/fault"
+	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/kernel"
-
-	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/plan"
 )
 

@@ -7,7 +7,6 @@ import (
 
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/kernel"
-
 	"lanceflight/sqlplan/plan"
 )
 

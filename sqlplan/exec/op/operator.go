@@ -15,7 +15,6 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt/storage"
 	"lanceflight/sqlplan/expr"
-
 	"lanceflight/sqlplan/indexes"
 	"lanceflight/sqlplan/plan"
 )

@@ -8,7 +8,6 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/expr"
-
 	"lanceflight/sqlplan/plan"
 )
 

@@ -9,7 +9,6 @@ import (
 
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/kernel"
-
 	"lanceflight/sqlplan/plan"
 )
 

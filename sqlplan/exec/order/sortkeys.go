@@ -5,10 +5,9 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/kernel"
-
-	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/plan"
 )
 

@@ -12,7 +12,6 @@ import (
 
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/index"
-
 	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/indexes"
 	"lanceflight/sqlplan/question"

@@ -9,7 +9,6 @@ import (
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/encoding"
 	"lanceflight/sqlplan/expr"
-
 	"lanceflight/sqlplan/question"
 )
 

@@ -6,9 +6,8 @@ import (
 
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/encoding"
-	"lanceflight/sqlplan/expr"
-
 	"lanceflight/sqlplan/exec/op"
+	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/plan"
 )
 

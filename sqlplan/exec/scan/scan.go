@@ -13,10 +13,9 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/internal/recycle"
 	"lanceflight/lancefmt"
+	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/kernel"
-
-	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/plan"
 )
 

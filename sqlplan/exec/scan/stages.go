@@ -5,7 +5,6 @@ import (
 
 	"lanceflight/lancefmt"
 	"lanceflight/sqlplan/expr"
-
 	"lanceflight/sqlplan/plan"
 )
 

@@ -9,9 +9,8 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/encoding"
-	"lanceflight/sqlplan/kernel"
-
 	"lanceflight/sqlplan/exec/op"
+	"lanceflight/sqlplan/kernel"
 	"lanceflight/sqlplan/plan"
 )
 

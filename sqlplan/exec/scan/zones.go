@@ -9,7 +9,6 @@ import (
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/encoding"
 	"lanceflight/lancefmt/index"
-
 	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/plan"
 	"lanceflight/sqlplan/question"

@@ -1,15 +1,15 @@
 package arith
 
 import (
-	"lanceflight/internal/fault"
 	"math"
 	"math/big"
 
-	"lanceflight/sqlplan/expr/cast"
-	"lanceflight/sqlplan/expr/value"
-
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
+
+	"lanceflight/internal/fault"
+	"lanceflight/sqlplan/expr/cast"
+	"lanceflight/sqlplan/expr/value"
 )
 
 // DecimalResult is the type of x op y for decimals.
