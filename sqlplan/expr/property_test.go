@@ -11,10 +11,10 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
 
+	"lanceflight/internal/gather"
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/expr/cast"
 	"lanceflight/sqlplan/expr/value"
-	"lanceflight/sqlplan/kernel"
 )
 
 // Every expression of the golden file that has answers is evaluated in many shapes of input; each row
@@ -35,7 +35,7 @@ func corpus(t *testing.T, batch arrow.RecordBatch) map[string][]string {
 
 // rowsOf takes rows of a batch, in order.
 func rowsOf(t testing.TB, batch arrow.RecordBatch, rows []int32) arrow.RecordBatch {
-	b, err := kernel.TakeBatch(memory.NewGoAllocator(), batch, rows)
+	b, err := gather.TakeBatch(memory.NewGoAllocator(), batch, rows)
 	require.NoError(t, err)
 	return b
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"lanceflight/internal/gather"
 	"lanceflight/internal/gather/gathertest"
 )
 
@@ -210,13 +211,13 @@ func TestSortKeyed(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		mask := rapid.SampledFrom([]uint64{3, 0xff00, 0xffff_ffff_ffff_ffff, 0xff << 56}).Draw(rt, "mask")
 		keys := rapid.SliceOfN(rapid.Uint64(), 0, 300).Draw(rt, "keys")
-		items := make([]Keyed, len(keys))
+		items := make([]gather.Keyed, len(keys))
 		for i, k := range keys {
-			items[i] = Keyed{Key: k & mask, Row: int32(i)}
+			items[i] = gather.Keyed{Key: k & mask, Row: int32(i)}
 		}
 		want := slices.Clone(items)
-		slices.SortStableFunc(want, func(a, b Keyed) int { return cmp.Compare(a.Key, b.Key) })
-		SortKeyed(items)
+		slices.SortStableFunc(want, func(a, b gather.Keyed) int { return cmp.Compare(a.Key, b.Key) })
+		gather.SortKeyed(items)
 		require.Equal(t, want, items)
 	})
 }

@@ -4,17 +4,19 @@ import (
 	"bytes"
 	"encoding/binary"
 	"slices"
+
+	"lanceflight/internal/gather"
 )
 
 // SortRows returns the row numbers of k in key order, stably: a radix sort of the first eight bytes,
 // then comparisons within what is equal there. stop is asked now and then whether to give up, in which case ok is
 // false; nil never does.
 func (k *Keys) SortRows(stop func() bool) (rows []int32, ok bool) {
-	items := make([]Keyed, k.Len())
+	items := make([]gather.Keyed, k.Len())
 	for i := range items {
-		items[i] = Keyed{Key: Prefix(k.Row(i)), Row: int32(i)}
+		items[i] = gather.Keyed{Key: Prefix(k.Row(i)), Row: int32(i)}
 	}
-	SortKeyedUntil(items, stop)
+	gather.SortKeyedUntil(items, stop)
 	rows = make([]int32, len(items))
 	for i, it := range items {
 		rows[i] = it.Row

@@ -5,6 +5,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"lanceflight/internal/gather"
 	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/kernel"
 )
@@ -88,7 +89,7 @@ func (d *distinctSet) bytes() int64 {
 func takeAll(mem memory.Allocator, cols []arrow.Array, rows []int32) ([]arrow.Array, error) {
 	out := make([]arrow.Array, 0, len(cols))
 	for _, c := range cols {
-		a, err := kernel.Take(mem, c, rows)
+		a, err := gather.Take(mem, c, rows)
 		if err != nil {
 			op.ReleaseAll(out)
 			return nil, err

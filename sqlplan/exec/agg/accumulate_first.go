@@ -5,6 +5,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/gather"
 	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/kernel"
 )
@@ -19,7 +20,7 @@ type firstAcc struct {
 	latest    bool
 
 	at      []op.Position // of the row kept; -1 = none
-	refs    []kernel.Ref
+	refs    []gather.Ref
 	pending []int32 // row in the batch being added; -1 = none
 	chunks  []arrow.Array
 	copied  int
@@ -70,7 +71,7 @@ func (f *firstAcc) settle(a arrow.Array, won []int32) error {
 	var rows []int32
 	for _, g := range won {
 		if r := f.pending[g]; r >= 0 {
-			f.refs[g] = kernel.Ref{Batch: int32(len(f.chunks)), Row: int32(len(rows))}
+			f.refs[g] = gather.Ref{Batch: int32(len(f.chunks)), Row: int32(len(rows))}
 			rows = append(rows, r)
 			f.pending[g] = -1
 		}
@@ -78,7 +79,7 @@ func (f *firstAcc) settle(a arrow.Array, won []int32) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	chunk, err := kernel.Copy(f.env.Mem, a, rows)
+	chunk, err := gather.Copy(f.env.Mem, a, rows)
 	if err != nil {
 		return err
 	}
@@ -97,14 +98,14 @@ func (f *firstAcc) keep(chunk arrow.Array) {
 
 // thin copies the values still kept into one array.
 func (f *firstAcc) thin() error {
-	var refs []kernel.Ref
+	var refs []gather.Ref
 	for g := range f.refs {
 		if f.at[g] >= 0 {
 			refs = append(refs, f.refs[g])
-			f.refs[g] = kernel.Ref{Row: int32(len(refs) - 1)}
+			f.refs[g] = gather.Ref{Row: int32(len(refs) - 1)}
 		}
 	}
-	all, err := kernel.Interleave(f.env.Mem, f.chunks, refs)
+	all, err := gather.Interleave(f.env.Mem, f.chunks, refs)
 	if err != nil {
 		return err
 	}
@@ -125,7 +126,7 @@ func (f *firstAcc) absorb(p *firstAcc, to []int32, wins func(from int, g int32) 
 	for from := range p.at {
 		if g := to[from]; p.at[from] >= 0 && wins(from, g) {
 			f.at[g] = p.at[from]
-			f.refs[g] = kernel.Ref{Batch: base + p.refs[from].Batch, Row: p.refs[from].Row}
+			f.refs[g] = gather.Ref{Batch: base + p.refs[from].Batch, Row: p.refs[from].Row}
 		}
 	}
 	for _, c := range p.chunks {
@@ -139,10 +140,10 @@ func (f *firstAcc) Result(groups []int32) (arrow.Array, error) {
 	null := array.MakeArrayOfNull(f.env.Mem, f.out, 1)
 	defer null.Release()
 	src := append(f.chunks[:len(f.chunks):len(f.chunks)], null)
-	refs := make([]kernel.Ref, len(groups))
+	refs := make([]gather.Ref, len(groups))
 	for i, g := range groups {
 		if refs[i] = f.refs[g]; f.at[g] < 0 {
-			refs[i] = kernel.Ref{Batch: int32(len(f.chunks))}
+			refs[i] = gather.Ref{Batch: int32(len(f.chunks))}
 		}
 	}
 	for _, a := range src {
@@ -150,7 +151,7 @@ func (f *firstAcc) Result(groups []int32) (arrow.Array, error) {
 			return nil, fault.New(fault.Internal, "an aggregate of %s was planned as %s", a.DataType(), f.out)
 		}
 	}
-	return kernel.Interleave(f.env.Mem, src, refs)
+	return gather.Interleave(f.env.Mem, src, refs)
 }
 
 func (f *firstAcc) bytes() int64 { return f.held + 20*int64(cap(f.at)) }

@@ -6,6 +6,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/gather"
 	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/kernel"
 )
@@ -54,7 +55,7 @@ func (l *listAcc) Add(in op.GroupInput) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	chunk, err := kernel.Copy(l.env.Mem, a, rows)
+	chunk, err := gather.Copy(l.env.Mem, a, rows)
 	if err != nil {
 		return err
 	}
@@ -89,14 +90,14 @@ func (l *listAcc) Result(groups []int32) (arrow.Array, error) {
 		start[g] = total
 		total += counts[i]
 	}
-	refs := make([]kernel.Ref, total)
+	refs := make([]gather.Ref, total)
 	n := 0
 	for b, c := range l.chunks {
 		for r := range c.Len() {
 			g := l.groups[n]
 			n++
 			if start[g] >= 0 {
-				refs[start[g]] = kernel.Ref{Batch: int32(b), Row: int32(r)}
+				refs[start[g]] = gather.Ref{Batch: int32(b), Row: int32(r)}
 				start[g]++
 			}
 		}
@@ -105,7 +106,7 @@ func (l *listAcc) Result(groups []int32) (arrow.Array, error) {
 	var err error
 	if total == 0 {
 		values = array.MakeArrayOfNull(l.env.Mem, l.elem, 0)
-	} else if values, err = kernel.Interleave(l.env.Mem, l.chunks, refs); err != nil {
+	} else if values, err = gather.Interleave(l.env.Mem, l.chunks, refs); err != nil {
 		return nil, err
 	}
 	defer values.Release()

@@ -7,6 +7,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/gather"
 	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/kernel"
@@ -205,7 +206,7 @@ type aggState struct {
 	accs  []accumulator
 	held  int64
 	// places are the groups' rows in keys, made for the output.
-	places []kernel.Ref
+	places []gather.Ref
 	// merged tells the accumulators that have taken over the other workers' already.
 	merged []bool
 
@@ -266,7 +267,7 @@ func (s *aggState) assign(keys []arrow.Array, rows int, at op.Position) (err err
 		return err
 	}
 	defer b.Release()
-	fresh, err := kernel.CopyRows(s.op.Env.Mem, b, s.fresh)
+	fresh, err := gather.CopyRows(s.op.Env.Mem, b, s.fresh)
 	if err != nil {
 		return err
 	}
@@ -373,7 +374,7 @@ func (s *aggState) adopt(keys arrow.RecordBatch, first []op.Position) (err error
 		return err
 	}
 	if len(s.fresh) > 0 {
-		fresh, err := kernel.TakeBatch(s.op.Env.Mem, keys, s.fresh)
+		fresh, err := gather.TakeBatch(s.op.Env.Mem, keys, s.fresh)
 		if err != nil {
 			return err
 		}
@@ -393,11 +394,11 @@ func (s *aggState) adopt(keys arrow.RecordBatch, first []op.Position) (err error
 
 // inOrder returns the groups by first appearance.
 func (s *aggState) inOrder() []int32 {
-	items := make([]kernel.Keyed, len(s.first))
+	items := make([]gather.Keyed, len(s.first))
 	for g, at := range s.first {
-		items[g] = kernel.Keyed{Key: uint64(at), Row: int32(g)}
+		items[g] = gather.Keyed{Key: uint64(at), Row: int32(g)}
 	}
-	kernel.SortKeyed(items)
+	gather.SortKeyed(items)
 	order := make([]int32, len(items))
 	for i, it := range items {
 		order[i] = it.Row
@@ -411,7 +412,7 @@ func (s *aggState) output(schema *arrow.Schema, groups []int32) (arrow.RecordBat
 	defer func() { op.ReleaseAll(cols) }()
 	if s.groups != nil {
 		refs := s.keyRefs(groups)
-		keys, err := kernel.InterleaveBatches(s.op.Env.Mem, s.op.keySpec, s.keys, refs)
+		keys, err := gather.InterleaveBatches(s.op.Env.Mem, s.op.keySpec, s.keys, refs)
 		if err != nil {
 			return nil, err
 		}
@@ -432,15 +433,15 @@ func (s *aggState) output(schema *arrow.Schema, groups []int32) (arrow.RecordBat
 }
 
 // keyRefs finds the groups in the batches of keys.
-func (s *aggState) keyRefs(groups []int32) []kernel.Ref {
+func (s *aggState) keyRefs(groups []int32) []gather.Ref {
 	if s.places == nil {
 		for b, keys := range s.keys {
 			for r := range keys.NumRows() {
-				s.places = append(s.places, kernel.Ref{Batch: int32(b), Row: int32(r)})
+				s.places = append(s.places, gather.Ref{Batch: int32(b), Row: int32(r)})
 			}
 		}
 	}
-	refs := make([]kernel.Ref, len(groups))
+	refs := make([]gather.Ref, len(groups))
 	for i, g := range groups {
 		refs[i] = s.places[g]
 	}

@@ -6,8 +6,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/gather"
 	"lanceflight/sqlplan/exec/op"
-	"lanceflight/sqlplan/kernel"
 	"lanceflight/sqlplan/plan"
 )
 
@@ -69,7 +69,7 @@ func (d *distinctOp) next(ctx context.Context) (arrow.RecordBatch, error) {
 		}
 		d.held += grown
 	}
-	return kernel.TakeBatch(d.Env.Mem, b, fresh)
+	return gather.TakeBatch(d.Env.Mem, b, fresh)
 }
 
 func (d *distinctOp) Close() error {

@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/gather"
 	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/kernel"
@@ -184,7 +185,7 @@ func (j *joinOp) Each(ctx context.Context, fn op.EachFunc) error {
 type joinTable struct {
 	batches []arrow.RecordBatch
 	first   []int32      // number of each batch's first row
-	rows    []kernel.Ref // in input order
+	rows    []gather.Ref // in input order
 	groups  *op.Grouper  // nil without keys
 	head    []int32      // first row of each key, -1 = none
 	chain   []int32      // next row of the same key, -1 = end
@@ -227,7 +228,7 @@ func (j *joinOp) build(ctx context.Context) error {
 			return fault.New(fault.ResourceExhausted, "the right side of a join has more than %d rows", op.MaxRunRows)
 		}
 		for r := range b.NumRows() {
-			t.rows = append(t.rows, kernel.Ref{Batch: int32(len(t.batches) - 1), Row: int32(r)})
+			t.rows = append(t.rows, gather.Ref{Batch: int32(len(t.batches) - 1), Row: int32(r)})
 		}
 		if t.groups == nil {
 			continue
@@ -360,7 +361,7 @@ func (j *joinOp) withoutPartner() (arrow.RecordBatch, error) {
 // pairs are candidate or joined rows: row left[i] of the left batch with right[i].
 type pairs struct {
 	left  []int32
-	right []kernel.Ref
+	right []gather.Ref
 }
 
 // output makes the output batch of pairs.
@@ -379,13 +380,13 @@ func (j *joinOp) output(left arrow.RecordBatch, p pairs) (arrow.RecordBatch, err
 
 func (j *joinOp) column(left arrow.RecordBatch, p pairs, c joinColumn) (arrow.Array, error) {
 	if !c.right {
-		return kernel.Take(j.Env.Mem, left.Column(c.i), p.left)
+		return gather.Take(j.Env.Mem, left.Column(c.i), p.left)
 	}
 	src := make([]arrow.Array, 0, len(j.table.batches)+1)
 	for _, b := range j.table.batches {
 		src = append(src, b.Column(c.i))
 	}
-	return kernel.Interleave(j.Env.Mem, append(src, j.table.null.Column(c.i)), p.right)
+	return gather.Interleave(j.Env.Mem, append(src, j.table.null.Column(c.i)), p.right)
 }
 
 // passes returns which candidate pairs satisfy the residual.

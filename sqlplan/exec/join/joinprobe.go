@@ -6,6 +6,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"lanceflight/internal/gather"
 	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/kernel"
 	"lanceflight/sqlplan/plan"
@@ -161,13 +162,13 @@ func (p *probe) exists(ctx context.Context) (arrow.RecordBatch, error) {
 
 func (p *probe) release() { p.left.Release() }
 
-func (p *pairs) add(left int32, right kernel.Ref) {
+func (p *pairs) add(left int32, right gather.Ref) {
 	p.left = append(p.left, left)
 	p.right = append(p.right, right)
 }
 
 // nullRef is the row of NULLs behind the batches.
-func (t *joinTable) nullRef() kernel.Ref { return kernel.Ref{Batch: int32(len(t.batches))} }
+func (t *joinTable) nullRef() gather.Ref { return gather.Ref{Batch: int32(len(t.batches))} }
 
 // row is the number of a right row in input order.
-func (t *joinTable) row(r kernel.Ref) int { return int(t.first[r.Batch] + r.Row) }
+func (t *joinTable) row(r gather.Ref) int { return int(t.first[r.Batch] + r.Row) }

@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/gather"
 	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/kernel"
@@ -40,7 +41,7 @@ type lateralOp struct {
 	null  arrow.RecordBatch
 
 	rows    []int32 // left rows of the output batch under way
-	refs    []kernel.Ref
+	refs    []gather.Ref
 	batches []arrow.RecordBatch // batches[0] is null
 	bytes   int64
 }
@@ -161,7 +162,7 @@ func (l *lateralOp) pullRight(ctx context.Context) error {
 	l.batches = append(l.batches, b)
 	for r := range int32(b.NumRows()) {
 		l.rows = append(l.rows, int32(l.row))
-		l.refs = append(l.refs, kernel.Ref{Batch: n, Row: r})
+		l.refs = append(l.refs, gather.Ref{Batch: n, Row: r})
 	}
 	return nil
 }
@@ -173,7 +174,7 @@ func (l *lateralOp) missing() (err error) {
 			return err
 		}
 	}
-	l.rows, l.refs = append(l.rows, int32(l.row)), append(l.refs, kernel.Ref{})
+	l.rows, l.refs = append(l.rows, int32(l.row)), append(l.refs, gather.Ref{})
 	l.bytes += 8
 	return nil
 }
@@ -258,7 +259,7 @@ func (l *lateralOp) flush() (arrow.RecordBatch, error) {
 		var a arrow.Array
 		var err error
 		if i < nleft {
-			a, err = kernel.Take(l.Env.Mem, l.left.Column(i), l.rows)
+			a, err = gather.Take(l.Env.Mem, l.left.Column(i), l.rows)
 		} else {
 			a, err = l.rightColumn(i - nleft)
 		}
@@ -283,7 +284,7 @@ func (l *lateralOp) rightColumn(i int) (arrow.Array, error) {
 	if len(src) == 0 {
 		src = append(src, l.null.Column(i))
 	}
-	return kernel.Interleave(l.Env.Mem, src, l.refs)
+	return gather.Interleave(l.Env.Mem, src, l.refs)
 }
 
 func (l *lateralOp) dropBatches() {

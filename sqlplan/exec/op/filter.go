@@ -5,8 +5,8 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"lanceflight/internal/gather"
 	"lanceflight/sqlplan/expr"
-	"lanceflight/sqlplan/kernel"
 	"lanceflight/sqlplan/plan"
 )
 
@@ -24,7 +24,7 @@ func NewFilter(n *plan.Filter, env *Env, in Operator) (Operator, error) {
 		if err != nil {
 			return nil, err
 		}
-		return kernel.TakeBatch(env.Mem, b, sel)
+		return gather.TakeBatch(env.Mem, b, sel)
 	}
 	return f, nil
 }

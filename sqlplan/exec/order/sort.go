@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/gather"
 	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/kernel"
 	"lanceflight/sqlplan/plan"
@@ -29,7 +30,7 @@ type sortOp struct {
 	files []*runFile
 	merge *merger
 	// Output of a run in memory.
-	order []kernel.Ref
+	order []gather.Ref
 	at    int
 	rows  int // per batch
 	ready bool
@@ -66,7 +67,7 @@ func (s *sortOp) next(ctx context.Context) (arrow.RecordBatch, error) {
 	n := min(s.rows, len(s.order)-s.at)
 	refs := s.order[s.at : s.at+n]
 	s.at += n
-	return kernel.InterleaveBatches(s.Env.Mem, s.Schema, s.run.batches, refs)
+	return gather.InterleaveBatches(s.Env.Mem, s.Schema, s.run.batches, refs)
 }
 
 // collect reads the input into runs, sorts the last one in memory, or merges if some were spilled.
@@ -227,7 +228,7 @@ func (r *sortRun) addNulls(a arrow.Array) {
 }
 
 // sort returns the rows of the run in order.
-func (r *sortRun) sort(ctx context.Context) ([]kernel.Ref, error) {
+func (r *sortRun) sort(ctx context.Context) ([]gather.Ref, error) {
 	stop := func() bool { return ctx.Err() != nil }
 	var rows []int32
 	if r.words != nil {
@@ -238,7 +239,7 @@ func (r *sortRun) sort(ctx context.Context) ([]kernel.Ref, error) {
 	if stop() {
 		return nil, context.Cause(ctx)
 	}
-	refs := make([]kernel.Ref, len(rows))
+	refs := make([]gather.Ref, len(rows))
 	batchOf := make([]int32, r.rows)
 	for b, start := range r.starts {
 		for i := range r.batches[b].NumRows() {
@@ -247,14 +248,14 @@ func (r *sortRun) sort(ctx context.Context) ([]kernel.Ref, error) {
 	}
 	for i, row := range rows {
 		b := batchOf[row]
-		refs[i] = kernel.Ref{Batch: b, Row: row - r.starts[b]}
+		refs[i] = gather.Ref{Batch: b, Row: row - r.starts[b]}
 	}
 	return refs, nil
 }
 
 func (r *sortRun) sortWords(stop func() bool) []int32 {
 	o := r.keys.orders[0]
-	items := make([]kernel.Keyed, 0, r.rows)
+	items := make([]gather.Keyed, 0, r.rows)
 	var nulls []int32
 	for i, w := range r.words {
 		if r.nulls != nil && r.nulls[i] {
@@ -264,9 +265,9 @@ func (r *sortRun) sortWords(stop func() bool) []int32 {
 		if o.Desc {
 			w = ^w
 		}
-		items = append(items, kernel.Keyed{Key: w, Row: int32(i)})
+		items = append(items, gather.Keyed{Key: w, Row: int32(i)})
 	}
-	kernel.SortKeyedUntil(items, stop)
+	gather.SortKeyedUntil(items, stop)
 	rows := make([]int32, 0, r.rows)
 	if o.NullsFirst {
 		rows = append(rows, nulls...)
@@ -281,7 +282,7 @@ func (r *sortRun) sortWords(stop func() bool) []int32 {
 }
 
 // key appends the byte key of a row, as kernel.Keys would encode it.
-func (r *sortRun) key(dst []byte, ref kernel.Ref) []byte {
+func (r *sortRun) key(dst []byte, ref gather.Ref) []byte {
 	row := int(r.starts[ref.Batch] + ref.Row)
 	if r.words == nil {
 		return append(dst, r.encoded.Row(row)...)

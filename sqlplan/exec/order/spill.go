@@ -14,6 +14,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/gather"
 	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/kernel"
 )
@@ -79,8 +80,8 @@ func spillRun(ctx context.Context, env *op.Env, schema *arrow.Schema, run *sortR
 	return f, err
 }
 
-func runBatch(mem memory.Allocator, schema, withKey *arrow.Schema, run *sortRun, refs []kernel.Ref) (arrow.RecordBatch, error) {
-	rows, err := kernel.InterleaveBatches(mem, schema, run.batches, refs)
+func runBatch(mem memory.Allocator, schema, withKey *arrow.Schema, run *sortRun, refs []gather.Ref) (arrow.RecordBatch, error) {
+	rows, err := gather.InterleaveBatches(mem, schema, run.batches, refs)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +187,7 @@ func (m *merger) next(ctx context.Context) (arrow.RecordBatch, error) {
 		}
 	}()
 	at := map[*runReader]int32{}
-	var refs []kernel.Ref
+	var refs []gather.Ref
 	var bytes float64
 	for len(m.heap) > 0 && bytes < float64(m.env.BatchSize()) {
 		r := m.heap[0]
@@ -197,7 +198,7 @@ func (m *merger) next(ctx context.Context) (arrow.RecordBatch, error) {
 			r.batch.Retain()
 			batches = append(batches, r.batch)
 		}
-		refs = append(refs, kernel.Ref{Batch: n, Row: int32(r.row)})
+		refs = append(refs, gather.Ref{Batch: n, Row: int32(r.row)})
 		bytes += r.avg
 		more, err := r.advance()
 		if err != nil {
@@ -209,7 +210,7 @@ func (m *merger) next(ctx context.Context) (arrow.RecordBatch, error) {
 			heap.Pop(&m.heap)
 		}
 	}
-	return kernel.InterleaveBatches(m.env.Mem, m.schema, batches, refs)
+	return gather.InterleaveBatches(m.env.Mem, m.schema, batches, refs)
 }
 
 func (m *merger) close() {

@@ -9,6 +9,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/gather"
 	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/kernel"
 	"lanceflight/sqlplan/plan"
@@ -31,7 +32,7 @@ type topKOp struct {
 	heaps []*topHeap
 
 	chunks []arrow.RecordBatch // borrowed from heaps
-	refs   []kernel.Ref
+	refs   []gather.Ref
 	rows   int // per output batch
 	ready  bool
 }
@@ -76,7 +77,7 @@ func (t *topKOp) next(ctx context.Context) (arrow.RecordBatch, error) {
 	n := min(t.rows, len(t.refs))
 	refs := t.refs[:n]
 	t.refs = t.refs[n:]
-	return kernel.InterleaveBatches(t.Env.Mem, t.Schema, t.chunks, refs)
+	return gather.InterleaveBatches(t.Env.Mem, t.Schema, t.chunks, refs)
 }
 
 func (t *topKOp) nextOfFull(ctx context.Context) (arrow.RecordBatch, error) {
@@ -154,7 +155,7 @@ type topItem struct {
 	word  uint64 // single key: normalised, complemented for DESC; else the first bytes of key
 	key   []byte // several keys: their bytes
 	at    op.Position
-	ref   kernel.Ref
+	ref   gather.Ref
 }
 
 func (a topItem) compare(b topItem) int {
@@ -246,7 +247,7 @@ func (h *topHeap) addWords(a arrow.Array, at op.Position) (entered bool) {
 				continue
 			}
 		}
-		it.at, it.ref = at+op.Position(r), kernel.Ref{Batch: pending, Row: int32(r)}
+		it.at, it.ref = at+op.Position(r), gather.Ref{Batch: pending, Row: int32(r)}
 		entered = h.push(it) || entered
 	}
 	return entered
@@ -255,7 +256,7 @@ func (h *topHeap) addWords(a arrow.Array, at op.Position) (entered bool) {
 func (h *topHeap) addKeys(at op.Position) (entered bool) {
 	for r := range h.encoded.Len() {
 		key := h.encoded.Row(r)
-		it := topItem{class: 1, word: kernel.Prefix(key), key: key, at: at + op.Position(r), ref: kernel.Ref{Batch: pending, Row: int32(r)}}
+		it := topItem{class: 1, word: kernel.Prefix(key), key: key, at: at + op.Position(r), ref: gather.Ref{Batch: pending, Row: int32(r)}}
 		if len(h.items) == h.k && it.compare(h.items[0]) >= 0 {
 			continue
 		}
@@ -306,13 +307,13 @@ func (h *topHeap) settle(b arrow.RecordBatch) error {
 	for i := range h.items {
 		if ref := &h.items[i].ref; ref.Batch == pending {
 			rows = append(rows, ref.Row)
-			*ref = kernel.Ref{Batch: int32(len(h.chunks)), Row: int32(len(rows) - 1)}
+			*ref = gather.Ref{Batch: int32(len(h.chunks)), Row: int32(len(rows) - 1)}
 		}
 	}
 	if len(rows) == 0 {
 		return nil
 	}
-	chunk, err := kernel.CopyRows(h.keys.env.Mem, b, rows)
+	chunk, err := gather.CopyRows(h.keys.env.Mem, b, rows)
 	if err != nil {
 		return err
 	}
@@ -335,12 +336,12 @@ func (h *topHeap) charge(n int64) error {
 }
 
 func (h *topHeap) compact() error {
-	refs := make([]kernel.Ref, len(h.items))
+	refs := make([]gather.Ref, len(h.items))
 	for i := range h.items {
 		refs[i] = h.items[i].ref
-		h.items[i].ref = kernel.Ref{Row: int32(i)}
+		h.items[i].ref = gather.Ref{Row: int32(i)}
 	}
-	b, err := kernel.InterleaveBatches(h.keys.env.Mem, h.schema, h.chunks, refs)
+	b, err := gather.InterleaveBatches(h.keys.env.Mem, h.schema, h.chunks, refs)
 	if err != nil {
 		return err
 	}

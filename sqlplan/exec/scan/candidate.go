@@ -7,6 +7,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"lanceflight/internal/gather"
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/encoding"
 	"lanceflight/sqlplan/exec/op"
@@ -39,7 +40,7 @@ func (c *candidate) keep(env *op.Env, sel []int32) error {
 		if a == nil {
 			continue
 		}
-		kept, err := kernel.Take(env.Mem, a, sel)
+		kept, err := gather.Take(env.Mem, a, sel)
 		if err != nil {
 			return err
 		}
@@ -155,5 +156,5 @@ func (r *rowReader) readDense(ctx context.Context, mem memory.Allocator, f *lanc
 			sel = append(sel, int32(i-span.Start))
 		}
 	}
-	return kernel.TakeBatch(mem, b, sel)
+	return gather.TakeBatch(mem, b, sel)
 }

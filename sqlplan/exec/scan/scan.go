@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/gather"
 	"lanceflight/internal/recycle"
 	"lanceflight/lancefmt"
 	"lanceflight/sqlplan/exec/op"
@@ -230,7 +231,7 @@ func (s *ScanOp) gather(first arrow.RecordBatch) (arrow.RecordBatch, error) {
 		all = append(all, b)
 		size += kernel.BatchBytes(b)
 	}
-	return kernel.ConcatBatches(s.Env.Mem, s.Schema, all)
+	return gather.ConcatBatches(s.Env.Mem, s.Schema, all)
 }
 
 // newCutter cuts fragments into morsels, between zones if the scan learns them.

@@ -12,11 +12,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/gather"
 	"lanceflight/internal/recycle"
 	"lanceflight/lancefmt"
 	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/exec/scan"
-	"lanceflight/sqlplan/kernel"
 	"lanceflight/vecindex"
 )
 
@@ -102,12 +102,12 @@ const compareBytes = 4 << 20
 // compare returns the k nearest of the given rows to each query, by exact distance. Each row is compared with the queries it is given
 // for; with nil, with all. It sorts rows by address, so that reads go forward, and fetches them in pieces, several at a time.
 func (r *Run) compare(ctx context.Context, req *Request, rows []rowPlace, queries [][]candidateRow) ([][]vecindex.Hit, error) {
-	items := make([]kernel.Keyed, len(rows))
+	items := make([]gather.Keyed, len(rows))
 	for i, p := range rows {
-		items[i] = kernel.Keyed{Key: p.addr, Row: int32(i)}
+		items[i] = gather.Keyed{Key: p.addr, Row: int32(i)}
 	}
-	kernel.SortKeyed(items)
-	items = slices.CompactFunc(items, func(a, b kernel.Keyed) bool { return a.Key == b.Key })
+	gather.SortKeyed(items)
+	items = slices.CompactFunc(items, func(a, b gather.Keyed) bool { return a.Key == b.Key })
 	c := comparison{run: r, req: req, rows: rows, queries: queries}
 	pieces := c.cut(items)
 	found := make([]nearestRows, max(1, min(r.workers(), len(pieces))))
@@ -131,7 +131,7 @@ type comparison struct {
 
 // cut makes pieces of rows that are sorted by address. Those of a single query are as many as there are workers, and may go over several
 // fragments. Several queries have more to compare in each row, so that theirs are of one fragment each.
-func (c *comparison) cut(items []kernel.Keyed) (pieces [][]kernel.Keyed) {
+func (c *comparison) cut(items []gather.Keyed) (pieces [][]gather.Keyed) {
 	size := max(1, int(compareBytes/max(1, c.req.vectorBytes())))
 	alone := len(c.req.queries) == 1
 	if workers := c.run.workers(); alone {
@@ -148,7 +148,7 @@ func (c *comparison) cut(items []kernel.Keyed) (pieces [][]kernel.Keyed) {
 }
 
 // sameFragment is the number of leading rows that are in the fragment of the first.
-func sameFragment(items []kernel.Keyed) int {
+func sameFragment(items []gather.Keyed) int {
 	n := 1
 	for n < len(items) && items[n].Key>>32 == items[0].Key>>32 {
 		n++
@@ -157,7 +157,7 @@ func sameFragment(items []kernel.Keyed) int {
 }
 
 // compareAll shares the pieces out among workers, each of which has one of found. A single piece needs no goroutine.
-func (c *comparison) compareAll(ctx context.Context, found []nearestRows, pieces [][]kernel.Keyed) error {
+func (c *comparison) compareAll(ctx context.Context, found []nearestRows, pieces [][]gather.Keyed) error {
 	switch len(pieces) {
 	case 0:
 		return nil
@@ -185,7 +185,7 @@ func (c *comparison) compareAll(ctx context.Context, found []nearestRows, pieces
 }
 
 // comparePiece compares the rows of a piece, one fragment after the other.
-func (c *comparison) comparePiece(ctx context.Context, nearest nearestRows, piece []kernel.Keyed) error {
+func (c *comparison) comparePiece(ctx context.Context, nearest nearestRows, piece []gather.Keyed) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -210,7 +210,7 @@ func (c *comparison) comparePiece(ctx context.Context, nearest nearestRows, piec
 }
 
 // pairs are the rows of a piece, by their place in it, with the queries they are compared with.
-func (c *comparison) pairs(piece []kernel.Keyed) (out []vecindex.Pair) {
+func (c *comparison) pairs(piece []gather.Keyed) (out []vecindex.Pair) {
 	for i, it := range piece {
 		for _, q := range c.queries[it.Row] {
 			out = append(out, vecindex.Pair{Query: q.query, Row: int32(i)})
@@ -228,7 +228,7 @@ const maxCompareHeld = 2 * compareBytes
 
 // readVectors reads rows of one fragment, by ascending address, and gives their vectors to add. They are compared as they are read,
 // without the copy that another order would need.
-func (r *Run) readVectors(ctx context.Context, req *Request, items []kernel.Keyed, add func(vectors arrow.Array) error) error {
+func (r *Run) readVectors(ctx context.Context, req *Request, items []gather.Keyed, add func(vectors arrow.Array) error) error {
 	parts := lancefmt.SplitAddresses(items, nil)
 	if len(parts) != 1 {
 		return fault.New(fault.Internal, "rows of %d fragments where one was announced", len(parts))

@@ -12,8 +12,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/gather"
 	"lanceflight/sqlplan/expr/value"
-	"lanceflight/sqlplan/kernel"
 	"lanceflight/vecindex/distance"
 )
 
@@ -210,11 +210,11 @@ func decode(mem memory.Allocator, a arrow.Array) (arrow.Array, error) {
 		for i := range at {
 			at[i] = int32(a.GetPhysicalIndex(i))
 		}
-		return kernel.Take(mem, values, at)
+		return gather.Take(mem, values, at)
 	default:
 		return nil, fault.New(fault.Unsupported, "values of type %s", a.DataType())
 	}
-	out, err := kernel.Take(mem, values, at)
+	out, err := gather.Take(mem, values, at)
 	if err != nil || a.NullN() == 0 {
 		return out, err
 	}

@@ -4,10 +4,10 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
+	"lanceflight/internal/gather"
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/expr/compare"
 	"lanceflight/sqlplan/expr/value"
-	"lanceflight/sqlplan/kernel"
 )
 
 func init() {
@@ -156,14 +156,14 @@ func better(c *value.KernelCall, op compare.Op, best arrow.Array, v value.Vec) (
 	}
 	defer wins.Release()
 	b := value.BoolsOf(wins)
-	refs := make([]kernel.Ref, c.N)
+	refs := make([]gather.Ref, c.N)
 	for i := range refs {
 		yes, _ := b.Pair(i >> 6)
 		row := v.Row(i)
 		if yes>>(i&63)&1 != 0 || best.IsNull(i) && v.Arr.IsValid(row) {
-			refs[i] = kernel.Ref{Batch: 1, Row: int32(row)}
+			refs[i] = gather.Ref{Batch: 1, Row: int32(row)}
 		} else {
-			refs[i] = kernel.Ref{Row: int32(i)}
+			refs[i] = gather.Ref{Row: int32(i)}
 		}
 	}
 	return value.Interleave(c.Mem(), c.Type, []arrow.Array{best, v.Arr}, refs)

@@ -9,7 +9,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"lanceflight/internal/fault"
-	"lanceflight/sqlplan/kernel"
+	"lanceflight/internal/gather"
 )
 
 // ValueAt is row i in the Go type that Literal documents.
@@ -169,7 +169,7 @@ func RepeatRow(mem memory.Allocator, one arrow.Array, n int) (arrow.Array, error
 		one.Retain()
 		return one, nil
 	}
-	return kernel.Take(mem, one, make([]int32, n))
+	return gather.Take(mem, one, make([]int32, n))
 }
 
 // OneValue makes an array of one row, which is not NULL, from a value as AppendValue takes it.

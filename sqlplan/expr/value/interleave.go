@@ -4,11 +4,11 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
-	"lanceflight/sqlplan/kernel"
+	"lanceflight/internal/gather"
 )
 
 // Interleaved names a row of one of several arrays.
-type Interleaved = kernel.Ref
+type Interleaved = gather.Ref
 
 // Interleave makes an array out of rows of several arrays of type t.
 func Interleave(mem memory.Allocator, t arrow.DataType, src []arrow.Array, refs []Interleaved) (arrow.Array, error) {
@@ -21,7 +21,7 @@ func Interleave(mem memory.Allocator, t arrow.DataType, src []arrow.Array, refs 
 			return interleaveFixed[uint32](mem, t, src, refs), nil
 		}
 	}
-	return kernel.Interleave(mem, src, refs)
+	return gather.Interleave(mem, src, refs)
 }
 
 func interleaveFixed[T uint32 | uint64](mem memory.Allocator, t arrow.DataType, src []arrow.Array, refs []Interleaved) arrow.Array {

@@ -1,11 +1,11 @@
 package value
 
 import (
-	"lanceflight/sqlplan/kernel"
-
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"lanceflight/internal/gather"
 )
 
 // Vec is an intermediate result. It owns a reference to arr.
@@ -34,7 +34,7 @@ func (v *Vec) Flatten(mem memory.Allocator) error {
 	if !v.Lazy {
 		return nil
 	}
-	a, err := kernel.Take(mem, v.Arr, v.Sel)
+	a, err := gather.Take(mem, v.Arr, v.Sel)
 	if err != nil {
 		return err
 	}
