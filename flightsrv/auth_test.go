@@ -1,6 +1,7 @@
 package flightsrv
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"strings"
@@ -9,7 +10,27 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/bcrypt"
+	"google.golang.org/grpc/metadata"
 )
+
+func testUsers(t *testing.T, names ...string) *Users {
+	t.Helper()
+	var file strings.Builder
+	for _, name := range names {
+		hash, err := bcrypt.GenerateFromPassword([]byte("of "+name), bcrypt.MinCost)
+		require.NoError(t, err)
+		file.WriteString(name + ":" + string(hash) + "\n")
+	}
+	u, err := ParseUsers(strings.NewReader(file.String()))
+	require.NoError(t, err)
+	return u
+}
+
+// as returns a context whose calls carry a user's name and password.
+func as(ctx context.Context, name string) context.Context {
+	credential := base64.StdEncoding.EncodeToString([]byte(name + ":of " + name))
+	return metadata.AppendToOutgoingContext(ctx, "authorization", "Basic "+credential)
+}
 
 func TestUsers(t *testing.T) {
 	bc, err := bcrypt.GenerateFromPassword([]byte("s3cret"), bcrypt.MinCost)

@@ -93,10 +93,13 @@ func (t *handles) bind(id, params []byte) {
 	}
 }
 
-func (t *handles) drop(id []byte) {
+// drop forgets a handle. Another user's handle stays.
+func (t *handles) drop(ctx context.Context, id []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.byID, string(id))
+	if h, ok := t.byID[string(id)]; ok && h.user == userFrom(ctx) {
+		delete(t.byID, string(id))
+	}
 }
 
 func (t *handles) closeAll() {
@@ -142,8 +145,8 @@ func (s *Server) CreatePreparedStatement(
 }
 
 // ClosePreparedStatement forgets a handle; closing it twice is no error.
-func (s *Server) ClosePreparedStatement(_ context.Context, req flightsql.ActionClosePreparedStatementRequest) error {
-	s.handles.drop(req.GetPreparedStatementHandle())
+func (s *Server) ClosePreparedStatement(ctx context.Context, req flightsql.ActionClosePreparedStatementRequest) error {
+	s.handles.drop(ctx, req.GetPreparedStatementHandle())
 	return nil
 }
 

@@ -92,6 +92,7 @@ type Server struct {
 	info     map[uint32]any // SqlInfo by id
 	grpc     *grpc.Server
 	draining atomic.Bool
+	panics   atomic.Int64 // caught in handlers; each is a bug
 }
 
 // New makes a server; it listens only in Serve.

@@ -119,9 +119,6 @@ func (s *Server) GetFlightInfoStatement(
 	return s.flightInfo(ctx, p, &ticketpb.Ticket{Sql: cmd.GetQuery(), Settings: settings}, desc)
 }
 
-// errTransactions answers every request that names a transaction: none can exist here.
-var errTransactions = fault.New(fault.Unsupported, "transactions: each statement reads one snapshot of each table")
-
 // GetSchemaStatement plans a statement for its schema.
 func (s *Server) GetSchemaStatement(
 	ctx context.Context, cmd flightsql.StatementQuery, _ *flight.FlightDescriptor,
@@ -200,15 +197,11 @@ func complete(info *flight.FlightInfo, err error) (*flight.PollInfo, error) {
 func (s *service) DoGet(ticket *flight.Ticket, stream flight.FlightService_DoGetServer) error {
 	var cmd anypb.Any
 	if proto.Unmarshal(ticket.GetTicket(), &cmd) != nil {
-		return fault.New(fault.InvalidArgument, "this is not a ticket of this server")
+		return errNoTicket
 	}
 	switch {
 	case cmd.MessageIs((*flightpb.TicketStatementQuery)(nil)):
-		var q flightpb.TicketStatementQuery
-		if err := cmd.UnmarshalTo(&q); err != nil {
-			return fault.New(fault.InvalidArgument, "read ticket: %w", err)
-		}
-		t, err := s.srv.seal.open(q.GetStatementHandle())
+		t, err := s.srv.openTicket(stream.Context(), ticket)
 		if err != nil {
 			return err
 		}
@@ -233,9 +226,6 @@ func (s *service) DoGet(ticket *flight.Ticket, stream flight.FlightService_DoGet
 func (s *Server) streamTicket(t *ticketpb.Ticket, stream flight.FlightService_DoGetServer) error {
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
-	if t.User != userFrom(ctx) {
-		return fault.New(fault.PermissionDenied, "the ticket was issued to another user")
-	}
 	if isUpdate(t) {
 		return s.streamOutcome(t, stream)
 	}
@@ -341,39 +331,15 @@ func compression(ctx context.Context) string {
 	return ""
 }
 
-// CancelFlightInfo ends the streams of a ticket that run in this process.
-func (s *Server) CancelFlightInfo(
-	_ context.Context, req *flight.CancelFlightInfoRequest,
-) (flight.CancelFlightInfoResult, error) {
-	outcome, err := s.cancelStreams(req.GetInfo())
-	return flight.CancelFlightInfoResult{Status: outcome}, err
-}
+// errNoTicket answers bytes that cannot be a ticket, and requests that lack one.
+var errNoTicket = fault.New(fault.InvalidArgument, "this is not a ticket of this server")
 
-func (s *Server) cancelStreams(info *flight.FlightInfo) (flight.CancelStatus, error) {
-	outcome := flight.CancelStatusNotCancellable
-	for _, e := range info.GetEndpoint() {
-		q, err := flightsql.GetStatementQueryTicket(e.GetTicket())
-		if err != nil {
-			return outcome, fault.New(fault.InvalidArgument, "the FlightInfo holds no ticket of this server")
-		}
-		t, err := s.seal.open(q.GetStatementHandle())
-		if err != nil {
-			return outcome, err
-		}
-		if s.streams.stop(t.Id) || isUpdate(t) && s.outcomes.stop(t.Id) {
-			outcome = flight.CancelStatusCancelled
-		}
-	}
-	return outcome, nil
-}
-
-// RenewFlightEndpoint issues the endpoint's ticket anew, with the same snapshot.
-func (s *Server) RenewFlightEndpoint(
-	ctx context.Context, req *flight.RenewFlightEndpointRequest,
-) (*flight.FlightEndpoint, error) {
-	q, err := flightsql.GetStatementQueryTicket(req.GetEndpoint().GetTicket())
-	if err != nil {
-		return nil, fault.New(fault.InvalidArgument, "the endpoint holds no ticket of this server")
+// openTicket verifies the ticket of a statement and that it was issued to the user who calls.
+func (s *Server) openTicket(ctx context.Context, ticket *flight.Ticket) (*ticketpb.Ticket, error) {
+	var cmd anypb.Any
+	var q flightpb.TicketStatementQuery
+	if proto.Unmarshal(ticket.GetTicket(), &cmd) != nil || cmd.UnmarshalTo(&q) != nil {
+		return nil, errNoTicket
 	}
 	t, err := s.seal.open(q.GetStatementHandle())
 	if err != nil {
@@ -381,6 +347,34 @@ func (s *Server) RenewFlightEndpoint(
 	}
 	if t.User != userFrom(ctx) {
 		return nil, fault.New(fault.PermissionDenied, "the ticket was issued to another user")
+	}
+	return t, nil
+}
+
+// CancelFlightInfo ends the streams of a ticket that run in this process.
+func (s *Server) CancelFlightInfo(
+	ctx context.Context, req *flight.CancelFlightInfoRequest,
+) (flight.CancelFlightInfoResult, error) {
+	outcome := flight.CancelStatusNotCancellable
+	for _, e := range req.GetInfo().GetEndpoint() {
+		t, err := s.openTicket(ctx, e.GetTicket())
+		if err != nil {
+			return flight.CancelFlightInfoResult{Status: outcome}, err
+		}
+		if s.streams.stop(t.Id) || isUpdate(t) && s.outcomes.stop(t.Id) {
+			outcome = flight.CancelStatusCancelled
+		}
+	}
+	return flight.CancelFlightInfoResult{Status: outcome}, nil
+}
+
+// RenewFlightEndpoint issues the endpoint's ticket anew, with the same snapshot.
+func (s *Server) RenewFlightEndpoint(
+	ctx context.Context, req *flight.RenewFlightEndpointRequest,
+) (*flight.FlightEndpoint, error) {
+	t, err := s.openTicket(ctx, req.GetEndpoint().GetTicket())
+	if err != nil {
+		return nil, err
 	}
 	return s.endpoint(t)
 }

@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"lanceflight/internal/fault"
@@ -72,6 +73,7 @@ func (s *Server) guardStream(
 
 func (s *Server) finish(ctx context.Context, method string, panicked any, err error) error {
 	if panicked != nil {
+		s.panics.Add(1)
 		s.log.Error("panic in handler", "method", method, "panic", fmt.Sprint(panicked), "stack", string(debug.Stack()))
 		return status.Error(codes.Internal, "internal error: the server logged the details")
 	}
@@ -84,7 +86,7 @@ func (s *Server) finish(ctx context.Context, method string, panicked any, err er
 		return status.Error(codes.Canceled, "cancelled by the client")
 	}
 	detail := err.Error()
-	err = toStatus(err)
+	err = readable(ctx, toStatus(err))
 	level := slog.LevelInfo
 	if c := status.Code(err); c == codes.Internal || c == codes.DataLoss || c == codes.Unknown {
 		level = slog.LevelError
@@ -92,3 +94,26 @@ func (s *Server) finish(ctx context.Context, method string, panicked any, err er
 	s.log.Log(ctx, level, "failed", "method", method, "code", status.Code(err).String(), "error", detail)
 	return err
 }
+
+// readable keeps the text of a status from being garbled by the client. The ADBC driver takes it for a
+// format of Go's fmt package (setErr in its go/adbc/pkg/flightsql/driver.go), where every percent sign
+// begins a directive: LIKE 'a%' would arrive as LIKE 'a%!'(NOVERB). No way of writing the sign comes
+// through there and also in the errors that the same driver passes on as they are, so those clients get
+// the full-width sign, which reads the same and means nothing to fmt. All other clients get the text as
+// it is.
+func readable(ctx context.Context, err error) error {
+	st := status.Convert(err)
+	if !strings.Contains(st.Message(), "%") {
+		return err
+	}
+	md, _ := metadata.FromIncomingContext(ctx)
+	for _, agent := range md.Get("user-agent") {
+		if strings.HasPrefix(agent, adbcAgent) {
+			return status.Error(st.Code(), strings.ReplaceAll(st.Message(), "%", "％"))
+		}
+	}
+	return err
+}
+
+// adbcAgent is how the user-agent header of the ADBC driver begins, in every language that it is for.
+const adbcAgent = "ADBC Flight SQL Driver"

@@ -24,7 +24,7 @@ type sink interface {
 func newSink(format string, w io.Writer) (sink, error) {
 	switch format {
 	case "table":
-		return &tableSink{w: w}, nil
+		return &terminalSink{w: w}, nil
 	case "csv":
 		return &csvSink{w: csv.NewWriter(w)}, nil
 	case "json":
@@ -36,6 +36,54 @@ func newSink(format string, w io.Writer) (sink, error) {
 	}
 	return nil, fmt.Errorf("--format: %q is none of table, csv, json, arrow", format)
 }
+
+// terminalSink is for people: plans are printed as text, and all other results as a table.
+type terminalSink struct {
+	w io.Writer
+	sink
+}
+
+func (s *terminalSink) begin(schema *arrow.Schema) error {
+	s.sink = &tableSink{w: s.w}
+	if isPlan(schema) {
+		s.sink = &planSink{w: s.w}
+	}
+	return s.sink.begin(schema)
+}
+
+// isPlan tells the result of EXPLAIN by its two columns. A plan has many lines, and lines that are
+// wider than what a cell of a table can show.
+func isPlan(schema *arrow.Schema) bool {
+	if schema.NumFields() != 2 {
+		return false
+	}
+	kind, plan := schema.Field(0), schema.Field(1)
+	return kind.Name == "plan_type" && plan.Name == "plan" && kind.Type.ID() == arrow.STRING && plan.Type.ID() == arrow.STRING
+}
+
+// planSink prints each plan whole, under a line that says of what it is.
+type planSink struct {
+	w    io.Writer
+	rows int
+}
+
+func (s *planSink) begin(*arrow.Schema) error { return nil }
+
+func (s *planSink) write(rec arrow.RecordBatch) error {
+	kinds, plans := rec.Column(0).(*array.String), rec.Column(1).(*array.String)
+	for row := range int(rec.NumRows()) {
+		if s.rows > 0 {
+			fmt.Fprintln(s.w)
+		}
+		s.rows++
+		if _, err := fmt.Fprintf(s.w, "%s:\n%s\n", kinds.Value(row), strings.TrimRight(plans.Value(row), "\n")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *planSink) end() error { return nil }
 
 // tableSink draws a box. It holds all rows to size the columns, so it stops at maxTableRows.
 type tableSink struct {

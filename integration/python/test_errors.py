@@ -1,6 +1,7 @@
 """Bad input: a clear error in the right code, and the server goes on."""
 
 import os
+import pathlib
 import shutil
 import struct
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.flight as flight
 import pytest
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 STATUS = adbc_driver_manager.AdbcStatusCode
 
 
@@ -60,6 +62,52 @@ def test_statement(sample, sql, code, says):
 def test_vector_parameter(sample, vector, says):
     e = refused(sample, "SELECT key FROM train ORDER BY img_emb <-> ? LIMIT 3", (vector,))
     assert e.status_code == STATUS.INVALID_ARGUMENT and says.lower() in str(e).lower()
+
+
+@pytest.mark.parametrize("sql", [
+    "SELECT key FROM train WHERE caption LIKE 'a%' AND nosuch = 1",
+    "SELECT 'a%d %s %!v(MISSING) 100%' FROM nosuch",
+    "SELECT key % 2 FROM train WHERE",
+])
+def test_percent_signs_in_errors(sample, sql):
+    """The ADBC driver takes an error's text for a format; other clients do not."""
+    shown = str(refused(sample, sql))
+    with pytest.raises(pa.ArrowException) as caught:
+        sample.flight().get_flight_info(flight.FlightDescriptor.for_command(sql.encode()))
+    plain = str(caught.value)
+    assert "NOVERB" not in shown and (r"%!v(MISSING)" in plain) == ("％!v(MISSING)" in shown)
+    line = next(line for line in plain.splitlines() if line.startswith("LINE 1: "))
+    assert line == "LINE 1: " + sql and line.replace("%", "％") in shown
+
+
+def limit(what):
+    """What LIMITS.md says that a client gets, of the row that begins with what."""
+    line = next(line for line in (ROOT / "docs" / "LIMITS.md").read_text().splitlines() if line.startswith(f"| {what}"))
+    return line.split("|")[2].strip().strip("`")
+
+
+def test_what_flight_sql_has_and_this_server_has_not(sample):
+    with sample.adbc() as conn, conn.cursor() as cur:
+        with pytest.raises(adbc_driver_manager.Error) as caught:
+            cur.execute(b"a Substrait plan").fetchall()
+        assert limit("Substrait plans") in str(caught.value) and caught.value.status_code == STATUS.NOT_IMPLEMENTED
+    for mode in ("create", "append", "replace", "create_append"):
+        with sample.adbc() as conn, conn.cursor() as cur, pytest.raises(adbc_driver_manager.Error) as caught:
+            cur.adbc_ingest("x", pa.table({"a": [1]}), mode=mode)
+        assert limit("bulk ingestion") in str(caught.value) and caught.value.status_code == STATUS.NOT_IMPLEMENTED
+    with pytest.raises(adbc_driver_manager.Error) as caught:
+        sample.adbc(autocommit=False, conn_kwargs={"adbc.connection.autocommit": "false"})
+    assert "not implemented" not in str(caught.value)
+    client = sample.flight()
+    for action, says in (("BeginTransaction", ""), ("BeginSavepoint", ""), ("nosuch", "nosuch")):
+        with pytest.raises(NotImplementedError, match=f"not supported: .*{says}"):
+            list(client.do_action(flight.Action(action, b"")))
+    with pytest.raises(NotImplementedError) as caught:
+        writer, reader = client.do_exchange(flight.FlightDescriptor.for_command(b"x"))
+        with writer:
+            writer.done_writing()
+            reader.read_all()
+    assert limit("`DoExchange`") in str(caught.value)
 
 
 def test_wrong_number_of_parameters(sample):
