@@ -3,6 +3,7 @@ package flightsrv
 import (
 	"context"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -62,7 +63,13 @@ func (s *Server) DoGetDBSchemas(
 	defer b.Release()
 	schema := likePattern(cmd.GetDBSchemaFilterPattern())
 	if inCatalog(cmd.GetCatalog()) {
-		for _, name := range []string{"information_schema", catalog.SchemaName} { // in name order
+		names, err := s.catalog.Schemas(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		names = append(slices.Clone(names), catalog.InformationSchema)
+		slices.Sort(names)
+		for _, name := range names {
 			if schema.MatchString(name) {
 				b.Field(0).(*array.StringBuilder).Append(catalog.CatalogName)
 				b.Field(1).(*array.StringBuilder).Append(name)
@@ -93,21 +100,21 @@ func (s *Server) DoGetTables(
 	b := array.NewRecordBuilder(s.opts.Mem, schema)
 	defer b.Release()
 	pattern := likePattern(cmd.GetTableNameFilterPattern())
-	inSchema := likePattern(cmd.GetDBSchemaFilterPattern()).MatchString(catalog.SchemaName)
-	if inCatalog(cmd.GetCatalog()) && inSchema && wantsTables(cmd.GetTableTypes()) {
-		names, err := s.catalog.Names(ctx)
+	schemas := likePattern(cmd.GetDBSchemaFilterPattern())
+	if inCatalog(cmd.GetCatalog()) && wantsTables(cmd.GetTableTypes()) {
+		entries, err := s.catalog.Entries(ctx)
 		if err != nil {
 			return nil, nil, err
 		}
-		for _, name := range names {
-			if !pattern.MatchString(name) {
+		for _, e := range entries {
+			if !schemas.MatchString(e.Schema) || !pattern.MatchString(e.Name) {
 				continue
 			}
-			for i, v := range []string{catalog.CatalogName, catalog.SchemaName, name, tableType} {
+			for i, v := range []string{catalog.CatalogName, e.Schema, e.Name, tableType} {
 				b.Field(i).(*array.StringBuilder).Append(v)
 			}
 			if cmd.GetIncludeSchema() {
-				b.Field(4).(*array.BinaryBuilder).Append(flight.SerializeSchema(s.tableSchema(ctx, name), s.opts.Mem))
+				b.Field(4).(*array.BinaryBuilder).Append(flight.SerializeSchema(s.tableSchema(ctx, e), s.opts.Mem))
 			}
 		}
 	}
@@ -116,16 +123,16 @@ func (s *Server) DoGetTables(
 
 // tableSchema returns a table's columns as its queries return them, with the metadata that getColumns
 // reads: type name, precision, scale.
-func (s *Server) tableSchema(ctx context.Context, name string) *arrow.Schema {
-	p, err := s.prepare(ctx, "SELECT * FROM "+sqlname.Quote(name), nil, nil)
+func (s *Server) tableSchema(ctx context.Context, e catalog.Entry) *arrow.Schema {
+	p, err := s.prepare(ctx, "SELECT * FROM "+sqlname.Quote(e.Schema)+"."+sqlname.Quote(e.Name), nil, nil)
 	if err != nil {
-		s.log.Warn("cannot describe table", "table", name, "error", err)
+		s.log.Warn("cannot describe table", "schema", e.Schema, "table", e.Name, "error", err)
 		return arrow.NewSchema(nil, nil)
 	}
 	fields := make([]arrow.Field, p.Schema().NumFields())
 	for i, f := range p.Schema().Fields() {
 		b := flightsql.NewColumnMetadataBuilder()
-		b.CatalogName(catalog.CatalogName).SchemaName(catalog.SchemaName).TableName(name)
+		b.CatalogName(catalog.CatalogName).SchemaName(e.Schema).TableName(e.Name)
 		b.TypeName(expr.TypeName(f.Type)).IsAutoIncrement(false).IsReadOnly(true).IsSearchable(true)
 		b.IsCaseSensitive(arrow.IsBaseBinary(f.Type.ID()))
 		if precision, scale, ok := precisionOf(f.Type); ok {
@@ -271,15 +278,19 @@ func (s *Server) DoGetXdbcTypeInfo(
 // ListFlights offers each table as a flight, described by its path.
 func (s *service) ListFlights(_ *flight.Criteria, stream flight.FlightService_ListFlightsServer) error {
 	ctx := stream.Context()
-	names, err := s.srv.catalog.Names(ctx)
+	entries, err := s.srv.catalog.Entries(ctx)
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		desc := &flight.FlightDescriptor{Type: flight.DescriptorPATH, Path: []string{name}}
+	for _, e := range entries {
+		path := []string{e.Schema, e.Name}
+		if e.Schema == catalog.SchemaName {
+			path = path[1:]
+		}
+		desc := &flight.FlightDescriptor{Type: flight.DescriptorPATH, Path: path}
 		info, err := s.GetFlightInfo(ctx, desc)
 		if err != nil {
-			s.srv.log.Warn("cannot list table", "table", name, "error", err)
+			s.srv.log.Warn("cannot list table", "schema", e.Schema, "table", e.Name, "error", err)
 			continue
 		}
 		if err := stream.Send(info); err != nil {

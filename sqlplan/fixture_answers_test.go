@@ -323,9 +323,10 @@ func TestFixtureRecall(t *testing.T) {
 // Every fixture can be read whole through SELECT *, or says what is not supported.
 func TestFixtureSelectStar(t *testing.T) {
 	e := newEngineOver(t, filepath.Dir(fixtures.Path(t, "laion_v2_2.lance")), sqlplan.Options{})
-	names, err := e.cat.Names(context.Background())
+	entries, err := e.cat.Entries(context.Background())
 	require.NoError(t, err)
-	for _, name := range names {
+	for _, entry := range entries {
+		name := entry.Name
 		t.Run(name, func(t *testing.T) {
 			schema, rows, err := e.rows(t, fmt.Sprintf("SELECT * FROM %q", name), sqlplan.Session{})
 			if err != nil {

@@ -30,7 +30,7 @@ func resultSchema(cols []plan.Col) *arrow.Schema {
 		if c.Table != "" {
 			fields[i].Metadata = arrow.NewMetadata(
 				[]string{catalogNameKey, schemaNameKey, tableNameKey},
-				[]string{catalog.CatalogName, catalog.SchemaName, c.Table})
+				[]string{catalog.CatalogName, c.Schema, c.Table})
 		}
 	}
 	return arrow.NewSchema(fields, nil)

@@ -21,6 +21,7 @@ import (
 
 	"lanceflight/flightsrv"
 	"lanceflight/internal/sample"
+	"lanceflight/internal/sqlname"
 	"lanceflight/lancefmt"
 	"lanceflight/sqlplan"
 	"lanceflight/sqlplan/catalog"
@@ -107,9 +108,18 @@ func runServe(cmd *cobra.Command, uris []string) error {
 	if err != nil {
 		return err
 	}
-	names, err := cat.Names(ctx)
+	entries, err := cat.Entries(ctx)
 	if err != nil {
 		return err
+	}
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		if names[i] = e.Name; e.Schema != catalog.SchemaName {
+			names[i] = sqlname.QuoteIfNeeded(e.Schema) + "." + sqlname.QuoteIfNeeded(e.Name)
+		}
+	}
+	if err := cat.Problem(ctx); err != nil {
+		log.Warn("some tables are not served", "error", err)
 	}
 
 	served := make(chan error, 1)

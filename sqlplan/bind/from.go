@@ -194,7 +194,7 @@ func (b *binder) namedTable(t *parse.NamedTable) (plan.Node, *relation, error) {
 		}
 		return b.informationSchema(t)
 	}
-	target, err := b.env.Catalog.Resolve(b.ctx, t.Name)
+	target, err := b.resolve(t.Name)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -208,8 +208,8 @@ func (b *binder) namedTable(t *parse.NamedTable) (plan.Node, *relation, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	node, rel := b.scan(snap, target.Name)
-	rel.name, rel.catalog, rel.schema = t.Name.Table.Name, catalog.CatalogName, catalog.SchemaName
+	node, rel := b.scan(snap, target)
+	rel.name, rel.catalog, rel.schema = t.Name.Table.Name, catalog.CatalogName, target.Schema
 	if !target.HasRef {
 		rel.name = target.Name
 	}
@@ -223,6 +223,20 @@ func (b *binder) namedTable(t *parse.NamedTable) (plan.Node, *relation, error) {
 		rel.cols[i].Name = c.Name
 	}
 	return node, rel, nil
+}
+
+// resolve finds what a table name refers to. Without a schema it is looked for in the session's.
+func (b *binder) resolve(name parse.TableName) (catalog.Target, error) {
+	return b.env.Catalog.Resolve(b.ctx, b.qualified(name))
+}
+
+// qualified puts the session's schema before a name that has none.
+func (b *binder) qualified(name parse.TableName) parse.TableName {
+	schema := b.env.Session.Get("schema")
+	if name.Catalog.Name == "" && name.Schema.Name == "" && schema != catalog.InformationSchema {
+		name.Schema = parse.Ident{Name: schema, Quoted: true, Pos: name.Pos}
+	}
+	return name
 }
 
 func (s *cteScope) find(id parse.Ident) *cteScope {
@@ -281,28 +295,29 @@ const (
 
 // snapshot picks the version of a table that a reference reads, and pins it.
 func (b *binder) snapshot(target catalog.Target, t *parse.NamedTable) (*lancefmt.Snapshot, error) {
-	ref, key, pos := lancefmt.Ref{}, target.Name, t.Name.Table.Pos
+	table := target.Path()
+	ref, key, pos := lancefmt.Ref{}, table, t.Name.Table.Pos
 	switch {
 	case target.HasRef && t.AsOf != nil:
 		return nil, invalid(t.AsOf.Pos, "%q names a version already", t.Name.Table.Name)
 	case target.HasRef:
-		ref, key = target.Ref, t.Name.Table.Name
+		ref, key = target.Ref, table+"@"+refText(target.Ref)
 	case t.AsOf != nil:
 		var err error
 		if ref, err = asOf(t.AsOf); err != nil {
 			return nil, err
 		}
-		key, pos = target.Name+"@"+refText(ref), t.AsOf.Pos
+		key, pos = table+"@"+refText(ref), t.AsOf.Pos
 	default:
 		if as := b.env.Session.Get("lance.as_of"); as != "" {
 			ref = settingRef(as)
-			key = target.Name + "@" + refText(ref)
+			key = table + "@" + refText(ref)
 		}
 	}
 	snap, ok := b.snaps[key]
 	if !ok {
 		var err error
-		s := plan.Source{Name: t.Name, Ref: ref, Key: key}
+		s := plan.Source{Ref: ref, Key: key}
 		if snap, err = s.Open(b.ctx, target.Table, b.env.Pins); err != nil {
 			if k := fault.KindOf(err); k == fault.NotFound || k == fault.InvalidArgument {
 				return nil, fault.At(k, int(pos), "%v", err)
@@ -312,7 +327,7 @@ func (b *binder) snapshot(target catalog.Target, t *parse.NamedTable) (*lancefmt
 		b.snaps[key] = snap
 	}
 	b.pins[key] = snap.Version()
-	b.sources = append(b.sources, plan.Source{Name: t.Name, Ref: ref, Key: key, Snap: snap})
+	b.sources = append(b.sources, plan.Source{Name: b.qualified(t.Name), Ref: ref, Key: key, Snap: snap})
 	return snap, nil
 }
 
@@ -388,12 +403,13 @@ func settingRef(s string) lancefmt.Ref {
 }
 
 // scan reads every column of a snapshot; the rewrites take out what is not needed.
-func (b *binder) scan(snap *lancefmt.Snapshot, name string) (*plan.Scan, *relation) {
-	n := &plan.Scan{Selection: plan.Selection{Snap: snap, Name: name, Selectivity: -1}, Limit: -1, EstimatedRows: -1, Search: *b.hints}
+func (b *binder) scan(snap *lancefmt.Snapshot, target catalog.Target) (*plan.Scan, *relation) {
+	selection := plan.Selection{Snap: snap, Name: target.Path(), Selectivity: -1}
+	n := &plan.Scan{Selection: selection, Limit: -1, EstimatedRows: -1, Search: *b.hints}
 	rel := &relation{}
 	add := func(source string, t arrow.DataType, nullable bool) plan.Col {
 		c := b.newCol(source, t, nullable)
-		c.Table, c.Source = name, source
+		c.Schema, c.Table, c.Source = target.Schema, target.Name, source
 		b.cols[c.ID] = c
 		n.Read = append(n.Read, plan.ScanCol{Col: c, Source: source})
 		n.Out = append(n.Out, c)

@@ -91,18 +91,28 @@ func (b *binder) informationSchema(t *parse.NamedTable) (plan.Node, *relation, e
 
 func noRows(context.Context, *binder) ([][]any, error) { return nil, nil }
 
-func schemata(context.Context, *binder) ([][]any, error) {
-	return [][]any{
-		{catalog.CatalogName, catalog.InformationSchema, "", nil, nil, nil, nil},
-		{catalog.CatalogName, catalog.SchemaName, "", nil, nil, nil, nil},
-	}, nil
+func schemata(ctx context.Context, b *binder) ([][]any, error) {
+	names, err := b.schemaNames(ctx)
+	var rows [][]any
+	for _, n := range names {
+		rows = append(rows, []any{catalog.CatalogName, n, "", nil, nil, nil, nil})
+	}
+	return rows, err
+}
+
+// schemaNames lists all schemas in order.
+func (b *binder) schemaNames(ctx context.Context) ([]string, error) {
+	names, err := b.env.Catalog.Schemas(ctx)
+	names = append(slices.Clone(names), catalog.InformationSchema)
+	slices.Sort(names)
+	return names, err
 }
 
 func tablesRows(ctx context.Context, b *binder) ([][]any, error) {
-	names, err := b.env.Catalog.Names(ctx)
+	entries, err := b.env.Catalog.Entries(ctx)
 	var rows [][]any
-	for _, n := range names {
-		rows = append(rows, []any{catalog.CatalogName, catalog.SchemaName, n, "BASE TABLE", nil, nil, nil, nil, nil, "NO", "NO", nil})
+	for _, e := range entries {
+		rows = append(rows, []any{catalog.CatalogName, e.Schema, e.Name, "BASE TABLE", nil, nil, nil, nil, nil, "NO", "NO", nil})
 	}
 	return rows, err
 }
@@ -110,13 +120,13 @@ func tablesRows(ctx context.Context, b *binder) ([][]any, error) {
 // columnsRows lists the columns of every table. A table that cannot be opened is left out, so that one
 // broken directory does not hide all others from tools that read the whole view.
 func columnsRows(ctx context.Context, b *binder) ([][]any, error) {
-	names, err := b.env.Catalog.Names(ctx)
+	entries, err := b.env.Catalog.Entries(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var rows [][]any
-	for _, n := range names {
-		t, err := b.env.Catalog.Lookup(ctx, parse.TableName{Table: parse.Ident{Name: n, Quoted: true}})
+	for _, e := range entries {
+		t, err := b.env.Catalog.Lookup(ctx, e.TableName())
 		if err != nil {
 			continue
 		}
@@ -132,7 +142,7 @@ func columnsRows(ctx context.Context, b *binder) ([][]any, error) {
 				datetime = int64(ts.Unit) * 3
 			}
 			rows = append(rows, []any{
-				catalog.CatalogName, catalog.SchemaName, n, f.Name, i + 1, nil, yesNo(f.Nullable), strings.ToUpper(expr.TypeName(t)),
+				catalog.CatalogName, e.Schema, e.Name, f.Name, i + 1, nil, yesNo(f.Nullable), strings.ToUpper(expr.TypeName(t)),
 				nil, nil, precision, radix, scale, datetime,
 			})
 		}

@@ -25,7 +25,8 @@ func (b *binder) joinNext(j *parse.Join, left source, outer, lateral *scope) (so
 func (b *binder) join(j *parse.Join, left, right source, outer *scope, frame *lateralFrame) (source, error) {
 	for _, l := range left.scope.rels {
 		for _, r := range right.scope.rels {
-			if l.name != "" && l.name == r.name {
+			// Two tables of one name in different schemas can be told apart, as in PostgreSQL.
+			if l.name != "" && l.name == r.name && (l.schema == r.schema || l.schema == "" || r.schema == "") {
 				return source{}, invalid(j.Pos, "FROM has two tables called %q; give one of them an alias", l.name)
 			}
 		}

@@ -43,18 +43,17 @@ func (b *binder) show(s *parse.Show) (plan.Plan, error) {
 	switch s.What {
 	case "TABLES":
 		if s.Table != nil {
-			if err := checkSchema(*s.Table); err != nil {
+			schema, err := b.findSchema(*s.Table)
+			if err != nil {
 				return nil, err
 			}
-			if matchIdent(s.Table.Schema, catalog.InformationSchema) != noMatch {
-				return list("name", viewNames)
-			}
+			return list("name", b.tablesOf(schema))
 		}
-		return list("name", b.env.Catalog.Names)
+		return list("name", b.tablesOf(b.env.Session.Get("schema")))
 	case "VIEWS":
 		return list("name", viewNames)
 	case "SCHEMAS":
-		return list("schema_name", fixed(catalog.InformationSchema, catalog.SchemaName))
+		return list("schema_name", b.schemaNames)
 	case "DATABASES", "CATALOGS":
 		return list("catalog_name", fixed(catalog.CatalogName))
 	case "FUNCTIONS":
@@ -84,7 +83,7 @@ func (b *binder) show(s *parse.Show) (plan.Plan, error) {
 		if s.What == "COLUMNS" {
 			return b.describe(&parse.Describe{Table: &parse.NamedTable{Name: *s.Table, Pos: s.Table.Pos}, Pos: s.Pos})
 		}
-		target, err := b.env.Catalog.Resolve(b.ctx, *s.Table)
+		target, err := b.resolve(*s.Table)
 		if err != nil {
 			return nil, err
 		}
@@ -130,21 +129,30 @@ func viewNames(context.Context) ([]string, error) {
 	return names, nil
 }
 
-// checkSchema checks the schema of SHOW TABLES FROM and USE.
-func checkSchema(n parse.TableName) error {
-	if n.Catalog.Name != "" && matchIdent(n.Catalog, catalog.CatalogName) == noMatch {
-		return notFoundAt(n.Catalog, "no catalog is called %q; the only catalog is %s", n.Catalog.Name, catalog.CatalogName)
+// findSchema returns the schema of SHOW TABLES FROM and USE.
+func (b *binder) findSchema(n parse.TableName) (string, error) {
+	ours := n.Catalog.Name == "" || matchIdent(n.Catalog, catalog.CatalogName) != noMatch
+	if ours && matchIdent(n.Schema, catalog.InformationSchema) != noMatch {
+		return catalog.InformationSchema, nil
 	}
-	for _, have := range []string{catalog.SchemaName, catalog.InformationSchema} {
-		if matchIdent(n.Schema, have) != noMatch {
-			return nil
+	return b.env.Catalog.FindSchema(b.ctx, n.Catalog, n.Schema)
+}
+
+// tablesOf lists the tables of a schema, or the views of information_schema.
+func (b *binder) tablesOf(schema string) func(context.Context) ([]string, error) {
+	if schema == catalog.InformationSchema {
+		return viewNames
+	}
+	return func(ctx context.Context) ([]string, error) {
+		entries, err := b.env.Catalog.Entries(ctx)
+		var names []string
+		for _, e := range entries {
+			if e.Schema == schema {
+				names = append(names, e.Name)
+			}
 		}
+		return names, err
 	}
-	if n.Catalog.Name == "" && matchIdent(n.Schema, catalog.CatalogName) != noMatch {
-		return nil // the catalog alone
-	}
-	return notFoundAt(n.Schema, "no schema is called %q; the schemas are %s and %s",
-		n.Schema.Name, catalog.SchemaName, catalog.InformationSchema)
 }
 
 // likeFilter compiles the pattern of SHOW … LIKE.
@@ -257,12 +265,9 @@ func (b *binder) settingText(e parse.Expr) (string, error) {
 
 // use binds USE: the schema that unqualified names mean.
 func (b *binder) use(u *parse.Use) (plan.Plan, error) {
-	if err := checkSchema(u.Name); err != nil {
+	schema, err := b.findSchema(u.Name)
+	if err != nil {
 		return nil, err
-	}
-	schema := catalog.SchemaName
-	if matchIdent(u.Name.Schema, catalog.InformationSchema) != noMatch {
-		schema = catalog.InformationSchema
 	}
 	return &plan.Set{Changes: map[string]*string{"schema": &schema}}, nil
 }

@@ -23,7 +23,7 @@ func (b *binder) systemTable(target catalog.Target, t *parse.NamedTable) (plan.N
 	if err != nil {
 		return nil, nil, err
 	}
-	rel := &relation{name: t.Name.Table.Name, catalog: catalog.CatalogName, schema: catalog.SchemaName, cols: n.Out}
+	rel := &relation{name: t.Name.Table.Name, catalog: catalog.CatalogName, schema: target.Schema, cols: n.Out}
 	if t.Alias.Name != "" {
 		rel = &relation{name: t.Alias.Name, cols: n.Out}
 	}
@@ -31,44 +31,45 @@ func (b *binder) systemTable(target catalog.Target, t *parse.NamedTable) (plan.N
 }
 
 func (b *binder) systemRecords(target catalog.Target, what string, pos parse.Pos) (*plan.Records, error) {
-	name := target.Name + "$" + what
+	label := target.Path() + "$" + what
 	switch what {
 	case "versions":
-		return b.records(name, []column{
+		return b.records(label, []column{
 			{"version", bigintType}, {"timestamp", timeType}, {"rows", bigintType}, {"deleted_rows", bigintType},
 			{"fragments", bigintType}, {"data_files", bigintType}, {"manifest_bytes", bigintType},
 			{"operation", textType}, {"writer", textType}, {"tags", textType},
 		}, func(ctx context.Context) ([][]any, error) { return versionRows(ctx, target.Table) }), nil
 	case "tags":
-		return b.records(name, []column{
+		return b.records(label, []column{
 			{"tag", textType}, {"version", bigintType}, {"branch", textType}, {"created_at", timeType}, {"updated_at", timeType},
 		}, func(ctx context.Context) ([][]any, error) { return tagRows(ctx, target.Table) }), nil
 	case "branches":
-		return b.records(name, []column{
+		return b.records(label, []column{
 			{"branch", textType}, {"parent_branch", textType}, {"parent_version", bigintType}, {"created_at", timeType},
 		}, func(ctx context.Context) ([][]any, error) { return branchRows(ctx, target.Table) }), nil
 	}
 	if !slices.Contains(systemNames, what) {
 		return nil, invalid(pos, "table %s has no system table %q%s", target.Name, what, catalog.Hint(what, systemNames, "system tables"))
 	}
-	snap, err := b.snapshot(catalog.Target{Name: target.Name, Table: target.Table},
-		&parse.NamedTable{Name: parse.TableName{Table: parse.Ident{Name: target.Name, Pos: pos}}})
+	name := parse.TableName{Schema: parse.Ident{Name: target.Schema, Quoted: true, Pos: pos},
+		Table: parse.Ident{Name: target.Name, Quoted: true, Pos: pos}}
+	snap, err := b.snapshot(catalog.Target{Schema: target.Schema, Name: target.Name, Table: target.Table}, &parse.NamedTable{Name: name})
 	if err != nil {
 		return nil, err
 	}
 	switch what {
 	case "indexes":
-		return b.records(name, []column{
+		return b.records(label, []column{
 			{"index_name", textType}, {"kind", textType}, {"columns", textType}, {"segment", textType}, {"fragments", bigintType},
 			{"fragments_total", bigintType}, {"bytes", bigintType}, {"dataset_version", bigintType}, {"created_at", timeType}, {"problem", textType},
 		}, func(context.Context) ([][]any, error) { return indexRows(snap), nil }), nil
 	case "fragments":
-		return b.records(name, []column{
+		return b.records(label, []column{
 			{"fragment", bigintType}, {"rows", bigintType}, {"physical_rows", bigintType}, {"deleted_rows", bigintType},
 			{"data_files", bigintType}, {"bytes", bigintType}, {"storage_version", textType},
 		}, func(context.Context) ([][]any, error) { return fragmentRows(snap), nil }), nil
 	}
-	return b.records(name, []column{
+	return b.records(label, []column{
 		{"ordinal_position", bigintType}, {"column_name", textType}, {"field_id", bigintType}, {"data_type", textType},
 		{"logical_type", textType}, {"nullable", textType}, {"bytes_estimate", bigintType},
 	}, func(context.Context) ([][]any, error) { return columnRows(snap), nil }), nil

@@ -14,7 +14,8 @@ import (
 	"lanceflight/sqlplan/parse"
 )
 
-// The one catalog, its schema of tables, and its schema of views about them.
+// The one catalog, the schema of the tables that are in no namespace, and the schema of views about all
+// tables.
 const (
 	CatalogName       = "lance"
 	SchemaName        = "main"
@@ -38,18 +39,36 @@ type Catalog struct {
 
 // Entry is a table in the catalog's list.
 type Entry struct {
-	Name, URI string
+	Schema, Name, URI string
+	// outside is the location of a table that a namespace lists and that is not below the directory that
+	// is served. Such a table has no URI, and is not opened.
+	outside string
+}
+
+// TableName is the name that means this table and no other.
+func (e Entry) TableName() parse.TableName {
+	return parse.TableName{Schema: parse.Ident{Name: e.Schema, Quoted: true}, Table: parse.Ident{Name: e.Name, Quoted: true}}
 }
 
 // Target is what a table name in SQL refers to.
 type Target struct {
-	Name  string // the table's own name
-	Table *lancefmt.Table
+	Schema, Name string // the table's own
+	Table        *lancefmt.Table
 	// Ref is the version or tag of a name such as "train@5"; HasRef says that there was one.
 	Ref    lancefmt.Ref
 	HasRef bool
 	// System is what follows the dollar sign of "train$versions", lower case; "" for a table.
 	System string
+}
+
+// Path is the name of the table, with its schema before it unless that is main. It is for people and for
+// keys: no two tables have the same.
+func (t Target) Path() string {
+	if t.Schema == SchemaName {
+		return t.Name
+	}
+	// No file name holds a slash, so no table of main is called like this.
+	return t.Schema + "/" + t.Name
 }
 
 // Open makes a catalog of tables. Each URI is one table's directory or a directory that holds
@@ -59,7 +78,7 @@ type Target struct {
 func Open(ctx context.Context, uris []string, opts Options) (*Catalog, error) {
 	c := &Catalog{opts: opts, open: map[string]*lancefmt.Table{}}
 	for _, uri := range uris {
-		r, err := openRoot(ctx, uri)
+		r, err := openRoot(ctx, uri, opts)
 		if err != nil {
 			return nil, err
 		}
@@ -67,11 +86,11 @@ func Open(ctx context.Context, uris []string, opts Options) (*Catalog, error) {
 	}
 	entries, err := c.Entries(ctx)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, c.Close())
 	}
 	for i := 1; i < len(entries); i++ {
-		if entries[i].Name == entries[i-1].Name {
-			return nil, clash(entries[i-1], entries[i])
+		if entries[i].Schema == entries[i-1].Schema && entries[i].Name == entries[i-1].Name {
+			return nil, errors.Join(clash(entries[i-1], entries[i]), c.Close())
 		}
 	}
 	return c, nil
@@ -82,38 +101,50 @@ func clash(a, b Entry) error {
 		a.Name, a.URI, b.URI)
 }
 
-// Entries lists the tables that exist now, ordered by name. A name that two directories hold is
-// listed twice.
+// Entries lists the tables that exist now, ordered by schema and name. A name that two directories hold
+// is listed twice.
 func (c *Catalog) Entries(ctx context.Context) ([]Entry, error) {
-	var all []Entry
-	for _, r := range c.roots {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		entries, err := r.list(ctx)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, entries...)
-	}
-	slices.SortFunc(all, func(a, b Entry) int {
-		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.URI, b.URI))
-	})
-	// The same directory served twice is one table.
-	return slices.Compact(all), nil
+	l, err := c.list(ctx)
+	return l.entries, err
 }
 
-// Names lists the names of the tables that exist now, in order.
-func (c *Catalog) Names(ctx context.Context) ([]string, error) {
-	entries, err := c.Entries(ctx)
-	if err != nil {
-		return nil, err
+// Schemas lists the schemas of tables that exist now, in order: main, and the namespaces of LanceDB,
+// also those without a table.
+func (c *Catalog) Schemas(ctx context.Context) ([]string, error) {
+	l, err := c.list(ctx)
+	return l.schemas, err
+}
+
+// Problem returns why the namespaces of a directory cannot be read, or nil.
+func (c *Catalog) Problem(ctx context.Context) error {
+	l, err := c.list(ctx)
+	return errors.Join(err, l.problem)
+}
+
+// list joins the listings of all roots.
+func (c *Catalog) list(ctx context.Context) (listing, error) {
+	all := listing{schemas: []string{SchemaName}}
+	for _, r := range c.roots {
+		if err := ctx.Err(); err != nil {
+			return listing{}, err
+		}
+		l, err := r.list(ctx)
+		if err != nil {
+			return listing{}, err
+		}
+		all.entries = append(all.entries, l.entries...)
+		all.schemas = append(all.schemas, l.schemas...)
+		if all.problem == nil {
+			all.problem = l.problem
+		}
 	}
-	names := make([]string, len(entries))
-	for i, e := range entries {
-		names[i] = e.Name
-	}
-	return slices.Compact(names), nil
+	slices.SortFunc(all.entries, func(a, b Entry) int {
+		return cmp.Or(strings.Compare(a.Schema, b.Schema), strings.Compare(a.Name, b.Name), strings.Compare(a.URI, b.URI))
+	})
+	slices.Sort(all.schemas)
+	// The same directory served twice is one table.
+	all.entries, all.schemas = slices.Compact(all.entries), slices.Compact(all.schemas)
+	return all, nil
 }
 
 // Lookup returns the table of a name, without version or system suffix; see Resolve.
@@ -133,13 +164,15 @@ func (c *Catalog) Lookup(ctx context.Context, name parse.TableName) (*lancefmt.T
 // also without regard to case if that is unique. Behind it, a quoted name may have "@" and a version
 // number or tag, or "$" and the name of a system table. fault.NotFound suggests the nearest names.
 func (c *Catalog) Resolve(ctx context.Context, name parse.TableName) (Target, error) {
-	if err := checkPrefix(name); err != nil {
-		return Target{}, err
-	}
-	entries, err := c.Entries(ctx)
+	l, err := c.list(ctx)
 	if err != nil {
 		return Target{}, err
 	}
+	schema, err := l.schema(name.Catalog, name.Schema)
+	if err != nil {
+		return Target{}, err
+	}
+	entries := slices.DeleteFunc(slices.Clone(l.entries), func(e Entry) bool { return e.Schema != schema })
 	t, base := Target{}, name.Table
 	e, err := find(entries, base)
 	if err != nil && fault.Is(err, fault.NotFound) {
@@ -156,9 +189,9 @@ func (c *Catalog) Resolve(ctx context.Context, name parse.TableName) (Target, er
 		}
 	}
 	if err != nil {
-		return Target{}, err
+		return Target{}, l.explain(err)
 	}
-	t.Name = e.Name
+	t.Schema, t.Name = e.Schema, e.Name
 	t.Table, err = c.table(ctx, e)
 	return t, err
 }
@@ -171,19 +204,65 @@ func ParseRef(s string) lancefmt.Ref {
 	return lancefmt.Ref{Tag: s}
 }
 
-func checkPrefix(name parse.TableName) error {
-	if got := name.Catalog; got.Name != "" && !sameName(got, CatalogName) {
-		return fault.At(fault.NotFound, int(got.Pos), "no catalog is called %q; the only catalog is %s", got.Name, CatalogName)
+// FindSchema returns the schema of tables that a name means, with or without a catalog before it.
+// Without a schema it is main. fault.NotFound lists those that there are.
+func (c *Catalog) FindSchema(ctx context.Context, in, name parse.Ident) (string, error) {
+	l, err := c.list(ctx)
+	if err != nil {
+		return "", err
 	}
-	if got := name.Schema; got.Name != "" && !sameName(got, SchemaName) {
-		// catalog.table, as tools write it that know catalogs but no schemas.
-		if name.Catalog.Name == "" && sameName(got, CatalogName) {
-			return nil
+	return l.schema(in, name)
+}
+
+func (l *listing) schema(in, name parse.Ident) (string, error) {
+	foreign := in.Name != "" && !sameName(in, CatalogName)
+	if foreign {
+		// What looks like a catalog may be a namespace around another: team.sub.inner.
+		nested := parse.Ident{Name: in.Name + namespaceJoin + name.Name, Quoted: in.Quoted && name.Quoted, Pos: in.Pos}
+		if found, ok := l.findSchema(nested); ok {
+			return found, nil
 		}
-		return fault.At(fault.NotFound, int(got.Pos), "no schema is called %q; the schemas are %s and %s", got.Name,
-			SchemaName, InformationSchema)
+		return "", l.explain(fault.At(fault.NotFound, int(in.Pos), "no catalog is called %q; the only catalog is %s", in.Name, CatalogName))
 	}
-	return nil
+	if name.Name == "" {
+		return SchemaName, nil
+	}
+	if found, ok := l.findSchema(name); ok {
+		return found, nil
+	}
+	// catalog.table, as tools write it that know catalogs but no schemas.
+	if in.Name == "" && sameName(name, CatalogName) {
+		return SchemaName, nil
+	}
+	return "", l.explain(fault.At(fault.NotFound, int(name.Pos), "no schema is called %q; the schemas are %s", name.Name,
+		strings.Join(l.schemas, ", ")+" and "+InformationSchema))
+}
+
+func (l *listing) findSchema(want parse.Ident) (string, bool) {
+	var folded []string
+	for _, s := range l.schemas {
+		if s == want.Name {
+			return s, true
+		}
+		if sameName(want, s) {
+			folded = append(folded, s)
+		}
+	}
+	if len(folded) == 1 {
+		return folded[0], true
+	}
+	return "", false
+}
+
+// explain adds to an error that something was not found why it may not have been.
+func (l *listing) explain(err error) error {
+	var missing *fault.Error
+	if l.problem == nil || !errors.As(err, &missing) || missing.Kind != fault.NotFound {
+		return err
+	}
+	told := *missing
+	told.Msg += "; " + l.problem.Error()
+	return &told
 }
 
 func sameName(got parse.Ident, want string) bool {
@@ -225,6 +304,10 @@ func find(entries []Entry, want parse.Ident) (Entry, error) {
 
 // table opens a table, once.
 func (c *Catalog) table(ctx context.Context, e Entry) (*lancefmt.Table, error) {
+	if e.URI == "" {
+		return nil, fault.New(fault.PermissionDenied,
+			"table %q of schema %q lies at %q, outside of the directory that is served; serve that directory too", e.Name, e.Schema, e.outside)
+	}
 	c.mu.Lock()
 	t, ok := c.open[e.URI]
 	c.mu.Unlock()
@@ -253,6 +336,9 @@ func (c *Catalog) Close() error {
 	for uri, t := range c.open {
 		errs = append(errs, t.Close())
 		delete(c.open, uri)
+	}
+	for _, r := range c.roots {
+		errs = append(errs, r.close())
 	}
 	return errors.Join(errs...)
 }

@@ -44,13 +44,22 @@ func quoted(name string) parse.TableName {
 	return parse.TableName{Table: parse.Ident{Name: name, Quoted: true}}
 }
 
+// names lists the tables of a catalog, with their schema where it is not main.
+func names(t *testing.T, c *Catalog) (names []string) {
+	t.Helper()
+	entries, err := c.Entries(context.Background())
+	require.NoError(t, err)
+	for _, e := range entries {
+		names = append(names, Target{Schema: e.Schema, Name: e.Name}.Path())
+	}
+	return names
+}
+
 func TestNames(t *testing.T) {
 	dir := link(t, map[string]string{"train.lance": "laion_v2_2.lance", "Test.lance": "tags.lance", "notes.txt": "tags.lance"})
 	single := fixtures.Path(t, "tags.lance")
 	c := open(t, dir, single, "file://"+dir)
-	names, err := c.Names(context.Background())
-	require.NoError(t, err)
-	require.Equal(t, []string{"Test", "tags", "train"}, names)
+	require.Equal(t, []string{"Test", "tags", "train"}, names(t, c))
 }
 
 func TestResolve(t *testing.T) {
@@ -115,11 +124,9 @@ func TestResolve(t *testing.T) {
 func TestNewTablesAppear(t *testing.T) {
 	dir := t.TempDir()
 	c := open(t, dir)
-	names, err := c.Names(context.Background())
-	require.NoError(t, err)
-	require.Empty(t, names)
+	require.Empty(t, names(t, c))
 	require.NoError(t, os.Symlink(fixtures.Path(t, "tags.lance"), filepath.Join(dir, "late.lance")))
-	_, err = c.Lookup(context.Background(), table("late"))
+	_, err := c.Lookup(context.Background(), table("late"))
 	require.NoError(t, err)
 	require.NoError(t, os.Remove(filepath.Join(dir, "late.lance")))
 	_, err = c.Lookup(context.Background(), table("late"))
@@ -148,9 +155,7 @@ func TestTablesInMemory(t *testing.T) {
 	lake.Put("deep/notes.txt", nil)
 	lake.Put("deep/empty.lance/data/x", nil)
 	c := open(t, "memory://lake/deep")
-	names, err := c.Names(ctx)
-	require.NoError(t, err)
-	require.Equal(t, []string{"a"}, names)
+	require.Equal(t, []string{"a"}, names(t, c))
 	fill("deep/b.lance")
 	b, err := c.Lookup(ctx, table("b"))
 	require.NoError(t, err)
@@ -160,9 +165,7 @@ func TestTablesInMemory(t *testing.T) {
 	require.NotEmpty(t, snapshot.Fragments())
 
 	single := open(t, "memory://lake/deep/a.lance")
-	names, err = single.Names(ctx)
-	require.NoError(t, err)
-	require.Equal(t, []string{"a"}, names)
+	require.Equal(t, []string{"a"}, names(t, single))
 	_, err = Open(ctx, []string{"memory://sea"}, Options{})
 	require.True(t, fault.Is(err, fault.NotFound))
 	_, err = Open(ctx, []string{"memory://lake/deep/empty.lance"}, Options{})
@@ -179,7 +182,7 @@ func TestListIsKept(t *testing.T) {
 	d := &directory{store: store}
 	first, err := d.list(context.Background())
 	require.NoError(t, err)
-	require.Len(t, first, 1)
+	require.Len(t, first.entries, 1)
 	at := d.listedAt
 	_, err = d.list(context.Background())
 	require.NoError(t, err)
@@ -187,7 +190,7 @@ func TestListIsKept(t *testing.T) {
 	require.NoError(t, os.Symlink(fixtures.Path(t, "tags.lance"), filepath.Join(dir, "b.lance")))
 	second, err := d.list(context.Background())
 	require.NoError(t, err)
-	require.Len(t, second, 2)
+	require.Len(t, second.entries, 2)
 }
 
 func TestOpenRefuses(t *testing.T) {

@@ -17,9 +17,9 @@ type Col struct {
 	Name     string
 	Type     arrow.DataType
 	Nullable bool
-	// Table, Source: where the column comes from, for metadata of result fields; may be empty.
-	Table, Source string
-	Metadata      arrow.Metadata
+	// Schema, Table, Source: where the column comes from, for metadata of result fields; may be empty.
+	Schema, Table, Source string
+	Metadata              arrow.Metadata
 }
 
 // Node is a relational operator. Columns are its output, in order.

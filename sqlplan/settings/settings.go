@@ -21,7 +21,7 @@ type Setting struct {
 // settings is the one list of names, in the order SHOW ALL prints them.
 var table = []Setting{
 	{"catalog", catalog.CatalogName, "current catalog", oneOf(catalog.CatalogName)},
-	{"schema", catalog.SchemaName, "current schema", oneOf(catalog.SchemaName, catalog.InformationSchema)},
+	{"schema", catalog.SchemaName, "current schema", checkSchema},
 	{"statement_timeout", "0", "longest run time of a statement: milliseconds, or a duration such as 30s; 0 is none", checkTimeout},
 	{"lance.nprobes", "20", "partitions of a vector index to search", checkInt(1, 1<<20)},
 	{"lance.max_nprobes", "0",
@@ -69,6 +69,19 @@ func oneOf(values ...string) func(string) (string, error) {
 		}
 		return "", fault.New(fault.InvalidArgument, "must be %s, got %q", strings.Join(values, " or "), s)
 	}
+}
+
+// checkSchema takes any name, since namespaces come and go. A statement says when there is none of it.
+func checkSchema(s string) (string, error) {
+	if s == "" {
+		return "", fault.New(fault.InvalidArgument, "must be the name of a schema")
+	}
+	for _, ours := range []string{catalog.SchemaName, catalog.InformationSchema} {
+		if strings.EqualFold(s, ours) {
+			return ours, nil
+		}
+	}
+	return s, nil
 }
 
 func checkInt(lo, hi int64) func(string) (string, error) {
