@@ -41,10 +41,13 @@ func (s *service) ListActions(_ *flight.Empty, stream flight.FlightService_ListA
 	return nil
 }
 
-// DoAction runs an action of the list. The actions of transactions, and others that arrow-go would name, are not in it.
+// DoAction runs an action of the list. The actions of transactions, and others that arrow-go would name, are not in
+// it (refusals.go).
 func (s *service) DoAction(req *flight.Action, stream flight.FlightService_DoActionServer) error {
 	i := slices.IndexFunc(actions, func(a action) bool { return a.Type == req.GetType() })
 	switch {
+	case i < 0 && refusedActions[req.GetType()] != nil:
+		return refusedActions[req.GetType()]
 	case i < 0:
 		return fault.New(fault.Unsupported, "the action %q; ListActions names those that are", req.GetType())
 	case actions[i].run == nil:

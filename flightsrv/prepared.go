@@ -5,14 +5,19 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"io"
 	"sync"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"google.golang.org/grpc/status"
 
 	"lanceflight/flightsrv/ticketpb"
 	"lanceflight/internal/fault"
@@ -213,15 +218,23 @@ func (s *Server) readParams(rdr flight.MessageReader) ([]byte, error) {
 			break
 		}
 		if err != nil {
-			return nil, fault.New(fault.InvalidArgument, "read parameters: %w", err)
+			return nil, readError(err)
 		}
 		if rec.NumRows() == 0 {
 			continue
 		}
 		if w == nil {
-			w = ipc.NewWriter(&buf, ipc.WithSchema(rec.Schema()), ipc.WithAllocator(s.opts.Mem))
+			// Of malformed arrays the writer panics, and does not free what it holds.
+			w = ipc.NewWriter(&buf, ipc.WithSchema(rec.Schema()), ipc.WithAllocator(memory.DefaultAllocator))
 		}
-		rows += rec.NumRows()
+		if rows += rec.NumRows(); rows > maxParamRows {
+			return nil, fault.New(fault.ResourceExhausted, "more than %d rows of parameters, the limit; bind fewer rows at once", maxParamRows)
+		}
+		for i, col := range rec.Columns() {
+			if err := checkArray(col); err != nil {
+				return nil, fault.New(fault.InvalidArgument, "malformed parameter $%d: %w", i+1, err)
+			}
+		}
 		if err := w.Write(rec); err != nil {
 			return nil, fault.New(fault.InvalidArgument, "read parameters: %w", err)
 		}
@@ -237,6 +250,47 @@ func (s *Server) readParams(rdr flight.MessageReader) ([]byte, error) {
 		return nil, fault.New(fault.InvalidArgument, "read parameters: %w", err)
 	}
 	return buf.Bytes(), nil
+}
+
+// checkArray verifies the offsets of an array and of the arrays inside of it, which came from a client. If
+// they went back and forth, a small list could be read as many large ones.
+func checkArray(a arrow.Array) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v", r)
+		}
+	}()
+	if v, ok := a.(interface{ ValidateFull() error }); ok {
+		if err := v.ValidateFull(); err != nil {
+			return err
+		}
+	}
+	if d, ok := a.(*array.Dictionary); ok {
+		return checkArray(d.Dictionary())
+	}
+	for _, child := range a.Data().Children() {
+		inner := array.MakeFromData(child)
+		err := checkArray(inner)
+		inner.Release()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readError says why a stream of parameters could not be read. What gRPC says of the stream itself, such as
+// that a message is too large, keeps its code. All else is the fault of what the client wrote.
+func readError(err error) error {
+	var carrier interface{ GRPCStatus() *status.Status }
+	if errors.As(err, &carrier) {
+		return status.Errorf(carrier.GRPCStatus().Code(), "read parameters: %s", carrier.GRPCStatus().Message())
+	}
+	kind := fault.InvalidArgument
+	if fault.Is(err, fault.ResourceExhausted) {
+		kind = fault.ResourceExhausted
+	}
+	return fault.New(kind, "read parameters: %w", err)
 }
 
 // bindAll turns bound rows into parameter values, checked against the statement.

@@ -2,8 +2,11 @@ package flightsrv
 
 import (
 	"io"
+	"sync/atomic"
 
 	"github.com/apache/arrow-go/v18/arrow/flight"
+	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"lanceflight/internal/fault"
 )
@@ -20,7 +23,12 @@ func (s *service) DoPut(stream flight.FlightService_DoPutServer) error {
 	case len(first.GetFlightDescriptor().GetCmd()) == 0:
 		return fault.New(fault.InvalidArgument, "DoPut without a command in the descriptor of its first message")
 	}
-	return s.FlightServer.DoPut(&begunPut{FlightService_DoPutServer: stream, first: first})
+	if err := checkHeader(first.GetDataHeader()); err != nil {
+		return err
+	}
+	// The dispatch is no more than a pair of pointers, so that each call has one with a bound of its own.
+	dispatch := flightsql.NewFlightServerWithAllocator(s.srv, newBoundedAllocator(int64(s.srv.opts.MaxReceiveBytes)))
+	return dispatch.DoPut(&begunPut{FlightService_DoPutServer: stream, first: first})
 }
 
 // begunPut is a stream whose first message was read already, and is read once more.
@@ -34,5 +42,48 @@ func (b *begunPut) Recv() (*flight.FlightData, error) {
 		b.first = nil
 		return first, nil
 	}
-	return b.FlightService_DoPutServer.Recv()
+	data, err := b.FlightService_DoPutServer.Recv()
+	if err != nil {
+		return nil, err
+	}
+	return data, checkHeader(data.GetDataHeader())
+}
+
+// boundedAllocator gives out memory for the messages of one DoPut. A compressed buffer says itself how
+// large it will be, and arrow-go allocates that much before it looks at the rest: eight damaged bytes
+// would end the process. Beyond the bound it panics with an error, which arrow-go's reader returns.
+//
+// The memory is the garbage collector's, because the reader does not free what it holds when it panics.
+type boundedAllocator struct {
+	memory.Allocator
+	left atomic.Int64
+	size int64
+}
+
+func newBoundedAllocator(size int64) *boundedAllocator {
+	a := &boundedAllocator{Allocator: memory.DefaultAllocator, size: size}
+	a.left.Store(size)
+	return a
+}
+
+func (a *boundedAllocator) take(n int) {
+	if left := a.left.Add(-int64(n)); left < 0 {
+		a.left.Add(int64(n))
+		panic(fault.New(fault.ResourceExhausted, "the messages take more than %d bytes when they are unpacked, the limit", a.size))
+	}
+}
+
+func (a *boundedAllocator) Allocate(n int) []byte {
+	a.take(n)
+	return a.Allocator.Allocate(n)
+}
+
+func (a *boundedAllocator) Reallocate(n int, b []byte) []byte {
+	a.take(n - len(b))
+	return a.Allocator.Reallocate(n, b)
+}
+
+func (a *boundedAllocator) Free(b []byte) {
+	a.left.Add(int64(len(b)))
+	a.Allocator.Free(b)
 }

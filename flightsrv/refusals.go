@@ -81,3 +81,13 @@ func (s *Server) DoPutCommandStatementIngest(context.Context, flightsql.Statemen
 
 // DoExchange is refused: Flight SQL has no use for it.
 func (s *service) DoExchange(flight.FlightService_DoExchangeServer) error { return errExchange }
+
+// refusedActions are the actions of Flight SQL that are not in the list of actions, with what is said of
+// them. Any other name is no action at all.
+var refusedActions = map[string]error{
+	flightsql.BeginTransactionActionType:            errTransactions,
+	flightsql.EndTransactionActionType:              errTransactions,
+	flightsql.BeginSavepointActionType:              errSavepoints,
+	flightsql.EndSavepointActionType:                errSavepoints,
+	flightsql.CreatePreparedSubstraitPlanActionType: errSubstrait,
+}

@@ -36,13 +36,13 @@ type testServer struct {
 	addr   string
 }
 
-func startServer(t *testing.T, opts Options) *testServer {
+func startServer(t testing.TB, opts Options) *testServer {
 	t.Helper()
 	return startServerWith(t, opts, nil)
 }
 
 // startServerWith also plans statements by writes, see sqlplan.NewEngineForTest.
-func startServerWith(t *testing.T, opts Options, writes func(sql string) *plan.Write) *testServer {
+func startServerWith(t testing.TB, opts Options, writes func(sql string) *plan.Write) *testServer {
 	t.Helper()
 	ctx := context.Background()
 	alloc := memory.NewCheckedAllocator(memory.DefaultAllocator)
@@ -75,11 +75,35 @@ func startServerWith(t *testing.T, opts Options, writes func(sql string) *plan.W
 	return s
 }
 
-func (s *testServer) dial(t *testing.T) *flightsql.Client {
+func (s *testServer) dial(t testing.TB) *flightsql.Client {
 	t.Helper()
 	c, err := flightsql.NewClient(s.addr, nil, nil, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	require.NoError(t, err)
 	return c
+}
+
+// raw is a client of Flight below Flight SQL, for requests that no driver makes.
+func (s *testServer) raw(t testing.TB) flight.Client {
+	t.Helper()
+	c, err := flight.NewClientWithMiddleware(s.addr, nil, nil, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	return c
+}
+
+// ask asks for one action by its name and reads the bodies of its results.
+func ask(c flight.Client, name string, body []byte) (results [][]byte, err error) {
+	stream, err := c.DoAction(context.Background(), &flight.Action{Type: name, Body: body})
+	for err == nil {
+		var r *flight.Result
+		if r, err = stream.Recv(); err == nil {
+			results = append(results, r.GetBody())
+		}
+	}
+	if err == io.EOF {
+		err = nil
+	}
+	return results, err
 }
 
 // rows reads all of a FlightInfo and returns the number of rows.

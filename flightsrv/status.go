@@ -50,8 +50,9 @@ func toStatus(err error) error {
 		// Below the first line stands a stack, which is for the log.
 		msg, _, _ = strings.Cut(msg, "\n")
 	}
-	if len(msg) > maxMessageBytes {
-		msg = msg[:maxMessageBytes] + "…"
+	// A statement or a file may have put any bytes into it, and it may be cut inside of a character.
+	if msg = strings.ToValidUTF8(msg, "\uFFFD"); len(msg) > maxMessageBytes {
+		msg = strings.ToValidUTF8(msg[:maxMessageBytes], "") + "…"
 	}
 	return status.Error(codeOf[fault.KindOf(err)], msg)
 }
