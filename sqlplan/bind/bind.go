@@ -93,6 +93,7 @@ type binder struct {
 	params   int
 	slots    int // handed out by newSlot
 	subplans []plan.Subplan
+	now      *expr.Param // the time of the statement, once something has asked for it
 	// paramTypes are the types the pass before found; nil or short where nothing is known.
 	paramTypes []arrow.DataType
 	paramPos   map[int]parse.Pos // where a parameter stands last, by slot

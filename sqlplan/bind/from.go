@@ -82,7 +82,16 @@ func (b *binder) tableRef(ref parse.TableRef, outer, lateral *scope) (source, er
 		if err != nil {
 			return source{}, err
 		}
-		return b.joinNext(r, left, outer, lateral)
+		joined, err := b.joinNext(r, left, outer, lateral)
+		if err != nil || r.Alias.Name == "" {
+			return joined, err
+		}
+		// The alias of a join hides the tables in it.
+		q := bound{node: joined.node}
+		for _, c := range joined.scope.star() {
+			q.cols = append(q.cols, c.col)
+		}
+		return sourceOf(q.node, b.aliased(q, r.Alias, r.Columns, "")), aliasCount(q, r.Columns)
 	}
 	return source{}, fault.New(fault.Internal, "table reference %T has no binding", ref)
 }

@@ -3,6 +3,8 @@ package bind
 import (
 	"slices"
 
+	"github.com/apache/arrow-go/v18/arrow"
+
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/catalog"
 	"lanceflight/sqlplan/expr"
@@ -13,7 +15,7 @@ import (
 // joinNext binds the right side of a join, and the join. What is LATERAL there sees the columns of the left side.
 func (b *binder) joinNext(j *parse.Join, left source, outer, lateral *scope) (source, error) {
 	frame := &lateralFrame{params: map[expr.ColID]*expr.Param{}, subplans: len(b.subplans), inner: lateral != outer, rels: left.scope.rels}
-	seen := &scope{rels: left.scope.rels, merged: left.scope.merged, parent: lateral, lateral: frame}
+	seen := &scope{rels: left.scope.rels, open: left.scope.open, parent: lateral, lateral: frame}
 	right, err := b.tableRef(j.Right, outer, seen)
 	if err != nil {
 		return source{}, err
@@ -23,8 +25,12 @@ func (b *binder) joinNext(j *parse.Join, left source, outer, lateral *scope) (so
 
 // join binds a join of two bound table references; frame is what the right one reads of the left one.
 func (b *binder) join(j *parse.Join, left, right source, outer *scope, frame *lateralFrame) (source, error) {
-	for _, l := range left.scope.rels {
-		for _, r := range right.scope.rels {
+	rels := slices.Concat(left.scope.rels, right.scope.rels)
+	if j.UsingAlias.Name != "" {
+		rels = append(rels, &relation{name: j.UsingAlias.Name}) // its columns follow in mergeUsing
+	}
+	for i, l := range rels {
+		for _, r := range rels[i+1:] {
 			// Two tables of one name in different schemas can be told apart, as in PostgreSQL.
 			if l.name != "" && l.name == r.name && (l.schema == r.schema || l.schema == "" || r.schema == "") {
 				return source{}, invalid(j.Pos, "FROM has two tables called %q; give one of them an alias", l.name)
@@ -32,15 +38,20 @@ func (b *binder) join(j *parse.Join, left, right source, outer *scope, frame *la
 		}
 	}
 	n := &plan.Join{Kind: j.Kind, Left: left.node, Right: right.node}
-	out := source{n, &scope{rels: slices.Concat(left.scope.rels, right.scope.rels),
-		merged: slices.Concat(left.scope.merged, right.scope.merged), parent: outer}}
+	out := source{n, &scope{rels: rels, parent: outer}}
+	if left.scope.open != nil || right.scope.open != nil {
+		out.scope.open = slices.Concat(left.scope.star(), right.scope.star())
+	}
 	var conds []expr.Expr
 	using := j.Using
 	if j.Natural {
 		using = commonNames(left.scope, right.scope)
 	}
-	var merged []mergedCol
-	for _, id := range using {
+	var merged []usingPair
+	for i, id := range using {
+		if slices.ContainsFunc(using[:i], func(o parse.Ident) bool { return o.Name == id.Name }) {
+			return source{}, invalid(id.Pos, "USING names %q twice", id.Name)
+		}
 		l, r, err := usingColumns(id, left.scope, right.scope)
 		if err != nil {
 			return source{}, err
@@ -50,7 +61,7 @@ func (b *binder) join(j *parse.Join, left, right source, outer *scope, frame *la
 			return source{}, place(err, id.Pos)
 		}
 		conds = append(conds, eq)
-		merged = append(merged, mergedCol{col: l, from: [2]expr.ColID{l.ID, r.ID}})
+		merged = append(merged, usingPair{l, r})
 	}
 	if j.On != nil {
 		on, err := b.condition(j.On, exprCtx{scope: out.scope, clause: "ON"})
@@ -66,7 +77,7 @@ func (b *binder) join(j *parse.Join, left, right source, outer *scope, frame *la
 		}
 		b.refresh(out.scope)
 		out.node = lateral
-		return b.mergeUsing(out, n.Kind, merged)
+		return b.mergeUsing(out, j, merged, left.scope, right.scope)
 	}
 	if n.Kind.LeftOnly() {
 		// Only the left side comes out.
@@ -79,40 +90,86 @@ func (b *binder) join(j *parse.Join, left, right source, outer *scope, frame *la
 		b.nullableIf(left.node.Columns(), n.Kind.KeepsRight()), b.nullableIf(right.node.Columns(), n.Kind.KeepsLeft()))
 	b.refresh(out.scope)
 	out.node = plan.JoinOn(n, conds)
-	return b.mergeUsing(out, n.Kind, merged)
+	return b.mergeUsing(out, j, merged, left.scope, right.scope)
 }
 
-// mergeUsing makes the columns of USING: the left one, the right one of a right join, whichever is
-// there in a full join.
-func (b *binder) mergeUsing(s source, kind plan.JoinKind, merged []mergedCol) (source, error) {
-	if kind == plan.FullJoin && len(merged) > 0 {
+// usingPair are the columns of the two sides that USING puts together, by the names they have there.
+type usingPair struct{ left, right plan.Col }
+
+// mergeUsing makes the columns of USING, which come first in a star and are what their names mean
+// without a qualifier: the left one, the right one of a right join, whichever is there in a full join,
+// in the type that both have in common. left and right are what the sides' names mean.
+func (b *binder) mergeUsing(s source, j *parse.Join, merged []usingPair, left, right *scope) (source, error) {
+	if len(merged) == 0 {
+		return s, nil
+	}
+	var computed []plan.NamedExpr
+	using := &relation{}
+	gone := [2]map[expr.ColID]bool{{}, {}}
+	for _, m := range merged {
+		gone[0][m.left.ID], gone[1][m.right.ID] = true, true
+		e, err := mergedValue(j.Kind, m)
+		if err != nil {
+			return s, err
+		}
+		col := b.outputCol(m.left.Name, e)
+		if _, plain := e.(*expr.Column); !plain {
+			computed = append(computed, plan.NamedExpr{Expr: e, Col: col})
+		}
+		using.cols = append(using.cols, col)
+	}
+	if len(computed) > 0 {
 		p := &plan.Project{Input: s.node}
 		for _, c := range s.node.Columns() {
 			p.Exprs = append(p.Exprs, plan.PassOn(c))
 		}
-		for i, m := range merged {
-			either, err := expr.NewCall("coalesce", []expr.Expr{plan.Ref(b.cols[m.from[0]]), plan.Ref(b.cols[m.from[1]])})
-			if err != nil {
-				return s, err
-			}
-			merged[i].col = b.newCol(m.col.Name, either.Type(), true)
-			p.Exprs = append(p.Exprs, plan.NamedExpr{Expr: either, Col: merged[i].col})
-		}
+		p.Exprs = append(p.Exprs, computed...)
 		s.node = p
 	}
-	for i, m := range merged {
-		if kind == plan.RightJoin {
-			merged[i].col = b.cols[m.from[1]]
-		} else if kind != plan.FullJoin {
-			merged[i].col = b.cols[m.from[0]]
+	open := starOf([]*relation{using})
+	for i, side := range []*scope{left, right} {
+		for _, c := range side.star() {
+			if !gone[i][c.col.ID] || !named(merged, c.col.Name) {
+				open = append(open, c)
+			}
 		}
-		// A column that was merged before gives way to the new one.
-		s.scope.merged = slices.DeleteFunc(s.scope.merged, func(old mergedCol) bool {
-			return old.col.ID == m.from[0] || old.col.ID == m.from[1]
-		})
 	}
-	s.scope.merged = append(merged, s.scope.merged...)
+	s.scope.open = open
+	b.refresh(s.scope)
+	if j.UsingAlias.Name != "" {
+		s.scope.rels[len(s.scope.rels)-1].cols = using.cols
+	}
 	return s, nil
+}
+
+// named reports whether a column of one of the names is merged. A table can show one column under two
+// names, of which USING takes one.
+func named(merged []usingPair, name string) bool {
+	return slices.ContainsFunc(merged, func(m usingPair) bool { return m.left.Name == name || m.right.Name == name })
+}
+
+// mergedValue is the value of a column of USING.
+func mergedValue(kind plan.JoinKind, m usingPair) (expr.Expr, error) {
+	l, r := plan.Ref(m.left), plan.Ref(m.right)
+	same := arrow.TypeEqual(m.left.Type, m.right.Type)
+	if same && kind != plan.FullJoin {
+		if kind == plan.RightJoin {
+			return r, nil
+		}
+		return l, nil
+	}
+	either, err := expr.NewCall("coalesce", []expr.Expr{l, r})
+	if err != nil {
+		return nil, err
+	}
+	t := either.Type()
+	switch {
+	case kind == plan.FullJoin:
+		return either, nil
+	case kind == plan.RightJoin, kind == plan.InnerJoin && !arrow.TypeEqual(l.Type(), t) && arrow.TypeEqual(r.Type(), t):
+		return expr.Coerce(r, t)
+	}
+	return expr.Coerce(l, t)
 }
 
 // nullableIf marks columns of the side of an outer join that may have no partner.
@@ -139,18 +196,19 @@ func (b *binder) refresh(s *scope) {
 			}
 		}
 	}
+	for i := range s.open {
+		s.open[i].col.Nullable = b.cols[s.open[i].col.ID].Nullable
+	}
 }
 
 // commonNames are the columns that both sides of a NATURAL join have.
 func commonNames(left, right *scope) []parse.Ident {
 	var out []parse.Ident
-	for _, r := range left.rels {
-		for _, c := range r.cols {
-			id := parse.Ident{Name: c.Name, Quoted: true}
-			seen := slices.ContainsFunc(out, func(o parse.Ident) bool { return o.Name == c.Name })
-			if !seen && len(visible(right, id)) > 0 {
-				out = append(out, id)
-			}
+	for _, c := range left.star() {
+		id := parse.Ident{Name: c.col.Name, Quoted: true}
+		seen := slices.ContainsFunc(out, func(o parse.Ident) bool { return o.Name == id.Name })
+		if !seen && len(visible(right, id)) > 0 {
+			out = append(out, id)
 		}
 	}
 	return out
@@ -158,9 +216,11 @@ func commonNames(left, right *scope) []parse.Ident {
 
 // visible finds a column by name, system columns left out.
 func visible(s *scope, id parse.Ident) []found {
-	return slices.DeleteFunc(s.find(id), func(f found) bool {
-		return f.rel != nil && slices.ContainsFunc(f.rel.hidden, func(c plan.Col) bool { return c.ID == f.col.ID })
-	})
+	var m matches
+	for _, c := range s.star() {
+		m.try(id, c.rel, c.col)
+	}
+	return m.best()
 }
 
 // usingColumns finds the two columns of a name in USING.
@@ -169,10 +229,8 @@ func usingColumns(id parse.Ident, left, right *scope) (l, r plan.Col, err error)
 		hits := visible(s, id)
 		if len(hits) == 0 {
 			var names []string
-			for _, rel := range s.rels {
-				for _, c := range rel.cols {
-					names = append(names, c.Name)
-				}
+			for _, c := range s.star() {
+				names = append(names, c.col.Name)
 			}
 			return l, r, fault.At(fault.InvalidArgument, int(id.Pos), "USING: no column is called %q on the %s side of the join%s",
 				id.Name, [2]string{"left", "right"}[i], catalog.Hint(id.Name, names, "columns"))

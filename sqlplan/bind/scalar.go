@@ -737,7 +737,10 @@ func (b *binder) call(e *parse.Call, c exprCtx) (expr.Expr, error) {
 			return nil, err
 		}
 	}
-	b.once = b.once || expr.ReadsClock(name)
+	if expr.ReadsClock(name) {
+		x, err := b.clock(name, args)
+		return x, place(err, e.Pos)
+	}
 	x, err := expr.NewCall(name, args)
 	return x, place(err, e.Pos)
 }

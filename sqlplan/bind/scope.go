@@ -7,7 +7,6 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/internal/sqlname"
 	"lanceflight/sqlplan/catalog"
-	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/parse"
 	"lanceflight/sqlplan/plan"
 )
@@ -23,8 +22,11 @@ type relation struct {
 // scope is what names in an expression can mean: the relations of FROM, and around them those of the
 // queries that a subquery stands in.
 type scope struct {
-	rels   []*relation
-	merged []mergedCol // columns of USING, which come first in a star
+	rels []*relation
+	// open are the columns that names without a qualifier can mean, in the order of a star. JOIN …
+	// USING puts one column in the place of two; a qualifier still reaches those in rels. nil where
+	// no USING is among the joins: then they are all columns of all relations.
+	open   []found
 	parent *scope
 	// correlates says that names may mean columns of parent: the subquery becomes a join with it.
 	correlates bool
@@ -33,39 +35,41 @@ type scope struct {
 	lateral *lateralFrame
 }
 
-// mergedCol is a column of JOIN … USING: without a qualifier its name means col, and neither of the
-// two columns it is made of.
-type mergedCol struct {
-	col  plan.Col
-	from [2]expr.ColID
+// star is what * stands for: the columns that names without a qualifier can mean, but for those that
+// only their names reach.
+func (s *scope) star() []found {
+	if s.open != nil {
+		return s.open
+	}
+	return starOf(s.rels)
 }
 
-// merges reports whether USING has put a column into another one.
-func (s *scope) merges(id expr.ColID) bool {
-	for _, m := range s.merged {
-		if m.from[0] == id || m.from[1] == id {
-			return true
+// starOf are the columns of relations.
+func starOf(rels []*relation) []found {
+	var out []found
+	for _, r := range rels {
+		for _, c := range r.cols {
+			out = append(out, found{r, c})
 		}
 	}
-	return false
+	return out
 }
 
 // find looks for a column name without qualifier.
 func (s *scope) find(id parse.Ident) []found {
-	if len(s.merged) == 0 {
+	if s.open == nil {
 		return lookup(s.rels, id)
 	}
-	using := &relation{}
-	for _, m := range s.merged {
-		using.cols = append(using.cols, m.col)
+	var m matches
+	for _, c := range s.open {
+		m.try(id, c.rel, c.col)
 	}
-	var hits []found
-	for _, h := range lookup(s.rels, id) {
-		if !s.merges(h.col.ID) {
-			hits = append(hits, h)
+	for _, r := range s.rels {
+		for _, c := range r.hidden {
+			m.try(id, r, c)
 		}
 	}
-	return append(lookup([]*relation{using}, id), hits...)
+	return m.best()
 }
 
 // match says how an identifier fits a name: exactly, but for case, or not.
@@ -93,26 +97,37 @@ type found struct {
 	col plan.Col
 }
 
-// lookup finds a column name in some relations: exact matches if there are any, else those that
-// differ in case.
+// matches collects the columns that a name fits.
+type matches struct{ exact, folded []found }
+
+func (m *matches) try(id parse.Ident, r *relation, c plan.Col) {
+	switch matchIdent(id, c.Name) {
+	case exactMatch:
+		m.exact = append(m.exact, found{r, c})
+	case foldMatch:
+		m.folded = append(m.folded, found{r, c})
+	}
+}
+
+// best are the exact matches if there are any, else those that differ in case.
+func (m *matches) best() []found {
+	if len(m.exact) > 0 {
+		return m.exact
+	}
+	return m.folded
+}
+
+// lookup finds a column name in some relations.
 func lookup(rels []*relation, id parse.Ident) []found {
-	var exact, folded []found
+	var m matches
 	for _, r := range rels {
 		for _, cols := range [2][]plan.Col{r.cols, r.hidden} {
 			for _, c := range cols {
-				switch matchIdent(id, c.Name) {
-				case exactMatch:
-					exact = append(exact, found{r, c})
-				case foldMatch:
-					folded = append(folded, found{r, c})
-				}
+				m.try(id, r, c)
 			}
 		}
 	}
-	if len(exact) > 0 {
-		return exact
-	}
-	return folded
+	return m.best()
 }
 
 // qualifier finds the relations that a qualified name's first parts mean: [[catalog.]schema.]table.
@@ -249,8 +264,8 @@ func (s *scope) notFound(parts []parse.Ident, aliases []string) error {
 	}
 	id := parts[0]
 	all := &relation{}
-	for _, r := range s.rels {
-		all.cols = append(all.cols, r.cols...)
+	for _, c := range s.star() {
+		all.cols = append(all.cols, c.col)
 	}
 	for _, a := range aliases {
 		if a == id.Name {

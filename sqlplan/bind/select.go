@@ -166,7 +166,7 @@ func (b *binder) items(s *parse.Select, sc *scope) ([]*item, error) {
 }
 
 func starColumns(i parse.SelectItem, sc *scope) ([]plan.Col, error) {
-	rels := sc.rels
+	all, rels := sc.star(), sc.rels
 	if t := i.Star.Table; t != nil {
 		parts := make([]parse.Ident, 0, 4)
 		for _, p := range []parse.Ident{t.Catalog, t.Schema, t.Table} {
@@ -178,34 +178,32 @@ func starColumns(i parse.SelectItem, sc *scope) ([]plan.Col, error) {
 		if rels, used = sc.qualifier(append(parts, parse.Ident{})); used != len(parts) {
 			return nil, sc.notFound(append(parts, parse.Ident{Name: "*"}), nil)
 		}
+		all = starOf(rels)
 	}
 	if len(rels) == 0 {
 		return nil, invalid(i.Pos, "SELECT * needs a FROM")
 	}
-	drop := map[expr.ColID]bool{}
+	drop := make([]bool, len(all))
 	for _, x := range i.Star.Exclude {
-		hits := lookup(rels, x)
-		if len(hits) == 0 {
-			return nil, notFoundIn(rels, x)
+		best := noMatch
+		for _, c := range all {
+			best = max(best, matchIdent(x, c.col.Name))
 		}
-		for _, h := range hits {
-			drop[h.col.ID] = true
+		if best == noMatch {
+			// A column that only its name reaches is not in the star, and may be left out all the same.
+			if len(lookup(rels, x)) == 0 {
+				return nil, notFoundIn(rels, x)
+			}
+			continue
+		}
+		for k, c := range all {
+			drop[k] = drop[k] || matchIdent(x, c.col.Name) == best
 		}
 	}
 	var cols []plan.Col
-	whole := i.Star.Table == nil
-	if whole {
-		for _, m := range sc.merged {
-			if !drop[m.from[0]] && !drop[m.from[1]] {
-				cols = append(cols, m.col)
-			}
-		}
-	}
-	for _, r := range rels {
-		for _, c := range r.cols {
-			if !drop[c.ID] && !(whole && sc.merges(c.ID)) {
-				cols = append(cols, c)
-			}
+	for k, c := range all {
+		if !drop[k] {
+			cols = append(cols, c.col)
 		}
 	}
 	if len(cols) == 0 {

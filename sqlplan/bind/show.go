@@ -193,7 +193,7 @@ func (b *binder) describe(d *parse.Describe) (plan.Plan, error) {
 		return nil, err
 	}
 	// The statement that is described does not run; nothing of it stays in the plan.
-	b.subplans, b.params = nil, 0
+	b.subplans, b.params, b.now = nil, 0, nil
 	var rows [][]any
 	for _, c := range src.scope.rels[0].cols {
 		rows = append(rows, []any{c.Name, expr.TypeName(plan.ResultType(c.Type)), yesNo(c.Nullable), nil, nil, nil})

@@ -325,7 +325,7 @@ func (c *compiler) call(e *Call, args []node) (node, error) {
 }
 
 // ReadsClock says whether a lower-case name is that of a function whose value is the time at which the
-// statement is bound.
+// execution of the statement begins.
 func ReadsClock(name string) bool {
 	f := functionTable[name]
 	return f != nil && f.Volatility == Stable

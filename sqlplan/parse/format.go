@@ -409,6 +409,13 @@ func (f *formatter) alias(alias Ident, columns []Ident) {
 }
 
 func (f *formatter) join(j *Join) {
+	if j.Alias.Name != "" {
+		f.put("(")
+		defer func() {
+			f.put(")")
+			f.alias(j.Alias, j.Columns)
+		}()
+	}
 	f.table(j.Left)
 	f.put(" ")
 	if j.Natural {
@@ -418,7 +425,7 @@ func (f *formatter) join(j *Join) {
 		f.put(string(j.Kind), " ")
 	}
 	f.put("JOIN ")
-	if _, ok := j.Right.(*Join); ok {
+	if right, ok := j.Right.(*Join); ok && right.Alias.Name == "" {
 		f.put("(")
 		f.table(j.Right)
 		f.put(")")
@@ -428,6 +435,9 @@ func (f *formatter) join(j *Join) {
 	if j.Using != nil {
 		f.put(" USING ")
 		f.names(j.Using)
+		if j.UsingAlias.Name != "" {
+			f.put(" AS ", quoteIfNeeded(j.UsingAlias))
+		}
 	}
 	f.clause(" ON ", j.On)
 }

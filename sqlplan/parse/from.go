@@ -106,8 +106,8 @@ func (p *parser) joinTail(j *Join) {
 	case p.is("USING"):
 		p.next()
 		j.Using = p.nameList()
-		if p.is("AS") {
-			p.unsupported(p.tok.pos, "an alias for USING")
+		if p.accept("AS") {
+			j.UsingAlias = p.name("an alias")
 		}
 	default:
 		p.expected("ON or USING for the join at byte %d", j.Pos)
@@ -186,8 +186,8 @@ func (p *parser) parenthesised(at Pos, lateral bool) TableRef {
 				p.fail(p.tok.pos, "syntax error: found a comma inside the parentheses of FROM; write CROSS JOIN")
 			}
 			p.close(")", open)
-			if p.is("AS") {
-				p.unsupported(p.tok.pos, "an alias for a join in parentheses; alias its tables")
+			if j, ok := ref.(*Join); ok && j.Alias.Name == "" {
+				j.Alias, j.Columns = p.tableAlias()
 			}
 			return ref
 		}

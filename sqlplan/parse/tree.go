@@ -229,13 +229,17 @@ type (
 		Columns []Ident
 		Pos     Pos
 	}
-	// Join is left [kind] JOIN right [ON … | USING (…)].
+	// Join is left [kind] JOIN right [ON … | USING (…) [AS alias]], or that in parentheses with an
+	// alias behind them, which hides the tables inside.
 	Join struct {
 		Kind        JoinKind
 		Natural     bool
 		Left, Right TableRef
 		On          Expr
 		Using       []Ident
+		UsingAlias  Ident
+		Alias       Ident
+		Columns     []Ident
 		Pos         Pos
 	}
 )

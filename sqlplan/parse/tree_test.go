@@ -348,9 +348,13 @@ func (g *gen) table() TableRef {
 			j.Natural = true
 		case g.flip():
 			j.Using = g.names()
+			if g.flip() {
+				j.UsingAlias = g.name()
+			}
 		default:
 			j.On = g.expr()
 		}
+		j.Alias, j.Columns = alias()
 		return j
 	}
 	n := &NamedTable{Name: g.tableName(), AsOf: g.asOf()}

@@ -39,7 +39,7 @@ type Shared struct {
 	Sources []Source
 	// Reusable says that the plan depends on the statement, the session and Sources alone, so that
 	// the statement need not be planned again as long as they stay. It holds for a query that does not
-	// look at the clock, or at the tables of settings and of the catalog.
+	// look at the tables of settings and of the catalog.
 	Reusable bool
 	// LastCol is the highest id of a column in the plan; rewrites that make columns count on from it.
 	LastCol expr.ColID

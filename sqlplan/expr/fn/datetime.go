@@ -266,8 +266,8 @@ func init() {
 			},
 		)
 	}
-	// The clock is read when the statement is bound, so that a statement sees one time; a binder may
-	// put its own value in the place of these names.
+	// Each of these reads the clock where the call is made. The binder puts one value for the whole
+	// execution of a statement in their place, and takes only their types from here.
 	for _, f := range []struct {
 		names []string
 		t     arrow.DataType

@@ -1,0 +1,96 @@
+-- Statements by hand. Each ends with ";" at the end of a line.
+
+-- JOIN … USING and NATURAL: names and values of merged columns.
+SELECT * FROM r JOIN s USING (a) JOIN u USING (a);
+SELECT * FROM r FULL JOIN s USING (a) FULL JOIN u USING (a);
+SELECT * FROM r LEFT JOIN s USING (a) FULL JOIN u USING (a);
+SELECT * FROM r FULL JOIN s USING (a) RIGHT JOIN u USING (a);
+SELECT * FROM r RIGHT JOIN s USING (a, b);
+SELECT a, r.a AS ra, s.a AS sa, u.a AS ua FROM r FULL JOIN s USING (a) FULL JOIN u USING (a);
+SELECT p FROM r AS x(p, q) JOIN u AS y(p, z) USING (p);
+SELECT p, x.p AS xp, y.p AS yp FROM r AS x(p, q) FULL JOIN u AS y(p, z) USING (p);
+SELECT x.*, y.* FROM u AS x(p, q) LEFT JOIN u AS y(q, p) USING (p);
+SELECT * FROM u AS x(p, q) LEFT JOIN u AS y(q, p) USING (q, p);
+SELECT * FROM u AS x(p, q) RIGHT JOIN u AS y(q, p) USING (p, k);
+SELECT * FROM (SELECT a, c FROM r) x NATURAL JOIN (SELECT a, k FROM u) y;
+SELECT * FROM (SELECT a, c FROM r) x NATURAL LEFT JOIN (SELECT a, k FROM u) y;
+SELECT * FROM (SELECT a, c FROM r) x NATURAL RIGHT JOIN (SELECT a, k FROM u) y;
+SELECT * FROM (SELECT a, c FROM r) x NATURAL FULL JOIN (SELECT a, k FROM u) y;
+SELECT * FROM (SELECT d FROM r) x NATURAL JOIN (SELECT k FROM u) y;
+SELECT * FROM (SELECT d FROM r) x NATURAL LEFT JOIN (SELECT k FROM u WHERE k > 100) y;
+SELECT count(*) FROM (SELECT d FROM r) x NATURAL FULL JOIN (SELECT k FROM u) y;
+SELECT a, count(*) FROM r FULL JOIN s USING (a) GROUP BY a HAVING count(*) > 1;
+SELECT a, count(s.a) AS n FROM r FULL JOIN s USING (a) GROUP BY a HAVING a > 1 ORDER BY 1 DESC, 2;
+SELECT r.a, count(*) FROM r JOIN s USING (a) GROUP BY a;
+SELECT a FROM r LEFT JOIN s USING (a) GROUP BY r.a;
+SELECT a + 1 AS z FROM r FULL JOIN u USING (a) WHERE a IS NOT NULL;
+SELECT DISTINCT a FROM r FULL JOIN u USING (a) ORDER BY 1;
+SELECT j.a FROM r FULL JOIN u USING (a) AS j;
+SELECT j.*, r.b, u.k FROM r FULL JOIN u USING (a, c) AS j;
+SELECT * FROM (r JOIN u USING (a)) AS j(p, q, v, w, x, y, z);
+SELECT j.a, j.k FROM (u FULL JOIN s USING (a)) AS j WHERE j.a > 1;
+SELECT * FROM (u JOIN s USING (a)) JOIN (SELECT a, f FROM r) r USING (a);
+SELECT * FROM u JOIN (s JOIN (SELECT a, f FROM r) r USING (a)) USING (a);
+SELECT * FROM u JOIN (s FULL JOIN (SELECT a, f FROM r) r USING (a)) USING (a);
+SELECT * FROM u FULL JOIN (s FULL JOIN (SELECT a, f FROM r) r USING (a)) USING (a) ORDER BY a;
+SELECT a FROM r JOIN s ON r.a = s.a JOIN u USING (a);
+SELECT b FROM r JOIN s USING (a);
+SELECT * FROM r JOIN s USING (nosuch);
+SELECT * FROM r JOIN s USING (a, a);
+SELECT * FROM u x JOIN u y USING (a) JOIN u z USING (a, c);
+SELECT x.c, y.c FROM u x JOIN u y USING (a) WHERE x.c <> y.c;
+SELECT * FROM u x JOIN u y USING (a), s;
+SELECT * FROM s, u x FULL JOIN u y USING (a);
+SELECT * FROM u x CROSS JOIN s JOIN u y ON x.a = y.a;
+WITH w(a, z) AS (SELECT a, b FROM r) SELECT * FROM w JOIN u USING (a);
+WITH w(a, z) AS (SELECT a, b FROM r), v(z, a) AS (SELECT b, a FROM s) SELECT * FROM w FULL JOIN v USING (z) FULL JOIN u ON v.a = u.a;
+WITH w(a, z) AS (SELECT a, b FROM r), v(z, a) AS (SELECT b, a FROM s) SELECT * FROM w NATURAL JOIN v;
+SELECT a, a * 2 AS dbl FROM (SELECT a FROM r FULL JOIN u USING (a)) q WHERE a >= 2;
+SELECT (SELECT max(a) FROM r FULL JOIN u USING (a)) AS m;
+SELECT a FROM u WHERE a IN (SELECT a FROM r JOIN s USING (a));
+SELECT a FROM u WHERE EXISTS (SELECT 1 FROM r JOIN s USING (a) WHERE r.a = u.a);
+SELECT a, b FROM r JOIN (SELECT a FROM s UNION SELECT a FROM u) q USING (a);
+SELECT * FROM u LEFT JOIN LATERAL (SELECT a, count(*) AS n FROM r WHERE r.a = u.a GROUP BY a) l USING (a);
+SELECT * FROM u x LEFT JOIN (SELECT DISTINCT c FROM r) y USING (c) ORDER BY c, k, a;
+
+SELECT a, sum(k) FROM r FULL JOIN u USING (a) GROUP BY 1 ORDER BY 1 NULLS FIRST, 2;
+
+-- Set operations and VALUES.
+VALUES (1, 'a'), (2, NULL), (NULL, 'c');
+SELECT * FROM (VALUES (1), (2.5), (NULL)) v(x);
+SELECT a FROM r UNION SELECT a FROM u EXCEPT SELECT a FROM s;
+SELECT a FROM r INTERSECT SELECT a FROM u UNION ALL SELECT a FROM s;
+SELECT a FROM r UNION ALL SELECT g FROM s;
+SELECT a, NULL AS n FROM r UNION ALL SELECT NULL, c FROM u;
+SELECT NULL AS x UNION SELECT 1 AS x;
+SELECT a FROM r EXCEPT SELECT 2;
+(SELECT a FROM r ORDER BY a LIMIT 2) UNION ALL (SELECT a FROM u ORDER BY a DESC NULLS LAST LIMIT 1);
+
+-- Aggregates over nothing, over NULLs, and in HAVING.
+SELECT count(*), count(a), sum(a), min(a), max(a), avg(a), bool_and(f), string_agg(c, ',') FROM r WHERE FALSE;
+SELECT a, sum(b) FROM r WHERE FALSE GROUP BY a;
+SELECT 1 AS one FROM r HAVING count(*) > 5;
+SELECT 1 AS one FROM r HAVING count(*) > 50;
+SELECT sum(DISTINCT a % 10), count(DISTINCT c), avg(DISTINCT a % 10) FROM r;
+SELECT f, count(*) FILTER (WHERE a > 1), sum(a % 10) FILTER (WHERE c = 'x') FROM r GROUP BY f;
+SELECT min(c), max(c), min(t), max(t), min(f::int), max(d) FROM r;
+SELECT count(DISTINCT (a % 3)) FROM r;
+SELECT a % 2 AS m, count(*) FROM r GROUP BY m;
+SELECT stddev(d), variance(d), stddev_pop(d), var_pop(d) FROM r WHERE d < 100;
+SELECT corr(d, a), covar_pop(d, a), regr_slope(d, a) FROM r WHERE d < 100 AND a < 100 AND a > -100;
+
+-- NULLs in IN, NOT IN, EXISTS, quantifiers and logic.
+SELECT a FROM r WHERE a NOT IN (SELECT a FROM s);
+SELECT a FROM r WHERE a NOT IN (SELECT a FROM s WHERE a IS NOT NULL);
+SELECT a FROM r WHERE NULL IN (SELECT a FROM s);
+SELECT a FROM r WHERE NULL NOT IN (SELECT a FROM s WHERE FALSE);
+SELECT a FROM r WHERE a = ANY (ARRAY[1, 2, NULL]);
+SELECT a FROM r WHERE a <> ALL (ARRAY[1, 2]);
+SELECT a FROM r WHERE (a, b) IN ((1, 10), (2, 20));
+SELECT a FROM r WHERE (a = 1) IS UNKNOWN;
+SELECT NULL AND FALSE, NULL OR TRUE, NOT NULL::bool, NULL = NULL, NULL IS NULL;
+SELECT CASE WHEN NULL THEN 1 ELSE 2 END, CASE NULL WHEN NULL THEN 1 ELSE 2 END, nullif(1, NULL), coalesce(NULL, NULL, 3);
+SELECT a FROM r ORDER BY a DESC NULLS LAST LIMIT 3;
+SELECT a, c FROM r ORDER BY c NULLS FIRST, a LIMIT 4 OFFSET 1;
+SELECT a FROM r ORDER BY a LIMIT 0;
+SELECT a FROM r ORDER BY a OFFSET 10;
