@@ -39,7 +39,8 @@ func TestEachExecutionHasItsTime(t *testing.T) {
 	ctx := context.Background()
 	var seen []any
 	for range 2 {
-		p, err := e.Prepare(ctx, sqlplan.Session{}, "SELECT now(), (SELECT localtimestamp) FROM train WHERE now() > TIMESTAMPTZ '2020-01-01' LIMIT 1", nil)
+		p, err := e.Prepare(ctx, sqlplan.Session{},
+			"SELECT now(), (SELECT localtimestamp) FROM train WHERE now() > TIMESTAMPTZ '2020-01-01' LIMIT 1", nil)
 		require.NoError(t, err)
 		for range 2 {
 			before := time.Now().UTC().Truncate(time.Microsecond)

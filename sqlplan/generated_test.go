@@ -179,6 +179,11 @@ func inOrderOf(sql string, rows [][]*string) [][]*string {
 
 // texts runs a statement and returns its values in the form of generate.py.
 func (e *engine) texts(sql string) (*arrow.Schema, [][]*string, error) {
+	return e.textsBy(sql, oracleText)
+}
+
+// textsBy runs a statement and returns its values in a form; NULL is nil.
+func (e *engine) textsBy(sql string, form func(a arrow.Array, row int) (string, error)) (*arrow.Schema, [][]*string, error) {
 	ctx := context.Background()
 	p, err := e.Prepare(ctx, sqlplan.Session{}, sql, nil)
 	if err != nil {
@@ -202,7 +207,7 @@ func (e *engine) texts(sql string) (*arrow.Schema, [][]*string, error) {
 			row := make([]*string, rec.NumCols())
 			for c := range row {
 				if rec.Column(c).IsValid(r) {
-					text, err := oracleText(rec.Column(c), r)
+					text, err := form(rec.Column(c), r)
 					if err != nil {
 						return nil, nil, err
 					}

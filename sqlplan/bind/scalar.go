@@ -2,7 +2,9 @@ package bind
 
 import (
 	"errors"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -276,9 +278,17 @@ func typedString(e *parse.TypedString) (expr.Expr, error) {
 	if s, ok := strings.CutSuffix(name, "TZ"); ok {
 		name, tz = s, true
 	}
-	t, err := expr.ParseType(name, nil, nil, tz)
+	t, err := expr.ParseType(name, e.Args, nil, tz)
 	if err != nil {
 		return nil, err
+	}
+	if p, ok := precisionOf(name, e.Args, nil); ok {
+		x, err := precise(expr.NewLiteral(e.Value, arrow.BinaryTypes.String), t, p, false)
+		if err != nil {
+			return nil, err
+		}
+		l, err := expr.ConstValue(x, nil)
+		return &l, err
 	}
 	l, err := expr.CastLiteral(expr.Literal{Value: e.Value, T: arrow.BinaryTypes.String}, t)
 	if err != nil {
@@ -332,6 +342,12 @@ func (b *binder) unary(e *parse.Unary, c exprCtx) (expr.Expr, error) {
 		// -9223372036854775808 is a BIGINT though 9223372036854775808 is not.
 		if n, ok := e.X.(*parse.Number); ok && n.Text == "9223372036854775808" {
 			return expr.NewLiteral(int64(-1<<63), arrow.PrimitiveTypes.Int64), nil
+		} else if ok && n.Text == "2147483648" {
+			return expr.NewLiteral(int64(-1<<31), arrow.PrimitiveTypes.Int32), nil
+		} else if u, ok := e.X.(*parse.Unary); ok && u.Op == "-" {
+			if n, ok := u.X.(*parse.Number); ok {
+				return expr.NewNumber(n.Text) // of two signs nothing is left
+			}
 		}
 		x, err := b.expr(e.X, c)
 		if err != nil {
@@ -344,6 +360,13 @@ func (b *binder) unary(e *parse.Unary, c exprCtx) (expr.Expr, error) {
 		return foldSign(x), nil
 	case "+":
 		return b.expr(e.X, c)
+	case "~":
+		x, err := b.expr(e.X, c)
+		if err != nil {
+			return nil, err
+		}
+		x, err = expr.NewCall("bit_not", []expr.Expr{x})
+		return x, place(err, e.Pos)
 	}
 	return nil, unsupported(e.Pos, "operator %s", e.Op)
 }
@@ -573,23 +596,48 @@ func (b *binder) cast(e *parse.Cast, c exprCtx) (expr.Expr, error) {
 	if err != nil {
 		return nil, place(err, e.Type.Pos)
 	}
-	if dim, ok := plan.VectorDim(t); ok {
+	if dim, ok := plan.VectorDim(t); ok && t.(*arrow.FixedSizeListType).Elem().ID() == arrow.FLOAT32 {
 		if x, ok, err := b.vectorText(e.X, dim, c); ok || err != nil {
-			if err != nil || t.(*arrow.FixedSizeListType).Elem().ID() == arrow.FLOAT32 {
-				return x, err
-			}
-			return expr.NewCast(x, t, e.Try)
+			return x, err
 		}
 	}
-	x, err := b.expr(e.X, c)
+	x, err := b.castOperand(e.X, t, c)
 	if err != nil {
 		return nil, err
+	}
+	if p, ok := precisionOf(e.Type.Name, e.Type.Args, e.Type.Dims); ok {
+		return precise(x, t, p, e.Try)
 	}
 	// A cast decides the type of a parameter.
 	if p, ok := x.(*expr.Param); ok && p.T.ID() == arrow.NULL {
 		return expr.WithParamType(p, t), nil
 	}
 	return expr.NewCast(x, t, e.Try)
+}
+
+// castOperand binds what is cast to a type. A list of numbers with points holds doubles, and where it
+// becomes a list of something else, each item is what it would be alone: a DECIMAL.
+func (b *binder) castOperand(e parse.Expr, t arrow.DataType, c exprCtx) (expr.Expr, error) {
+	v, ok := e.(*parse.Vector)
+	list, isList := t.(arrow.ListLikeType)
+	if !ok || v.Ints || !isList || arrow.IsFloating(list.Elem().ID()) {
+		return b.expr(e, c)
+	}
+	items := make([]expr.Expr, len(v.Values))
+	for i, x := range v.Values {
+		n, err := expr.NewNumber(strconv.FormatFloat(math.Abs(x), 'f', -1, 64))
+		if err != nil {
+			return nil, place(err, e.Position())
+		}
+		items[i] = n
+		if math.Signbit(x) {
+			if items[i], err = expr.NewNegate(n); err != nil {
+				return nil, place(err, e.Position())
+			}
+		}
+	}
+	x, err := expr.NewList(items)
+	return x, place(err, e.Position())
 }
 
 // typeOf turns a type as written into an Arrow type.
@@ -738,7 +786,7 @@ func (b *binder) call(e *parse.Call, c exprCtx) (expr.Expr, error) {
 		}
 	}
 	if expr.ReadsClock(name) {
-		x, err := b.clock(name, args)
+		x, err := b.clockTo(name, args, e)
 		return x, place(err, e.Pos)
 	}
 	x, err := expr.NewCall(name, args)

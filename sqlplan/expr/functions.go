@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/internal/fault"
+	"lanceflight/sqlplan/expr/cast"
 	"lanceflight/sqlplan/expr/value"
 )
 
@@ -283,6 +284,9 @@ func (class ArgClass) convert(x Expr) (Expr, error) {
 	case InstantArg:
 		if k == value.KindDate || k == value.KindTimestamp || k == value.KindTime || k == value.KindInterval {
 			return x, nil
+		}
+		if l, ok := x.(*Literal); ok && UnknownString(x) && cast.HasZone(l.Value.(string)) {
+			return Coerce(x, &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"})
 		}
 		if open {
 			return Coerce(x, value.TypeTimestamp)

@@ -524,7 +524,11 @@ func (f *formatter) expr(e Expr, min int) {
 	case *Null:
 		f.put("NULL")
 	case *TypedString:
-		f.put(e.Type, " ", quoteString(e.Value))
+		f.put(e.Type)
+		if len(e.Args) > 0 {
+			f.put("(", strconv.Itoa(e.Args[0]), ")")
+		}
+		f.put(" ", quoteString(e.Value))
 		if e.Unit != "" {
 			f.put(" ", e.Unit)
 		}

@@ -289,6 +289,19 @@ func (p *parser) typedString() Expr {
 	l := p.lex
 	t, err := l.next()
 	words := 1
+	if err == nil && t.op("(") && ts.Type != "DATE" {
+		var digits, end token
+		if digits, err = l.next(); err == nil {
+			end, err = l.next()
+		}
+		p, notNumber := strconv.Atoi(digits.text)
+		if err != nil || digits.kind != tkNumber || notNumber != nil || !end.op(")") {
+			return nil
+		}
+		ts.Args = []int{p}
+		t, err = l.next()
+		words = 4
+	}
 	if err == nil && t.isAny("WITH", "WITHOUT") && (ts.Type == "TIME" || ts.Type == "TIMESTAMP") {
 		with := t.is("WITH")
 		for _, w := range []string{"TIME", "ZONE"} {
@@ -300,7 +313,7 @@ func (p *parser) typedString() Expr {
 		if with {
 			ts.Type += "TZ"
 		}
-		words = 4
+		words += 3
 	}
 	if err != nil || t.kind != tkString {
 		return nil

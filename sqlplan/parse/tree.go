@@ -285,6 +285,7 @@ type (
 	// upper case, Unit too and singular ("DAY", "YEAR TO MONTH"). INTERVAL 1 DAY has Value "1".
 	TypedString struct {
 		Type, Value, Unit string
+		Args              []int // the digits of TIMESTAMP(3) '…'
 		Pos               Pos
 	}
 	// Vector is a bracketed list whose items are all plain numbers: [0.1, -2]; kept as float64,

@@ -160,7 +160,7 @@ func (m *nearest) numVectors() (expr.Expr, error) {
 	if m.fn.Metric == vecindex.Hamming || isSingle(m.query) {
 		return double(1), nil
 	}
-	n, err := expr.NewCall("cardinality", []expr.Expr{m.query})
+	n, err := expr.NewCall("array_length", []expr.Expr{m.query})
 	if err != nil {
 		return nil, err
 	}

@@ -208,7 +208,7 @@ func Power(a, b float64) (float64, error) {
 	switch {
 	case a == 0 && b < 0:
 		return 0, fault.New(fault.InvalidArgument, "zero raised to a negative power is undefined")
-	case a < 0 && !math.IsInf(a, 0) && !math.IsInf(b, 0) && b != math.Floor(b):
+	case a < 0 && !math.IsInf(a, 0) && !math.IsInf(b, 0) && b == b && b != math.Floor(b):
 		return 0, fault.New(fault.InvalidArgument, "a negative number raised to a non-integer power yields a complex result")
 	}
 	return math.Pow(a, b), nil

@@ -122,13 +122,21 @@ func scaleInterval(v arrow.MonthDayNanoInterval, scale func(float64) float64) (a
 	wholeMonths := math.Trunc(months)
 	days := scale(float64(v.Days))
 	wholeDays := math.Trunc(days)
-	// 0.1 months are 3 days and not 2.9999: round what is left to the microsecond first.
-	rest := math.Round((months-wholeMonths)*30*cast.MicrosPerDay) / cast.MicrosPerDay
+	// 0.1 months are 3 days and not 2.9999: round what is left to a millionth first.
+	rest := roundMillionth((months - wholeMonths) * 30)
 	restDays := math.Trunc(rest)
-	micros := math.RoundToEven((days-wholeDays+rest-restDays)*cast.MicrosPerDay + scale(float64(v.Nanoseconds))/1e3)
+	seconds := roundMillionth((days - wholeDays + rest - restDays) * cast.SecondsPerDay)
 	totalDays := wholeDays + restDays
+	if math.Abs(seconds) >= cast.SecondsPerDay { // the fractions of months and of days together
+		more := math.Trunc(seconds / cast.SecondsPerDay)
+		totalDays += more
+		seconds -= more * cast.SecondsPerDay
+	}
+	micros := math.RoundToEven(scale(float64(v.Nanoseconds)/1e3) + seconds*1e6)
 	if !(math.Abs(wholeMonths) <= math.MaxInt32 && math.Abs(totalDays) <= math.MaxInt32 && math.Abs(micros) < math.MaxInt64/1e3) {
 		return v, value.OutOfRange(value.TypeInterval)
 	}
 	return arrow.MonthDayNanoInterval{Months: int32(wholeMonths), Days: int32(totalDays), Nanoseconds: int64(micros) * 1e3}, nil
 }
+
+func roundMillionth(v float64) float64 { return math.RoundToEven(v*1e6) / 1e6 }

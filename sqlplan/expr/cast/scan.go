@@ -192,6 +192,12 @@ func (p *Scanner) Offset() (int, bool) {
 	return sign * int(h*3600+m*60+s), true
 }
 
+// HasZone reports whether a text is a timestamp that names its zone or offset.
+func HasZone(s string) bool {
+	t, ok := scanTimestamp(s)
+	return ok && t.zone != nil
+}
+
 // instantText is a parsed timestamp: wall time, and the zone if the text has one.
 type instantText struct {
 	days, nanos int64 // wall time
@@ -247,9 +253,7 @@ func scanDate(s string) (days int64, ok bool) {
 func (t instantText) in(typ *arrow.TimestampType, loc *time.Location) (int64, bool) {
 	per := PerSecond(typ.Unit)
 	nanos := t.nanos
-	// Round to the unit, half up.
-	step := int64(1e9) / per
-	ticks := FloorDiv(nanos+step/2, step)
+	ticks := roundEven(nanos, int64(1e9)/per)
 	v, ok := MulAdd(t.days, SecondsPerDay*per, ticks)
 	if !ok {
 		return 0, false
@@ -261,6 +265,16 @@ func (t instantText) in(typ *arrow.TimestampType, loc *time.Location) (int64, bo
 		loc = t.zone
 	}
 	return Instant(loc, v, per), true
+}
+
+// roundEven is how many steps there are in v, which is not negative, a half going to the even number as
+// in PostgreSQL's reading of fractions of a second.
+func roundEven(v, step int64) int64 {
+	q, rest := v/step, v%step
+	if rest > step/2 || step > 1 && rest == step/2 && q%2 == 1 {
+		q++
+	}
+	return q
 }
 
 // MulAdd is a*b+c without overflow; b > 0.
@@ -320,32 +334,37 @@ type intervalSum struct {
 }
 
 // add adds n units, plus frac units (0 <= frac < 1) of the same sign as n. As in PostgreSQL, fractions
-// of months become days (30 each) and fractions of days become time.
+// of years become months, rounded to whole ones; fractions of months become days (30 each), and
+// fractions of days become time.
 func (v *intervalSum) add(n int64, frac float64, unit struct{ months, days, nanos int64 }) {
 	sum := func(to *int64, by int64) {
 		p, ok := MulAdd(n, by, *to)
 		*to, v.bad = p, v.bad || !ok
 	}
 	switch {
+	case unit.months%12 == 0 && unit.months != 0:
+		sum(&v.months, unit.months)
+		v.months += int64(math.RoundToEven(frac * float64(unit.months)))
 	case unit.months != 0:
 		sum(&v.months, unit.months)
 		part := frac * float64(unit.months)
 		whole := math.Trunc(part)
 		v.months += int64(whole)
-		part = (part - whole) * 30
-		whole = math.Trunc(part)
-		v.days += int64(whole)
-		v.nanos += roundMicros((part - whole) * NanosPerDay)
+		v.addDays((part - whole) * 30)
 	case unit.days != 0:
 		sum(&v.days, unit.days)
-		part := frac * float64(unit.days)
-		whole := math.Trunc(part)
-		v.days += int64(whole)
-		v.nanos += roundMicros((part - whole) * NanosPerDay)
+		v.addDays(frac * float64(unit.days))
 	default:
 		sum(&v.nanos, unit.nanos)
 		v.nanos += int64(math.Round(frac * float64(unit.nanos)))
 	}
+}
+
+// addDays adds a number of days that need not be whole, to the microsecond.
+func (v *intervalSum) addDays(days float64) {
+	whole := math.Trunc(days)
+	v.days += int64(whole)
+	v.nanos += roundMicros((days - whole) * NanosPerDay)
 }
 
 func roundMicros(nanos float64) int64 { return int64(math.Round(nanos/1e3)) * 1e3 }
@@ -357,8 +376,25 @@ func (v *intervalSum) value() (arrow.MonthDayNanoInterval, bool) {
 
 // ScanInterval reads PostgreSQL's and ISO 8601's forms: "1 year 2 days 03:04:05", "-1.5 hours",
 // "3 days ago", "P1Y2M3DT4H5M6S", "1-2" (years and months). unit, upper case, is that of INTERVAL '1'
-// DAY, or "".
+// DAY, or "". What is smaller than the unit is cut off.
 func ScanInterval(s, unit string) (arrow.MonthDayNanoInterval, bool) {
+	v, ok := scanInterval(s, unit)
+	switch unit[strings.LastIndexByte(unit, ' ')+1:] {
+	case "YEAR":
+		v = arrow.MonthDayNanoInterval{Months: v.Months / 12 * 12}
+	case "MONTH":
+		v = arrow.MonthDayNanoInterval{Months: v.Months}
+	case "DAY":
+		v.Nanoseconds = 0
+	case "HOUR":
+		v.Nanoseconds -= v.Nanoseconds % 3600e9
+	case "MINUTE":
+		v.Nanoseconds -= v.Nanoseconds % 60e9
+	}
+	return v, ok
+}
+
+func scanInterval(s, unit string) (arrow.MonthDayNanoInterval, bool) {
 	var v intervalSum
 	p := &Scanner{S: strings.TrimSpace(s)}
 	if p.Done() {

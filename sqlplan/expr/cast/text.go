@@ -150,13 +150,13 @@ func textToTime(c *caster) (arrow.Array, error) {
 	if value.BitWidth(c.to) == 32 {
 		return fill(c, func(i int, out *int32) bool {
 			v, ok := scanTime(x.Str(i))
-			*out = int32((v + step/2) / step)
+			*out = int32(roundEven(v, step))
 			return ok
 		})
 	}
 	return fill(c, func(i int, out *int64) bool {
 		v, ok := scanTime(x.Str(i))
-		*out = (v + step/2) / step
+		*out = roundEven(v, step)
 		return ok
 	})
 }

@@ -2,6 +2,7 @@ package fn
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,9 +36,31 @@ func init() {
 			Volatility: expr.Immutable,
 			Cost:       expr.CostScan,
 			Fails:      expr.FailsNever,
-			Args:       []expr.ArgClass{expr.TextArg, expr.InstantArg},
+			Args:       []expr.ArgClass{expr.TextArg, expr.InstantArg, expr.TextArg},
+			Required:   2,
 			Result:     truncType,
 			Kernel:     truncKernel,
+		},
+		&expr.Function{
+			Name:       "date_bin",
+			Category:   "datetime",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsOnValue,
+			Args:       []expr.ArgClass{expr.AnyArg, expr.InstantArg, expr.InstantArg},
+			Required:   2,
+			Result:     binTypes,
+			Kernel:     binKernel,
+		},
+		&expr.Function{
+			Name:       "$round_time",
+			Category:   "datetime",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.InstantArg, expr.IntArg},
+			Result:     func(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) { return a, a[0].Type(), nil },
+			Kernel:     roundTimeKernel,
 		},
 		&expr.Function{
 			Name:       "date_diff",
@@ -182,7 +205,8 @@ func init() {
 			Fails:      expr.FailsOnValue,
 			Args:       []expr.ArgClass{expr.TextArg, expr.TextArg},
 			Out:        value.TypeTimestamp,
-			Kernel:     expr.FixedOut(strptime),
+			Result:     strptimeType,
+			Kernel:     strptimeKernel,
 		},
 		&expr.Function{
 			Name:       "timezone",
@@ -190,7 +214,7 @@ func init() {
 			Volatility: expr.Immutable,
 			Cost:       expr.CostScan,
 			Fails:      expr.FailsOnValue,
-			Args:       []expr.ArgClass{expr.TextArg, expr.InstantArg},
+			Args:       []expr.ArgClass{expr.TextArg, expr.OpenArg},
 			Result:     zoneType,
 			Kernel:     zoneKernel,
 		},
@@ -598,7 +622,14 @@ func truncType(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
 	case value.KindTime:
 		x = expr.ImplicitCast(x, value.TypeInterval)
 	}
-	return []expr.Expr{a[0], x}, x.Type(), nil
+	if len(a) == 2 {
+		return []expr.Expr{a[0], x}, x.Type(), nil
+	}
+	if t, ok := x.Type().(*arrow.TimestampType); !ok || t.TimeZone == "" {
+		return nil, nil, fault.New(fault.InvalidArgument, "date_trunc in a zone needs TIMESTAMP WITH TIME ZONE, but %s is %s",
+			expr.ShortText(x), value.TypeName(x.Type()))
+	}
+	return []expr.Expr{a[0], x, a[2]}, x.Type(), nil
 }
 
 func truncKernel(e *expr.Call) (func(*value.KernelCall) (arrow.Array, error), error) {
@@ -616,24 +647,66 @@ func truncKernel(e *expr.Call) (func(*value.KernelCall) (arrow.Array, error), er
 			return c.Finish(buf), nil
 		}, nil
 	}
+	// The clocks of a zone can show an hour twice. What is cut off below a day is cut off the instant, so
+	// that it stays in its hour; a day begins where its wall time says.
+	days := !slices.Contains([]string{"hour", "minute", "second", "millisecond", "microsecond", "nanosecond"}, part)
 	return func(c *value.KernelCall) (arrow.Array, error) {
 		t := c.Type.(*arrow.TimestampType)
-		loc, err := cast.ZoneOf(t)
+		zone := zones{name: t.TimeZone}
+		var names value.Texts
+		if len(c.Args) > 2 {
+			names = value.TextsOf(c.Args[2])
+		}
+		loc, err := zone.location()
 		if err != nil {
 			return nil, err
 		}
-		wall, per, err := cast.Walls(c.Args[1])
-		if err != nil {
-			return nil, err
-		}
+		per, x := cast.PerSecond(t.Unit), value.NumsOf[int64](c.Args[1])
 		buf, out := value.NewFixed[int64](c.Mem(), c.N)
 		for i := range out {
-			if out[i] = 0; !c.Null(i) {
-				out[i] = cast.Instant(loc, truncWall(part, wall(i), per), per)
+			if out[i] = 0; c.Null(i) {
+				continue
+			}
+			if len(c.Args) > 2 {
+				if loc, err = zone.at(names.Str(i)); err != nil {
+					buf.Release()
+					return nil, err
+				}
+			}
+			v := x.At(i)
+			wall := cast.Local(loc, v, per)
+			if cut := truncWall(part, wall, per); days {
+				out[i] = cast.Instant(loc, cut, per)
+			} else {
+				out[i] = v - (wall - cut)
 			}
 		}
 		return c.Finish(buf), nil
 	}, nil
+}
+
+// zones loads time zones by name, and keeps the last one.
+type zones struct {
+	name string
+	loc  *time.Location
+}
+
+func (z *zones) location() (*time.Location, error) {
+	if z.loc == nil {
+		loc, err := cast.LoadZone(z.name)
+		if err != nil {
+			return nil, err
+		}
+		z.loc = loc
+	}
+	return z.loc, nil
+}
+
+func (z *zones) at(name string) (*time.Location, error) {
+	if name != z.name {
+		*z = zones{name: strings.Clone(name)}
+	}
+	return z.location()
 }
 
 // truncWall cuts wall time, in units of 1/per seconds, to a part.
@@ -777,10 +850,15 @@ func partNumber(part string, per int64) (func(wall int64) int64, error) {
 
 // ---- Making -----------------------------------------------------------------------------------
 
+// makeDate takes years before 1 as extract shows them: the year before 1 is -1, and there is no year 0.
 func makeDate(a *expr.RowArgs, i int) (int32, bool, error) {
-	y, m, d := a.Int(0, i), a.Int(1, i), a.Int(2, i)
-	if y < -290000 || y > 294276 || m < 1 || m > 12 || d < 1 || d > int64(cast.DaysIn(y, int(m))) {
-		return 0, false, fault.New(fault.InvalidArgument, "there is no date %d-%02d-%02d", y, m, d)
+	shown, m, d := a.Int(0, i), a.Int(1, i), a.Int(2, i)
+	y := shown
+	if y < 0 {
+		y++
+	}
+	if shown == 0 || y < -290000 || y > 294276 || m < 1 || m > 12 || d < 1 || d > int64(cast.DaysIn(y, int(m))) {
+		return 0, false, fault.New(fault.InvalidArgument, "there is no date %d-%02d-%02d", shown, m, d)
 	}
 	return int32(cast.DaysOf(y, int(m), int(d))), true, nil
 }
@@ -788,7 +866,8 @@ func makeDate(a *expr.RowArgs, i int) (int32, bool, error) {
 // makeClock makes a time of day in microseconds out of hour, minute and second from argument k on.
 func makeClock(a *expr.RowArgs, i, k int) (int64, error) {
 	h, m, s := a.Int(k, i), a.Int(k+1, i), a.Float(k+2, i)
-	if h < 0 || h > 23 || m < 0 || m > 59 || !(s >= 0 && s < 60) {
+	// 60 seconds are a minute, and 24:00:00 is the end of the day.
+	if h < 0 || h > 24 || m < 0 || m > 59 || !(s >= 0 && s <= 60) || h == 24 && (m > 0 || s > 0) {
 		return 0, fault.New(fault.InvalidArgument, "there is no time %02d:%02d:%v", h, m, s)
 	}
 	return (h*3600+m*60)*1e6 + int64(math.Round(s*1e6)), nil
@@ -813,8 +892,21 @@ func asDateText(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
 
 // zoneType is x AT TIME ZONE z: a time without a zone is read on the clocks of z, one with a zone is
 // shown on them.
+// A literal is an instant, as in PostgreSQL: an offset in it counts, and without one it is in UTC.
 func zoneType(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
-	x := a[1]
+	x := expr.Decoded(a[1])
+	switch {
+	case expr.UnknownString(x):
+		var err error
+		if x, err = expr.Coerce(x, &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}); err != nil {
+			return nil, nil, err
+		}
+	case expr.Undecided(x):
+		var err error
+		if x, err = expr.Coerce(x, value.TypeTimestamp); err != nil {
+			return nil, nil, err
+		}
+	}
 	if value.KindOf(x.Type()) == value.KindDate {
 		x = expr.ImplicitCast(x, value.TypeTimestamp)
 	}
@@ -843,21 +935,17 @@ func zoneKernel(e *expr.Call) (func(*value.KernelCall) (arrow.Array, error), err
 		}
 	}
 	return func(c *value.KernelCall) (arrow.Array, error) {
-		zones, x := value.TextsOf(c.Args[0]), value.NumsOf[int64](c.Args[1])
+		names, x := value.TextsOf(c.Args[0]), value.NumsOf[int64](c.Args[1])
 		buf, out := value.NewFixed[int64](c.Mem(), c.N)
-		var loc *time.Location
-		last := ""
+		var zone zones
 		for i := range out {
 			if out[i] = 0; c.Null(i) {
 				continue
 			}
-			if z := zones.Str(i); loc == nil || z != last {
-				var err error
-				if loc, err = cast.LoadZone(z); err != nil {
-					buf.Release()
-					return nil, err
-				}
-				last = z
+			loc, err := zone.at(names.Str(i))
+			if err != nil {
+				buf.Release()
+				return nil, err
 			}
 			if in.TimeZone == "" {
 				out[i] = cast.Instant(loc, x.At(i), per)

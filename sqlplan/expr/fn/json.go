@@ -120,14 +120,14 @@ func init() {
 				return a, arrow.ListOf(value.TypeText), err
 			},
 			Kernel: withPath(1, func(_ *expr.Call, paths *jsonPaths) func(*value.KernelCall) (arrow.Array, error) {
-				return textLists(func(a *expr.RowArgs, i int, add func(string)) error {
+				return textLists(func(a *expr.RowArgs, i int, add func(*string)) error {
 					v, ok, err := paths.find(a, i)
 					if err != nil || !ok || v[0] != '{' {
 						return err
 					}
 					p := &jsonScanner{s: v}
 					return p.object(func(key string) (bool, error) {
-						add(strings.Clone(key))
+						add(&key)
 						return true, p.skip()
 					})
 				})

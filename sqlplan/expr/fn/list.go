@@ -17,7 +17,7 @@ func init() {
 	expr.Register(
 		&expr.Function{
 			Name:       "array_length",
-			Aliases:    []string{"cardinality", "list_length"},
+			Aliases:    []string{"list_length"},
 			Category:   "list",
 			Volatility: expr.Immutable,
 			Cost:       expr.CostScan,
@@ -37,11 +37,34 @@ func init() {
 				return a, value.TypeInt64, nil
 			},
 			Kernel: expr.FixedOut(func(a *expr.RowArgs, i int) (int64, bool, error) {
-				if a.Has(1) && a.Int(1, i) != 1 {
-					return 0, false, nil // only one dimension is counted
-				}
 				s, e := a.Items(0, i)
-				return int64(e - s), e > s || !a.Has(1), nil
+				if !a.Has(1) {
+					return int64(e - s), true, nil
+				}
+				return lengthOf(a.C.Args[0].Arr.(array.ListLike), s, e, a.Int(1, i))
+			}),
+		},
+		&expr.Function{
+			Name:       "cardinality",
+			Category:   "list",
+			Volatility: expr.Immutable,
+			Cost:       expr.CostScan,
+			Fails:      expr.FailsNever,
+			Args:       []expr.ArgClass{expr.AnyArg},
+			Out:        value.TypeInt64,
+			Result: func(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
+				if k := value.KindOf(a[0].Type()); k != value.KindList && k != value.KindMap {
+					return nil, nil, fault.New(fault.InvalidArgument, "cardinality needs a list or a map, but %s is %s",
+						expr.ShortText(a[0]), value.TypeName(a[0].Type()))
+				}
+				return a, value.TypeInt64, nil
+			},
+			Kernel: expr.FixedOut(func(a *expr.RowArgs, i int) (int64, bool, error) {
+				s, e := a.Items(0, i)
+				if m, ok := a.C.Args[0].Arr.(*array.Map); ok {
+					return int64(e - s), m != nil, nil
+				}
+				return countItems(a.C.Args[0].Arr.(array.ListLike), s, e), true, nil
 			}),
 		},
 		&expr.Function{
@@ -105,9 +128,14 @@ func init() {
 			Volatility: expr.Immutable,
 			Cost:       expr.CostScan,
 			Fails:      expr.FailsNever,
-			Args:       []expr.ArgClass{expr.ListArg, expr.OpenArg},
-			Result:     func(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) { return itemPair(a, value.TypeInt64) },
-			Kernel:     expr.PlainKernel(listPosition),
+			Args:       []expr.ArgClass{expr.ListArg, expr.OpenArg, expr.IntArg},
+			Required:   2,
+			Loose:      true,
+			Result: func(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
+				pair, t, err := itemPair(a[:2], value.TypeInt64)
+				return append(pair, a[2:]...), t, err
+			},
+			Kernel: expr.PlainKernel(listPosition),
 		},
 		&expr.Function{
 			Name:       "list_concat",
@@ -123,7 +151,13 @@ func init() {
 			Category:   "list",
 			Volatility: expr.Immutable,
 			Args:       []expr.ArgClass{expr.ListArg, expr.OpenArg},
-			Rewrite:    newConcatCall,
+			Rewrite: func(a []expr.Expr) (expr.Expr, error) {
+				item, err := asItem(a[1], a[0])
+				if err != nil {
+					return nil, err
+				}
+				return expr.NewArith("||", a[0], item)
+			},
 		},
 		&expr.Function{
 			Name:       "list_prepend",
@@ -131,7 +165,13 @@ func init() {
 			Category:   "list",
 			Volatility: expr.Immutable,
 			Args:       []expr.ArgClass{expr.OpenArg, expr.ListArg},
-			Rewrite:    newConcatCall,
+			Rewrite: func(a []expr.Expr) (expr.Expr, error) {
+				item, err := asItem(a[0], a[1])
+				if err != nil {
+					return nil, err
+				}
+				return expr.NewArith("||", item, a[1])
+			},
 		},
 		&expr.Function{
 			Name:       "array_to_string",
@@ -142,6 +182,7 @@ func init() {
 			Fails:      expr.FailsOnValue,
 			Args:       []expr.ArgClass{expr.ListArg, expr.TextArg, expr.TextArg},
 			Required:   2,
+			Loose:      true,
 			Result: func(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
 				if !cast.Exists(value.ElemOf(a[0].Type()), value.TypeText) {
 					return nil, nil, cast.NoCast(value.ElemOf(a[0].Type()), value.TypeText)
@@ -149,7 +190,7 @@ func init() {
 				a[0] = expr.ImplicitCast(a[0], arrow.ListOf(value.TypeText))
 				return a, value.TypeText, nil
 			},
-			Kernel: expr.TextOut(arrayToString),
+			Kernel: expr.TextOut(arrayToString), // a NULL third argument leaves NULLs out, as none does
 		},
 		&expr.Function{
 			Name:       "list_sum",
@@ -157,10 +198,10 @@ func init() {
 			Category:   "list",
 			Volatility: expr.Immutable,
 			Cost:       expr.CostScan,
-			Fails:      expr.FailsNever,
+			Fails:      expr.FailsOnRange,
 			Args:       []expr.ArgClass{expr.ListArg},
-			Result:     floatItems,
-			Kernel:     listFold(0, func(acc, x float64) float64 { return acc + x }, false),
+			Result:     sumType,
+			Kernel:     listSum,
 		},
 		&expr.Function{
 			Name:       "list_avg",
@@ -170,8 +211,11 @@ func init() {
 			Cost:       expr.CostScan,
 			Fails:      expr.FailsNever,
 			Args:       []expr.ArgClass{expr.ListArg},
-			Result:     floatItems,
-			Kernel:     listFold(0, func(acc, x float64) float64 { return acc + x }, true),
+			Result: func(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
+				a, _, err := sumType(a)
+				return a, value.TypeFloat64, err
+			},
+			Kernel: listAvg,
 		},
 		&expr.Function{
 			Name:       "list_min",
@@ -231,6 +275,53 @@ func init() {
 	)
 }
 
+// asItem is a list of the one item x, for a list that gets it. NULL is an item like any other.
+func asItem(x, list expr.Expr) (expr.Expr, error) {
+	if l, ok := x.(*expr.Literal); ok && l.Value == nil {
+		elem := value.ElemOf(list.Type())
+		return expr.NewLiteral([]any{nil}, arrow.ListOf(elem)), nil
+	}
+	return expr.NewList([]expr.Expr{x})
+}
+
+// lengthOf is the length of a list, given by the places of its items, in a dimension, as PostgreSQL
+// counts: the lists inside are taken to have the length of the first of them. ok is false where there
+// is no such dimension.
+func lengthOf(l array.ListLike, start, end int, dim int64) (n int64, ok bool, err error) {
+	if dim < 1 || start == end {
+		return 0, false, nil
+	}
+	if dim == 1 {
+		return int64(end - start), true, nil
+	}
+	inner, ok := l.ListValues().(array.ListLike)
+	if !ok {
+		return 0, false, nil
+	}
+	for i := start; i < end; i++ {
+		if inner.IsValid(i) {
+			s, e := inner.ValueOffsets(i)
+			return lengthOf(inner, int(s), int(e), dim-1)
+		}
+	}
+	return 0, false, nil
+}
+
+// countItems is how many items there are in a list and in the lists inside it.
+func countItems(l array.ListLike, start, end int) (n int64) {
+	inner, ok := l.ListValues().(array.ListLike)
+	if !ok {
+		return int64(end - start)
+	}
+	for i := start; i < end; i++ {
+		if inner.IsValid(i) {
+			s, e := inner.ValueOffsets(i)
+			n += countItems(inner, int(s), int(e))
+		}
+	}
+	return n
+}
+
 func newConcatCall(a []expr.Expr) (expr.Expr, error) { return expr.NewArith("||", a[0], a[1]) }
 
 // elementType is the type of x[i]: an item of a list, a character of a string.
@@ -250,18 +341,6 @@ func itemType(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
 		a[0], t = expr.ImplicitCast(a[0], arrow.ListOf(p)), p
 	}
 	return a, t, nil
-}
-
-func floatItems(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
-	if !value.KindOf(value.PlainType(value.ElemOf(a[0].Type()))).Numeric() {
-		return nil, nil, fault.New(
-			fault.InvalidArgument,
-			"the items of %s are %s, but numbers are needed",
-			expr.ShortText(a[0]),
-			value.TypeName(value.ElemOf(a[0].Type())),
-		)
-	}
-	return []expr.Expr{expr.ImplicitCast(a[0], arrow.ListOf(value.TypeFloat64))}, value.TypeFloat64, nil
 }
 
 // itemPair makes a list and a value agree, for the functions that look the value up.
@@ -384,22 +463,43 @@ func listContains(c *value.KernelCall) (arrow.Array, error) {
 	return run(c)
 }
 
+// listPosition is the place of an item, from 1, at or behind the place that a third argument names.
+// NULL is found too.
 func listPosition(c *value.KernelCall) (arrow.Array, error) {
 	run, _ := expr.FixedOut(func(a *expr.RowArgs, i int) (int64, bool, error) {
-		at, _ := findItem(a, i)
-		return int64(at) + 1, at >= 0, nil
+		from := int64(1)
+		switch {
+		case !c.ValidRow(0, i):
+			return 0, false, nil
+		case a.Has(2) && !c.ValidRow(2, i):
+			return 0, false, fault.New(fault.InvalidArgument, "the place at which list_position begins must not be NULL")
+		case a.Has(2):
+			from = max(1, a.Int(2, i))
+		}
+		values := c.Args[0].Arr.(array.ListLike).ListValues()
+		s, e := a.Items(0, i)
+		item, wanted := c.Args[1], c.ValidRow(1, i)
+		for j := int64(s) + min(from, int64(e-s)+1) - 1; j < int64(e); j++ {
+			if values.IsNull(int(j)) != wanted && (!wanted || compare.Rows(values, int(j), item.Arr, item.Row(i)) == 0) {
+				return j - int64(s) + 1, true, nil
+			}
+		}
+		return 0, false, nil
 	})(nil)
 	return run(c)
 }
 
 // arrayToString joins the items; NULLs are left out unless a third argument stands for them.
 func arrayToString(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
+	if !a.C.ValidRow(0, i) || !a.C.ValidRow(1, i) {
+		return false, nil
+	}
 	values := a.C.Args[0].Arr.(array.ListLike).ListValues()
 	items := value.TextsOf(value.Vec{Arr: values})
 	s, e := a.Items(0, i)
-	some := false
+	some, stands := false, a.Has(2) && a.C.ValidRow(2, i)
 	for j := s; j < e; j++ {
-		if values.IsNull(j) && !a.Has(2) {
+		if values.IsNull(j) && !stands {
 			continue
 		}
 		if some {
@@ -413,30 +513,6 @@ func arrayToString(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
 		}
 	}
 	return true, nil
-}
-
-// listFold folds the items that are not NULL; NULL for none. mean divides by their number.
-func listFold(
-	start float64,
-	fn func(acc, x float64) float64,
-	mean bool,
-) func(*expr.Call) (func(*value.KernelCall) (arrow.Array, error), error) {
-	return expr.FixedOut(func(a *expr.RowArgs, i int) (float64, bool, error) {
-		values := a.C.Args[0].Arr.(array.ListLike).ListValues()
-		x := value.FixedOf[float64](values)
-		s, e := a.Items(0, i)
-		acc, n := start, 0
-		for j := s; j < e; j++ {
-			if values.IsValid(j) {
-				acc = fn(acc, x[j])
-				n++
-			}
-		}
-		if mean && n > 0 {
-			acc /= float64(n)
-		}
-		return acc, n > 0, nil
-	})
 }
 
 // listBest is the smallest or largest item.

@@ -171,8 +171,8 @@ func init() {
 		}),
 		float1("cbrt", math.Cbrt),
 		float1("exp", math.Exp),
-		checked("ln", func(x float64) (float64, error) { return logarithm(x, math.Log) }),
-		checked("log10", func(x float64) (float64, error) { return logarithm(x, math.Log10) }),
+		checked("ln", func(x float64) (float64, error) { return logarithm(x, naturalLog) }),
+		checked("log10", func(x float64) (float64, error) { return logarithm(x, decimalLog) }),
 		checked("log2", func(x float64) (float64, error) { return logarithm(x, math.Log2) }),
 		&expr.Function{
 			Name:       "log",
@@ -281,20 +281,35 @@ func logarithm(x float64, fn func(float64) float64) (float64, error) {
 	return fn(x), nil
 }
 
+// naturalLog and decimalLog make a subnormal number a normal one first, which math.Log does not.
+func naturalLog(x float64) float64 {
+	if x < 0x1p-1022 {
+		return math.Log(x*0x1p54) - 54*math.Ln2
+	}
+	return math.Log(x)
+}
+
+func decimalLog(x float64) float64 {
+	if x < 0x1p-1022 {
+		return math.Log10(x*0x1p54) - 54*(math.Ln2/math.Ln10)
+	}
+	return math.Log10(x)
+}
+
 // logRow is log(x), to base 10, or log(base, x).
 func logRow(a *expr.RowArgs, i int) (float64, bool, error) {
 	if !a.Has(1) {
-		v, err := logarithm(a.Float(0, i), math.Log10)
+		v, err := logarithm(a.Float(0, i), decimalLog)
 		return v, true, err
 	}
-	base, err := logarithm(a.Float(0, i), math.Log)
+	base, err := logarithm(a.Float(0, i), naturalLog)
 	if err != nil {
 		return 0, false, err
 	}
 	if base == 0 {
 		return 0, false, value.DivisionByZero()
 	}
-	v, err := logarithm(a.Float(1, i), math.Log)
+	v, err := logarithm(a.Float(1, i), naturalLog)
 	return v / base, true, err
 }
 

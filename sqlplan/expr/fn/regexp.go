@@ -104,7 +104,7 @@ func init() {
 					if err != nil {
 						return 0, false, err
 					}
-					return int64(len(re.FindAllIndex(a.Bytes(0, i), -1))), true, nil
+					return int64(len(re.all.All(a.Str(0, i)))), true, nil
 				})(e)
 				return run
 			}),
@@ -119,7 +119,7 @@ func init() {
 			Required:   2,
 			Out:        arrow.ListOf(value.TypeText),
 			Kernel: withRegexp(1, -1, func(_ *expr.Call, res *regexps) func(*value.KernelCall) (arrow.Array, error) {
-				return textLists(func(a *expr.RowArgs, i int, add func(string)) error {
+				return textLists(func(a *expr.RowArgs, i int, add func(*string)) error {
 					re, _, err := res.at(a, i)
 					if err != nil {
 						return err
@@ -129,11 +129,12 @@ func init() {
 						return err
 					}
 					s := a.Str(0, i)
-					for _, m := range re.FindAllStringSubmatchIndex(s, -1) {
+					for _, m := range re.all.All(s) {
 						if m[2*group] >= 0 {
-							add(s[m[2*group]:m[2*group+1]])
+							text := s[m[2*group]:m[2*group+1]]
+							add(&text)
 						} else {
-							add("")
+							add(nil) // the group took no part in the match
 						}
 					}
 					return nil
@@ -151,13 +152,13 @@ func init() {
 			Args:       []expr.ArgClass{expr.TextArg, expr.TextArg},
 			Out:        arrow.ListOf(value.TypeText),
 			Kernel: withRegexp(1, -1, func(_ *expr.Call, res *regexps) func(*value.KernelCall) (arrow.Array, error) {
-				return textLists(func(a *expr.RowArgs, i int, add func(string)) error {
+				return textLists(func(a *expr.RowArgs, i int, add func(*string)) error {
 					re, _, err := res.at(a, i)
 					if err != nil {
 						return err
 					}
 					for _, p := range re.Split(a.Str(0, i), -1) {
-						add(p)
+						add(&p)
 					}
 					return nil
 				})
@@ -172,9 +173,9 @@ func init() {
 			Fails:      expr.FailsOnValue,
 			Args:       []expr.ArgClass{expr.TextArg, expr.TextArg},
 			Out:        arrow.ListOf(value.TypeText),
-			Kernel: expr.PlainKernel(textLists(func(a *expr.RowArgs, i int, add func(string)) error {
+			Kernel: expr.PlainKernel(textLists(func(a *expr.RowArgs, i int, add func(*string)) error {
 				for _, p := range strings.Split(a.Str(0, i), a.Str(1, i)) {
-					add(p)
+					add(&p)
 				}
 				return nil
 			})),
@@ -185,27 +186,53 @@ func init() {
 			Volatility: expr.Immutable,
 			Cost:       expr.CostScan,
 			Fails:      expr.FailsOnValue,
-			Args:       []expr.ArgClass{expr.TextArg, expr.TextArg},
+			Args:       []expr.ArgClass{expr.TextArg, expr.TextArg, expr.TextArg},
+			Required:   2,
+			Loose:      true,
 			Out:        arrow.ListOf(value.TypeText),
-			Kernel: expr.PlainKernel(textLists(func(a *expr.RowArgs, i int, add func(string)) error {
-				s, sep := a.Str(0, i), a.Str(1, i)
-				switch {
-				case s == "": // no items, where string_split has an empty one
-				case sep == "":
-					add(s)
-				default:
-					for _, p := range strings.Split(s, sep) {
-						add(p)
-					}
-				}
-				return nil
-			})),
+			Kernel:     expr.PlainKernel(stringToArray),
 		},
 	)
 }
 
+// stringToArray cuts a text at a delimiter, and into its characters where that is NULL. Items that
+// equal the third argument become NULL.
+func stringToArray(c *value.KernelCall) (arrow.Array, error) {
+	for i := range c.N {
+		if !c.ValidRow(0, i) {
+			c.SetNull(i)
+		}
+	}
+	return textLists(func(a *expr.RowArgs, i int, add func(*string)) error {
+		s := a.Str(0, i)
+		var items []string
+		switch {
+		case s == "": // no items, where string_split has an empty one
+		case !c.ValidRow(1, i):
+			items = strings.Split(s, "")
+		case len(a.Bytes(1, i)) == 0:
+			items = []string{s}
+		default:
+			items = strings.Split(s, a.Str(1, i))
+		}
+		for _, p := range items {
+			if a.Has(2) && c.ValidRow(2, i) && p == a.Str(2, i) {
+				add(nil)
+			} else {
+				add(&p)
+			}
+		}
+		return nil
+	})(c)
+}
+
 // compiled is a regular expression, also in its leftmost-longest form once somebody asked for that.
-type compiled struct{ *regexp.Regexp }
+type compiled struct {
+	*regexp.Regexp
+	all *match.Finder
+}
+
+func newCompiled(re *regexp.Regexp) compiled { return compiled{re, match.NewFinder(re)} }
 
 func (c compiled) longest() *regexp.Regexp {
 	re := regexp.MustCompile(c.String()) // it compiled before
@@ -240,7 +267,8 @@ func withRegexp(
 			if err != nil {
 				return nil, err
 			}
-			res.fixed, res.fixedAll = &compiled{re}, all
+			fixed := newCompiled(re)
+			res.fixed, res.fixedAll = &fixed, all
 		}
 		return make(e, res), nil
 	}
@@ -282,7 +310,10 @@ func (r *regexps) at(a *expr.RowArgs, i int) (compiled, bool, error) {
 		flags = a.Str(r.flags, i)
 	}
 	re, all, err := compileFlags(string(a.Bytes(r.pattern, i)), string([]byte(flags)))
-	return compiled{re}, all, err
+	if err != nil {
+		return compiled{}, false, err
+	}
+	return newCompiled(re), all, nil
 }
 
 // regexpReplace replaces the first match, or all with the flag g. \1 … \9 in the replacement are
@@ -294,12 +325,14 @@ func regexpReplace(e *expr.Call, res *regexps) func(*value.KernelCall) (arrow.Ar
 			return false, err
 		}
 		s, by := a.Str(0, i), a.Str(2, i)
-		limit := 1
+		var found [][]int
 		if all {
-			limit = -1
+			found = re.all.All(s)
+		} else if m := re.FindStringSubmatchIndex(s); m != nil {
+			found = [][]int{m}
 		}
 		last := 0
-		for _, m := range re.FindAllStringSubmatchIndex(s, limit) {
+		for _, m := range found {
 			w.WriteString(s[last:m[0]])
 			expandGroups(w, by, s, m)
 			last = m[1]
@@ -373,18 +406,23 @@ func regexpExtract(e *expr.Call, res *regexps, null bool) func(*value.KernelCall
 	return run
 }
 
-// textLists is the kernel of a function whose result is a list of strings; add copies.
-func textLists(fn func(a *expr.RowArgs, i int, add func(string)) error) func(*value.KernelCall) (arrow.Array, error) {
+// textLists is the kernel of a function whose result is a list of strings; add copies, and takes nil
+// for NULL.
+func textLists(fn func(a *expr.RowArgs, i int, add func(*string)) error) func(*value.KernelCall) (arrow.Array, error) {
 	return func(c *value.KernelCall) (arrow.Array, error) {
 		a := expr.RowArgsOf(c)
 		b := array.NewListBuilder(c.Mem(), value.TypeText)
 		defer b.Release()
 		items := b.ValueBuilder().(*array.StringBuilder)
-		add := func(s string) {
-			if !utf8.ValidString(s) {
-				s = strings.ToValidUTF8(s, "\uFFFD")
+		add := func(s *string) {
+			switch {
+			case s == nil:
+				items.AppendNull()
+			case utf8.ValidString(*s):
+				items.Append(*s)
+			default:
+				items.Append(strings.ToValidUTF8(*s, "\uFFFD"))
 			}
-			items.Append(s)
 		}
 		for i := range c.N {
 			if c.Null(i) {

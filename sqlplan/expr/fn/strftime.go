@@ -157,24 +157,39 @@ func appendStrftime(b []byte, format string, v, per int64, loc *time.Location, z
 	return b, nil
 }
 
-// strptime reads a time after a format; the result is in microseconds. What the format leaves out is
-// 1900-01-01 00:00:00.
-func strptime(a *expr.RowArgs, i int) (int64, bool, error) {
-	text, format := a.Str(0, i), a.Str(1, i)
-	v, ok, err := scanStrptime(text, format)
-	if err != nil {
-		return 0, false, err
+// strptimeType is the type of what strptime reads: nanoseconds where the format has them, microseconds
+// otherwise.
+func strptimeType(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
+	if format, ok := expr.LiteralText(a[1]); ok && strings.Contains(strings.ReplaceAll(format, "%%", ""), "%n") {
+		return a, &arrow.TimestampType{Unit: arrow.Nanosecond}, nil
 	}
-	if !ok {
-		return 0, false, fault.New(fault.InvalidArgument, "%s does not match the format %s", cast.ShortQuoted(text), cast.ShortQuoted(format))
-	}
-	return v, true, nil
+	return a, value.TypeTimestamp, nil
 }
 
-func scanStrptime(text, format string) (micros int64, ok bool, err error) {
+// strptimeKernel reads a time after a format. What the format leaves out is 1900-01-01 00:00:00.
+func strptimeKernel(e *expr.Call) (func(*value.KernelCall) (arrow.Array, error), error) {
+	per := cast.PerSecond(e.T.(*arrow.TimestampType).Unit)
+	return expr.FixedOut(func(a *expr.RowArgs, i int) (int64, bool, error) {
+		text, format := a.Str(0, i), a.Str(1, i)
+		seconds, nanos, ok, err := scanStrptime(text, format)
+		if err != nil {
+			return 0, false, err
+		}
+		if !ok {
+			return 0, false, fault.New(fault.InvalidArgument, "%s does not match the format %s", cast.ShortQuoted(text), cast.ShortQuoted(format))
+		}
+		v, ok := cast.MulAdd(seconds, per, nanos/(1e9/per))
+		if !ok {
+			return 0, false, value.OutOfRange(e.T)
+		}
+		return v, true, nil
+	})(e)
+}
+
+func scanStrptime(text, format string) (seconds, nanos int64, ok bool, err error) {
 	p := &cast.Scanner{S: text}
 	year, month, day, doy := int64(1900), int64(1), int64(1), int64(0)
-	var hour, minute, second, nanos, offset int64
+	var hour, minute, second, offset int64
 	pm, twelve := false, false
 	number := func(to *int64, most int) bool { v, ok := p.Number(1, most); *to = v; return ok }
 	name := func(to *int64, names func(int) string, first, n, short int) bool {
@@ -204,7 +219,7 @@ func scanStrptime(text, format string) (micros int64, ok bool, err error) {
 		}
 		if format[i] != '%' || i+1 == len(format) {
 			if !p.Accept(format[i]) {
-				return 0, false, nil
+				return 0, 0, false, nil
 			}
 			continue
 		}
@@ -269,10 +284,10 @@ func scanStrptime(text, format string) (micros int64, ok bool, err error) {
 		case '%':
 			ok = p.Accept('%')
 		default:
-			return 0, false, fault.New(fault.InvalidArgument, "unknown format code %%%c in '%s'", format[i], format)
+			return 0, 0, false, fault.New(fault.InvalidArgument, "unknown format code %%%c in '%s'", format[i], format)
 		}
 		if !ok {
-			return 0, false, nil
+			return 0, 0, false, nil
 		}
 	}
 	if twelve {
@@ -284,11 +299,11 @@ func scanStrptime(text, format string) (micros int64, ok bool, err error) {
 	if !p.Done() || month < 1 || month > 12 || day < 1 || day > int64(cast.DaysIn(year, int(month))) || hour > 23 || minute > 59 ||
 		second > 59 ||
 		doy > 366 {
-		return 0, false, nil
+		return 0, 0, false, nil
 	}
 	days := cast.DaysOf(year, int(month), int(day))
 	if doy > 0 {
 		days = cast.DaysOf(year, 1, 1) + doy - 1
 	}
-	return days*cast.MicrosPerDay + (hour*3600+minute*60+second-offset)*1e6 + nanos/1e3, true, nil
+	return days*cast.SecondsPerDay + hour*3600 + minute*60 + second - offset, nanos, true, nil
 }

@@ -8,6 +8,7 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
+	"math"
 	"strconv"
 	"strings"
 	"unicode"
@@ -235,7 +236,10 @@ func init() {
 			0,
 			func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
 				s, n := a.Bytes(0, i), max(0, a.Int(1, i))
-				if len(s) > 0 && n > maxText/int64(len(s)) {
+				if len(s) == 0 {
+					return true, nil // however often
+				}
+				if n > maxText/int64(len(s)) {
 					return false, tooLong("repeat")
 				}
 				for range n {
@@ -320,15 +324,23 @@ func init() {
 			Name:       "to_hex",
 			Category:   "string",
 			Volatility: expr.Immutable,
-			Cost:       expr.CostScan,
-			Fails:      expr.FailsNever,
-			Args:       []expr.ArgClass{expr.IntArg},
-			Out:        value.TypeText,
-			Kernel: expr.TextOut(func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
-				w.Append(func(dst []byte) []byte { return strconv.AppendUint(dst, uint64(a.Int(0, i)), 16) })
-				return true, nil
-			}),
+			Args:       []expr.ArgClass{expr.AnyArg},
+			Rewrite: func(a []expr.Expr) (expr.Expr, error) {
+				// A negative number has as many digits as its type.
+				if t := a[0].Type(); value.KindOf(t) == value.KindInt && value.BitWidth(t) <= 32 {
+					return expr.NewCall("$to_hex_32", a)
+				}
+				return expr.NewCall("$to_hex_64", a)
+			},
 		},
+		text("$to_hex_32", expr.FailsNever, []expr.ArgClass{expr.IntArg}, 0, func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
+			w.Append(func(dst []byte) []byte { return strconv.AppendUint(dst, uint64(uint32(a.Int(0, i))), 16) })
+			return true, nil
+		}),
+		text("$to_hex_64", expr.FailsNever, []expr.ArgClass{expr.IntArg}, 0, func(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
+			w.Append(func(dst []byte) []byte { return strconv.AppendUint(dst, uint64(a.Int(0, i)), 16) })
+			return true, nil
+		}),
 		&expr.Function{
 			Name:       "hex",
 			Category:   "string",
@@ -585,7 +597,7 @@ func left(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
 // right is the last n characters; a negative n leaves out the first |n|.
 func right(a *expr.RowArgs, i int, w *value.TextWriter) (bool, error) {
 	s, n := a.Bytes(0, i), a.Int(1, i)
-	skip := -n
+	skip := -max(n, -math.MaxInt64)
 	if n >= 0 {
 		skip = int64(match.RuneCount(s)) - n
 	}
@@ -599,13 +611,13 @@ func pad(a *expr.RowArgs, i int, w *value.TextWriter, front bool) (bool, error) 
 	if a.Has(2) {
 		fill = a.Bytes(2, i)
 	}
-	if n > maxText {
-		return false, tooLong("lpad")
-	}
 	missing := n - int64(match.RuneCount(s))
 	if missing <= 0 || len(fill) == 0 {
 		w.Write(s[:skipRunes(s, n)])
 		return true, nil
+	}
+	if n > maxText {
+		return false, tooLong("lpad or rpad")
 	}
 	if !front {
 		w.Write(s)
