@@ -13,9 +13,10 @@ import (
 )
 
 // momentsAcc is variance, standard deviation, covariance, correlation and regression: all follow from the
-// sums of x, y, x², y² and xy. The sums have twice the digits of a float64 (twofold), and products are
-// split exactly with a fused multiply-add, so the subtraction Σx² − (Σx)²/n leaves about as many
-// digits as the two-pass formula would; it is done with big floats.
+// sums of x, y, x², y² and xy. They are taken of the distances from the first value, so that large
+// values which lie close together lose nothing, and in a unit in which no square overflows or
+// vanishes. The sums have twice the digits of a float64 (twofold), and products are split exactly with a
+// fused multiply-add. The subtraction Σx² − (Σx)²/n is done with big floats.
 type momentsAcc struct {
 	env  *op.Env
 	name string
@@ -26,7 +27,85 @@ type momentsAcc struct {
 
 type moments struct {
 	n                int64
+	sx, sy           side
 	x, y, xx, yy, xy twofold
+}
+
+// side is how the values of x or of y are counted: v becomes v·unit − first. The zero value stands for
+// values that are all zero so far.
+type side struct {
+	first, unit float64
+	limit       float64 // largest magnitude for which unit is fit
+}
+
+// The units, powers of two, and the magnitudes up to which they are fit. Smaller values may vanish in a
+// unit, because they are nothing beside the value for which it was chosen.
+var scales = [...]side{{unit: 0x1p600, limit: 0x1p-400}, {unit: 1, limit: 0x1p450}, {unit: 0x1p-600, limit: math.MaxFloat64}}
+
+// scaleFor is the unit for a value.
+func scaleFor(v float64) side {
+	for _, s := range scales {
+		if math.Abs(v) <= s.limit {
+			return s
+		}
+	}
+	return scales[len(scales)-1]
+}
+
+// offset is the distance of a value of x from the first one; v is counted in n already.
+func (s *moments) offsetX(v float64) float64 {
+	if math.Abs(v) <= s.sx.limit {
+		return v*s.sx.unit - s.sx.first
+	}
+	if f := s.sx.widen(v, s.n == 1); f != 1 {
+		scale(f, &s.x, &s.xx, &s.xx, &s.xy)
+	}
+	return v*s.sx.unit - s.sx.first
+}
+
+func (s *moments) offsetY(v float64) float64 {
+	if math.Abs(v) <= s.sy.limit {
+		return v*s.sy.unit - s.sy.first
+	}
+	if f := s.sy.widen(v, s.n == 1); f != 1 {
+		scale(f, &s.y, &s.yy, &s.yy, &s.xy)
+	}
+	return v*s.sy.unit - s.sy.first
+}
+
+// widen makes the unit fit for a value, and returns what sums in the old unit have to be multiplied by.
+func (s *side) widen(v float64, alone bool) float64 {
+	if v-v != 0 { // infinite or NaN: fits nowhere
+		if s.unit == 0 {
+			s.unit = 1
+		}
+		return 1
+	}
+	old, next := s.unit, scaleFor(v)
+	s.unit, s.limit = next.unit, next.limit
+	if alone {
+		s.first = v * s.unit
+	}
+	if old == 0 || alone {
+		return 1
+	}
+	f := s.unit / old
+	s.first *= f
+	return f
+}
+
+func scale(f float64, sums ...*twofold) {
+	for _, t := range sums {
+		t.hi, t.lo, t.plain = t.hi*f, t.lo*f, t.plain*f
+	}
+}
+
+// mean is the average of the values whose offsets have a sum.
+func (s side) mean(sum twofold, n int64) float64 {
+	if s.unit == 0 {
+		return 0
+	}
+	return (sum.value()/float64(n) + s.first) / s.unit
 }
 
 func newMoments(name string, types []arrow.DataType, out arrow.DataType, env *op.Env) (accumulator, error) {
@@ -87,8 +166,9 @@ func (m *momentsAcc) Add(in op.GroupInput) error {
 	}
 	if !m.pair {
 		in.Counted(func(r int, g int32) {
-			s, v := &m.sums[g], first(r)
+			s := &m.sums[g]
 			s.n++
+			v := s.offsetX(first(r))
 			s.x.add(v)
 			addProduct(&s.xx, v, v)
 		})
@@ -100,8 +180,9 @@ func (m *momentsAcc) Add(in op.GroupInput) error {
 		return fault.New(fault.Internal, "%s of %s", m.name, in.Args[1].DataType())
 	}
 	in.Counted(func(r int, g int32) {
-		s, y, x := &m.sums[g], first(r), second(r)
+		s := &m.sums[g]
 		s.n++
+		y, x := s.offsetY(first(r)), s.offsetX(second(r))
 		s.x.add(x)
 		s.y.add(y)
 		addProduct(&s.xx, x, x)
@@ -124,15 +205,90 @@ func addProduct(t *twofold, a, b float64) {
 
 func (m *momentsAcc) Merge(o accumulator, to []int32) error {
 	for g := range o.(*momentsAcc).sums {
-		s, p := &m.sums[to[g]], &o.(*momentsAcc).sums[g]
-		s.n += p.n
-		s.x.merge(p.x)
-		s.y.merge(p.y)
-		s.xx.merge(p.xx)
-		s.yy.merge(p.yy)
-		s.xy.merge(p.xy)
+		m.sums[to[g]].merge(o.(*momentsAcc).sums[g])
 	}
 	return nil
+}
+
+// merge adds the sums of other values, which count from another first value.
+func (s *moments) merge(p moments) {
+	if p.n == 0 {
+		return
+	}
+	if s.n == 0 {
+		*s = p
+		return
+	}
+	if f := join(&s.sx, &p.sx); f.left != 1 {
+		scale(f.left, &s.x, &s.xx, &s.xx, &s.xy)
+	} else if f.right != 1 {
+		scale(f.right, &p.x, &p.xx, &p.xx, &p.xy)
+	}
+	if f := join(&s.sy, &p.sy); f.left != 1 {
+		scale(f.left, &s.y, &s.yy, &s.yy, &s.xy)
+	} else if f.right != 1 {
+		scale(f.right, &p.y, &p.yy, &p.yy, &p.xy)
+	}
+	n := float64(p.n)
+	dx, dy := difference(p.sx.first, s.sx.first), difference(p.sy.first, s.sy.first)
+	// Σ(x+d)(y+e) = Σxy + dΣy + eΣx + nde, where x and y count from the other's first values.
+	addProducts(&p.xx, dx, p.x, 2)
+	addProducts(&p.yy, dy, p.y, 2)
+	addProducts(&p.xy, dx, p.y, 1)
+	addProducts(&p.xy, dy, p.x, 1)
+	addProducts(&p.xx, dx, dx, n)
+	addProducts(&p.yy, dy, dy, n)
+	addProducts(&p.xy, dx, dy, n)
+	addProducts(&p.x, dx, twofold{hi: 1}, n)
+	addProducts(&p.y, dy, twofold{hi: 1}, n)
+	s.n += p.n
+	s.x.merge(p.x)
+	s.y.merge(p.y)
+	s.xx.merge(p.xx)
+	s.yy.merge(p.yy)
+	s.xy.merge(p.xy)
+}
+
+// factors are what sums of two sides have to be multiplied by to be in one unit.
+type factors struct{ left, right float64 }
+
+// join gives two sides the larger of their units.
+func join(a, b *side) factors {
+	switch {
+	case a.unit == b.unit:
+	case a.unit == 0:
+		a.unit, a.limit = b.unit, b.limit
+	case b.unit == 0:
+		b.unit, b.limit = a.unit, a.limit
+	case a.limit < b.limit:
+		f := b.unit / a.unit
+		a.unit, a.limit, a.first = b.unit, b.limit, a.first*f
+		return factors{f, 1}
+	default:
+		f := a.unit / b.unit
+		b.unit, b.limit, b.first = a.unit, a.limit, b.first*f
+		return factors{1, f}
+	}
+	return factors{1, 1}
+}
+
+// difference is a − b without rounding.
+func difference(a, b float64) twofold {
+	d := a - b
+	t := d - a
+	return twofold{hi: d, lo: (a - (d - t)) - (b + t)}
+}
+
+// addProducts adds times·a·b. times is a whole number.
+func addProducts(t *twofold, a, b twofold, times float64) {
+	if a.hi == 0 || b.hi == 0 {
+		return
+	}
+	plain := t.plain
+	p := a.hi * b.hi
+	addProduct(t, times, p)
+	t.add(times * (math.FMA(a.hi, b.hi, -p) + a.hi*b.lo + a.lo*b.hi))
+	t.plain = plain
 }
 
 func (m *momentsAcc) Result(groups []int32) (arrow.Array, error) {
@@ -159,25 +315,26 @@ func (m *momentsAcc) Result(groups []int32) (arrow.Array, error) {
 // value computes one statistic; ok is false where SQL has NULL.
 func (s *moments) value(name string) (v float64, ok bool) {
 	n := float64(s.n)
+	ux, uy := s.sx.units(), s.sy.units()
 	switch name {
 	case "variance", "var_samp":
-		return s.square(s.xx, s.x) / (n - 1), s.n > 1
+		return s.square(s.xx, s.x) / (n - 1) / ux / ux, s.n > 1
 	case "var_pop":
-		return s.square(s.xx, s.x) / n, s.n > 0
+		return s.square(s.xx, s.x) / n / ux / ux, s.n > 0
 	case "stddev", "stddev_samp":
-		return math.Sqrt(s.square(s.xx, s.x) / (n - 1)), s.n > 1
+		return math.Sqrt(s.square(s.xx, s.x)/(n-1)) / ux, s.n > 1
 	case "stddev_pop":
-		return math.Sqrt(s.square(s.xx, s.x) / n), s.n > 0
+		return math.Sqrt(s.square(s.xx, s.x)/n) / ux, s.n > 0
 	case "covar_samp":
-		return s.centred(s.xy, s.x, s.y) / (n - 1), s.n > 1
+		return s.centred(s.xy, s.x, s.y) / (n - 1) / ux / uy, s.n > 1
 	case "covar_pop":
-		return s.centred(s.xy, s.x, s.y) / n, s.n > 0
+		return s.centred(s.xy, s.x, s.y) / n / ux / uy, s.n > 0
 	case "regr_count":
 		return n, true
 	case "regr_avgx":
-		return s.x.value() / n, s.n > 0
+		return s.sx.mean(s.x, s.n), s.n > 0
 	case "regr_avgy":
-		return s.y.value() / n, s.n > 0
+		return s.sy.mean(s.y, s.n), s.n > 0
 	}
 	if s.n == 0 {
 		return 0, false
@@ -190,9 +347,9 @@ func (s *moments) value(name string) (v float64, ok bool) {
 		}
 		return min(1, max(-1, xy/math.Sqrt(xx)/math.Sqrt(yy))), true
 	case "regr_slope":
-		return xy / xx, xx != 0
+		return xy / xx * ux / uy, xx != 0
 	case "regr_intercept":
-		return s.y.value()/n - xy/xx*(s.x.value()/n), xx != 0
+		return s.sy.mean(s.y, s.n) - xy/xx*ux/uy*s.sx.mean(s.x, s.n), xx != 0
 	case "regr_r2":
 		if xx == 0 {
 			return 0, false
@@ -203,6 +360,14 @@ func (s *moments) value(name string) (v float64, ok bool) {
 		return xy / xx * (xy / yy), true
 	}
 	return 0, false
+}
+
+// units is the unit, of zeros 1.
+func (s side) units() float64 {
+	if s.unit == 0 {
+		return 1
+	}
+	return s.unit
 }
 
 // centred is Σab − Σa·Σb/n.
@@ -230,5 +395,5 @@ func (s *moments) square(aa, a twofold) float64 {
 	return 0
 }
 
-func (m *momentsAcc) bytes() int64 { return 128 * int64(cap(m.sums)) }
+func (m *momentsAcc) bytes() int64 { return 176 * int64(cap(m.sums)) }
 func (m *momentsAcc) release()     { m.sums = nil }

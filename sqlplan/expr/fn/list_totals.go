@@ -22,7 +22,7 @@ func sumType(a []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
 	elem := value.PlainType(value.ElemOf(a[0].Type()))
 	var t arrow.DataType
 	switch k := value.KindOf(elem); {
-	case k == value.KindInt, k == value.KindUint && value.BitWidth(elem) < 64:
+	case k == value.KindInt, elem.ID() == arrow.NULL, k == value.KindUint && value.BitWidth(elem) < 64:
 		t = value.TypeInt64
 	case k == value.KindUint:
 		t = &arrow.Decimal128Type{Precision: 38}

@@ -611,7 +611,7 @@ func pad(a *expr.RowArgs, i int, w *value.TextWriter, front bool) (bool, error) 
 	if a.Has(2) {
 		fill = a.Bytes(2, i)
 	}
-	missing := n - int64(match.RuneCount(s))
+	missing := max(n, 0) - int64(match.RuneCount(s))
 	if missing <= 0 || len(fill) == 0 {
 		w.Write(s[:skipRunes(s, n)])
 		return true, nil
