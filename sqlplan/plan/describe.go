@@ -129,6 +129,9 @@ func describe(n Node, verbose bool) Description {
 			add("k", "%s", n.Limit)
 		}
 		add("keys", "[%s]", join(n.Keys, keyText))
+		if n.Nearest {
+			add("nearest", "true")
+		}
 	case *Limit:
 		d.Op = "Limit"
 		rows("count", n.Count)

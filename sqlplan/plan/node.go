@@ -135,6 +135,9 @@ type Sort struct {
 	Input Node
 	Keys  []SortKey
 	Limit expr.Expr // nil = all; constant int64
+	// Nearest says that the first key is a distance and the rows wanted are the nearest: rows whose first
+	// key is NULL are left out, as a VectorSearch leaves them out.
+	Nearest bool
 }
 
 // SortKey is one key; NULLs are placed explicitly. NaN sorts above every number.

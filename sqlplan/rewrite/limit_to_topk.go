@@ -31,7 +31,7 @@ func (r *rewriter) limitToTopK(n plan.Node) plan.Node {
 		if rows == nil {
 			return n
 		}
-		top := &plan.Sort{Input: s.Input, Keys: s.Keys, Limit: rows}
+		top := &plan.Sort{Input: s.Input, Keys: s.Keys, Limit: rows, Nearest: s.Nearest}
 		out := &plan.Limit{Input: r.lateTake(top, rows), Count: l.Count, Offset: l.Offset}
 		if l.Offset == nil {
 			return out.Input // the sort returns no more rows than that
@@ -96,7 +96,7 @@ func (r *rewriter) lateTake(s *plan.Sort, rows expr.Expr) plan.Node {
 		out = append(out, c.Col)
 	}
 	take := &plan.Take{
-		Input: &plan.Sort{Input: &low, Keys: keys, Limit: s.Limit}, Snap: scan.Snap, Name: scan.Name,
+		Input: &plan.Sort{Input: &low, Keys: keys, Limit: s.Limit, Nearest: s.Nearest}, Snap: scan.Snap, Name: scan.Name,
 		RowAddr: addr.ID, Fetch: fetch, Out: out,
 	}
 	return &plan.Project{Input: take, Exprs: defs.Exprs}

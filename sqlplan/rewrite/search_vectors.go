@@ -28,6 +28,9 @@ import (
 //
 // Further sort keys order equal distances: then the search returns its k rows, which are sorted again,
 // and only an index is worth it; without one the rows are sorted by the expression itself.
+//
+// A search finds no row without a distance. Sorts that are like a search and do not become one, such as
+// those above a join, are marked to leave such rows out as well: nearest_sort.go.
 func (r *rewriter) searchVectors(n plan.Node) (plan.Node, error) {
 	var failed error
 	out := plan.MapNodes(n, func(n plan.Node) plan.Node {
@@ -46,10 +49,15 @@ func (r *rewriter) searchVectors(n plan.Node) (plan.Node, error) {
 		if err != nil {
 			failed = err
 		}
-		if found == nil {
-			return n
+		switch {
+		case found != nil:
+			return found
+		case sortsNearest(s):
+			c := *s
+			c.Nearest = true
+			return l.WithInputs([]plan.Node{&c})
 		}
-		return found
+		return n
 	})
 	return out, failed
 }
@@ -107,18 +115,11 @@ func matchNearest(s *plan.Sort) (nearest, bool) {
 	if !ok || scan.Limit >= 0 || len(s.Keys) == 0 {
 		return nearest{}, false
 	}
-	key := s.Keys[0]
-	if key.NullsFirst && !key.Desc {
-		return nearest{}, false // NULL distances are asked for, and a search never finds them
-	}
-	call, descending, ok := monotone(plan.Substitute(key.Expr, plan.Definitions(top)))
+	call, ok := nearestFirst(s.Keys[0], plan.Substitute(s.Keys[0].Expr, plan.Definitions(top)))
 	if !ok {
 		return nearest{}, false
 	}
 	m := nearest{top: top, scan: scan, call: call, fn: plan.DistanceFunctions[call.Name]}
-	if (descending != m.fn.Negated) != key.Desc {
-		return nearest{}, false // farthest first
-	}
 	m.column, m.query, ok = m.operands(call)
 	return m, ok
 }

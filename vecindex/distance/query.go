@@ -96,12 +96,16 @@ func (q *Query) Float32(dst []float32, values []float32, stride int) {
 	case Dot:
 		dotRows(dst, q.v, values, stride)
 		for i, d := range dst {
-			dst[i] = 1 - d
+			dst[i] = dotOf(d)
 		}
 	case Hamming:
 		nanAll(dst)
 	}
 }
+
+// dotOf is 1 − x·y. An infinite product yields NaN: it would be the nearest of all, and a vector with an
+// infinite element is in no index.
+func dotOf(xy float32) float32 { return 1 - xy - xy*0 }
 
 // cosine32 is Float32 under Cosine, a few rows at a time so that their norms stay on the stack.
 func (q *Query) cosine32(dst, values []float32, stride int) {
@@ -118,9 +122,16 @@ func (q *Query) cosine32(dst, values []float32, stride int) {
 }
 
 // cosineOf is 1 − x·y/(|x|·|y|), given |x| and |y|². A zero vector yields 0/0, NaN: it never
-// qualifies, as in Lance.
+// qualifies, as in Lance. So does one that is too long for its length to be a float32.
 func cosineOf(xy, xNorm, yy float32) float32 {
-	return 1 - xy/(xNorm*float32(math.Sqrt(float64(yy))))
+	norms := xNorm * float32(math.Sqrt(float64(yy)))
+	return 1 - xy/norms - norms*0
+}
+
+// CosineOfSums is 1 − x·y/(|x|·|y|), given x·y, |x|² and |y|²; NaN if a vector is zero or infinitely long.
+func CosineOfSums(xy, xx, yy float64) float64 {
+	norms := math.Sqrt(xx) * math.Sqrt(yy)
+	return 1 - xy/norms - norms*0
 }
 
 // Float16 is Float32 for rows of half-precision numbers, which are widened one row at a time.
@@ -141,13 +152,20 @@ func (q *Query) Float64(dst []float32, values []float64, stride int) {
 		case L2:
 			dst[i] = float32(squaredL2Float64(q.v64, row))
 		case Cosine:
-			dst[i] = float32(1 - dotFloat64(q.v64, row)/(q.norm64*math.Sqrt(dotFloat64(row, row))))
+			norms := q.norm64 * math.Sqrt(dotFloat64(row, row))
+			dst[i] = float32(1 - dotFloat64(q.v64, row)/norms - norms*0)
 		case Dot:
-			dst[i] = float32(1 - dotFloat64(q.v64, row))
+			dst[i] = dotOfDouble(dotFloat64(q.v64, row))
 		case Hamming:
 			nanAll(dst[i : i+1])
 		}
 	}
+}
+
+// dotOfDouble is dotOf of a product in double precision; NaN if a float32 does not hold it.
+func dotOfDouble(xy float64) float32 {
+	d := float32(1 - xy)
+	return d - d*0
 }
 
 // Uint8 is Float32 for rows of bytes: Hamming counts bits, the other metrics take the bytes as
@@ -202,7 +220,7 @@ func Between(m Metric, a, b []float32) float32 {
 	case Cosine:
 		return CosineDistance(a, b)
 	case Dot:
-		return 1 - InnerProduct(a, b)
+		return dotOf(InnerProduct(a, b))
 	}
 	return float32(math.NaN())
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -41,6 +42,7 @@ func NewSort(n *plan.Sort, env *op.Env, in op.Operator) (op.Operator, error) {
 	if err != nil {
 		return nil, err
 	}
+	keys.nearest = n.Nearest
 	if n.Limit != nil {
 		return newTopK(n, env, in, keys), nil
 	}
@@ -185,7 +187,7 @@ type sortRun struct {
 	held       int64 // reserved for this run
 
 	words   []uint64 // single key: normalised
-	nulls   []bool   // nil while no key was NULL
+	nulls   []bool   // nil while no key was NULL; of several, the first, and only if such rows are left out
 	encoded kernel.Keys
 }
 
@@ -204,6 +206,9 @@ func (r *sortRun) add(ctx context.Context, b arrow.RecordBatch) (grown int64, er
 			r.addNulls(cols[0])
 		}
 	} else {
+		if r.keys.nearest && (cols[0].NullN() > 0 || r.nulls != nil) {
+			r.addNulls(cols[0])
+		}
 		before := r.encoded.Bytes()
 		if err := r.encoded.Append(cols, r.keys.orders, int(b.NumRows())); err != nil {
 			return 0, err
@@ -235,6 +240,9 @@ func (r *sortRun) sort(ctx context.Context) ([]gather.Ref, error) {
 		rows = r.sortWords(stop)
 	} else {
 		rows, _ = r.encoded.SortRows(stop)
+		if r.nulls != nil {
+			rows = slices.DeleteFunc(rows, func(row int32) bool { return r.nulls[row] })
+		}
 	}
 	if stop() {
 		return nil, context.Cause(ctx)
@@ -259,7 +267,9 @@ func (r *sortRun) sortWords(stop func() bool) []int32 {
 	var nulls []int32
 	for i, w := range r.words {
 		if r.nulls != nil && r.nulls[i] {
-			nulls = append(nulls, int32(i))
+			if !r.keys.nearest {
+				nulls = append(nulls, int32(i))
+			}
 			continue
 		}
 		if o.Desc {

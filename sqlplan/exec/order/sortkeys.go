@@ -16,6 +16,8 @@ type sortKeys struct {
 	env      *op.Env
 	programs []*expr.Program
 	orders   []kernel.Order
+	// nearest: rows whose first key is NULL are left out.
+	nearest bool
 }
 
 func newSortKeys(keys []plan.SortKey, env *op.Env, cols []plan.Col) (*sortKeys, error) {

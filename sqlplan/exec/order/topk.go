@@ -212,7 +212,7 @@ func (h *topHeap) add(ctx context.Context, at op.Position, b arrow.RecordBatch) 
 		if err := h.encoded.Encode(cols, h.keys.orders, int(b.NumRows())); err != nil {
 			return err
 		}
-		entered = h.addKeys(at)
+		entered = h.addKeys(cols[0], at)
 	}
 	if grown := 64 * int64(len(h.items)-before); grown > 0 {
 		if err := h.share.Reserve(grown); err != nil {
@@ -240,6 +240,9 @@ func (h *topHeap) addWords(a arrow.Array, at op.Position) (entered bool) {
 	for r, w := range h.norm {
 		it := topItem{class: 1, word: w ^ flip}
 		if valid.Null(r) {
+			if h.keys.nearest {
+				continue
+			}
 			it = topItem{class: nullClass}
 		}
 		if len(h.items) == h.k {
@@ -253,8 +256,13 @@ func (h *topHeap) addWords(a arrow.Array, at op.Position) (entered bool) {
 	return entered
 }
 
-func (h *topHeap) addKeys(at op.Position) (entered bool) {
+// addKeys offers the rows of the encoded keys, of which first is the first one.
+func (h *topHeap) addKeys(first arrow.Array, at op.Position) (entered bool) {
+	valid := kernel.ValidityOf(first)
 	for r := range h.encoded.Len() {
+		if h.keys.nearest && valid.Null(r) {
+			continue
+		}
 		key := h.encoded.Row(r)
 		it := topItem{class: 1, word: kernel.Prefix(key), key: key, at: at + op.Position(r), ref: gather.Ref{Batch: pending, Row: int32(r)}}
 		if len(h.items) == h.k && it.compare(h.items[0]) >= 0 {

@@ -3,6 +3,7 @@ package search
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt"
@@ -119,7 +120,7 @@ func (r *Run) merge(ctx context.Context, req *Request, found [][][]vecindex.Hit,
 		for source := range found {
 			lists[source] = found[source][i]
 		}
-		hits := vecindex.MergeHits(req.K, lists...)
+		hits := finite(vecindex.MergeHits(req.K, lists...))
 		addrs, err := r.address(ctx, req, hits)
 		if err != nil {
 			return nil, err
@@ -127,6 +128,15 @@ func (r *Run) merge(ctx context.Context, req *Request, found [][][]vecindex.Hit,
 		out[i] = &Outcome{Hits: hits, Addrs: addrs, options: req.Options, ByIndex: byIndex}
 	}
 	return out, nil
+}
+
+// finite leaves out hits at an infinite distance, which are the last ones. In SQL such a distance is NULL, because the vectors that have
+// one have no place in an index.
+func finite(hits []vecindex.Hit) []vecindex.Hit {
+	for len(hits) > 0 && hits[len(hits)-1].Distance > math.MaxFloat32 {
+		hits = hits[:len(hits)-1]
+	}
+	return hits
 }
 
 // prepareTogether counts a request for several queries, and brings them into the form in which they are compared with rows together.

@@ -177,7 +177,7 @@ func multiInto(c *value.KernelCall, name string, out []float32, m *distance.Mult
 			return err
 		}
 		for j := i; j < i+n; j++ {
-			out[j] = sqlValue(name, out[j], float32(q.Len()))
+			setDistance(c, out, j, sqlValue(name, out[j], float32(q.Len())))
 		}
 		i += n
 	}

@@ -15,13 +15,17 @@ import (
 
 // Distances between vectors, and what else there is about one vector. Vectors of 16 and 32 bits yield
 // FLOAT, so that a value computed here is the one that an index search over the same rows computes;
-// vectors of 64 bits yield DOUBLE. A vector with a NULL element has no distance: NULL.
+// vectors of 64 bits yield DOUBLE.
+//
+// A distance that is not a finite number is NULL, because an index search never finds such a row: that of
+// a vector with a NaN or an infinite element, of a zero vector under cosine, and one beyond what a FLOAT
+// holds, as Lance's _distance is one. So is the distance of a vector with a NULL element.
 
 // vectorFunc is one distance: over 32 bits from the kernels, over 64 bits from the three sums.
 type vectorFunc struct {
 	f32 func(a, b []float32) float32
-	// f64 gets Σ(a-b)², Σab, Σa², Σb².
-	f64 func(l2, dot, aa, bb float64) float64
+	// f64 gets Σ(a-b)², Σab, Σa², Σb². lance is what a search has for the value, before it is a FLOAT.
+	f64 func(l2, dot, aa, bb float64) (v, lance float64)
 	// metric, if not nil, computes f32 for many rows against one vector; finish maps its result.
 	metric *distance.Metric
 	finish func(float32) float32
@@ -34,26 +38,31 @@ func sqrt32(x float32) float32 { return float32(math.Sqrt(float64(x))) }
 var vectorFuncs = map[string]vectorFunc{
 	"l2_distance": {
 		f32:    func(a, b []float32) float32 { return sqrt32(distance.SquaredL2(a, b)) },
-		f64:    func(l2, _, _, _ float64) float64 { return math.Sqrt(l2) },
+		f64:    func(l2, _, _, _ float64) (v, lance float64) { return math.Sqrt(l2), l2 },
 		metric: metric(distance.L2), finish: sqrt32,
 	},
 	"cosine_distance": {
 		f32:    distance.CosineDistance,
-		f64:    func(_, dot, aa, bb float64) float64 { return 1 - dot/(math.Sqrt(aa)*math.Sqrt(bb)) },
+		f64: func(_, dot, aa, bb float64) (v, lance float64) {
+			d := distance.CosineOfSums(dot, aa, bb)
+			return d, d
+		},
 		metric: metric(distance.Cosine), finish: func(x float32) float32 { return x },
 	},
 	"cosine_similarity": {
 		f32:    func(a, b []float32) float32 { return 1 - distance.CosineDistance(a, b) },
-		f64:    func(_, dot, aa, bb float64) float64 { return dot / (math.Sqrt(aa) * math.Sqrt(bb)) },
+		f64: func(_, dot, aa, bb float64) (v, lance float64) {
+			return dot / (math.Sqrt(aa) * math.Sqrt(bb)), distance.CosineOfSums(dot, aa, bb)
+		},
 		metric: metric(distance.Cosine), finish: func(x float32) float32 { return 1 - x },
 	},
 	"inner_product": {
 		f32: distance.InnerProduct,
-		f64: func(_, dot, _, _ float64) float64 { return dot },
+		f64: func(_, dot, _, _ float64) (v, lance float64) { return dot, dot },
 	},
 	"negative_inner_product": {
 		f32: func(a, b []float32) float32 { return -distance.InnerProduct(a, b) },
-		f64: func(_, dot, _, _ float64) float64 { return -dot },
+		f64: func(_, dot, _, _ float64) (v, lance float64) { return -dot, dot },
 	},
 }
 
@@ -319,9 +328,18 @@ func (vf vectorFunc) run(c *value.KernelCall) (arrow.Array, error) {
 			c.SetNull(i)
 			continue
 		}
-		out[i] = vf.f32(x.row32(xs, xe, &bufX), y.row32(ys, ye, &bufY))
+		setDistance(c, out, i, vf.f32(x.row32(xs, xe, &bufX), y.row32(ys, ye, &bufY)))
 	}
 	return c.Finish(buf), nil
+}
+
+// setDistance makes d the distance of row i; one that is not a finite number is NULL.
+func setDistance(c *value.KernelCall, out []float32, i int, d float32) {
+	if d-d != 0 {
+		c.SetNull(i)
+		d = 0
+	}
+	out[i] = d
 }
 
 func differentDims(a, b int) error {
@@ -368,7 +386,11 @@ func (vf vectorFunc) against(c *value.KernelCall, one, many vectorRows, out []fl
 		}
 	}
 	for i, d := range out {
-		out[i] = vf.finish(d)
+		if d = vf.finish(d); d-d == 0 {
+			out[i] = d
+		} else {
+			setDistance(c, out, i, d)
+		}
 	}
 	if many.nulls {
 		for i := range out {
@@ -406,7 +428,12 @@ func (vf vectorFunc) run64(c *value.KernelCall, x, y vectorRows) (arrow.Array, e
 			aa += p * p
 			bb += q * q
 		}
-		out[i] = vf.f64(l2, dot, aa, bb)
+		v, lance := vf.f64(l2, dot, aa, bb)
+		if narrow := float32(lance); narrow-narrow != 0 {
+			c.SetNull(i)
+			continue
+		}
+		out[i] = v
 	}
 	return c.Finish(buf), nil
 }
