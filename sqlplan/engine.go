@@ -109,13 +109,13 @@ func (e *Engine) prepare(ctx context.Context, s Session, sql string, pins map[st
 	p := &Prepared{engine: e, session: session, sql: sql, plan: planned}
 	switch planned := planned.(type) {
 	case *plan.Query:
-		p.schema = resultSchema(planned.Root.Columns())
+		p.schema = resultSchema(planned.Root.Columns(), planned.Distances)
 	case *plan.Explain:
 		p.schema = explainSchema
 	case *plan.Set:
 		p.schema = arrow.NewSchema(nil, nil)
 	case *plan.Write:
-		p.schema = resultSchema(planned.Change.Returning())
+		p.schema = resultSchema(planned.Change.Returning(), nil)
 	}
 	return p, nil
 }

@@ -3,6 +3,7 @@ package sqlplan
 import (
 	"context"
 	"math"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -22,8 +23,12 @@ const (
 	tableNameKey   = "ARROW:FLIGHT:SQL:TABLE_NAME"
 )
 
-// resultSchema is what clients see of a plan's columns: plain types, and where each column comes from.
-func resultSchema(cols []plan.Col) *arrow.Schema {
+// distanceKey is our own key: of a column of distances it says whether they are exact or may be estimates.
+const distanceKey = "lance:distance"
+
+// resultSchema is what clients see of a plan's columns: plain types, where each column comes from, and the
+// accuracy of distances, which are those of all columns or nil.
+func resultSchema(cols []plan.Col, distances []plan.Accuracy) *arrow.Schema {
 	fields := make([]arrow.Field, len(cols))
 	for i, c := range cols {
 		fields[i] = arrow.Field{Name: c.Name, Type: plan.ResultType(c.Type), Nullable: c.Nullable}
@@ -31,6 +36,10 @@ func resultSchema(cols []plan.Col) *arrow.Schema {
 			fields[i].Metadata = arrow.NewMetadata(
 				[]string{catalogNameKey, schemaNameKey, tableNameKey},
 				[]string{catalog.CatalogName, c.Schema, c.Table})
+		}
+		if i < len(distances) && distances[i] != plan.NoDistance {
+			m := fields[i].Metadata
+			fields[i].Metadata = arrow.NewMetadata(slices.Concat(m.Keys(), []string{distanceKey}), slices.Concat(m.Values(), []string{string(distances[i])}))
 		}
 	}
 	return arrow.NewSchema(fields, nil)

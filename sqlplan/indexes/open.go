@@ -79,6 +79,17 @@ func (c *Cache) Metric(ctx context.Context, snap *lancefmt.Snapshot, idx *lancef
 	return x.Metric(), nil
 }
 
+// Quantized reports whether a segment of a vector index keeps codes of the vectors, which yield estimates of
+// distances. Errors are as for Open.
+func (c *Cache) Quantized(ctx context.Context, snap *lancefmt.Snapshot, idx *lancefmt.Index) (bool, error) {
+	x, release, err := c.Open(ctx, snap, idx)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	return x.Approximate(), nil
+}
+
 // NumPartitions is the number of partitions of a segment of a vector index. Errors are as for Open.
 func (c *Cache) NumPartitions(ctx context.Context, snap *lancefmt.Snapshot, idx *lancefmt.Index) (int, error) {
 	x, release, err := c.Open(ctx, snap, idx)

@@ -251,7 +251,7 @@ func describeSearch(n *VectorSearch) Description {
 			add(&d, "refine_factor", "by min_recall")
 		} else if n.Options.RefineFactor > 0 {
 			add(&d, "refine_factor", "%d", n.Options.RefineFactor)
-		} else {
+		} else if n.Estimated() {
 			add(&d, "distances", "estimated")
 		}
 		if n.Options.EF > 0 && !open {

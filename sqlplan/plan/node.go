@@ -71,6 +71,8 @@ type VectorSearch struct {
 	// this strategy was chosen (EXPLAIN).
 	Indexes []*lancefmt.Index
 	Why     string
+	// Quantized says that Indexes keep codes of the vectors, so that their distances are estimates.
+	Quantized bool
 	// Calibrated is what MinRecall has been turned into; nil if that is left to the execution, as it is
 	// but in EXPLAIN.
 	Calibrated *Calibrated

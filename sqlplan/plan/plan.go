@@ -63,6 +63,8 @@ type Subplan struct {
 type Query struct {
 	Shared
 	Root Node
+	// Distances say of each column of Root whether it is a distance, and of which accuracy. Rewrites fill it.
+	Distances []Accuracy
 }
 
 // Explain shows how Statement is planned instead of its rows.

@@ -82,7 +82,27 @@ func Rewrite(ctx context.Context, p plan.Plan, env Env) (plan.Plan, error) {
 		return nil, err
 	}
 	out.Common().LastCol = r.nextCol
+	if q, ok := out.(*plan.Query); ok {
+		q.Distances = accuracies(p.(*plan.Query), q)
+	}
 	return out, nil
+}
+
+// accuracies says which columns of a query are distances, as it was bound, and which of those are made of
+// estimates, as it was rewritten.
+func accuracies(bound, rewritten *plan.Query) []plan.Accuracy {
+	estimated := plan.EstimatedColumns(rewritten)
+	out := make([]plan.Accuracy, len(estimated))
+	for i, isDistance := range plan.DistanceColumns(bound) {
+		switch {
+		case !isDistance:
+		case estimated[i]:
+			out[i] = plan.Estimate
+		default:
+			out[i] = plan.Exact
+		}
+	}
+	return out
 }
 
 func (r *rewriter) root(n plan.Node) (_ plan.Node, err error) {

@@ -94,7 +94,7 @@ func (r *rewriter) searchVector(l *plan.Limit, s *plan.Sort) (plan.Node, error) 
 	}
 	node := r.buildSearch(m, opts, k)
 	vs := node.search
-	vs.Indexes, vs.Why = indexes, why
+	vs.Indexes, vs.Why, vs.Quantized = indexes, why, r.quantized(m.scan.Snap, indexes)
 	if vs.Filter != nil {
 		vs.Why += "; the filter is applied before the search"
 	}
@@ -514,6 +514,15 @@ func (r *rewriter) chooseIndex(m nearest, opts settings.SearchOptions) (segments
 		return nil, fmt.Sprintf("exact search: no vector index on %s", m.column.Source), nil
 	}
 	return nil, fmt.Sprintf("exact search: no index on %s for %s: %s", m.column.Source, m.fn.Metric, strings.Join(others, ", ")), nil
+}
+
+// quantized reports whether one of an index's segments has estimates of distances. A segment that cannot be
+// read is left out of the search, so it has none.
+func (r *rewriter) quantized(snap *lancefmt.Snapshot, segments []*lancefmt.Index) bool {
+	return slices.ContainsFunc(segments, func(x *lancefmt.Index) bool {
+		q, err := r.env.Indexes.Quantized(r.ctx, snap, x)
+		return err == nil && q
+	})
 }
 
 // firstReadable is the first of an index's segments that can be opened, and its metric; the execution does

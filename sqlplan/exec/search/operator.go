@@ -109,7 +109,11 @@ func (v *VectorSearchOp) batch(hits []vecindex.Hit, addrs []uint64) (arrow.Recor
 	for i, h := range hits {
 		addr.Append(addrs[i])
 		id.Append(h.RowID)
-		dist.Append(h.Distance)
+		d := h.Distance
+		if v.node.Metric == vecindex.L2 {
+			d = max(0, d) // A RaBitQ code's estimate of a small square may be negative, and has no root.
+		}
+		dist.Append(d)
 	}
 	cols := []arrow.Array{addr.NewArray(), id.NewArray(), dist.NewArray()}
 	defer op.ReleaseAll(cols)

@@ -42,7 +42,7 @@ var vectorFuncs = map[string]vectorFunc{
 		metric: metric(distance.L2), finish: sqrt32,
 	},
 	"cosine_distance": {
-		f32:    distance.CosineDistance,
+		f32: distance.CosineDistance,
 		f64: func(_, dot, aa, bb float64) (v, lance float64) {
 			d := distance.CosineOfSums(dot, aa, bb)
 			return d, d
@@ -50,7 +50,7 @@ var vectorFuncs = map[string]vectorFunc{
 		metric: metric(distance.Cosine), finish: func(x float32) float32 { return x },
 	},
 	"cosine_similarity": {
-		f32:    func(a, b []float32) float32 { return 1 - distance.CosineDistance(a, b) },
+		f32: func(a, b []float32) float32 { return 1 - distance.CosineDistance(a, b) },
 		f64: func(_, dot, aa, bb float64) (v, lance float64) {
 			return dot / (math.Sqrt(aa) * math.Sqrt(bb)), distance.CosineOfSums(dot, aa, bb)
 		},
