@@ -84,7 +84,8 @@ func TestDistanceMarks(t *testing.T) {
 		{"SELECT key, vec <-> " + q + " AS d, vec <=> " + q + " AS c FROM vector_ivf_pq_l2 ORDER BY d LIMIT 5", raw, "- estimate exact"},
 		{"SELECT key, vec <-> " + q + " AS d FROM vector_ivf_pq_l2 WHERE vec <-> " + q + " < 100 LIMIT 5", raw, "- exact"},
 		{"SELECT [1, 2] <-> [4, 6] AS d, 1 - ([1, 0] <=> [1, 1]) AS s, l2_norm([1, 2])", refined, "exact exact -"},
-		{"SELECT q.key, n.key, n.d, 1 - n.d AS s FROM (SELECT key, vec FROM vector_ivf_pq_l2 WHERE key < 3 AND vec IS NOT NULL) q CROSS JOIN LATERAL " +
+		{"SELECT q.key, n.key, n.d, 1 - n.d AS s " +
+			"FROM (SELECT key, vec FROM vector_ivf_pq_l2 WHERE key < 3 AND vec IS NOT NULL) q CROSS JOIN LATERAL " +
 			"(SELECT key, t.vec <-> q.vec AS d FROM vector_ivf_pq_l2 t ORDER BY d LIMIT 2) n", raw, "- - estimate estimate"},
 		{"SELECT q.key, n.d FROM (SELECT key, vec FROM vector_ivf_pq_l2 WHERE key < 3 AND vec IS NOT NULL) q CROSS JOIN LATERAL " +
 			"(SELECT key, t.vec <-> q.vec AS d FROM vector_ivf_pq_l2 t ORDER BY d LIMIT 2) n", refined, "- exact"},
@@ -120,7 +121,8 @@ func TestDistanceMarks(t *testing.T) {
 		for _, s := range []sqlplan.Session{refined, raw, withSetting(raw, "lance.fast_search", "true")} {
 			query := fmt.Sprintf("(SELECT vec FROM %s WHERE vec IS NOT NULL ORDER BY key LIMIT 1)", table)
 			near := fmt.Sprintf("SELECT key, vec <-> %s AS d FROM %s ORDER BY d LIMIT 20", query, table)
-			_, rows, err := e.rows(t, fmt.Sprintf("SELECT n.d - (t.vec <-> %s) AS off FROM (%s) n JOIN %s t ON n.key = t.key", query, near, table), s)
+			_, rows, err := e.rows(t,
+				fmt.Sprintf("SELECT n.d - (t.vec <-> %s) AS off FROM (%s) n JOIN %s t ON n.key = t.key", query, near, table), s)
 			require.NoError(t, err)
 			require.Len(t, rows, 20)
 			off := false

@@ -39,7 +39,8 @@ func resultSchema(cols []plan.Col, distances []plan.Accuracy) *arrow.Schema {
 		}
 		if i < len(distances) && distances[i] != plan.NoDistance {
 			m := fields[i].Metadata
-			fields[i].Metadata = arrow.NewMetadata(slices.Concat(m.Keys(), []string{distanceKey}), slices.Concat(m.Values(), []string{string(distances[i])}))
+			fields[i].Metadata = arrow.NewMetadata(
+				slices.Concat(m.Keys(), []string{distanceKey}), slices.Concat(m.Values(), []string{string(distances[i])}))
 		}
 	}
 	return arrow.NewSchema(fields, nil)

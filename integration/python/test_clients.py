@@ -96,6 +96,25 @@ def test_prepared_schemas(fixtures):
         assert [str(f.type) for f in result] == ["int64", "large_binary", "string", "double", "fixed_size_list<item: float>[768]"]
 
 
+@pytest.mark.parametrize("refine, says", [(0, b"estimate"), (10, b"exact")])
+def test_distances_say_whether_they_are_exact(fixtures, refine, says):
+    sql = f"""SELECT /*+ refine_factor({refine}) */ key, vec <-> (SELECT vec FROM vector_ivf_pq_l2 WHERE key = 8) AS d
+        FROM vector_ivf_pq_l2 ORDER BY d LIMIT 5"""
+    marks = lambda schema: [(f.metadata or {}).get(b"lance:distance") for f in schema]
+    with fixtures.adbc() as conn, conn.cursor() as cur:
+        assert marks(cur.adbc_execute_schema(sql)) == [None, says]
+        cur.execute(sql)
+        assert marks(cur.fetch_arrow_table().schema) == [None, says]
+        cur.execute(f"WITH near AS ({sql}) SELECT 1 - n.d AS similarity, n.key FROM near n JOIN near m ON n.key = m.key ORDER BY 1 DESC")
+        assert marks(cur.fetch_arrow_table().schema) == [says, None]
+    client = fixtures.flight()
+    info = client.get_flight_info(flight.FlightDescriptor.for_command(statement_query(sql)))
+    stream = client.do_get(info.endpoints[0].ticket)
+    assert marks(info.schema) == marks(stream.schema) == [None, says]
+    assert info.schema.equals(stream.schema, check_metadata=True)
+    assert stream.read_all().num_rows == 5
+
+
 def test_fetch_df_and_arrow(fixtures, oracle):
     with fixtures.adbc() as conn, conn.cursor() as cur:
         cur.execute("SELECT status, count(*) AS n, avg(similarity) AS s FROM laion_v2_2 GROUP BY status ORDER BY status")
