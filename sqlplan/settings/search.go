@@ -79,7 +79,7 @@ func (o *SearchOptions) Parse(text string) error {
 // by the binder already, except where 0 is meaningful.
 type SearchOptions struct {
 	NProbes      int
-	MaxNProbes   int // 0 = four times NProbes where a filter leaves few rows, all where there are too few
+	MaxNProbes   int // 0 = four times NProbes where a filter leaves few rows, all where it leaves too few
 	RefineFactor int // 0 = none: distances are the quantizer's estimates
 	EF           int
 	MinRecall    float64 // 0 = none; else NProbes, RefineFactor and EF are chosen to reach it

@@ -25,8 +25,8 @@ var table = []Setting{
 	{"statement_timeout", "0", "longest run time of a statement: milliseconds, or a duration such as 30s; 0 is none", checkTimeout},
 	{"lance.nprobes", "20", "partitions of a vector index to search", checkInt(1, 1<<20)},
 	{"lance.max_nprobes", "0",
-		"most partitions that a search may look at, with a filter or without, also if it finds fewer rows than wanted; " +
-			"0 is up to four times nprobes under a filter, and more while there are fewer rows than wanted",
+		"most partitions to search where a filter leaves few rows; 0 is four times nprobes, " +
+			"and all while there are fewer rows than wanted",
 		checkInt(0, 1<<20)},
 	{"lance.refine_factor", "10",
 		"candidates per wanted row whose distance is recomputed from the vector; 0 is none: " +
