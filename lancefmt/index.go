@@ -50,6 +50,8 @@ type Index struct {
 
 	store storage.Store
 	dir   string
+	// addresses says that the files name rows by address where the table has stable row ids.
+	addresses bool
 }
 
 // Dir returns the segment's folder in Store, "_indices/UUID", without a slash at its end; "" if Err is set.
@@ -144,6 +146,7 @@ func (s *Snapshot) readIndexes(ctx context.Context) error {
 		m := &s.manifest.Indexes[i]
 		x := newIndex(s, m)
 		x.inferKind(ctx, s, m)
+		x.addresses = index.HasAddresses(m)
 		moves := !s.HasStableRowIDs() || index.HasAddresses(m)
 		switch {
 		case m.IsFragmentReuse():

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -27,6 +28,8 @@ type Snapshot struct {
 	byID      map[uint32]*Fragment // nil if ids ascend in scan order
 	indexes   []*Index
 	rows      int64
+
+	sound atomic.Pointer[soundness] // nil until somebody asks
 
 	ids struct { // of tables with stable row ids, made when first needed
 		sync.Mutex

@@ -180,7 +180,7 @@ func (x *bloomFilter) Search(ctx context.Context, p Predicate) (Answer, error) {
 		return Answer{}, errUnsupportedPredicate
 	}
 	if p.Op == IsNull {
-		return x.isNull(func(i int) bool { return x.hasNull[i] }, func(int) bool { return false }), nil
+		return x.isNull(func(i int) bool { return x.hasNull[i] }), nil
 	}
 	hashes, anywhere, err := x.hashes(p.Values)
 	if err != nil {
@@ -205,7 +205,7 @@ func (x *bloomFilter) Search(ctx context.Context, p Predicate) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	return x.answer(may, &RowSet{}, x.noNulls), nil
+	return x.answer(may, x.noNulls), nil
 }
 
 // chunkFilters is how many filters are read together: 16 KiB each by default.

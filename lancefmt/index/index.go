@@ -68,10 +68,14 @@ type Bound struct {
 //
 // Nulls are the rows for which the predicate is NULL, if NullsKnown: then rows of the index outside of May and
 // Nulls are surely false, which is what NOT needs. Rows in Nulls are never in Sure. The sets are shared: do not change them.
+//
+// Known are the rows that the answer is about, where the index may lack rows of the fragments that it covers: of any other row
+// it says nothing. It is nil where the index has all of them.
 type Answer struct {
 	May, Sure  *RowSet
 	Nulls      *RowSet
 	NullsKnown bool
+	Known      *RowSet
 }
 
 // Index is an open segment.

@@ -20,9 +20,6 @@ var ZoneMap = Kind{
 // min and max leave NaNs out, except that max is NaN in a zone that has one. They are NULL in a zone
 // without numbers, and in zones of types whose bounds the writer did not know: there the counts tell.
 //
-// Rows of a zone that lies inside of a range are sure, so that a range over a clustered column leaves
-// little to look at.
-//
 // Sources: docs "index/scalar/zonemap"; lance-index 14.0.2, scalar/zonemap.rs.
 type zoneMap struct {
 	*segment
@@ -115,20 +112,28 @@ func (x *zoneMap) Search(ctx context.Context, p Predicate) (Answer, error) {
 		return Answer{}, errUnsupportedPredicate
 	}
 	if p.Op == IsNull {
-		return x.isNull(
-			func(i int) bool { return x.nullCount[i] > 0 },
-			func(i int) bool { return x.nullCount[i] >= x.length[i] }), nil
+		return x.isNull(func(i int) bool { return x.nullCount[i] > 0 }), nil
 	}
-	spans, err := x.typ.spans(p)
+	may := &RowSet{}
+	err := x.hits(ctx, p, func(i int, _ bool) { x.add(may, i) })
 	if err != nil {
 		return Answer{}, err
 	}
+	return x.answer(may, x.noNulls), nil
+}
+
+// hits calls fn with each zone of which some row may satisfy a predicate that is not IsNull. whole says that by its bounds
+// all of them do.
+func (x *zoneMap) hits(ctx context.Context, p Predicate, fn func(i int, whole bool)) error {
+	spans, err := x.typ.spans(p)
+	if err != nil {
+		return err
+	}
 	nan := x.typ.float() && slices.ContainsFunc(spans, func(s span) bool { return s.toEnd || s.end.word > posInf.word+1 })
-	may, sure := &RowSet{}, &RowSet{}
 	for i := range x.first {
 		if i%4096 == 0 {
 			if err := ctx.Err(); err != nil {
-				return Answer{}, err
+				return err
 			}
 		}
 		zone, ok := x.numbers(i)
@@ -140,15 +145,11 @@ func (x *zoneMap) Search(ctx context.Context, p Predicate) (Answer, error) {
 		if x.nanCount[i] > 0 {
 			hit, all = hit || nan, all && nan
 		}
-		if !hit {
-			continue
-		}
-		x.add(may, i)
-		if all && (x.nulls != nil || x.nullCount[i] == 0) {
-			x.add(sure, i)
+		if hit {
+			fn(i, all)
 		}
 	}
-	return x.answer(may, sure, x.noNulls), nil
+	return nil
 }
 
 func (s span) overlaps(o span) bool { return !s.below(o.lo) && !o.below(s.lo) }
@@ -174,14 +175,17 @@ func (x *zoneMap) EstimateRows(ctx context.Context, p Predicate, _ int64) (found
 		}
 		return found, true, nil
 	}
-	a, err := x.Search(ctx, p)
-	if err != nil {
-		return 0, false, err
-	}
-	sure := a.Sure.Len()
 	share := zoneShareRange
 	if p.Op == In {
 		share = zoneShareIn
 	}
-	return sure + int64(share*float64(a.May.Len()-sure)+0.5), true, nil
+	var whole, part int64
+	err = x.hits(ctx, p, func(i int, all bool) {
+		if all {
+			whole += int64(x.length[i] - min(x.length[i], x.nullCount[i]))
+		} else {
+			part += int64(x.length[i] - min(x.length[i], x.nullCount[i]))
+		}
+	})
+	return whole + int64(share*float64(part)+0.5), err == nil, err
 }

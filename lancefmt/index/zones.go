@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"math"
+	"sync"
 
 	"lanceflight/internal/fault"
 )
@@ -17,6 +18,11 @@ type zones struct {
 	first  []uint64 // address of the first row
 	length []uint64
 	nulls  *RowSet // the rows that are NULL; nil if not recorded
+
+	// known are the rows that lie in a zone, by their addresses today. Releases of Lance have cut zones short, by counting
+	// rows that were not deleted instead of all rows, and have said that zones cover fragments to which updates or
+	// compactions moved rows, without making zones of them.
+	known func() *RowSet
 }
 
 // zoneNulls is the key of a file's metadata that names the global buffer with the rows that are NULL.
@@ -54,10 +60,20 @@ func openZones(ctx context.Context, s *segment, f *indexFile) (*zones, error) {
 		z.first[i] = fragment<<32 | starts[i]
 	}
 	z.nulls, err = f.rowSet(ctx, zoneNulls, nil)
+	z.known = sync.OnceValue(func() *RowSet {
+		known := &RowSet{}
+		for i := range z.first {
+			z.add(known, i)
+		}
+		return known.remap(s.desc.Remap)
+	})
 	return z, err
 }
 
-// set collects zones.
+// Known returns the rows that lie in a zone, by their addresses today. The set is shared.
+func (z *zones) Known() *RowSet { return z.known() }
+
+// add collects zones.
 func (z *zones) add(set *RowSet, i int) {
 	if z.length[i] > 0 {
 		lower := z.first[i] & math.MaxUint32
@@ -65,13 +81,14 @@ func (z *zones) add(set *RowSet, i int) {
 	}
 }
 
-// answer makes an answer of the rows in zones that may, and surely do, satisfy a predicate which is NULL
-// for NULLs. noNulls says that there are none though they are not recorded.
-func (z *zones) answer(may, sure *RowSet, noNulls bool) Answer {
-	out := Answer{May: may, Sure: sure}
+// answer makes an answer of the rows in zones that may satisfy a predicate which is NULL for NULLs. No row is sure: bounds
+// that were right when a zone was made hold for values that were changed in place since, if the writer did not make another
+// zone. noNulls says that there are no NULLs though they are not recorded.
+func (z *zones) answer(may *RowSet, noNulls bool) Answer {
+	out := Answer{May: may, Sure: &RowSet{}}
 	switch {
 	case z.nulls != nil:
-		out.May, out.Sure = may.AndNot(z.nulls), sure.AndNot(z.nulls)
+		out.May = may.AndNot(z.nulls)
 		out.Nulls, out.NullsKnown = z.nulls, true
 	case noNulls:
 		out.Nulls, out.NullsKnown = &RowSet{}, true
@@ -79,7 +96,9 @@ func (z *zones) answer(may, sure *RowSet, noNulls bool) Answer {
 	return z.remap(out)
 }
 
+// remap brings the rows of an answer up to date.
 func (z *zones) remap(a Answer) Answer {
+	a.Known = z.known()
 	if now := z.seg.desc.Remap; now != nil {
 		a.May, a.Sure = a.May.remap(now), a.Sure.remap(now)
 		if a.Nulls != nil {
@@ -89,21 +108,18 @@ func (z *zones) remap(a Answer) Answer {
 	return a
 }
 
-// isNull answers IsNull: exactly where NULLs are recorded, else by the zones that have some, or nothing else.
-func (z *zones) isNull(some, all func(i int) bool) Answer {
+// isNull answers IsNull: exactly where NULLs are recorded, else by the zones that have some.
+func (z *zones) isNull(some func(i int) bool) Answer {
 	if z.nulls != nil {
 		return z.remap(Answer{May: z.nulls, Sure: z.nulls, Nulls: &RowSet{}, NullsKnown: true})
 	}
-	may, sure := &RowSet{}, &RowSet{}
+	may := &RowSet{}
 	for i := range z.first {
 		if some(i) {
 			z.add(may, i)
 		}
-		if all(i) {
-			z.add(sure, i)
-		}
 	}
-	return z.remap(Answer{May: may, Sure: sure, Nulls: &RowSet{}, NullsKnown: true})
+	return z.remap(Answer{May: may, Sure: &RowSet{}, Nulls: &RowSet{}, NullsKnown: true})
 }
 
 func (z *zones) sizeBytes() int64 {

@@ -6,7 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strings"
+	"sync"
 	"sync/atomic"
+
+	"github.com/RoaringBitmap/roaring/v2"
 
 	"lanceflight/internal/cache"
 	"lanceflight/internal/fault"
@@ -48,6 +52,8 @@ type Cache struct {
 	calibrations *cache.Cache[calibrationKey, *calibrate.Calibration]
 	filters      *cache.Cache[filterHash, keptFilter]
 	warned       *cache.Cache[string, struct{}]
+	audits       *cache.Cache[auditKey, *roaring.Bitmap]
+	auditing     sync.Mutex
 
 	searches atomic.Int32 // vector searches under way
 }
@@ -74,6 +80,7 @@ func New(o Options) *Cache {
 		estimates:    newEstimates(),
 		calibrations: newCalibrations(),
 		filters:      newFilters(),
+		audits:       newAudits(),
 		warned:       cache.New(cache.Options[string, struct{}]{MaxBytes: cache.Unbounded, MaxEntries: maxWarned}),
 	}
 }
@@ -111,6 +118,12 @@ func (c *Cache) Warn(text string) string {
 // Unusable is the remark about a segment of a scalar index that cannot be read.
 func Unusable(seg *lancefmt.Index, err error) string {
 	return fmt.Sprintf("index %s (segment %s) cannot be used, its rows are scanned: %v", seg.Name, seg.UUID, err)
+}
+
+// Doubted is the remark about a segment of an index that does not have what its column has.
+func Doubted(seg *lancefmt.Index, rows, fragments int64) string {
+	return fmt.Sprintf("index %s (segment %s) lacks rows, or has other values than column %s: %d rows of %d fragments are looked at one by one",
+		seg.Name, seg.UUID, strings.Join(seg.Fields, ", "), rows, fragments)
 }
 
 // Recoverable reports whether an error is about an index, so that reading rows instead can do without it.

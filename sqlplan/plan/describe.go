@@ -90,6 +90,7 @@ func describe(n Node, verbose bool) Description {
 			add("filter", "%s", n.Filter)
 		}
 		describeIndex(n.Index, n.Aside, n.Snap, add)
+		describeUnsound(&n.Selection, add)
 		if n.Limit >= 0 {
 			add("limit", "%d", n.Limit)
 		}
@@ -204,6 +205,13 @@ func describeIndex(x *question.Filter, aside []string, snap *lancefmt.Snapshot, 
 	list("index_aside", aside)
 }
 
+// describeUnsound tells that rows of which an index has other values than its column are scanned.
+func describeUnsound(s *Selection, add func(key, format string, args ...any)) {
+	if s.Unsound != "" {
+		add("index_check", "compared with the column at first use: %s", s.Unsound)
+	}
+}
+
 // describeSearch shows a search in an index as Lance does, as a search in partitions over the choice
 // of partitions; an exact one as distances over a scan.
 func describeSearch(n *VectorSearch) Description {
@@ -283,6 +291,7 @@ func describeSearch(n *VectorSearch) Description {
 			add(&d, "expected", "%s", n.Expectation)
 		}
 	}
+	describeUnsound(&n.Selection, func(key, format string, args ...any) { add(&d, key, format, args...) })
 	add(&d, "why", "%s", n.Why)
 	d.Inputs = []Description{*inner}
 	return d

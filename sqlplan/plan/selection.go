@@ -19,6 +19,8 @@ type Selection struct {
 	// Index is what scalar indices can be asked about Filter; nil = nothing. Aside says which indices on its columns are not asked, and why.
 	Index *question.Filter
 	Aside []string
+	// Unsound is why indices are compared with their columns before they are asked for the first time, "" if they are not.
+	Unsound string
 	// Zones is what statistics learnt by earlier scans can be asked about Filter; nil = nothing.
 	Zones *question.Filter
 	// Selectivity is the planner's guess of the share of rows that pass Filter; -1 = unknown. EstimateBy says where it comes from:

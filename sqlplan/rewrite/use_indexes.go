@@ -11,6 +11,9 @@ import (
 //
 // The filter stays as it is: it holds for rows that no index covers, and for all rows if an index cannot be read.
 //
+// Indices of a table that a release with faults in them may have written are compared with their columns first, which the
+// plan says.
+//
 // With them come estimates of the rows that pass. The error is that of the planner's context.
 func (r *rewriter) useScalarIndexes(n plan.Node) (_ plan.Node, failed error) {
 	off := r.env.Session.Get("lance.use_scalar_index") == "false"
@@ -24,6 +27,9 @@ func (r *rewriter) useScalarIndexes(n plan.Node) (_ plan.Node, failed error) {
 					return
 				}
 			}
+		}
+		if s.Index != nil {
+			_, s.Unsound = s.Snap.IndexesAreSound(r.ctx)
 		}
 		s.Aside = leftAside(s.Snap, s.Filter, s.Read, s.Index, off)
 		s.Selectivity, s.EstimateBy, failed = r.selectivityOf(s.Snap, s.Filter, s.Read, s.Index)
@@ -48,6 +54,9 @@ func (r *rewriter) useScalarIndexes(n plan.Node) (_ plan.Node, failed error) {
 				return n
 			}
 			c := *n
+			if len(n.Indexes) > 0 {
+				_, c.Unsound = n.Snap.IndexesAreSound(r.ctx)
+			}
 			c.Expectation, failed = r.expectation(n)
 			return &c
 		}

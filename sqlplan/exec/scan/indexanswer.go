@@ -35,6 +35,8 @@ type segmentAnswer struct {
 	may, sure  *index.RowSet
 	nulls      *index.RowSet
 	nullsKnown bool
+	known      *index.RowSet              // rows that the segment has something about; nil = all
+	doubtful   map[uint32]*roaring.Bitmap // rows of fragments that it has other values of than the column
 }
 
 // askIndexes answers the leaves of a resolved filter for some fragments. A segment that cannot be read answers nothing, with
@@ -128,11 +130,19 @@ func (a *indexAnswers) search(ctx context.Context, leaf *question.Leaf, seg *lan
 		a.Counters.Note(fmt.Sprintf("index %s is not used: %s holds for most rows", leaf.Index.Name, leaf.Text))
 		return nil, nil
 	}
+	doubts, err := a.cache.Doubts(ctx, a.snap, seg, x, covered)
+	if err != nil {
+		return nil, err
+	}
+	if rows, fragments := doubts.Count(); rows > 0 {
+		a.Counters.Note(a.cache.Warn(indexes.Doubted(seg, rows, fragments)))
+	}
 	found, err := x.Search(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	out := &segmentAnswer{may: found.May, sure: found.Sure, nulls: found.Nulls, nullsKnown: found.NullsKnown && !p.SkipNulls}
+	out := &segmentAnswer{may: found.May, sure: found.Sure, nulls: found.Nulls, nullsKnown: found.NullsKnown && !p.SkipNulls,
+		known: found.Known, doubtful: doubts.Rows}
 	if a.snap.HasStableRowIDs() && !x.Addresses() {
 		if out.may, err = a.addresses(ctx, found.May); err != nil {
 			return nil, err
@@ -218,12 +228,41 @@ func (a *indexAnswers) bounds(leaf *question.Leaf, truth bool, fragment uint32) 
 		return rowMask{rows: set.Part(fragment)}
 	}
 	may, sure := part(s.may), part(s.sure)
-	if truth {
-		return truthBounds{may: may, sure: sure}
+	out := truthBounds{may: may, sure: sure}
+	switch {
+	case truth:
+	case s.nullsKnown:
+		null := part(s.nulls)
+		out = truthBounds{may: sure.or(null).not(), sure: may.or(null).not()}
+	default:
+		out = truthBounds{may: sure.not(), sure: noRows}
 	}
-	if !s.nullsKnown {
-		return truthBounds{may: sure.not(), sure: noRows}
+	if open := a.open(s, fragment); open != nil {
+		out = truthBounds{may: out.may.or(*open), sure: out.sure.and(open.not())}
 	}
-	null := part(s.nulls)
-	return truthBounds{may: sure.or(null).not(), sure: may.or(null).not()}
+	return out
+}
+
+// open are the rows of a fragment about which a segment's answer says nothing; nil = none.
+func (a *indexAnswers) open(s segmentAnswer, fragment uint32) *rowMask {
+	var open *roaring.Bitmap
+	if s.known != nil {
+		f := a.snap.Fragment(fragment)
+		open = roaring.New()
+		open.AddRange(0, uint64(f.NumPhysicalRows()))
+		if known := s.known.Part(fragment); known != nil {
+			open.AndNot(known)
+		}
+	}
+	if doubtful := s.doubtful[fragment]; doubtful != nil {
+		if open == nil {
+			open = doubtful
+		} else {
+			open.Or(doubtful)
+		}
+	}
+	if open == nil || open.IsEmpty() {
+		return nil
+	}
+	return &rowMask{rows: open}
 }

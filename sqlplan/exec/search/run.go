@@ -172,6 +172,7 @@ type indexHits struct {
 // with whose distances estimates cannot be merged.
 func (r *Run) searchSegments(ctx context.Context, req *Request, segments []*segmentSource, mixed bool) (
 	out indexHits, err error) {
+	var doubtful []rowPlace
 	if req.Selection.Filter != nil {
 		passed, err := r.survivors(ctx, req, segments)
 		if err != nil {
@@ -184,8 +185,30 @@ func (r *Run) searchSegments(ctx context.Context, req *Request, segments []*segm
 			return out, err
 		}
 		r.Counters.Note(fmt.Sprintf("index with a row filter of %d rows", passed.count))
-		passed.allow(segments)
+		doubtful = passed.allow(segments)
+	} else if doubtful, err = r.doubtfulRows(ctx, req, segments); err != nil {
+		return out, err
 	}
+	out.probed = true
+	if len(doubtful) > 0 {
+		// Their distances are exact, with which estimates cannot be merged.
+		if out, err = r.probeSegments(ctx, req, segments, true); err != nil {
+			return out, err
+		}
+		compared, err := r.compare(ctx, req, doubtful, nil)
+		if err != nil {
+			return out, err
+		}
+		for i := range out.hits {
+			out.hits[i] = vecindex.MergeHits(req.K, out.hits[i], compared[i])
+		}
+		return out, nil
+	}
+	return r.probeSegments(ctx, req, segments, mixed)
+}
+
+// probeSegments searches the segments of an index for the rows that each may be asked about, and refines what they find.
+func (r *Run) probeSegments(ctx context.Context, req *Request, segments []*segmentSource, mixed bool) (out indexHits, err error) {
 	out.probed = true
 	if req.lists {
 		out.hits, out.failed, err = r.searchLists(ctx, req, segments, mixed)

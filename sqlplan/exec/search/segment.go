@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/RoaringBitmap/roaring/v2"
 	"golang.org/x/sync/errgroup"
 
 	"lanceflight/internal/fault"
@@ -22,6 +23,8 @@ type segmentSource struct {
 	frags   []*lancefmt.Fragment
 	// allowed are the rows of frags that may be hits; nil = all, deletions aside.
 	allowed *vecindex.RowSet
+	// doubtful are the rows of frags of which the segment has other vectors than the column. They are compared one by one.
+	doubtful map[uint32]*roaring.Bitmap
 }
 
 func (s *segmentSource) approximate() bool { return s.index.Approximate() }
@@ -107,10 +110,30 @@ func (s *segmentSource) open(ctx context.Context, r *Run, req *Request) (err err
 	case s.index.Dim() != req.dim:
 		err = fault.Corruptf("it has %d dimensions, the column %d", s.index.Dim(), req.dim)
 	}
+	if err == nil {
+		err = s.audit(ctx, cache, r, req)
+	}
 	if err != nil {
 		s.release()
 	}
 	return err
+}
+
+// audit finds out about which rows the segment is not to be asked.
+func (s *segmentSource) audit(ctx context.Context, cache *indexes.Cache, r *Run, req *Request) error {
+	covered := roaring.New()
+	for _, f := range s.frags {
+		covered.Add(f.ID())
+	}
+	doubts, err := cache.VectorDoubts(ctx, req.Selection.Snap, s.meta, s.index, covered)
+	if err != nil {
+		return err
+	}
+	if rows, fragments := doubts.Count(); rows > 0 {
+		s.doubtful = doubts.Rows
+		r.Counters.Note(cache.Warn(indexes.Doubted(s.meta, rows, fragments)))
+	}
+	return nil
 }
 
 // candidates implements searchSource. Two ways lead through an index. Several queries go together, so that codes come from memory once
@@ -265,7 +288,7 @@ func (s *segmentSource) wantsMore(p vecindex.Params, found vecindex.Result) bool
 
 // plain reports whether every row id in the segment of a covered fragment is alive.
 func (s *segmentSource) plain(req *Request) bool {
-	if req.Selection.Snap.HasStableRowIDs() {
+	if req.Selection.Snap.HasStableRowIDs() || len(s.doubtful) > 0 {
 		return false
 	}
 	return !slices.ContainsFunc(s.frags, func(f *lancefmt.Fragment) bool { return f.NumRows() != f.NumPhysicalRows() })
@@ -304,7 +327,9 @@ func (s *segmentSource) liveRows(ctx context.Context, r *Run, req *Request) (*ve
 			}
 			defer r.Share.Release(rowPlaceBytes * int64(len(rows)))
 			for _, p := range rows {
-				set.Add(p.id)
+				if !s.doubts(p.addr) {
+					set.Add(p.id)
+				}
 			}
 			return set, nil
 		}
@@ -313,6 +338,12 @@ func (s *segmentSource) liveRows(ctx context.Context, r *Run, req *Request) (*ve
 			if err != nil {
 				return nil, err
 			}
+			if doubtful := s.doubtful[f.ID()]; doubtful != nil {
+				if del != nil {
+					doubtful = roaring.Or(del, doubtful)
+				}
+				del = doubtful
+			}
 			first := uint64(f.ID()) << 32
 			for _, rows := range scan.Live(del, 0, f.NumPhysicalRows()) {
 				set.AddRange(first+uint64(rows.Start), first+uint64(rows.End))
@@ -320,6 +351,54 @@ func (s *segmentSource) liveRows(ctx context.Context, r *Run, req *Request) (*ve
 		}
 		return set, nil
 	})
+}
+
+// doubts reports whether the segment is not to be asked about the row at an address.
+func (s *segmentSource) doubts(addr uint64) bool {
+	b := s.doubtful[uint32(addr>>32)]
+	return b != nil && b.Contains(uint32(addr))
+}
+
+// doubtfulRows are the rows that are not deleted about which segments are not to be asked.
+func (r *Run) doubtfulRows(ctx context.Context, req *Request, segments []*segmentSource) (out []rowPlace, err error) {
+	for _, s := range segments {
+		var frags []*lancefmt.Fragment
+		for _, f := range s.frags {
+			b := s.doubtful[f.ID()]
+			if b == nil {
+				continue
+			}
+			frags = append(frags, f)
+			if req.Selection.Snap.HasStableRowIDs() {
+				continue
+			}
+			del, err := scan.DeletedRows(ctx, f)
+			if err != nil {
+				return nil, err
+			}
+			if del != nil {
+				b = roaring.AndNot(b, del)
+			}
+			for it := b.Iterator(); it.HasNext(); {
+				addr := uint64(f.ID())<<32 | uint64(it.Next())
+				out = append(out, rowPlace{id: addr, addr: addr})
+			}
+		}
+		if len(frags) == 0 || !req.Selection.Snap.HasStableRowIDs() {
+			continue
+		}
+		rows, err := r.scanRows(ctx, req, frags, nil)
+		if err != nil {
+			return nil, err
+		}
+		r.Share.Release(rowPlaceBytes * int64(len(rows)))
+		for _, p := range rows {
+			if s.doubts(p.addr) {
+				out = append(out, p)
+			}
+		}
+	}
+	return out, nil
 }
 
 // rowFilter is a set of rows as the filter of a search.

@@ -3,6 +3,8 @@ package search
 import (
 	"context"
 
+	"github.com/RoaringBitmap/roaring/v2"
+
 	"lanceflight/lancefmt"
 	"lanceflight/sqlplan/indexes"
 	"lanceflight/vecindex"
@@ -79,19 +81,33 @@ func (s survivors) list() []rowPlace {
 	return out
 }
 
-// allow gives each segment the survivors in its own fragments.
-func (s survivors) allow(segments []*segmentSource) {
+// allow gives each segment the survivors in its own fragments, but for those about which it is not to be asked, which it
+// returns.
+func (s survivors) allow(segments []*segmentSource) (doubtful []rowPlace) {
 	segmentOf := map[uint32]*segmentSource{}
 	for _, seg := range segments {
 		seg.allowed = vecindex.NewRowSet()
 		for _, f := range seg.frags {
 			segmentOf[f.ID()] = seg
-			if b := s.rows[f]; b != nil {
+			b := s.rows[f]
+			if d := seg.doubtful[f.ID()]; b != nil && d != nil {
+				for it := roaring.And(b, d).Iterator(); it.HasNext(); {
+					addr := uint64(f.ID())<<32 | uint64(it.Next())
+					doubtful = append(doubtful, rowPlace{id: addr, addr: addr})
+				}
+				b = roaring.AndNot(b, d)
+			}
+			if b != nil {
 				seg.allowed.AddWords(uint64(f.ID())<<32, b.ToDense())
 			}
 		}
 	}
 	for _, p := range s.ids {
-		segmentOf[uint32(p.addr>>32)].allowed.Add(p.id)
+		if seg := segmentOf[uint32(p.addr>>32)]; seg.doubts(p.addr) {
+			doubtful = append(doubtful, p)
+		} else {
+			seg.allowed.Add(p.id)
+		}
 	}
+	return doubtful
 }
