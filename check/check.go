@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"golang.org/x/sync/errgroup"
 
@@ -54,7 +55,8 @@ func Run(ctx context.Context, t *lancefmt.Table, opts Options) (*Report, error) 
 		seen: map[placeKey]int{}, names: map[string]bool{}, blobHolders: map[string]bool{}, data: map[fileKey]*dataFacts{},
 		deletions: map[fileKey]*deletionFacts{}, columns: map[[32]byte]bool{}, segments: map[fileKey]*segment{},
 		rowSets: map[rowSetKey]*rowSet{}, covered: map[coverKey]bool{},
-		blobs: map[fileKey]int64{}}
+		lacking: map[coverKey]*roaring.Bitmap{},
+		blobs:   map[fileKey]int64{}}
 	if err := c.run(ctx); err != nil {
 		return nil, err
 	}
@@ -95,6 +97,7 @@ type checker struct {
 	segments  map[fileKey]*segment
 	rowSets   map[rowSetKey]*rowSet
 	covered   map[coverKey]bool
+	lacking   map[coverKey]*roaring.Bitmap // rows that segments lack of fragments, as was told; by these two alone
 	// blobHolders are data files with blobs that are not looked at one by one: those of nested columns.
 	blobHolders map[string]bool
 	names       map[string]bool // in the table's own store, that something names
@@ -149,6 +152,12 @@ func (c *checker) run(ctx context.Context) error {
 			}
 			if err := c.indexRows(ctx, s); err != nil {
 				return err
+			}
+			if heads[s.Branch()] {
+				heads[s.Branch()] = false
+				if err := c.indexValues(ctx, s); err != nil {
+					return err
+				}
 			}
 		}
 	}

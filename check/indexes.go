@@ -420,6 +420,7 @@ func (c *checker) segmentRows(ctx context.Context, s *lancefmt.Snapshot, x *lanc
 	if err != nil {
 		return c.told(ctx, err) // the column's pages are in jobs
 	}
+	c.lacking[coverKey{segment: seg, fragment: f.ID()}] = missing
 	n := count(int64(missing.GetCardinality()), "row")
 	if null {
 		// Writers up to pylance 0.23 dropped them where indices were brought up to date.

@@ -44,6 +44,7 @@ const (
 	BadIndex       Code = "index"            // a file of an index is damaged, or the index does not open
 	IndexRow       Code = "index-row"        // an index has a row that the table never had
 	IndexRows      Code = "index-rows"       // an index lacks rows that it covers
+	IndexValue     Code = "index-value"      // an index has other values than the column that it is on
 	IndexFragment  Code = "index-fragment"   // an index covers a fragment that there never was
 	BadBlob        Code = "blob"             // a blob lies behind the end of its file
 )
