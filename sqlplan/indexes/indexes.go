@@ -122,8 +122,9 @@ func Unusable(seg *lancefmt.Index, err error) string {
 
 // Doubted is the remark about a segment of an index that does not have what its column has.
 func Doubted(seg *lancefmt.Index, rows, fragments int64) string {
-	return fmt.Sprintf("index %s (segment %s) lacks rows, or has other values than column %s: %d rows of %d fragments are looked at one by one",
-		seg.Name, seg.UUID, strings.Join(seg.Fields, ", "), rows, fragments)
+	const text = "index %s (segment %s) lacks rows, or has other values than column %s: " +
+		"%d rows of %d fragments are looked at one by one"
+	return fmt.Sprintf(text, seg.Name, seg.UUID, strings.Join(seg.Fields, ", "), rows, fragments)
 }
 
 // Recoverable reports whether an error is about an index, so that reading rows instead can do without it.

@@ -146,6 +146,28 @@ class History:
         self.ds().optimize.optimize_indices(**options)
 
 
+    def replace(self):
+        """Replaces the file that one fragment has of the first indexed column, which no row of it moves or is deleted for."""
+        column = INDICES[self.group][0][0]
+        fragment = self.ds().get_fragment(0)
+        old = fragment.data_files()[-1]
+        other = lance.write_dataset(self.changed(range(PER_FILE)).select([column]), self.uri + ".other",
+                                    data_storage_version=self.ds().data_storage_version)
+        new = other.get_fragment(0).data_files()[0]
+        shutil.copy(os.path.join(self.uri + ".other", "data", new.path), os.path.join(self.uri, "data", new.path))
+        shutil.rmtree(self.uri + ".other")
+        file = lance.fragment.DataFile(new.path, old.fields, old.column_indices, new.file_major_version, new.file_minor_version)
+        group = lance.LanceOperation.DataReplacementGroup(0, file)
+        lance.LanceDataset.commit(self.uri, lance.LanceOperation.DataReplacement([group]), read_version=self.ds().version)
+
+    def separate(self):
+        """Gives the first indexed column data files of its own."""
+        column = INDICES[self.group][0][0]
+        rows = self.ds().to_table(columns=["id", column])
+        self.ds().drop_columns([column])
+        self.ds().merge(rows, "id")
+
+
 DELTA = {"num_indices_to_merge": 0}
 FEW = "id in (2, 7, 33)"
 
@@ -196,6 +218,9 @@ HISTORIES = {
     "restore_update": lambda h: (
         h.write(), h.build(), h.update_key("id < 10"), h.optimize(), lance.dataset(h.uri, version=4).restore(),
         h.update_key("id in (50, 51)"), h.optimize()),
+    "replace_column": lambda h: (h.write(), h.separate(), h.build(), h.replace()),
+    "replace_column_compact": lambda h: (h.write(), h.separate(), h.build(), h.replace(), h.compact()),
+    "replace_column_optimize": lambda h: (h.write(), h.separate(), h.build(), h.replace(), h.append(range(90, 110)), h.optimize()),
     "add_column": lambda h: (
         h.write(), h.build(), h.ds().add_columns({"extra": "val * 2"}), h.update_key("id < 10"), h.optimize()),
 }
