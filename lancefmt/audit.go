@@ -199,6 +199,9 @@ func (f *Fragment) eachPiece(ctx context.Context, columns []ColumnRef, mem memor
 // ContentKey names what the fragment has, for caches of what is known of it: the data files with the fields that count in
 // each, and the overlays. Which rows are deleted does not count.
 func (f *Fragment) ContentKey() string {
+	if known := f.content.Load(); known != nil {
+		return *known
+	}
 	var b strings.Builder
 	b.WriteString(strconv.FormatInt(f.rows, 10))
 	for i := range f.meta.Files {
@@ -210,5 +213,7 @@ func (f *Fragment) ContentKey() string {
 	for i := range f.meta.Overlays {
 		b.WriteString("+" + f.meta.Overlays[i].File.Path)
 	}
-	return b.String()
+	key := b.String()
+	f.content.Store(&key)
+	return key
 }

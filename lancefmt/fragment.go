@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sync/atomic"
 
 	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/apache/arrow-go/v18/arrow"
@@ -21,6 +22,8 @@ type Fragment struct {
 	meta     *table.Fragment
 	rows     int64 // physical
 	deleted  int64
+
+	content atomic.Pointer[string] // ContentKey, once it was asked for
 }
 
 func (f *Fragment) init(s *Snapshot, meta *table.Fragment) {

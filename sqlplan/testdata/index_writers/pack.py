@@ -62,7 +62,7 @@ def main(selection, root, out):
                 add("%s/%s.lance/%s" % (release, table, name), f.read())
         for release, tables in sorted(answers.items()):
             add(release + "/answers.json", json.dumps(tables, sort_keys=True, separators=(",", ":")).encode())
-    subprocess.run(["zstd", "-q", "-f", "-19", "--long=26", "-o", out], input=buffer.getvalue(), check=True)
+    subprocess.run(["zstd", "-q", "-f", "-17", "--long=26", "-o", out], input=buffer.getvalue(), check=True)
     print(len(files), "files of", len(buffer.getvalue()), "bytes,", os.path.getsize(out), "packed")
 
 
