@@ -34,7 +34,8 @@ type writtenTable struct {
 // RELEASE/answers.json.
 func TestIndicesOfReleases(t *testing.T) {
 	root := os.Getenv("LANCEFLIGHT_INDEX_WRITERS")
-	if root == "" {
+	all := root != ""
+	if !all {
 		root = fixtures.Unpack(t, filepath.Join("testdata", "index_writers", "tables.tar.zst"))
 	}
 	paths, err := filepath.Glob(filepath.Join(root, "*", "answers.json"))
@@ -50,7 +51,7 @@ func TestIndicesOfReleases(t *testing.T) {
 			e := newEngineOver(t, filepath.Dir(path), sqlplan.Options{})
 			used, checked := 0, 0
 			for name, table := range tables {
-				if bad := wrongAnswers(e, name, table); len(bad) > 0 {
+				if bad := wrongAnswers(e, name, table, all); len(bad) > 0 {
 					t.Errorf("%s: %d wrong answers\n%s", name, len(bad), strings.Join(bad, "\n"))
 				}
 				for where := range table.Filters {
@@ -76,15 +77,20 @@ func TestIndicesOfReleases(t *testing.T) {
 
 // wrongAnswers asks a table everything that is known of it, with indices and, some of it, without: every fourth question, and
 // count(*) of every second one. The answers that are compared come from elsewhere, so that this saves time and loses nothing.
-func wrongAnswers(e *engine, name string, table writtenTable) (bad []string) {
+// Unless all is set, half of the filters are asked, and the other half of the table of the same history whose name ends in
+// "_stable", which is longer by an odd number.
+func wrongAnswers(e *engine, name string, table writtenTable, all bool) (bad []string) {
 	for n, where := range slices.Sorted(maps.Keys(table.Filters)) {
+		if !all && (n+len(name))%2 != 0 {
+			continue
+		}
 		ids := table.Filters[where]
 		want := make([]string, len(ids))
 		for i, id := range ids {
 			want[i] = fmt.Sprint(id)
 		}
 		for i, s := range []sqlplan.Session{withIndex, withoutIndex} {
-			if i == 1 && (n+len(name))%4 != 0 {
+			if i == 1 && n%8 > 1 {
 				continue
 			}
 			got, err := texts(e, fmt.Sprintf(`SELECT id FROM "%s" WHERE %s ORDER BY id`, name, where), s)
@@ -92,7 +98,7 @@ func wrongAnswers(e *engine, name string, table writtenTable) (bad []string) {
 				bad = append(bad, fmt.Sprintf("%d: WHERE %s: %v\n want %v\n got %v", i, where, err, want, got))
 			}
 		}
-		if n%2 != 0 {
+		if n%4 > 1 {
 			continue
 		}
 		count, err := texts(e, fmt.Sprintf(`SELECT count(*) FROM "%s" WHERE %s`, name, where), withIndex)
