@@ -113,13 +113,14 @@ func (t *handles) closeAll() {
 	clear(t.byID)
 }
 
-// planHandle plans the statement under a handle, on the tables as they are now.
+// planHandle plans the statement under a handle, on the tables as they are now, for the parameters bound
+// to it.
 func (s *Server) planHandle(ctx context.Context, id []byte) (handle, *sqlplan.Prepared, error) {
 	h, err := s.handles.get(ctx, id)
 	if err != nil {
 		return handle{}, nil, err
 	}
-	p, err := s.prepare(ctx, h.sql, h.settings, nil)
+	p, _, err := s.prepareBound(ctx, h.sql, h.settings, nil, h.params)
 	return h, p, err
 }
 
@@ -156,7 +157,8 @@ func (s *Server) ClosePreparedStatement(ctx context.Context, req flightsql.Actio
 }
 
 // GetFlightInfoPreparedStatement plans the statement under its handle and issues a ticket that survives
-// the handle: ADBC closes a statement before its partitions are read.
+// the handle: ADBC closes a statement before its partitions are read. Bad values of parameters are refused
+// here, not in the middle of DoGet.
 func (s *Server) GetFlightInfoPreparedStatement(
 	ctx context.Context, cmd flightsql.PreparedStatementQuery, desc *flight.FlightDescriptor,
 ) (*flight.FlightInfo, error) {
@@ -166,12 +168,6 @@ func (s *Server) GetFlightInfoPreparedStatement(
 	}
 	if n := p.ParamSchema().NumFields(); n > 0 && len(h.params) == 0 {
 		return nil, fault.New(fault.InvalidArgument, "the statement has %d parameters and none were bound", n)
-	}
-	if len(h.params) > 0 {
-		// Bad values are refused here, not in the middle of DoGet.
-		if _, err := s.bindAll(p, h.params); err != nil {
-			return nil, err
-		}
 	}
 	return s.flightInfo(ctx, p, h.ticket(), desc)
 }
@@ -189,7 +185,7 @@ func (s *Server) DoPutPreparedStatementQuery(
 	ctx context.Context, cmd flightsql.PreparedStatementQuery, rdr flight.MessageReader, _ flight.MetadataWriter,
 ) ([]byte, error) {
 	id := cmd.GetPreparedStatementHandle()
-	_, p, err := s.planHandle(ctx, id)
+	h, err := s.handles.get(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -197,10 +193,8 @@ func (s *Server) DoPutPreparedStatementQuery(
 	if err != nil {
 		return nil, err
 	}
-	if len(params) > 0 {
-		if _, err := s.bindAll(p, params); err != nil {
-			return nil, err
-		}
+	if _, _, err := s.prepareBound(ctx, h.sql, h.settings, nil, params); err != nil {
+		return nil, err
 	}
 	s.handles.bind(id, params)
 	return id, nil
@@ -293,41 +287,42 @@ func readError(err error) error {
 	return fault.New(kind, "read parameters: %w", err)
 }
 
-// bindAll turns bound rows into parameter values, checked against the statement.
-func (s *Server) bindAll(p *sqlplan.Prepared, params []byte) (runs [][]expr.Literal, err error) {
+// prepareBound plans a statement for the parameters that are bound to it, an Arrow IPC stream, and
+// returns the values of each of its rows, which are one run each. Without parameters there is one run.
+func (s *Server) prepareBound(
+	ctx context.Context, sql string, settings map[string]string, pins map[string]uint64, params []byte,
+) (p *sqlplan.Prepared, runs [][]expr.Literal, err error) {
+	if len(params) == 0 {
+		p, err = s.prepare(ctx, sql, settings, pins)
+		return p, [][]expr.Literal{nil}, err
+	}
+	if s.draining.Load() {
+		return nil, nil, errDraining
+	}
 	// The bytes come from a client: arrow-go panics on some malformed buffers.
 	defer func() {
 		if r := recover(); r != nil {
-			runs, err = nil, fault.New(fault.InvalidArgument, "malformed parameters: %v", r)
+			p, runs, err = nil, nil, fault.New(fault.InvalidArgument, "malformed parameters: %v", r)
 		}
 	}()
 	rdr, err := ipc.NewReader(bytes.NewReader(params), ipc.WithAllocator(s.opts.Mem))
 	if err != nil {
-		return nil, fault.New(fault.InvalidArgument, "read parameters: %w", err)
+		return nil, nil, fault.New(fault.InvalidArgument, "read parameters: %w", err)
 	}
 	defer rdr.Release()
+	var recs []arrow.RecordBatch
+	defer func() {
+		for _, rec := range recs {
+			rec.Release()
+		}
+	}()
 	for rdr.Next() {
 		rec := rdr.RecordBatch()
-		if err := checkParams(p.ParamSchema(), rec); err != nil {
-			return nil, err
-		}
-		for row := range int(rec.NumRows()) {
-			values, err := s.engine.ParamsFromRecord(p, rec, row)
-			if err != nil {
-				return nil, err
-			}
-			runs = append(runs, values)
-		}
+		rec.Retain()
+		recs = append(recs, rec)
 	}
 	if err := rdr.Err(); err != nil {
-		return nil, fault.New(fault.InvalidArgument, "read parameters: %w", err)
+		return nil, nil, fault.New(fault.InvalidArgument, "read parameters: %w", err)
 	}
-	return runs, nil
-}
-
-func checkParams(want *arrow.Schema, rec arrow.RecordBatch) error {
-	if int(rec.NumCols()) != want.NumFields() {
-		return fault.New(fault.InvalidArgument, "the statement has %d parameters, %d were bound", want.NumFields(), rec.NumCols())
-	}
-	return nil
+	return s.engine.PrepareBound(ctx, sqlplan.Session{Settings: settings, User: userFrom(ctx)}, sql, pins, recs)
 }

@@ -24,12 +24,14 @@ import (
 	"lanceflight/sqlplan/expr"
 )
 
+var errDraining = fault.New(fault.Unavailable, "the server is shutting down")
+
 // prepare plans sql under the call's settings.
 func (s *Server) prepare(
 	ctx context.Context, sql string, settings map[string]string, pins map[string]uint64,
 ) (*sqlplan.Prepared, error) {
 	if s.draining.Load() {
-		return nil, fault.New(fault.Unavailable, "the server is shutting down")
+		return nil, errDraining
 	}
 	return s.engine.Prepare(ctx, sqlplan.Session{Settings: settings, User: userFrom(ctx)}, sql, pins)
 }
@@ -256,19 +258,13 @@ func (s *Server) streamTicket(t *ticketpb.Ticket, stream flight.FlightService_Do
 // runTicket plans a ticket's statement and sends what each execution yields.
 func (s *Server) runTicket(ctx context.Context, t *ticketpb.Ticket, stream flight.FlightService_DoGetServer) error {
 	start := time.Now()
-	p, err := s.prepare(ctx, t.Sql, t.Settings, t.Pins)
+	p, runs, err := s.prepareBound(ctx, t.Sql, t.Settings, t.Pins, t.Parameters)
 	if err != nil {
 		return err
 	}
 	if !p.IsQuery() {
 		return fault.New(fault.InvalidArgument,
 			"the statement is not a query: GetFlightInfo gives a ticket for it, and DoPut runs it")
-	}
-	runs := [][]expr.Literal{nil}
-	if len(t.Parameters) > 0 {
-		if runs, err = s.bindAll(p, t.Parameters); err != nil {
-			return err
-		}
 	}
 	// The writer sends the schema with the first batch, or on Close.
 	w, frames := newStreamWriter(stream, p.Schema(), compression(ctx), s.opts.Mem)

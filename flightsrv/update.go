@@ -99,15 +99,9 @@ func (s *Server) runUpdateTicket(
 			result, err = updateResult{}, fault.New(fault.Internal, "internal error: the server logged the details")
 		}
 	}()
-	p, err := s.prepare(ctx, t.Sql, t.Settings, t.Pins)
+	p, runs, err := s.prepareBound(ctx, t.Sql, t.Settings, t.Pins, t.Parameters)
 	if err != nil {
 		return updateResult{}, err
-	}
-	runs := [][]expr.Literal{nil}
-	if len(t.Parameters) > 0 {
-		if runs, err = s.bindAll(p, t.Parameters); err != nil {
-			return updateResult{}, err
-		}
 	}
 	return s.runUpdates(ctx, ses, p, runs, t.Settings)
 }
@@ -204,7 +198,7 @@ func (s *Server) countUpdates(
 func (s *Server) DoPutPreparedStatementUpdate(
 	ctx context.Context, cmd flightsql.PreparedStatementUpdate, rdr flight.MessageReader,
 ) (int64, error) {
-	h, p, err := s.planHandle(ctx, cmd.GetPreparedStatementHandle())
+	h, err := s.handles.get(ctx, cmd.GetPreparedStatementHandle())
 	if err != nil {
 		return 0, err
 	}
@@ -212,11 +206,9 @@ func (s *Server) DoPutPreparedStatementUpdate(
 	if err != nil {
 		return 0, err
 	}
-	runs := [][]expr.Literal{nil}
-	if len(params) > 0 {
-		if runs, err = s.bindAll(p, params); err != nil {
-			return 0, err
-		}
+	p, runs, err := s.prepareBound(ctx, h.sql, h.settings, nil, params)
+	if err != nil {
+		return 0, err
 	}
 	return s.countUpdates(ctx, p, runs, h.settings)
 }

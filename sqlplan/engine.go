@@ -86,20 +86,29 @@ type Session struct {
 // runs. If its plan is still there from the time before, and reads what it would read if it were made
 // now, it is taken again.
 func (e *Engine) Prepare(ctx context.Context, s Session, sql string, pins map[string]uint64) (*Prepared, error) {
-	key := planKeyOf(s, sql)
+	return e.prepareFor(ctx, s, sql, pins, nil)
+}
+
+// prepareFor is Prepare for values of which something is known.
+func (e *Engine) prepareFor(
+	ctx context.Context, s Session, sql string, pins map[string]uint64, values []bind.Bound,
+) (*Prepared, error) {
+	key := planKeyOf(s, sql, values)
 	if p := e.plans.get(key); p != nil && p.plan.Common().UpToDate(ctx, e.cat, pins) {
 		return p, nil
 	}
-	p, err := e.prepare(ctx, s, sql, pins)
+	p, err := e.prepare(ctx, s, sql, pins, values)
 	if err == nil && p.plan.Common().Reusable {
 		e.plans.put(key, p)
 	}
 	return p, err
 }
 
-func (e *Engine) prepare(ctx context.Context, s Session, sql string, pins map[string]uint64) (*Prepared, error) {
+func (e *Engine) prepare(
+	ctx context.Context, s Session, sql string, pins map[string]uint64, values []bind.Bound,
+) (*Prepared, error) {
 	session := settings.Session{Values: s.Settings, Version: e.opts.Version, User: s.User}
-	planned, err := e.bind(ctx, session, sql, pins)
+	planned, err := e.bind(ctx, session, sql, pins, values)
 	if err == nil {
 		planned, err = rewrite.Rewrite(ctx, planned, rewrite.Env{Session: session, Indexes: e.indexes})
 	}
@@ -122,7 +131,7 @@ func (e *Engine) prepare(ctx context.Context, s Session, sql string, pins map[st
 
 // bind turns a statement's text into a plan that is not rewritten yet.
 func (e *Engine) bind(
-	ctx context.Context, session settings.Session, sql string, pins map[string]uint64,
+	ctx context.Context, session settings.Session, sql string, pins map[string]uint64, values []bind.Bound,
 ) (plan.Plan, error) {
 	if e.testWrites != nil {
 		if w := e.testWrites(sql); w != nil {
@@ -133,7 +142,7 @@ func (e *Engine) bind(
 	if err != nil {
 		return nil, err
 	}
-	return bind.Bind(ctx, stmt, bind.Env{Catalog: e.cat, Session: session, Pins: pins, Mem: e.opts.Mem})
+	return bind.Bind(ctx, stmt, bind.Env{Catalog: e.cat, Session: session, Pins: pins, Bound: values, Mem: e.opts.Mem})
 }
 
 // Prepared is a planned statement. It is immutable, and executions may share it.

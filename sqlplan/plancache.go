@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"lanceflight/internal/cache"
+	"lanceflight/sqlplan/bind"
 )
 
 // planKey is what a plan is made of, besides the versions that it reads.
-type planKey struct{ sql, user, settings string }
+type planKey struct{ sql, user, settings, bound string }
 
-func planKeyOf(s Session, sql string) planKey {
-	key := planKey{sql: sql, user: s.User}
+func planKeyOf(s Session, sql string, values []bind.Bound) planKey {
+	key := planKey{sql: sql, user: s.User, bound: boundKey(values)}
 	if len(s.Settings) > 0 {
 		all := make([]string, 0, len(s.Settings))
 		for name, value := range s.Settings {

@@ -39,9 +39,9 @@ func TestPlanCacheIsBounded(t *testing.T) {
 }
 
 func TestPlanKeyTellsSettingsApart(t *testing.T) {
-	a := planKeyOf(Session{Settings: map[string]string{"a": "b", "c": "d"}}, "x")
-	require.Equal(t, a, planKeyOf(Session{Settings: map[string]string{"c": "d", "a": "b"}}, "x"))
-	require.NotEqual(t, a, planKeyOf(Session{Settings: map[string]string{"a": "d", "c": "b"}}, "x"))
-	require.NotEqual(t, a, planKeyOf(Session{Settings: map[string]string{"a": "b"}}, "x"))
-	require.Equal(t, planKey{sql: "x"}, planKeyOf(Session{}, "x"))
+	a := planKeyOf(Session{Settings: map[string]string{"a": "b", "c": "d"}}, "x", nil)
+	require.Equal(t, a, planKeyOf(Session{Settings: map[string]string{"c": "d", "a": "b"}}, "x", nil))
+	require.NotEqual(t, a, planKeyOf(Session{Settings: map[string]string{"a": "d", "c": "b"}}, "x", nil))
+	require.NotEqual(t, a, planKeyOf(Session{Settings: map[string]string{"a": "b"}}, "x", nil))
+	require.Equal(t, planKey{sql: "x"}, planKeyOf(Session{}, "x", nil))
 }

@@ -23,6 +23,9 @@ type Env struct {
 	// Pins are versions to read instead of the current ones, by the names of plan.Shared.Pins; nil for a
 	// statement that is planned for the first time.
 	Pins map[string]uint64
+	// Bound is what is known of the values that are bound to the parameters, in their order; nil or short
+	// where nothing is, as when a statement is prepared.
+	Bound []Bound
 	// Mem holds the batches of Records nodes; nil = memory.DefaultAllocator.
 	Mem memory.Allocator
 }
@@ -31,9 +34,9 @@ type Env struct {
 // cheaper. Snapshots are pinned here: whatever is committed later, the plan reads the same rows. Errors
 // point into the statement (fault.At) and wait for its text (fault.WithSQL).
 //
-// Parameters take their types from what surrounds them. That needs two passes where a parameter
-// stands in several places: the first collects the types, the second binds with their common type. A
-// parameter that nothing decides is text, as in PostgreSQL.
+// Parameters take their types from what surrounds them, and else from the values that are bound to
+// them. That needs several passes where a pass decides the type of a parameter that stands elsewhere
+// without one; params.go tells how.
 func Bind(ctx context.Context, stmt parse.Statement, env Env) (plan.Plan, error) {
 	if env.Mem == nil {
 		env.Mem = memory.DefaultAllocator
@@ -75,9 +78,9 @@ func Bind(ctx context.Context, stmt parse.Statement, env Env) (plan.Plan, error)
 	}
 }
 
-// maxBindPasses bounds the passes that settle parameter types; types only ever widen, so two are
-// enough unless a parameter decides the type of another one.
-const maxBindPasses = 4
+// maxBindPasses bounds the passes that settle parameter types. Each of the rules in params.go may need one
+// of its own, and what a rule decides for one parameter may decide another one.
+const maxBindPasses = 8
 
 // binder is the state of one pass over one statement.
 type binder struct {
@@ -97,6 +100,7 @@ type binder struct {
 	// paramTypes are the types the pass before found; nil or short where nothing is known.
 	paramTypes []arrow.DataType
 	paramPos   map[int]parse.Pos // where a parameter stands last, by slot
+	undecided  bool              // a parameter has no type in this pass
 
 	cols   map[expr.ColID]plan.Col  // every column made
 	colPos map[expr.ColID]parse.Pos // where a column was last named, for messages
@@ -168,60 +172,6 @@ func instead(what string) string {
 		return "DESCRIBE lists the columns of a table, and count, min, max, avg tell of their values"
 	}
 	return "tables are read-only here; write them with Lance itself, and the next statement sees the new version"
-}
-
-// settleParams compares the types that a pass has given each parameter with those it started from. The
-// second result says that nothing is left to do.
-func (b *binder) settleParams(planned plan.Plan) ([]arrow.DataType, bool, error) {
-	types := make([]arrow.DataType, b.params)
-	settled := true
-	var conflict error
-	note := func(e expr.Expr) {
-		expr.Walk(e, func(x expr.Expr) bool {
-			p, ok := x.(*expr.Param)
-			if !ok || p.Slot >= subplanSlot {
-				return true
-			}
-			have := types[p.Slot]
-			switch {
-			case p.T == nil || p.T.ID() == arrow.NULL:
-				settled = false
-			case have == nil:
-				types[p.Slot] = p.T
-			case !arrow.TypeEqual(have, p.T):
-				settled = false
-				common, err := expr.CommonType(have, p.T)
-				if err != nil {
-					conflict = invalid(b.paramPos[p.Slot],
-						"parameter $%d stands for %s in one place and for %s in another; use two parameters, or cast it",
-						p.Slot+1, expr.TypeName(have), expr.TypeName(p.T))
-				}
-				types[p.Slot] = common
-			}
-			return true
-		})
-	}
-	_, err := planned.MapRoots(func(root plan.Node) (plan.Node, error) {
-		plan.WalkNodes(root, func(n plan.Node) { plan.VisitExprs(n, note) })
-		return root, nil
-	})
-	if err != nil {
-		return nil, false, err
-	}
-	if conflict != nil {
-		return nil, false, conflict
-	}
-	for i, t := range types {
-		if t != nil {
-			continue
-		}
-		// Nothing decides: text; or decided before, by something that is gone from the plan.
-		types[i] = arrow.BinaryTypes.String
-		if i < len(b.paramTypes) && b.paramTypes[i] != nil {
-			types[i] = b.paramTypes[i]
-		}
-	}
-	return types, settled, nil
 }
 
 // placeSubplans gives subplans their slots behind the parameters.

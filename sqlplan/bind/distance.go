@@ -70,6 +70,16 @@ func (b *binder) distance(d plan.DistanceFn, args []parse.Expr, c exprCtx, pos p
 				xs[i] = x
 				continue
 			}
+			if p, ok := args[i].(*parse.Param); ok {
+				x, err := b.param(p)
+				if err != nil {
+					return nil, err
+				}
+				if xs[i], err = expr.GuessType(x, arrow.ListOf(arrow.PrimitiveTypes.Float64)); err != nil {
+					return nil, err
+				}
+				continue
+			}
 			return nil, invalid(pos, "%s cannot tell the dimension of its vectors: cast one of them, such as %s::FLOAT[768]",
 				d.Name, outputName(args[i]))
 		}

@@ -201,9 +201,6 @@ func (b *binder) values(v *parse.Values, outer *scope) (bound, error) {
 func (b *binder) unify(column []expr.Expr, pos func(int) parse.Pos) (arrow.DataType, []expr.Expr, error) {
 	types := make([]arrow.DataType, 0, len(column))
 	for _, e := range column {
-		if p, ok := e.(*expr.Param); ok && p.T.ID() == arrow.NULL {
-			continue
-		}
 		types = append(types, e.Type())
 	}
 	var t arrow.DataType = arrow.Null
@@ -213,7 +210,7 @@ func (b *binder) unify(column []expr.Expr, pos func(int) parse.Pos) (arrow.DataT
 			return nil, nil, place(err, pos(len(column)-1))
 		}
 	}
-	if t.ID() == arrow.NULL {
+	if t.ID() == arrow.NULL && !b.undecided {
 		t = arrow.BinaryTypes.String // a column of NULLs, or of parameters that nothing decides
 	}
 	out := make([]expr.Expr, len(column))

@@ -13,7 +13,6 @@ import (
 	"lanceflight/sqlplan/catalog"
 	"lanceflight/sqlplan/expr"
 	_ "lanceflight/sqlplan/expr/fn" // the functions that a call is bound to
-	_ "lanceflight/sqlplan/expr/fn" // the functions that a call is bound to
 	"lanceflight/sqlplan/parse"
 	"lanceflight/sqlplan/plan"
 	"lanceflight/sqlplan/settings"
@@ -89,11 +88,9 @@ func (b *binder) condition(e parse.Expr, c exprCtx) (expr.Expr, error) {
 		x, err = expr.Coerce(x, arrow.FixedWidthTypes.Boolean)
 		return x, place(err, e.Position())
 	}
-	if l, ok := x.(*expr.Literal); ok && l.T.ID() == arrow.STRING {
+	if expr.UnknownString(x) {
 		x, err = expr.Coerce(x, arrow.FixedWidthTypes.Boolean)
-		if err == nil {
-			return x, nil
-		}
+		return x, place(err, e.Position())
 	}
 	return nil, invalid(e.Position(), "%s needs a condition, got %s", c.clause, expr.TypeName(x.Type()))
 }
@@ -327,6 +324,7 @@ func (b *binder) param(e *parse.Param) (expr.Expr, error) {
 	if i := e.Number - 1; i < len(b.paramTypes) && b.paramTypes[i] != nil {
 		t = b.paramTypes[i]
 	}
+	b.undecided = b.undecided || t.ID() == arrow.NULL
 	return &expr.Param{Slot: e.Number - 1, T: t}, nil
 }
 

@@ -52,6 +52,12 @@ func init() {
 	add(2, stringAggregate, "string_agg", "group_concat", "listagg")
 }
 
+// takesAnything are the aggregate functions of one argument of any type.
+var takesAnything = map[string]bool{
+	"count": true, "approx_count_distinct": true, "min": true, "max": true, "mode": true, "any_value": true, "arbitrary": true,
+	"first": true, "first_value": true, "last": true, "last_value": true, "array_agg": true, "list": true,
+}
+
 // IsAggregate says whether a lower-case name is that of an aggregate function.
 func IsAggregate(name string) bool {
 	_, ok := aggregates[name]
@@ -97,7 +103,14 @@ func ResolveAggregate(name string, args []Expr, star, distinct bool) (arrow.Data
 	conv := decodedAll(args)
 	for i, x := range conv {
 		if _, ok := x.(*Param); ok && Undecided(x) {
-			conv[i] = WithParamType(x, value.TypeFloat64)
+			guess := value.TypeFloat64
+			if takesAnything[name] {
+				guess = value.TypeText
+			}
+			var err error
+			if conv[i], err = GuessType(x, guess); err != nil {
+				return nil, nil, err
+			}
 		}
 	}
 	out, conv, err := a.resolve(conv)
@@ -132,9 +145,21 @@ func floatAggregate(args []Expr) (arrow.DataType, []Expr, error) {
 	return value.TypeFloat64, out, nil
 }
 
+// numberIfOpen is the type of x, or DOUBLE if x takes its type from its surroundings.
+func numberIfOpen(x Expr) arrow.DataType {
+	if Undecided(x) {
+		return value.TypeFloat64
+	}
+	return x.Type()
+}
+
 // avgAggregate keeps integers and decimals as they are, so that their sum is exact.
 func avgAggregate(args []Expr) (arrow.DataType, []Expr, error) {
-	x := args[0]
+	x, err := GuessType(args[0], numberIfOpen(args[0]))
+	if err != nil {
+		return nil, nil, err
+	}
+	args = []Expr{x}
 	switch k := value.KindOf(x.Type()); {
 	case k == value.KindInterval:
 		return value.TypeInterval, args, nil
@@ -146,7 +171,11 @@ func avgAggregate(args []Expr) (arrow.DataType, []Expr, error) {
 
 // sumAggregate widens so that a sum does not overflow silently: 64-bit integers add up as decimals.
 func sumAggregate(args []Expr) (arrow.DataType, []Expr, error) {
-	x := args[0]
+	x, err := GuessType(args[0], numberIfOpen(args[0]))
+	if err != nil {
+		return nil, nil, err
+	}
+	args = []Expr{x}
 	t := x.Type()
 	switch k := value.KindOf(t); {
 	case k.Integer() && value.BitWidth(t) < 64:
@@ -163,7 +192,12 @@ func sumAggregate(args []Expr) (arrow.DataType, []Expr, error) {
 
 func sameAggregate(args []Expr) (arrow.DataType, []Expr, error) {
 	if Undecided(args[0]) {
-		return value.TypeInt32, []Expr{ImplicitCast(args[0], value.TypeInt32)}, nil
+		t := value.TypeInt32
+		if !isNull(args[0]) {
+			t = value.TypeText
+		}
+		x, err := GuessType(args[0], t)
+		return t, []Expr{x}, err
 	}
 	return args[0].Type(), args, nil
 }
@@ -192,6 +226,10 @@ func boolAggregate(args []Expr) (arrow.DataType, []Expr, error) {
 }
 
 func bitAggregate(args []Expr) (arrow.DataType, []Expr, error) {
+	if Undecided(args[0]) {
+		x, err := GuessType(args[0], value.TypeInt64)
+		return value.TypeInt64, []Expr{x}, err
+	}
 	if !value.KindOf(args[0].Type()).Integer() {
 		return nil, nil, Needs("an integer", args[0])
 	}

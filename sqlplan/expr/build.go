@@ -330,9 +330,6 @@ func NewRegexMatch(op string, x, pattern Expr) (Expr, error) {
 
 // NewIsNull is x IS [NOT] NULL.
 func NewIsNull(x Expr, not bool) Expr {
-	if p, ok := x.(*Param); ok {
-		x = WithParamType(p, value.TypeText)
-	}
 	return &IsNull{X: x, Negated: not}
 }
 
@@ -381,8 +378,9 @@ func NewCase(operand Expr, whens []CaseWhen, els Expr) (Expr, error) {
 func UnifyExact(what string, xs []Expr) ([]Expr, arrow.DataType, error) {
 	// Operands of one type keep it, whatever it is; NULLs and parameters join them.
 	var t arrow.DataType
-	open := false
+	open, insist := false, false
 	for _, x := range xs {
+		insist = insist || !Undecided(x) && decisive(x)
 		switch {
 		case Undecided(x) || UnknownString(x):
 			open = true
@@ -398,13 +396,14 @@ func UnifyExact(what string, xs []Expr) ([]Expr, arrow.DataType, error) {
 	out := make([]Expr, len(xs))
 	for i, x := range xs {
 		var err error
-		if out[i], err = Coerce(x, t); err != nil {
+		if out[i], err = coerceBy(insist, x, t); err != nil {
 			return nil, nil, err
 		}
 	}
 	return out, t, nil
 }
 
+// NewCoalesce is the first of its arguments that is not NULL.
 func NewCoalesce(args []Expr) (Expr, error) {
 	args, t, err := UnifyExact("coalesce", args)
 	if err != nil {
@@ -494,7 +493,7 @@ func NewList(items []Expr) (Expr, error) {
 func NewNegate(x Expr) (Expr, error) {
 	x = Decoded(x)
 	if Undecided(x) {
-		x, _ = Coerce(x, value.TypeFloat64)
+		x, _ = GuessType(x, value.TypeFloat64)
 	}
 	switch value.KindOf(x.Type()) {
 	case value.KindInt, value.KindFloat, value.KindDecimal, value.KindInterval:
@@ -601,17 +600,15 @@ func NewArith(op string, x, y Expr) (Expr, error) {
 func decideArith(op string, x, y Expr) (Expr, Expr, error) {
 	open := func(e Expr) bool { return Undecided(e) || UnknownString(e) }
 	if open(x) && open(y) {
-		_, px := x.(*Param)
-		_, py := y.(*Param)
-		if px || py || UnknownString(x) || UnknownString(y) {
-			var err error
-			if x, err = Coerce(x, value.TypeFloat64); err != nil {
-				return nil, nil, err
-			}
-			y, err = Coerce(y, value.TypeFloat64)
-			return x, y, err
+		if isNull(x) && isNull(y) {
+			return x, y, nil
 		}
-		return x, y, nil
+		var err error
+		if x, err = GuessType(x, value.TypeFloat64); err != nil {
+			return nil, nil, err
+		}
+		y, err = GuessType(y, value.TypeFloat64)
+		return x, y, err
 	}
 	if open(x) {
 		// Only what commutes can have an interval on the left.
@@ -643,8 +640,16 @@ func decideOne(op string, x, open Expr, right bool) (Expr, Expr, error) {
 	case !k.Numeric() && k != value.KindInterval:
 		return x, open, nil
 	}
-	c, err := Coerce(open, t)
+	// A number may be divided by, and a date moved by, values of several types: a client that binds 2.0
+	// does not mean a division of whole numbers.
+	c, err := GuessType(open, t)
 	return x, c, err
+}
+
+// isNull says whether e is the literal NULL.
+func isNull(e Expr) bool {
+	l, ok := e.(*Literal)
+	return ok && l.Value == nil
 }
 
 func unknownParam(e Expr) bool {
@@ -654,6 +659,15 @@ func unknownParam(e Expr) bool {
 
 // newConcat is x || y: strings with anything, binaries, lists with lists and with items.
 func newConcat(x, y Expr) (Expr, error) {
+	if Undecided(x) && Undecided(y) && !(isNull(x) && isNull(y)) {
+		var err error
+		if x, err = GuessType(x, value.TypeText); err != nil {
+			return nil, err
+		}
+		if y, err = GuessType(y, value.TypeText); err != nil {
+			return nil, err
+		}
+	}
 	kx, ky := value.KindOf(x.Type()), value.KindOf(y.Type())
 	switch {
 	case kx == value.KindList || ky == value.KindList:
@@ -668,7 +682,7 @@ func newConcat(x, y Expr) (Expr, error) {
 		}
 		b, err := Coerce(y, value.TypeBinary)
 		return &Arith{Op: "||", X: a, Y: b, T: value.TypeBinary}, err
-	case kx == value.KindBinary || ky == value.KindBinary || kx != value.KindText && ky != value.KindText && !Undecided(x) && !Undecided(y):
+	case kx == value.KindBinary || ky == value.KindBinary, kx != value.KindText && ky != value.KindText && !becomesText(x) && !becomesText(y):
 		return nil, fault.New(
 			fault.InvalidArgument,
 			"|| joins strings, binaries or lists, not %s and %s; CAST(… AS VARCHAR) converts one",
@@ -682,6 +696,13 @@ func newConcat(x, y Expr) (Expr, error) {
 	}
 	b, err := AsText(y)
 	return &Arith{Op: "||", X: a, Y: b, T: value.TypeText}, err
+}
+
+// becomesText says whether an operand of || is text for want of another type: a number that is bound to a
+// parameter joins another one as text.
+func becomesText(x Expr) bool {
+	_, isParam := x.(*Param)
+	return isParam || Undecided(x)
 }
 
 // AsText is the operand as a string, cast if it is something else.
@@ -724,6 +745,14 @@ func newBitwise(op string, x, y Expr) (Expr, error) {
 	both, t, err := Unify(op, []Expr{x, y})
 	if err != nil {
 		return nil, err
+	}
+	if t.ID() == arrow.NULL {
+		t = value.TypeInt64
+		for i := range both {
+			if both[i], err = GuessType(both[i], t); err != nil {
+				return nil, err
+			}
+		}
 	}
 	for _, e := range both {
 		if !value.KindOf(e.Type()).Integer() {

@@ -62,6 +62,9 @@ type Param struct {
 	Slot int
 	T    arrow.DataType
 	Name string // for String; "" = its number
+	// Guessed says that the statement does not ask for T: it is what goes with a literal, or what a
+	// function takes if nothing better is known. The type of the value that a client binds counts more.
+	Guessed bool
 }
 
 func (c *Column) Type() arrow.DataType  { return c.T }

@@ -230,7 +230,7 @@ func (class ArgClass) convert(x Expr) (Expr, error) {
 	switch class {
 	case AnyArg:
 		if _, ok := x.(*Param); ok && Undecided(x) {
-			return Coerce(x, value.TypeText)
+			return GuessType(x, value.TypeText)
 		}
 		return x, nil
 	case TextArg:
@@ -258,7 +258,7 @@ func (class ArgClass) convert(x Expr) (Expr, error) {
 		}
 	case NumberArg:
 		if open {
-			return Coerce(x, value.TypeFloat64)
+			return GuessType(x, value.TypeFloat64)
 		}
 		if k.Numeric() {
 			return x, nil
@@ -279,7 +279,7 @@ func (class ArgClass) convert(x Expr) (Expr, error) {
 			return x, nil
 		}
 		if Undecided(x) {
-			return Coerce(x, value.TypeText)
+			return GuessType(x, value.TypeText)
 		}
 	case InstantArg:
 		if k == value.KindDate || k == value.KindTimestamp || k == value.KindTime || k == value.KindInterval {
@@ -289,18 +289,21 @@ func (class ArgClass) convert(x Expr) (Expr, error) {
 			return Coerce(x, &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"})
 		}
 		if open {
-			return Coerce(x, value.TypeTimestamp)
+			return GuessType(x, value.TypeTimestamp)
 		}
 	case ListArg:
 		if k == value.KindList {
 			return x, nil
 		}
 		if Undecided(x) {
-			return Coerce(x, arrow.ListOf(value.TypeFloat64))
+			return GuessType(x, arrow.ListOf(value.TypeFloat64))
 		}
 	case ListOrText:
 		if k == value.KindList || k == value.KindText {
 			return x, nil
+		}
+		if Undecided(x) && !isNull(x) {
+			return GuessType(x, value.TypeText)
 		}
 	case VectorsArg:
 		if ListOfLists(x) {

@@ -82,6 +82,41 @@ func LiteralAt(arr arrow.Array, i int) (Literal, error) {
 	return Literal{Value: v, T: arr.DataType()}, err
 }
 
+// HasValues says whether expressions compute with values of type t.
+func HasValues(t arrow.DataType) bool {
+	switch k := value.KindOf(t); k {
+	case value.KindNull, value.KindOther, value.KindMap, value.KindStruct:
+		return false
+	case value.KindList:
+		return HasValues(value.ElemOf(t))
+	}
+	return value.NotComputed(t) == nil
+}
+
+// MayChange says whether a value of type from can become another one when it is cast to a number, date,
+// time or timestamp type. Numbers that become floats count as kept: those are rounded wherever they meet one.
+func MayChange(from, to arrow.DataType) bool {
+	f, t := value.KindOf(value.PlainType(from)), value.KindOf(value.PlainType(to))
+	temporal := func(k value.Kind) bool {
+		return k == value.KindDate || k == value.KindTime || k == value.KindTimestamp
+	}
+	return !arrow.TypeEqual(from, to) &&
+		(f.Numeric() && (t.Integer() || t == value.KindDecimal) || temporal(f) && temporal(t))
+}
+
+// KeepsValue says whether a value stays what it is when it is cast to t; see MayChange.
+func KeepsValue(l Literal, t arrow.DataType) bool {
+	if l.Value == nil || !MayChange(l.T, t) {
+		return true
+	}
+	c, err := CastLiteral(l, t)
+	if err != nil {
+		return false
+	}
+	back, err := CastLiteral(c, l.T)
+	return err == nil && back.Value == l.Value
+}
+
 // Broadcast makes an array of n copies of a constant; the caller releases it.
 func Broadcast(l Literal, n int, mem memory.Allocator) (arrow.Array, error) {
 	if l.T == nil || l.T.ID() == arrow.NULL {

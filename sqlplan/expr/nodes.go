@@ -92,6 +92,7 @@ type (
 		To       arrow.DataType
 		Try      bool
 		Implicit bool
+		Guessed  bool // as Param.Guessed, of an operand without a type
 	}
 	// Call is a scalar function by its primary, lower-case name.
 	Call struct {
@@ -200,7 +201,7 @@ func (e *Case) WithChildren(c []Expr) Expr {
 }
 func (e *Coalesce) WithChildren(c []Expr) Expr { return &Coalesce{Args: c, T: e.T} }
 func (e *Cast) WithChildren(c []Expr) Expr {
-	return &Cast{X: c[0], To: e.To, Try: e.Try, Implicit: e.Implicit}
+	return &Cast{X: c[0], To: e.To, Try: e.Try, Implicit: e.Implicit, Guessed: e.Guessed}
 }
 func (e *Call) WithChildren(c []Expr) Expr {
 	return &Call{Name: e.Name, Args: c, T: e.T, fn: e.fn}

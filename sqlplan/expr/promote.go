@@ -17,6 +17,12 @@ import (
 // Undecided says whether e takes its type from its surroundings: NULL or a parameter without a type.
 func Undecided(e Expr) bool { return e.Type().ID() == arrow.NULL }
 
+// ListOfNulls says whether t is the type of a list whose items have no type, such as [$1, NULL].
+func ListOfNulls(t arrow.DataType) bool {
+	l, ok := t.(arrow.ListLikeType)
+	return ok && l.Elem().ID() == arrow.NULL
+}
+
 // UnknownString says whether e is a string literal, which may stand for a value of any type.
 func UnknownString(e Expr) bool {
 	l, ok := e.(*Literal)
@@ -33,6 +39,31 @@ func WithParamType(e Expr, t arrow.DataType) Expr {
 		return &Param{Slot: p.Slot, T: t, Name: p.Name}
 	}
 	return e
+}
+
+// GuessType gives an undecided expression a type that its surroundings suggest without insisting on it:
+// see Param.Guessed. Anything else is coerced.
+func GuessType(e Expr, t arrow.DataType) (Expr, error) {
+	switch x := e.(type) {
+	case *Param:
+		if Undecided(x) && t.ID() != arrow.NULL {
+			return &Param{Slot: x.Slot, T: t, Name: x.Name, Guessed: true}, nil
+		}
+	case *Literal:
+	default:
+		if Undecided(x) && t.ID() != arrow.NULL {
+			return &Cast{X: e, To: t, Implicit: true, Guessed: true}, nil
+		}
+	}
+	return Coerce(e, t)
+}
+
+// coerceBy is Coerce where insist is true, and GuessType where it is not.
+func coerceBy(insist bool, e Expr, t arrow.DataType) (Expr, error) {
+	if insist {
+		return Coerce(e, t)
+	}
+	return GuessType(e, t)
 }
 
 // Decoded returns e with its plain type: dictionary columns become their values. float16 and date64
@@ -342,6 +373,7 @@ func Unify(what string, xs []Expr) ([]Expr, arrow.DataType, error) {
 	xs = decodedAll(xs)
 	var t arrow.DataType = arrow.Null
 	strings, literals := false, false
+	insist := false // some operand is more than a literal, so that it decides what parameters are
 	var from Expr
 	for _, x := range xs {
 		switch {
@@ -354,6 +386,7 @@ func Unify(what string, xs []Expr) ([]Expr, arrow.DataType, error) {
 			literals = true
 			continue
 		}
+		insist = insist || decisive(x)
 		c, ok := common(t, x.Type())
 		if !ok {
 			return nil, nil, mismatch(what, from, x)
@@ -378,19 +411,12 @@ func Unify(what string, xs []Expr) ([]Expr, arrow.DataType, error) {
 			t, from = c, x
 		}
 	}
-	if t.ID() == arrow.NULL {
-		params := false
-		for _, x := range xs {
-			_, isParam := x.(*Param)
-			params = params || isParam
-		}
-		if strings || params {
-			t = value.TypeText
-		}
+	if t.ID() == arrow.NULL && strings {
+		t = value.TypeText
 	}
 	out := make([]Expr, len(xs))
 	for i, x := range xs {
-		c, err := Coerce(x, t)
+		c, err := coerceBy(insist, x, t)
 		if err != nil {
 			// The common type exists, so only the loss of digits can forbid the conversion.
 			if UnknownString(x) {
@@ -401,6 +427,20 @@ func Unify(what string, xs []Expr) ([]Expr, arrow.DataType, error) {
 		out[i] = c
 	}
 	return out, t, nil
+}
+
+// decisive says whether the type of x is one that the statement asks for. The type of a literal is only
+// the smallest that holds it: $1 + 1 and $1 > 0.5 say little about what $1 is.
+func decisive(x Expr) bool {
+	switch x := x.(type) {
+	case *Literal:
+		return false
+	case *Param:
+		return !x.Guessed
+	case *Cast:
+		return !x.Implicit || decisive(x.X)
+	}
+	return true
 }
 
 func intLiteral(x Expr) bool {

@@ -26,7 +26,7 @@ func NewQuantified(op, quantifier string, x, list Expr) (Expr, error) {
 		if Undecided(x) {
 			item = value.TypeText
 		}
-		l, err = Coerce(list, arrow.ListOf(item))
+		l, err = coerceBy(!Undecided(x) && decisive(x), list, arrow.ListOf(item))
 		if err != nil {
 			return nil, err
 		}

@@ -226,7 +226,10 @@ func oneVector(out arrow.DataType) func([]expr.Expr) ([]expr.Expr, arrow.DataTyp
 			x = &c
 		}
 		if expr.Undecided(x) {
-			x = expr.WithParamType(x, arrow.ListOf(value.TypeFloat32))
+			var err error
+			if x, err = expr.GuessType(x, arrow.ListOf(value.TypeFloat32)); err != nil {
+				return nil, nil, err
+			}
 		}
 		elem := value.PlainType(value.ElemOf(value.PlainType(x.Type())))
 		if value.KindOf(elem) != value.KindFloat || elem.ID() == arrow.FLOAT16 {
