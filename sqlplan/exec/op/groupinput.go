@@ -45,9 +45,11 @@ rows:
 	}
 }
 
+// AnyNull reports whether an argument is NULL in row r. Arrays of type null have no bitmap of their NULLs,
+// so that their IsNull says no.
 func (in *GroupInput) AnyNull(r int) bool {
 	for _, a := range in.Args {
-		if a.IsNull(r) {
+		if a.IsNull(r) || a.DataType().ID() == arrow.NULL {
 			return true
 		}
 	}
