@@ -69,7 +69,7 @@ func IsAggregate(name string) bool {
 //
 //	count(*), count(x), approx_count_distinct(x)  -> BIGINT
 //	count_if(condition) -> BIGINT
-//	sum(integer of up to 32 bits) -> BIGINT; sum(BIGINT|UBIGINT) -> DECIMAL(38,0)
+//	sum(integer) -> BIGINT, sum(UBIGINT) -> UBIGINT
 //	sum(FLOAT|DOUBLE) -> DOUBLE; sum(DECIMAL(p,s)) -> DECIMAL(38,s)
 //	avg -> DOUBLE, stddev…, corr… -> DOUBLE (arguments DOUBLE)
 //	min, max, any_value, first, last, mode -> type of x
@@ -169,7 +169,8 @@ func avgAggregate(args []Expr) (arrow.DataType, []Expr, error) {
 	return floatAggregate(args)
 }
 
-// sumAggregate widens so that a sum does not overflow silently: 64-bit integers add up as decimals.
+// sumAggregate keeps 64-bit integers what they are, as clients expect who plot them. The accumulator has
+// 128 bits, so only a result that does not fit is an error, and it says to cast. DECIMALs keep their scale.
 func sumAggregate(args []Expr) (arrow.DataType, []Expr, error) {
 	x, err := GuessType(args[0], numberIfOpen(args[0]))
 	if err != nil {
@@ -178,10 +179,10 @@ func sumAggregate(args []Expr) (arrow.DataType, []Expr, error) {
 	args = []Expr{x}
 	t := x.Type()
 	switch k := value.KindOf(t); {
-	case k.Integer() && value.BitWidth(t) < 64:
-		return value.TypeInt64, args, nil
+	case k == value.KindUint && value.BitWidth(t) == 64:
+		return value.TypeUint64, args, nil
 	case k.Integer():
-		return &arrow.Decimal128Type{Precision: 38}, args, nil
+		return value.TypeInt64, args, nil
 	case k == value.KindDecimal:
 		return &arrow.Decimal128Type{Precision: 38, Scale: t.(*arrow.Decimal128Type).Scale}, args, nil
 	case k == value.KindInterval:

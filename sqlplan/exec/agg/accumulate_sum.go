@@ -10,6 +10,7 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/sqlplan/exec/op"
+	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/kernel"
 )
 
@@ -52,7 +53,7 @@ func (a int128) big() *big.Int {
 	return n.Add(n, new(big.Int).SetUint64(a.lo))
 }
 
-// intSum adds integers without overflow; 128 bits hold 2^63 values of 64.
+// intSum adds integers and decimals without overflow; only a result may not fit its type.
 type intSum struct {
 	env   *op.Env
 	avg   bool
@@ -60,6 +61,44 @@ type intSum struct {
 	scale int32 // of decimal arguments
 	sums  []int128
 	n     []int64
+	// carry is what decimals of 38 digits have carried out of the 128 bits of a group, in units of 2^128. It
+	// is rarely there, and nothing else needs it: 128 bits hold 2^63 integers of 64.
+	carry map[int32]int64
+}
+
+// exactSum is a sum of any size: the 128 bits, and carry·2^128.
+type exactSum struct {
+	int128
+	carry int64
+}
+
+func (s *intSum) sum(g int32) exactSum { return exactSum{s.sums[g], s.carry[g]} }
+
+// plus adds a decimal, or a sum of another accumulator, to a group.
+func (s *intSum) plus(g int32, b exactSum) {
+	a := s.sums[g]
+	sum, ok := a.add(b.int128)
+	s.sums[g] = sum
+	if !ok {
+		b.carry++
+		if a.hi < 0 {
+			b.carry -= 2
+		}
+	}
+	if b.carry != 0 {
+		if s.carry == nil {
+			s.carry = map[int32]int64{}
+		}
+		s.carry[g] += b.carry
+	}
+}
+
+func (a exactSum) big() *big.Int {
+	n := a.int128.big()
+	if a.carry != 0 {
+		n.Add(n, new(big.Int).Lsh(big.NewInt(a.carry), 128))
+	}
+	return n
 }
 
 func (s *intSum) Resize(n int) { s.sums, s.n = grow(s.sums, n), grow(s.n, n) }
@@ -141,35 +180,26 @@ func sumInts[T integer](values []T) int128 {
 }
 
 func (s *intSum) addDecimals(in *op.GroupInput, a *array.Decimal128) error {
-	ok := true
 	in.Counted(func(r int, g int32) {
 		v := a.Value(r)
-		var fits bool
-		s.sums[g], fits = s.sums[g].add(int128{v.HighBits(), v.LowBits()})
-		ok = ok && fits
+		s.plus(g, exactSum{int128: int128{v.HighBits(), v.LowBits()}})
 		s.n[g]++
 	})
-	if !ok {
-		return s.overflow()
-	}
 	return nil
 }
 
 func (s *intSum) overflow() error {
-	name := "sum"
-	if s.avg {
-		name = "avg"
+	advice := "sum(CAST(x AS DECIMAL(38, 0))) has room for 38 digits"
+	if s.out.ID() == arrow.DECIMAL128 {
+		advice = "sum(CAST(x AS DOUBLE)) has no such bound"
 	}
-	return fault.New(fault.InvalidArgument, "%s is out of range for type %s", name, s.out)
+	return fault.New(fault.InvalidArgument, "sum does not fit %s; %s", expr.TypeName(s.out), advice)
 }
 
 func (s *intSum) Merge(o accumulator, to []int32) error {
 	p := o.(*intSum)
-	for g, sum := range p.sums {
-		var ok bool
-		if s.sums[to[g]], ok = s.sums[to[g]].add(sum); !ok {
-			return s.overflow()
-		}
+	for g := range p.sums {
+		s.plus(to[g], p.sum(int32(g)))
 		s.n[to[g]] += p.n[g]
 	}
 	return nil
@@ -184,7 +214,7 @@ func (s *intSum) Result(groups []int32) (arrow.Array, error) {
 			b.AppendNull()
 			continue
 		}
-		if err := s.append(b, s.sums[g], s.n[g]); err != nil {
+		if err := s.append(b, s.sum(g), s.n[g]); err != nil {
 			return nil, err
 		}
 	}
@@ -192,7 +222,7 @@ func (s *intSum) Result(groups []int32) (arrow.Array, error) {
 }
 
 // append writes one sum or average in the type planned.
-func (s *intSum) append(b array.Builder, sum int128, n int64) error {
+func (s *intSum) append(b array.Builder, sum exactSum, n int64) error {
 	switch b := b.(type) {
 	case *array.Float64Builder:
 		b.Append(s.float(sum, n))
@@ -224,11 +254,11 @@ func (s *intSum) append(b array.Builder, sum int128, n int64) error {
 }
 
 // float is the sum, or the average, rounded once.
-func (s *intSum) float(sum int128, n int64) float64 {
+func (s *intSum) float(sum exactSum, n int64) float64 {
 	if !s.avg {
 		n = 1
 	}
-	if s.scale == 0 && sum.hi == int64(sum.lo)>>63 && abs(int64(sum.lo)) < 1<<53 {
+	if s.scale == 0 && sum.carry == 0 && sum.hi == int64(sum.lo)>>63 && abs(int64(sum.lo)) < 1<<53 {
 		return float64(int64(sum.lo)) / float64(n)
 	}
 	den := new(big.Int).Mul(big.NewInt(n), new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(max(s.scale, 0))), nil))
@@ -244,7 +274,7 @@ func abs(v int64) int64 {
 }
 
 // appendDecimal scales to the type planned; an average is rounded half away from zero.
-func (s *intSum) appendDecimal(b *array.Decimal128Builder, sum int128, n int64) error {
+func (s *intSum) appendDecimal(b *array.Decimal128Builder, sum exactSum, n int64) error {
 	t := s.out.(*arrow.Decimal128Type)
 	v := sum.big()
 	if shift := t.Scale - s.scale; shift > 0 {
