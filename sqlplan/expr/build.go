@@ -104,6 +104,9 @@ func Comparable(what string, x, y Expr) (Expr, Expr, error) {
 	if kx, ky := value.KindOf(x.Type()), value.KindOf(y.Type()); kx == ky && (kx == value.KindText || kx == value.KindBinary) {
 		return x, y, nil // layouts of strings mix
 	}
+	if tooWide(x, y) {
+		return asDecimal(x), asDecimal(y), nil
+	}
 	both, _, err := Unify(what, []Expr{x, y})
 	if err != nil {
 		return nil, nil, err
@@ -121,18 +124,45 @@ func adaptLiteral(x, y Expr) (Expr, Expr, bool) {
 	if !kx.Numeric() || !ky.Numeric() {
 		return nil, nil, false
 	}
-	if kx != value.KindFloat || ky == value.KindFloat {
-		if c, ok := SameNumber(l, x.Type()); ok {
-			return x, c, true
-		}
+	if kx == value.KindFloat && exact(ky) {
+		c, ok := floatLiteral(l, x)
+		return x, c, ok
 	}
-	if kx.Integer() && ky == value.KindDecimal && value.BitWidth(x.Type()) < 64 {
-		// A fraction next to a small integer: DOUBLE holds both exactly enough, and compares fast.
+	if c, ok := SameNumber(l, x.Type()); ok {
+		return x, c, true
+	}
+	if kx.Integer() && ky == value.KindDecimal && value.BitWidth(x.Type()) < 64 && l.T.(*arrow.Decimal128Type).Precision <= 15 {
+		// A fraction next to a small integer: DOUBLE holds 15 digits, so no fraction becomes a whole number,
+		// and compares fast.
 		if c, err := CastLiteral(*l, value.TypeFloat64); err == nil {
 			return ImplicitCast(x, value.TypeFloat64), &c, true
 		}
 	}
 	return nil, nil, false
+}
+
+// floatLiteral is the number that an exact literal is beside the FLOAT x: the nearest FLOAT, so that
+// f32 = 0.1 finds what was stored as 0.1. ok is false if x is a DOUBLE, or no FLOAT is near: the two are
+// compared as DOUBLE then. Half floats are compared as FLOAT, with what the nearest half float is.
+func floatLiteral(l *Literal, x Expr) (Expr, bool) {
+	if value.BitWidth(x.Type()) != 32 {
+		return nil, false
+	}
+	t := x.Type()
+	if c, ok := x.(*Cast); ok && c.Implicit && value.PlainType(c.X.Type()).ID() == arrow.FLOAT16 {
+		t = value.PlainType(c.X.Type())
+	}
+	near, err := CastLiteral(*l, t)
+	if err == nil {
+		near, err = CastLiteral(near, x.Type())
+	}
+	if err != nil {
+		return nil, false
+	}
+	if f := near.Value.(float64); f-f != 0 || f == 0 && !isZero(l) {
+		return nil, false
+	}
+	return &near, true
 }
 
 // NewBetween is x [NOT] BETWEEN lo AND hi.
@@ -145,7 +175,7 @@ func NewBetween(x, lo, hi Expr, not bool) (Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cheap(x1) {
+	if cheap(x1) || tooWide(x, lo, hi) {
 		if not {
 			return &Logic{Op: "OR", Args: []Expr{&Compare{Op: "<", X: x1, Y: lo}, &Compare{Op: ">", X: x2, Y: hi}}}, nil
 		}
@@ -178,18 +208,28 @@ func NewIn(x Expr, list []Expr, not bool) (Expr, error) {
 	x = Decoded(x)
 	items := make([]Expr, 0, len(list))
 	adapted := true
+	kx := value.KindOf(x.Type())
 	for _, it := range list {
 		l, isLiteral := it.(*Literal)
+		var k value.Kind
+		if isLiteral && l.Value != nil {
+			k = value.KindOf(value.PlainType(l.T))
+		}
 		switch {
-		case isLiteral && value.KindOf(x.Type()).Integer() && value.KindOf(value.PlainType(l.T)).Numeric() && l.Value != nil:
+		case exact(kx) && exact(k):
+			if c, ok := SameNumber(l, x.Type()); ok {
+				items = append(items, c)
+			} // else there is no such x
+		case kx.Integer() && k == value.KindFloat:
 			c, ok := SameNumber(l, x.Type())
 			if !ok {
-				if value.KindOf(value.PlainType(l.T)).Integer() {
-					continue // out of x's range: never equal
-				}
 				adapted = false
 			}
 			items = append(items, c)
+		case kx == value.KindFloat && value.BitWidth(x.Type()) == 32 && k.Numeric():
+			if _, c, ok := adaptLiteral(x, l); ok {
+				items = append(items, c)
+			} // else there is no such FLOAT
 		case Undecided(it) || UnknownString(it) || arrow.TypeEqual(value.PlainType(it.Type()), x.Type()):
 			items = append(items, it)
 		default:
@@ -197,6 +237,9 @@ func NewIn(x Expr, list []Expr, not bool) (Expr, error) {
 		}
 	}
 	if _, isLiteral := x.(*Literal); !adapted || Undecided(x) || isLiteral {
+		if tooWide(append([]Expr{x}, list...)...) {
+			return eachOf(x, list, not)
+		}
 		all, _, err := Unify("IN", append([]Expr{x}, list...))
 		if err != nil {
 			return nil, err
@@ -212,6 +255,22 @@ func NewIn(x Expr, list []Expr, not bool) (Expr, error) {
 		}
 	}
 	return splitIn(x, items, not)
+}
+
+// eachOf is x [NOT] IN (items), one comparison for each.
+func eachOf(x Expr, items []Expr, not bool) (Expr, error) {
+	op, join := "=", NewOr
+	if not {
+		op, join = "!=", NewAnd
+	}
+	parts := make([]Expr, len(items))
+	for i, it := range items {
+		var err error
+		if parts[i], err = NewCompare(op, x, it); err != nil {
+			return nil, err
+		}
+	}
+	return join(parts...)
 }
 
 // splitIn looks constants up in a set and compares with the others one by one.
@@ -241,22 +300,18 @@ func splitIn(x Expr, items []Expr, not bool) (Expr, error) {
 		}
 		rest = append(rest, it)
 	}
-	op, join := "=", NewOr
-	if not {
-		op, join = "!=", NewAnd
+	if len(rest) == 0 {
+		return &In{X: x, List: set, Negated: not}, nil
 	}
-	var parts []Expr
-	if len(set) > 0 || len(items) == 0 {
-		parts = append(parts, &In{X: x, List: set, Negated: not})
+	others, err := eachOf(x, rest, not)
+	if err != nil || len(set) == 0 {
+		return others, err
 	}
-	for _, it := range rest {
-		c, err := NewCompare(op, x, it)
-		if err != nil {
-			return nil, err
-		}
-		parts = append(parts, c)
+	if in := (&In{X: x, List: set, Negated: not}); not {
+		return NewAnd(in, others)
+	} else {
+		return NewOr(in, others)
 	}
-	return join(parts...)
 }
 
 // text converts an operand that has to be a string.
@@ -582,17 +637,43 @@ func NewArith(op string, x, y Expr) (Expr, error) {
 	case op == "^":
 		return &Arith{Op: op, X: ImplicitCast(x, value.TypeFloat64), Y: ImplicitCast(y, value.TypeFloat64), T: value.TypeFloat64}, nil
 	case kx != value.KindFloat && ky != value.KindFloat && (kx == value.KindDecimal || ky == value.KindDecimal):
-		tx, ty := asDecimalType(x.Type()), asDecimalType(y.Type())
-		return &Arith{Op: op, X: ImplicitCast(x, tx), Y: ImplicitCast(y, ty), T: arith.DecimalResult(op, tx, ty)}, nil
+		return decimalArith(op, x, y)
 	}
 	both, t, err := Unify(op, []Expr{x, y})
 	if err != nil {
 		return nil, err
 	}
-	if d, ok := t.(*arrow.Decimal128Type); ok { // UBIGINT with signed integers
-		t = arith.DecimalResult(op, d, d)
+	if value.KindOf(t) == value.KindDecimal { // UBIGINT with signed integers
+		return decimalArith(op, x, y)
 	}
 	return &Arith{Op: op, X: both[0], Y: both[1], T: t}, nil
+}
+
+// decimalArith is x op y for exact numbers that meet as decimals.
+func decimalArith(op string, x, y Expr) (Expr, error) {
+	tx, ty := asDecimalType(x.Type()), asDecimalType(y.Type())
+	if op == "/" {
+		tx, ty = literalDigits(x, tx), literalDigits(y, ty)
+	}
+	t, err := arith.DecimalResult(op, tx, ty)
+	if err != nil {
+		return nil, err
+	}
+	return &Arith{Op: op, X: ImplicitCast(x, tx), Y: ImplicitCast(y, ty), T: t}, nil
+}
+
+// literalDigits is the type of as many digits as an integer literal has: 2 has one, and not the ten of INTEGER.
+func literalDigits(x Expr, t *arrow.Decimal128Type) *arrow.Decimal128Type {
+	l, ok := x.(*Literal)
+	if !ok {
+		return t
+	}
+	for p := int32(1); p < t.Precision && t.Scale == 0; p++ {
+		if c, ok := SameNumber(l, &arrow.Decimal128Type{Precision: p}); ok {
+			return c.T.(*arrow.Decimal128Type)
+		}
+	}
+	return t
 }
 
 // decideArith gives types to NULLs, undecided parameters and string literals: that of the other side,

@@ -115,7 +115,8 @@ func TestAggregatesResolve(t *testing.T) {
 		want string
 	}{
 		{"count", []expr.Expr{col(value.TypeText)}, "BIGINT"}, {"count", nil, "BIGINT"},
-		{"sum", []expr.Expr{col(value.TypeInt32)}, "BIGINT"}, {"sum", []expr.Expr{col(value.TypeInt64)}, "DECIMAL(38,0)"},
+		{"sum", []expr.Expr{col(value.TypeInt32)}, "BIGINT"}, {"sum", []expr.Expr{col(value.TypeInt64)}, "BIGINT"},
+		{"sum", []expr.Expr{col(value.TypeUint64)}, "UBIGINT"}, {"sum", []expr.Expr{col(value.UintType(32))}, "BIGINT"},
 		{"sum", []expr.Expr{col(value.TypeFloat32)}, "DOUBLE"}, {"sum", []expr.Expr{col(dec)}, "DECIMAL(38,2)"},
 		{"avg", []expr.Expr{col(value.TypeInt64)}, "DOUBLE"}, {"avg", []expr.Expr{col(dec)}, "DOUBLE"},
 		{"min", []expr.Expr{col(value.TypeText)}, "VARCHAR"}, {"max", []expr.Expr{col(value.TypeDate)}, "DATE"},

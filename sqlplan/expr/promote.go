@@ -13,6 +13,9 @@ import (
 // The rules are PostgreSQL's: integers widen, an integer or a 32-bit float next to another number type
 // becomes DOUBLE, a decimal next to a float becomes DOUBLE, a date next to a timestamp a timestamp. A
 // string literal, a NULL and an undecided parameter take the type of what they stand next to.
+//
+// Decimals meet at the larger scale: digits behind the point are never given up, and a value that needs
+// more than 38 digits then is an error. Comparisons need no such type (tooWide).
 
 // Undecided says whether e takes its type from its surroundings: NULL or a parameter without a type.
 func Undecided(e Expr) bool { return e.Type().ID() == arrow.NULL }
@@ -226,9 +229,46 @@ func commonNumber(a, b arrow.DataType, ka, kb value.Kind) arrow.DataType {
 		return value.TypeFloat64
 	}
 	x, y := asDecimalType(a), asDecimalType(b)
-	scale := max(x.Scale, y.Scale)
-	whole := max(x.Precision-x.Scale, y.Precision-y.Scale)
-	return &arrow.Decimal128Type{Precision: min(38, whole+scale), Scale: min(scale, max(0, 38-whole))}
+	scale, whole := max(x.Scale, y.Scale), max(x.Precision-x.Scale, y.Precision-y.Scale)
+	return &arrow.Decimal128Type{Precision: min(38, whole+scale), Scale: scale}
+}
+
+// exact says whether numbers of a kind are not rounded.
+func exact(k value.Kind) bool { return k.Integer() || k == value.KindDecimal }
+
+// tooWide says whether exact numbers of the types of some operands have no type in common that holds them
+// all: a decimal of enough digits behind the point for one of them has too few before it for another. Such
+// numbers are compared as they are.
+func tooWide(xs ...Expr) bool {
+	var scale, whole int32
+	for _, x := range xs {
+		t := value.PlainType(x.Type())
+		if Undecided(x) || UnknownString(x) {
+			continue
+		}
+		if !exact(value.KindOf(t)) {
+			return false
+		}
+		d := asDecimalType(t)
+		scale, whole = max(scale, d.Scale), max(whole, d.Precision-d.Scale)
+	}
+	return scale > 0 && scale+whole > 38
+}
+
+// asDecimal converts an exact number to the decimal that holds all values of its type.
+func asDecimal(x Expr) Expr { return ImplicitCast(x, asDecimalType(x.Type())) }
+
+// JoinKeys are the sides of the comparison x = y as values of one type, which are equal where x = y, and
+// NULL where no value of the other side can be equal.
+func JoinKeys(x, y Expr) (Expr, Expr) {
+	a, okA := x.Type().(*arrow.Decimal128Type)
+	b, okB := y.Type().(*arrow.Decimal128Type)
+	if !okA || !okB || a.Scale == b.Scale {
+		return x, y
+	}
+	t := commonNumber(a, b, value.KindDecimal, value.KindDecimal)
+	key := func(e Expr) Expr { return &Cast{X: e, To: t, Try: true, Implicit: true} }
+	return key(x), key(y)
 }
 
 // asDecimalType is the decimal type that holds every value of an integer or decimal type.

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
 
 	"lanceflight/sqlplan/expr/value"
 )
@@ -166,7 +167,7 @@ func arithFailure(e *Arith) Failure {
 		return FailsOnValue
 	case e.Op == "^":
 		return FailsOnValue
-	case k == value.KindFloat && e.Op != "%":
+	case k == value.KindFloat && e.Op != "%" && value.KindOf(e.Y.Type()) != value.KindDecimal:
 		return FailsNever
 	case e.Op == "/" || e.Op == "%":
 		if l, ok := e.Y.(*Literal); ok && !isZero(l) {
@@ -186,6 +187,8 @@ func isZero(l *Literal) bool {
 		return v == 0
 	case float64:
 		return v == 0
+	case decimal128.Num:
+		return v.Sign() == 0
 	}
 	return true
 }

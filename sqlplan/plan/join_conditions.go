@@ -55,9 +55,11 @@ func equation(e expr.Expr, left, right map[expr.ColID]bool) (l, r expr.Expr, ok 
 	}
 	switch {
 	case AllIn(x, left) && AllIn(y, right):
-		return c.X, c.Y, true
+		l, r = expr.JoinKeys(c.X, c.Y)
+		return l, r, true
 	case AllIn(x, right) && AllIn(y, left):
-		return c.Y, c.X, true
+		l, r = expr.JoinKeys(c.Y, c.X)
+		return l, r, true
 	}
 	return nil, nil, false
 }

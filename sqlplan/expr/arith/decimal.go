@@ -12,25 +12,58 @@ import (
 	"lanceflight/sqlplan/expr/value"
 )
 
-// DecimalResult is the type of x op y for decimals.
+// DecimalResult is the type of x op y for decimals. Nothing is rounded but quotients:
 //
-// Sums keep all digits. Products keep the sum of the scales, and quotients at least 16 digits behind
-// the point, while 38 digits suffice; where they do not, digits behind the point give way, down to 6.
-func DecimalResult(op string, x, y *arrow.Decimal128Type) *arrow.Decimal128Type {
+//   - x + y, x - y and x % y keep all digits behind the point, products the digits of both.
+//   - A quotient has 16 significant digits, however small it is: 16 behind the point, and as many more as
+//     x has there and y before it. Where 38 digits do not hold that besides the digits before the point, so that
+//     a DECIMAL would lose either, it is a DOUBLE.
+//
+// A value that does not fit the 38 digits of its type is an error when it is computed. InvalidArgument: a
+// product that would have more than 38 digits behind the point.
+func DecimalResult(op string, x, y *arrow.Decimal128Type) (arrow.DataType, error) {
 	wx, wy := x.Precision-x.Scale, y.Precision-y.Scale
 	whole, scale := max(wx, wy)+1, max(x.Scale, y.Scale)
 	switch op {
 	case "*":
 		whole, scale = wx+wy, x.Scale+y.Scale
+		if scale > 38 {
+			return nil, fault.New(fault.InvalidArgument,
+				"the product of %s and %s has %d digits behind the point, and a DECIMAL has room for 38; CAST one of them to fewer, or to DOUBLE",
+				value.TypeName(x), value.TypeName(y), scale)
+		}
 	case "/":
-		whole, scale = wx+y.Scale, max(16, x.Scale, y.Scale)
+		whole, scale = wx+y.Scale, max(x.Scale+wy, 0)+minQuotientDigits
+		if whole+scale > 38 {
+			return value.TypeFloat64, nil
+		}
 	case "%":
 		whole = max(wx, wy)
 	}
-	if whole+scale > 38 {
-		scale = max(min(scale, 6), min(scale, 38-whole))
+	return &arrow.Decimal128Type{Precision: min(38, whole+scale), Scale: scale}, nil
+}
+
+// minQuotientDigits is how many significant digits a quotient has at least; PostgreSQL has as many.
+const minQuotientDigits = 16
+
+// quotientKernel computes x / y of decimals of any scale as the DOUBLE that is nearest.
+func quotientKernel(c *value.KernelCall) (arrow.Array, error) {
+	x, y := value.NumsOf[decimal128.Num](c.Args[0]), value.NumsOf[decimal128.Num](c.Args[1])
+	sx := c.Args[0].Arr.DataType().(*arrow.Decimal128Type).Scale
+	sy := c.Args[1].Arr.DataType().(*arrow.Decimal128Type).Scale
+	buf, out := value.NewFixed[float64](c.Mem(), c.N)
+	for i := range out {
+		switch {
+		case c.Null(i):
+			out[i] = 0
+		case y.At(i).Sign() == 0:
+			buf.Release()
+			return nil, value.DivisionByZero()
+		default:
+			out[i] = cast.DecimalQuotient(x.At(i), y.At(i), sy-sx)
+		}
 	}
-	return &arrow.Decimal128Type{Precision: min(38, whole+scale), Scale: scale}
+	return c.Finish(buf), nil
 }
 
 func negateDecimal(n decimal128.Num) decimal128.Num { return n.Negate() }

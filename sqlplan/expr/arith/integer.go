@@ -25,6 +25,8 @@ func Kernel(op string, tx, ty, t arrow.DataType) (func(*value.KernelCall) (arrow
 		return temporalKernel(op, tx, ty, t)
 	case value.KindOf(t) == value.KindDecimal:
 		return decimalKernel(op), nil
+	case x == value.KindDecimal && op == "/":
+		return quotientKernel, nil
 	}
 	switch t.ID() {
 	case arrow.INT8:

@@ -1,6 +1,7 @@
 package cast
 
 import (
+	"cmp"
 	"math"
 	"math/big"
 
@@ -115,6 +116,48 @@ func decimalFloat(n decimal128.Num, scale int32) float64 {
 	}
 	f, _ := new(big.Rat).SetFrac(n.BigInt(), TenTo[scale]).Float64()
 	return f
+}
+
+// DecimalQuotient is the double nearest to x·10^by / y, for y other than 0.
+func DecimalQuotient(x, y decimal128.Num, by int32) float64 {
+	a, okA := SmallDecimal(x)
+	b, okB := SmallDecimal(y)
+	if okA && okB && by > -int32(len(int64TenTo)) && by < int32(len(int64TenTo)) {
+		if by >= 0 {
+			a, okA = Mul64(a, int64TenTo[by])
+		} else {
+			b, okB = Mul64(b, int64TenTo[-by])
+		}
+		// Doubles hold both, so the division alone rounds.
+		const most = 1 << 53
+		if okA && okB && a <= most && a >= -most && b <= most && b >= -most {
+			return float64(a) / float64(b)
+		}
+	}
+	num, den := x.BigInt(), y.BigInt()
+	if by >= 0 {
+		num = RescaleBig(num, by)
+	} else {
+		den = RescaleBig(den, -by)
+	}
+	f, _ := new(big.Rat).SetFrac(num, den).Float64()
+	return f
+}
+
+// CompareDecimals orders x and y of which y has by more digits behind the point, or fewer if by is negative.
+func CompareDecimals(x, y decimal128.Num, by int32) int {
+	if by < 0 {
+		return -CompareDecimals(y, x, -by)
+	}
+	if a, ok := SmallDecimal(x); ok && by < int32(len(int64TenTo)) {
+		if b, ok := SmallDecimal(y); ok {
+			if a, ok := Mul64(a, int64TenTo[by]); ok {
+				return cmp.Compare(a, b)
+			}
+			return x.Sign() // too large for 64 bits, and so for y
+		}
+	}
+	return RescaleBig(x.BigInt(), by).Cmp(y.BigInt())
 }
 
 // floatDecimal rounds a float to a decimal type, half away from zero in decimal digits.

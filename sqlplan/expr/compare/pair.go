@@ -16,7 +16,7 @@ import (
 
 // Two computed operands, of any type.
 
-// Vecs compares two vecs of the same type over n rows. Both stay the caller's.
+// Vecs compares two vecs of the same type, or two of decimals, over n rows. Both stay the caller's.
 func Vecs(mem memory.Allocator, op Op, x, y value.Vec, n int) (value.Vec, error) {
 	scalar := x.Scalar && y.Scalar
 	if scalar {
@@ -84,7 +84,12 @@ func chunkPair(op Op, c *value.KernelCall) (func(row, n int) uint64, error) {
 	case arrow.FLOAT64:
 		return pairNums[float64](op, x, y), nil
 	case arrow.DECIMAL128:
-		return pairFunc(op, value.NumsOf[decimal128.Num](x), value.NumsOf[decimal128.Num](y), decimal128.Num.Cmp), nil
+		order := decimal128.Num.Cmp
+		by := y.Arr.DataType().(*arrow.Decimal128Type).Scale - x.Arr.DataType().(*arrow.Decimal128Type).Scale
+		if by != 0 {
+			order = func(a, b decimal128.Num) int { return cast.CompareDecimals(a, b, by) }
+		}
+		return pairFunc(op, value.NumsOf[decimal128.Num](x), value.NumsOf[decimal128.Num](y), order), nil
 	case arrow.INTERVAL_MONTH_DAY_NANO:
 		return pairFunc(op, value.NumsOf[arrow.MonthDayNanoInterval](x), value.NumsOf[arrow.MonthDayNanoInterval](y), compareIntervals), nil
 	case arrow.BOOL:
