@@ -55,7 +55,7 @@ func (k boundKind) value(t *testing.T, i int) expr.Literal {
 }
 
 // record is a batch of values, one row for each list of them.
-func record(t *testing.T, mem memory.Allocator, rows ...[]expr.Literal) arrow.RecordBatch {
+func record(t testing.TB, mem memory.Allocator, rows ...[]expr.Literal) arrow.RecordBatch {
 	t.Helper()
 	var fields []arrow.Field
 	var cols []arrow.Array
