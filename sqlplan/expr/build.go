@@ -708,6 +708,12 @@ func decideOne(op string, x, open Expr, right bool) (Expr, Expr, error) {
 	switch k := value.KindOf(t); {
 	case k == value.KindDate || k == value.KindTimestamp || k == value.KindTime:
 		if l, ok := open.(*Literal); ok && l.Value != nil && right {
+			if op == "-" {
+				// A text that is a date or a time is one: what lies between the two is wanted.
+				if c, err := CastLiteral(*l, t); err == nil {
+					return x, &c, nil
+				}
+			}
 			if iv, err := NewInterval(l.Value.(string), ""); err == nil {
 				return x, iv, nil
 			}

@@ -96,17 +96,26 @@ func nullifArgs(args []expr.Expr) ([]expr.Expr, arrow.DataType, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return []expr.Expr{x, y}, x.Type(), nil
+	// The result is the first argument as it is, whatever it is compared as.
+	first := expr.Decoded(args[0])
+	if expr.Undecided(first) || expr.UnknownString(first) || arrow.TypeEqual(first.Type(), x.Type()) {
+		return []expr.Expr{x, y}, x.Type(), nil
+	}
+	return []expr.Expr{x, y, first}, first.Type(), nil
 }
 
-// nullif is NULL where both arguments are equal, else the first.
+// nullif is the first argument, or the third if there is one, but NULL where the first two are equal.
 func nullif(c *value.KernelCall) (arrow.Array, error) {
 	eq, err := compare.Vecs(c.Alloc, compare.OpEq, c.Args[0], c.Args[1], c.N)
 	if err != nil {
 		return nil, err
 	}
 	defer eq.Release()
-	x, err := c.Spread(0)
+	result := 0
+	if len(c.Args) > 2 {
+		result = 2
+	}
+	x, err := c.Spread(result)
 	if err != nil {
 		return nil, err
 	}
