@@ -74,7 +74,8 @@ func (s *statements) column() string { return typedColumns[s.next(len(typedColum
 
 func (s *statements) typeName() string {
 	return s.pick("BOOLEAN", "TINYINT", "INTEGER", "BIGINT", "UBIGINT", "FLOAT", "DOUBLE", "DECIMAL(5,2)", "DECIMAL(38,38)", "VARCHAR", "BLOB",
-		"DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ", "INTERVAL", "INTEGER[]", "FLOAT[3]", "VARCHAR[]", "STRUCT(a INTEGER, b VARCHAR)", "BIGINT[][]")
+		"DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ", "INTERVAL", "INTEGER[]", "FLOAT[3]", "VARCHAR[]",
+		"STRUCT(a INTEGER, b VARCHAR)", "BIGINT[][]")
 }
 
 func (s *statements) leaf() string {
@@ -232,7 +233,8 @@ func (s *statements) expr(depth int) string {
 			return "CASE WHEN " + x() + " THEN " + x() + s.maybe(func() string { return "ELSE " + x() }) + " END"
 		},
 		func() string {
-			return "CASE " + x() + " WHEN " + x() + " THEN " + x() + " WHEN " + x() + " THEN " + x() + s.maybe(func() string { return "ELSE " + x() }) +
+			return "CASE " + x() + " WHEN " + x() + " THEN " + x() + " WHEN " + x() + " THEN " + x() +
+				s.maybe(func() string { return "ELSE " + x() }) +
 				" END"
 		},
 		func() string { return s.pick("CAST(", "TRY_CAST(") + x() + " AS " + s.typeName() + ")" },
@@ -273,7 +275,10 @@ func (s *statements) source(depth int) string {
 		func() string { return "plain" },
 		func() string {
 			return typedTable() + s.pick(" JOIN ", " LEFT JOIN ", " RIGHT JOIN ", " FULL JOIN ", " SEMI JOIN ", " ANTI JOIN ") +
-				strings.Replace(typedTable(), ") v(", ") w(", 1) + " ON " + s.one(cond, func() string { return "v." + s.column() + " = w." + s.column() })
+				strings.Replace(typedTable(), ") v(", ") w(", 1) + " ON " + s.one(cond, func() string {
+				return "v." +
+					s.column() + " = w." + s.column()
+			})
 		},
 		func() string {
 			return typedTable() + " JOIN (SELECT " + x() + " AS " + s.column() + " FROM " + typedTable() + ") u USING (" + s.column() + ")"
@@ -303,7 +308,8 @@ func (s *statements) block(depth int) string {
 			return s.pick("", "GROUP BY "+s.list(2, x), "GROUP BY ALL", "GROUP BY 1") + s.maybe(func() string { return "HAVING " + cond() })
 		}) +
 		s.maybe(func() string { return "ORDER BY " + s.list(2, order) }) +
-		s.maybe(func() string { return "LIMIT " + s.pick("1", "2", "$3", "NULL", s.leaf()) }) + s.maybe(func() string { return "OFFSET " + s.pick("0", "1", "1.5", "$3", s.leaf()) })
+		s.maybe(func() string { return "LIMIT " + s.pick("1", "2", "$3", "NULL", s.leaf()) }) +
+		s.maybe(func() string { return "OFFSET " + s.pick("0", "1", "1.5", "$3", s.leaf()) })
 }
 
 func (s *statements) statement() string {
@@ -327,7 +333,8 @@ func (s *statements) values() []expr.Literal {
 	out := make([]expr.Literal, s.params)
 	for i := range out {
 		out[i] = []expr.Literal{
-			whole(3), double(0.5), txt("abc"), txt("1"), lit(nil, arrow.Null), lit(true, arrow.FixedWidthTypes.Boolean), lit([]byte{1}, arrow.BinaryTypes.Binary),
+			whole(3), double(0.5), txt("abc"), txt("1"), lit(nil, arrow.Null), lit(true, arrow.FixedWidthTypes.Boolean),
+			lit([]byte{1}, arrow.BinaryTypes.Binary),
 			lit(int64(19000), arrow.FixedWidthTypes.Date32), lit([]any{1.0, 2.0, 3.0}, arrow.ListOf(arrow.PrimitiveTypes.Float64)),
 			lit(int64(1), &arrow.TimestampType{Unit: arrow.Microsecond}),
 		}[s.next(10)]
@@ -413,7 +420,8 @@ func TestIllTypedStatements(t *testing.T) {
 			ran++
 		}
 	}
-	for _, kind := range []string{"Column", "Number", "String", "Bytes", "Bool", "Null", "TypedString", "Vector", "Array", "Param", "Unary", "Binary",
+	for _, kind := range []string{"Column", "Number", "String", "Bytes", "Bool", "Null", "TypedString", "Vector",
+		"Array", "Param", "Unary", "Binary",
 		"IsNull", "IsBool", "IsDistinct", "Between", "In", "Like", "Quantified", "Exists", "Subquery", "Tuple", "Case", "Cast", "Call", "Index",
 		"FieldAccess", "AtTimeZone", "Query", "Select", "SetOp", "Values", "NamedTable", "Derived", "Join", "Explain"} {
 		require.True(t, seen[kind], "no statement has a %s", kind)
