@@ -50,6 +50,7 @@ func (c *checker) fragment(ctx context.Context, s *lancefmt.Snapshot, f *lancefm
 		}
 		facts[i] = x
 	}
+	c.fieldsInTwoFiles(s, f)
 	if err := c.deletionFile(ctx, f); err != nil {
 		return err
 	}
@@ -61,6 +62,28 @@ func (c *checker) fragment(ctx context.Context, s *lancefmt.Snapshot, f *lancefm
 		c.column(f, field, facts, lost)
 	}
 	return nil
+}
+
+// fieldsInTwoFiles tells of columns that several data files of a fragment have. Only Lance 0.10 wrote
+// such. Readers take the first file, and the next commit by pylance makes it the last.
+func (c *checker) fieldsInTwoFiles(s *lancefmt.Snapshot, f *lancefmt.Fragment) {
+	if len(f.Files()) < 2 {
+		return
+	}
+	first := map[int32]string{}
+	for _, d := range f.Files() {
+		for _, id := range d.Fields {
+			if path, ok := s.Manifest().Schema.Path(id); ok {
+				if other, twice := first[id]; twice && other != d.Path {
+					p := in(f, BadManifest)
+					p.Column = path
+					c.addf(p, BadManifest, "the data files %s and %s both have the column (field %d); the first is read", other, d.Path, id)
+				} else {
+					first[id] = d.Path
+				}
+			}
+		}
+	}
 }
 
 // dataFile checks one data file, nil if it is out of reach.

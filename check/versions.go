@@ -157,9 +157,14 @@ func (c *checker) manifest(ctx context.Context, s *lancefmt.Snapshot) error {
 	// Very old writers did not keep the highest id.
 	if m.MaxFragmentID > 0 {
 		for _, f := range s.Fragments() {
-			if f.ID() > m.MaxFragmentID {
+			if f.StoredID() > m.MaxFragmentID {
 				c.addf(in(f, ""), BadManifest, "the fragment's id is above the highest one ever used, %d", m.MaxFragmentID)
 			}
+		}
+	}
+	for _, f := range s.Fragments() {
+		if f.ID() != f.StoredID() {
+			c.addf(in(f, ""), BadManifest, "an earlier fragment has the id %d too; row addresses call this one %d", f.StoredID(), f.ID())
 		}
 	}
 	if m.TransactionFile == "" {

@@ -20,14 +20,15 @@ import (
 type Fragment struct {
 	snapshot *Snapshot
 	meta     *table.Fragment
-	rows     int64 // physical
+	id       uint32 // in row addresses; see Snapshot.distinguish
+	rows     int64  // physical
 	deleted  int64
 
 	content atomic.Pointer[string] // ContentKey, once it was asked for
 }
 
 func (f *Fragment) init(s *Snapshot, meta *table.Fragment) {
-	*f = Fragment{snapshot: s, meta: meta, rows: meta.PhysicalRows}
+	*f = Fragment{snapshot: s, meta: meta, id: meta.ID, rows: meta.PhysicalRows}
 	if meta.Deletions != nil {
 		f.deleted = meta.Deletions.NumDeleted
 	}
@@ -66,8 +67,12 @@ func (f *Fragment) resolveCounts(ctx context.Context) error {
 	return nil
 }
 
-// ID returns the fragment's id, the upper half of its rows' addresses.
-func (f *Fragment) ID() uint32 { return f.meta.ID }
+// ID returns the fragment's id, the upper half of its rows' addresses. It is unique in the snapshot.
+func (f *Fragment) ID() uint32 { return f.id }
+
+// StoredID returns the id that the manifest gives the fragment. It differs from ID where an earlier
+// fragment of the version has the same.
+func (f *Fragment) StoredID() uint32 { return f.meta.ID }
 
 // NumPhysicalRows returns the number of rows, deleted ones included.
 func (f *Fragment) NumPhysicalRows() int64 { return f.rows }
@@ -181,7 +186,7 @@ func (f *Fragment) BytesPerRow(columns []ColumnRef) float64 {
 			sum += 8
 			continue
 		}
-		p, err := get(context.Background(), f.snapshot.table.cache, widthKey{f.snapshot, f.meta.ID, column},
+		p, err := get(context.Background(), f.snapshot.table.cache, widthKey{f.snapshot, f.id, column},
 			func(ctx context.Context) (loaded[float64], error) {
 				w, err := f.width(ctx, column)
 				return loaded[float64]{value: w, cost: 128}, err

@@ -161,6 +161,9 @@ func (s *Snapshot) readIndexes(ctx context.Context) error {
 		if changed := s.manifest.Overlaid(m); changed != nil && x.Fragments != nil {
 			x.Fragments = roaring.AndNot(x.Fragments, changed)
 		}
+		if s.ambiguous != nil && x.Fragments != nil {
+			x.Fragments = roaring.AndNot(x.Fragments, s.ambiguous)
+		}
 		s.indexes = append(s.indexes, x)
 	}
 	if ctx.Err() != nil {

@@ -35,16 +35,19 @@ func (p *part) columns() (columns []int) {
 
 // plan finds the data files that have (some of) a top-level column, in file order. Files list ids of
 // fields: those that the schema does not have (any more), and negative ones, are not asked for.
+//
+// Where several files of the fragment list one id, the first of them counts, as it does for pylance.
+// Lance 0.10 wrote such fragments: it gave columns that it added the ids of columns that it had
+// dropped before. A later commit by pylance gives the last of the files a new id, and that version
+// then has other values (lance 0.39, io/commit.rs, fix_schema). The check of a table tells of it.
 func (f *Fragment) plan(field *table.Field) (parts []part) {
-	taken := make(map[int32]bool) // leaves that a later file has: of two copies the newest counts
-	for i := len(f.meta.Files) - 1; i >= 0; i-- {
-		d := &f.meta.Files[i]
-		p := projector{file: d, taken: taken}
+	taken := make(map[int32]bool) // leaves that an earlier file has
+	for i := range f.meta.Files {
+		p := projector{file: &f.meta.Files[i], taken: taken}
 		if e, ok := p.project(field); ok {
 			parts = append(parts, part{file: i, field: e})
 		}
 	}
-	slices.Reverse(parts)
 	return parts
 }
 

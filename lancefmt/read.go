@@ -27,11 +27,11 @@ const (
 var systemColumns = map[string]func(f *Fragment, ctx context.Context) (sequence, error){
 	RowIDColumn: func(f *Fragment, ctx context.Context) (sequence, error) {
 		if !f.snapshot.HasStableRowIDs() {
-			return addresses(f.meta.ID), nil
+			return addresses(f.id), nil
 		}
 		return f.rowIDs(ctx)
 	},
-	RowAddrColumn: func(f *Fragment, ctx context.Context) (sequence, error) { return addresses(f.meta.ID), nil },
+	RowAddrColumn: func(f *Fragment, ctx context.Context) (sequence, error) { return addresses(f.id), nil },
 	CreatedAtColumn: func(f *Fragment, ctx context.Context) (sequence, error) {
 		return f.rowVersions(ctx, createdAt)
 	},

@@ -39,7 +39,7 @@ type lineageKey struct {
 
 // rowIDs returns the fragment's stable row ids.
 func (f *Fragment) rowIDs(ctx context.Context) (*table.RowIDSequence, error) {
-	key := lineageKey{f.snapshot, f.meta.ID, table.FieldRowID}
+	key := lineageKey{f.snapshot, f.id, table.FieldRowID}
 	p, err := get(ctx, f.snapshot.table.cache, key, func(ctx context.Context) (l loaded[*table.RowIDSequence], err error) {
 		switch stored := f.meta.RowIDs; {
 		case stored.Spilled:
@@ -71,7 +71,7 @@ func (f *Fragment) rowVersions(ctx context.Context, what lineage) (*table.Versio
 	if !stored.Stored() {
 		return table.ConstantVersion(1, f.rows), nil
 	}
-	key := lineageKey{f.snapshot, f.meta.ID, what.field}
+	key := lineageKey{f.snapshot, f.id, what.field}
 	p, err := get(ctx, f.snapshot.table.cache, key, func(ctx context.Context) (l loaded[*table.VersionSequence], err error) {
 		if stored.Spilled {
 			var values []uint64
@@ -227,7 +227,7 @@ func (s *Snapshot) Addresses(ctx context.Context, rowIDs []uint64) (addrs []uint
 		// An updated row has its id in two fragments; in the older it is deleted.
 		x.find(id, func(f *Fragment, offset int64) bool {
 			if ok[i], err = live(f, offset); ok[i] {
-				addrs[i] = uint64(f.meta.ID)<<32 | uint64(offset)
+				addrs[i] = uint64(f.id)<<32 | uint64(offset)
 			}
 			return err == nil && !ok[i]
 		})

@@ -5,12 +5,14 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/internal/fault"
@@ -26,6 +28,7 @@ type Snapshot struct {
 	file      string // of the manifest
 	fragments []*Fragment
 	byID      map[uint32]*Fragment // nil if ids ascend in scan order
+	ambiguous *roaring.Bitmap      // stored ids that several fragments have; nil if there are none
 	indexes   []*Index
 	rows      int64
 
@@ -72,19 +75,14 @@ func (t *Table) newSnapshot(ctx context.Context, l *line, f table.VersionFile) (
 	}
 	s := &Snapshot{table: t, line: l, manifest: m, file: f.Name, fragments: make([]*Fragment, len(m.Fragments))}
 	all := make([]Fragment, len(m.Fragments))
-	for i := 1; i < len(m.Fragments) && s.byID == nil; i++ {
-		if m.Fragments[i].ID > m.Fragments[i-1].ID {
-			continue
-		}
-		s.byID = make(map[uint32]*Fragment, len(m.Fragments))
-	}
 	for i := range m.Fragments {
-		frag := &all[i]
-		frag.init(s, &m.Fragments[i])
-		s.fragments[i] = frag
-		if s.byID != nil {
-			s.byID[frag.meta.ID] = frag
-		}
+		s.fragments[i] = &all[i]
+		s.fragments[i].init(s, &m.Fragments[i])
+	}
+	if err := s.distinguish(); err != nil {
+		return nil, fault.Place(err, f.Name, -1, -1, -1)
+	}
+	for _, frag := range s.fragments {
 		if err := frag.resolveCounts(ctx); err != nil {
 			return nil, err
 		}
@@ -94,6 +92,40 @@ func (t *Table) newSnapshot(ctx context.Context, l *line, f table.VersionFile) (
 		return nil, err
 	}
 	return s, nil
+}
+
+// distinguish makes the map of fragments by id, unless ids ascend in scan order, as they nearly always
+// do. Where two fragments have one id, as Lance 0.16 wrote them, row addresses would not tell their
+// rows apart. The later ones then get ids of their own, above all that the table ever used, and no
+// index is believed about any fragment of that id: nobody knows whose rows it has.
+func (s *Snapshot) distinguish() error {
+	ascend := true
+	for i := 1; i < len(s.fragments) && ascend; i++ {
+		ascend = s.fragments[i-1].id < s.fragments[i].id
+	}
+	if ascend {
+		return nil
+	}
+	next := uint64(s.manifest.MaxFragmentID) + 1
+	for _, f := range s.fragments {
+		next = max(next, uint64(f.meta.ID)+1)
+	}
+	s.byID = make(map[uint32]*Fragment, len(s.fragments))
+	for _, f := range s.fragments {
+		if _, taken := s.byID[f.id]; taken {
+			if next > math.MaxUint32 {
+				return fault.Corruptf("two fragments have the id %d", f.meta.ID)
+			}
+			if s.ambiguous == nil {
+				s.ambiguous = roaring.New()
+			}
+			s.ambiguous.Add(f.meta.ID)
+			f.id = uint32(next)
+			next++
+		}
+		s.byID[f.id] = f
+	}
+	return nil
 }
 
 // Version returns the number of the version.
@@ -129,7 +161,7 @@ func (s *Snapshot) Fragment(id uint32) *Fragment {
 	if s.byID != nil {
 		return s.byID[id]
 	}
-	i, ok := slices.BinarySearchFunc(s.fragments, id, func(f *Fragment, id uint32) int { return cmp.Compare(f.meta.ID, id) })
+	i, ok := slices.BinarySearchFunc(s.fragments, id, func(f *Fragment, id uint32) int { return cmp.Compare(f.id, id) })
 	if !ok {
 		return nil
 	}

@@ -117,6 +117,10 @@ func compareRows(t *testing.T, s *Snapshot, path string) {
 		got = appendTexts(got, b, func(row int) bool { return deleted != nil && deleted.Contains(uint32(row)) })
 		b.Release()
 	}
+	if want == nil && got == nil {
+		require.Zero(t, s.NumRows())
+		return
+	}
 	for i, name := range columns {
 		require.Equal(t, len(want[i]), len(got[i]), "version %d, column %q", s.Version(), name)
 		for row := range want[i] {

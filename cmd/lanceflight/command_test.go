@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/datadriven"
+	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"lanceflight/internal/fixtures"
@@ -64,4 +65,38 @@ func testCommands(t *testing.T, folder string) {
 			return strings.ReplaceAll(out.String(), dir+string(os.PathSeparator), "")
 		})
 	})
+}
+
+// TestHistoricalCommands checks and inspects tables of old writers. What check finds in them is known; of the others it says nothing.
+func TestHistoricalCommands(t *testing.T) {
+	findings := map[string]string{
+		"v0.10.5_corrupt_schema":                          "both have the column (field 2); the first is read",
+		"v0.16.0_wrong_data_version_no_fix":               "an earlier fragment has the id 1 too",
+		"v0.30.0_pre_created_at_index_without_created_at": "there is no such file",
+		"v0.5.9_dataset_with_fragments":                   "no such file or directory",
+	}
+	for _, path := range fixtures.Glob(t, "../historical/*.lance") {
+		name := strings.TrimSuffix(filepath.Base(path), ".lance")
+		t.Run(name, func(t *testing.T) {
+			out := execute("check", path)
+			if finding := findings[name]; finding != "" {
+				require.Contains(t, out, finding)
+				require.Contains(t, out, "exit 1")
+			} else {
+				require.Contains(t, out, "no errors")
+				require.NotContains(t, out, "exit")
+			}
+			if name == "v0.5.9_dataset_with_fragments" {
+				return // there is no version that can be looked at
+			}
+			for _, view := range []string{"", "schema", "versions", "fragments", "columns", "indexes", "transaction"} {
+				out := execute(strings.Fields("inspect " + path + " " + view)...)
+				if view == "transaction" && strings.Contains(out, "names no transaction file") {
+					continue // very old writers kept none
+				}
+				require.NotContains(t, out, "exit", "%v", view)
+				require.NotEmpty(t, out, "%v", view)
+			}
+		})
+	}
 }

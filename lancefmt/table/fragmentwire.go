@@ -288,7 +288,7 @@ func newFragments(list [][]byte) ([]Fragment, error) {
 			return nil, err
 		}
 	}
-	return fragments, checkIDs(fragments)
+	return fragments, nil
 }
 
 // decodeFragments decodes fragments into out, which is zero. It does not touch the mapped manifest,
@@ -306,26 +306,6 @@ func decodeFragments(list [][]byte, out []Fragment) error {
 		if err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// checkIDs tests that no two fragments have the same id. Where ids ascend, that is seen at once.
-func checkIDs(fragments []Fragment) error {
-	ascend := true
-	for i := 1; i < len(fragments) && ascend; i++ {
-		ascend = fragments[i-1].ID < fragments[i].ID
-	}
-	if ascend {
-		return nil
-	}
-	seen := make(map[uint32]struct{}, len(fragments))
-	for i := range fragments {
-		id := fragments[i].ID
-		if _, taken := seen[id]; taken {
-			return fault.Corruptf("two fragments have the id %d", id)
-		}
-		seen[id] = struct{}{}
 	}
 	return nil
 }

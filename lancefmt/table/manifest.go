@@ -47,6 +47,8 @@ type Manifest struct {
 
 // Fragment is a horizontal slice of the table.
 type Fragment struct {
+	// ID is unique in a version, except where Lance 0.16 appended files of one storage version to a
+	// table of another.
 	ID uint32
 	// PhysicalRows counts deleted rows too. Unknown (-1) in tables of very old writers.
 	PhysicalRows int64
@@ -177,6 +179,12 @@ func DecodeManifest(file []byte) (*Manifest, error) {
 	if m.Fragments, err = newFragments(fragments); err != nil {
 		return nil, err
 	}
+	if p.GetWriterVersion() == nil {
+		forgetRowCounts(m.Fragments)
+	}
+	if err := checkDeletedCounts(m.Fragments); err != nil {
+		return nil, err
+	}
 	for _, b := range p.GetBasePaths() {
 		if slices.ContainsFunc(m.Bases, func(x Base) bool { return x.ID == b.GetId() }) {
 			return nil, fault.Corruptf("two base paths have the id %d", b.GetId())
@@ -199,6 +207,30 @@ func DecodeManifest(file []byte) (*Manifest, error) {
 		}
 	}
 	return m, nil
+}
+
+// forgetRowCounts makes the row counts of a manifest unknown that does not name its writer. Writers
+// from before Lance 0.8.1 did not, and counted what was left after deletions where they migrated a
+// table. The files know better.
+//
+// Source: lance 0.39, dataset/fragment.rs, physical_rows; lancedb/lance issue 1531.
+func forgetRowCounts(fragments []Fragment) {
+	for i := range fragments {
+		if f := &fragments[i]; len(f.Files) > 0 {
+			f.PhysicalRows = -1
+		}
+	}
+}
+
+// checkDeletedCounts tests that no fragment is said to have more deleted rows than rows.
+func checkDeletedCounts(fragments []Fragment) error {
+	for i := range fragments {
+		f := &fragments[i]
+		if d := f.Deletions; d != nil && f.PhysicalRows >= 0 && d.NumDeleted > f.PhysicalRows {
+			return fault.Corruptf("fragment %d has %d rows, of which %d are said to be deleted", f.ID, f.PhysicalRows, d.NumDeleted)
+		}
+	}
+	return nil
 }
 
 // fragmentOf converts the message of a fragment. It is the way for fragments with deletions, row
@@ -232,9 +264,9 @@ func fragmentOf(p *tablepb.DataFragment) (Fragment, error) {
 		// Deletion files are never empty, so zero means that the number is not recorded.
 		case d.GetNumDeletedRows() == 0:
 			f.Deletions.NumDeleted = -1
-		case f.PhysicalRows >= 0 && d.GetNumDeletedRows() > uint64(f.PhysicalRows):
-			return f, fault.Corruptf("fragment %d has %d rows, of which %d are said to be deleted", f.ID,
-				f.PhysicalRows, d.GetNumDeletedRows())
+		case d.GetNumDeletedRows() > math.MaxUint32+1:
+			return f, fault.Corruptf("of fragment %d, %d rows are said to be deleted, more than a row address can tell apart",
+				f.ID, d.GetNumDeletedRows())
 		}
 	}
 	f.RowIDs = lineage(p.GetInlineRowIds(), p.GetColumnRowIds() != nil)

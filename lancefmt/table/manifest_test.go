@@ -71,11 +71,14 @@ func TestCorruptManifests(t *testing.T) {
 		"an index section behind it": broken(func(m *tablepb.Manifest) {
 			m.IndexSection = proto.Uint64(1 << 40)
 		}),
-		"two fragments with one id": broken(func(m *tablepb.Manifest) { m.Fragments = append(m.Fragments, m.Fragments[0]) }),
-		"a fragment id of 33 bits":  broken(func(m *tablepb.Manifest) { m.Fragments[0].Id = 1 << 32 }),
-		"too many rows":             broken(func(m *tablepb.Manifest) { m.Fragments[0].PhysicalRows = 1<<32 + 1 }),
+		"a fragment id of 33 bits": broken(func(m *tablepb.Manifest) { m.Fragments[0].Id = 1 << 32 }),
+		"too many rows":            broken(func(m *tablepb.Manifest) { m.Fragments[0].PhysicalRows = 1<<32 + 1 }),
 		"more deleted than there are": broken(func(m *tablepb.Manifest) {
+			m.WriterVersion = &tablepb.Manifest_WriterVersion{Library: "lance", Version: "0.9.0"}
 			m.Fragments[0].DeletionFile = &tablepb.DeletionFile{NumDeletedRows: 11}
+		}),
+		"more deleted than there can be": broken(func(m *tablepb.Manifest) {
+			m.Fragments[0].DeletionFile = &tablepb.DeletionFile{NumDeletedRows: 1<<32 + 1}
 		}),
 		"fields without columns":   broken(func(m *tablepb.Manifest) { m.Fragments[0].Files[0].ColumnIndices = nil }),
 		"a size beyond 63 bits":    broken(func(m *tablepb.Manifest) { m.Fragments[0].Files[0].FileSizeBytes = 1 << 63 }),
@@ -98,6 +101,25 @@ func TestCorruptManifests(t *testing.T) {
 	}
 	_, err = ReadManifest(ctx, mem.New(), "_versions/m")
 	require.Equal(t, fault.NotFound, fault.KindOf(err))
+}
+
+// TestRowCountsOfNamelessWriters: what writers without a name say of the number of rows is not believed, because those
+// that migrated tables with deletions counted what was left.
+func TestRowCountsOfNamelessWriters(t *testing.T) {
+	m := plain()
+	m.WriterVersion = nil
+	m.Fragments[0].DeletionFile = &tablepb.DeletionFile{NumDeletedRows: 11}
+	file := manifestFile(m, nil)
+	decoded, err := DecodeManifest(file)
+	require.NoError(t, err)
+	require.EqualValues(t, -1, decoded.Fragments[0].PhysicalRows)
+	require.EqualValues(t, 11, decoded.Fragments[0].Deletions.NumDeleted)
+	s, err := Summarize(file)
+	require.NoError(t, err)
+	require.EqualValues(t, -1, s.NumRows)
+	m.WriterVersion = &tablepb.Manifest_WriterVersion{Library: "lance", Version: "0.9.0"}
+	_, err = Summarize(manifestFile(m, nil))
+	require.Equal(t, fault.Corrupt, fault.KindOf(err))
 }
 
 // TestEveryCutIsNoticed cuts a real manifest at every length.

@@ -55,6 +55,8 @@ func Summarize(file []byte) (Summary, error) {
 		return s, err
 	}
 	var transactions []uint64
+	writer := false
+	var counts error // what is wrong with the row counts
 	err = walk(message, func(number protowire.Number, v uint64) {
 		switch number {
 		case 3:
@@ -66,7 +68,11 @@ func Summarize(file []byte) (Summary, error) {
 		switch number {
 		case 2:
 			s.Fragments++
-			return s.addFragment(data)
+			wrong, err := s.addFragment(data)
+			if counts == nil {
+				counts = wrong
+			}
+			return err
 		case 7:
 			t := new(timestamppb.Timestamp)
 			if err := unmarshal(data, t, "timestamp"); err != nil {
@@ -74,6 +80,7 @@ func Summarize(file []byte) (Summary, error) {
 			}
 			s.Timestamp = t.AsTime()
 		case 13:
+			writer = true
 			w := new(tablepb.Manifest_WriterVersion)
 			if err := unmarshal(data, w, "writer version"); err != nil {
 				return err
@@ -85,6 +92,13 @@ func Summarize(file []byte) (Summary, error) {
 	if err != nil {
 		return s, err
 	}
+	if !writer { // see forgetRowCounts
+		if s.DataFiles > 0 {
+			s.NumRows = -1
+		}
+	} else if counts != nil {
+		return s, counts
+	}
 	for _, offset := range transactions {
 		if data, err := section(file, offset, "transaction"); err == nil && s.Operation == "" {
 			s.Operation = operation(data)
@@ -93,11 +107,13 @@ func Summarize(file []byte) (Summary, error) {
 	return s, nil
 }
 
-func (s *Summary) addFragment(data []byte) error {
+// addFragment adds the message of a fragment to the sums. counts is what is wrong with its numbers of
+// rows, which matters only if they count.
+func (s *Summary) addFragment(data []byte) (counts, err error) {
 	var physical, deleted uint64
 	hasDeletions := false
 	files := 0
-	err := walk(data, func(number protowire.Number, v uint64) {
+	err = walk(data, func(number protowire.Number, v uint64) {
 		if number == 4 {
 			physical = v
 		}
@@ -116,11 +132,11 @@ func (s *Summary) addFragment(data []byte) error {
 		return nil
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	unknown := physical == 0 && files > 0 // only the files know
 	if physical > math.MaxUint32+1 || deleted > physical && !unknown {
-		return fault.Corruptf("a fragment has %d rows, of which %d are deleted", physical, deleted)
+		counts = fault.Corruptf("a fragment has %d rows, of which %d are deleted", physical, deleted)
 	}
 	s.DataFiles += files
 	if hasDeletions && deleted == 0 {
@@ -135,7 +151,7 @@ func (s *Summary) addFragment(data []byte) error {
 	if s.NumRows >= 0 {
 		s.NumRows += int64(physical - deleted)
 	}
-	return nil
+	return counts, nil
 }
 
 // walk calls value for each number of a message, and bytes, unless it is nil, for each field that
