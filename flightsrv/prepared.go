@@ -290,7 +290,7 @@ func readError(err error) error {
 // prepareBound plans a statement for the parameters that are bound to it, an Arrow IPC stream, and
 // returns the values of each of its rows, which are one run each. Without parameters there is one run.
 func (s *Server) prepareBound(
-	ctx context.Context, sql string, settings map[string]string, pins map[string]uint64, params []byte,
+	ctx context.Context, sql string, settings map[string]string, pins sqlplan.Pins, params []byte,
 ) (p *sqlplan.Prepared, runs [][]expr.Literal, err error) {
 	if len(params) == 0 {
 		p, err = s.prepare(ctx, sql, settings, pins)

@@ -1,10 +1,13 @@
 package flightsrv
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -34,6 +37,7 @@ type testServer struct {
 	alloc  *memory.CheckedAllocator
 	client *flightsql.Client
 	addr   string
+	table  string // folder of the table that is served
 }
 
 func startServer(t testing.TB, opts Options) *testServer {
@@ -60,7 +64,7 @@ func startServerWith(t testing.TB, opts Options, writes func(sql string) *plan.W
 	require.NoError(t, err)
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(lis) }()
-	s := &testServer{Server: srv, alloc: alloc, addr: lis.Addr().String()}
+	s := &testServer{Server: srv, alloc: alloc, addr: lis.Addr().String(), table: path}
 	s.client = s.dial(t)
 	t.Cleanup(func() {
 		require.NoError(t, s.client.Close())
@@ -162,6 +166,72 @@ func TestPreparedStatement(t *testing.T) {
 	// The handle is gone, the ticket lives.
 	require.EqualValues(t, 5, rows(t, s.client, info))
 	require.Empty(t, s.handles.byID)
+}
+
+// A ticket is of the table that was there when it was issued. If the table is removed and made anew, with
+// versions of the same numbers, the ticket reads nothing, and a new one reads the new table. A prepared
+// statement names tables, and so its next execution reads the new one.
+func TestTicketOfATableMadeAnew(t *testing.T) {
+	s := startServer(t, Options{})
+	ctx := context.Background()
+	const sql = "SELECT count(*) FROM train"
+	old, err := s.client.Execute(ctx, sql)
+	require.NoError(t, err)
+	stmt, err := s.client.Prepare(ctx, sql)
+	require.NoError(t, err)
+	defer stmt.Close(ctx)
+	prepared, err := stmt.Execute(ctx)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, rows(t, s.client, old))
+
+	// Another table whose manifest has the same name, size and time.
+	manifests, err := filepath.Glob(filepath.Join(s.table, "_versions", "*.manifest"))
+	require.NoError(t, err)
+	for _, path := range manifests {
+		data, err := os.ReadFile(path)
+		require.NoError(t, err)
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		at := bytes.Index(data, []byte(".lance"))
+		for at >= 0 && data[at-1] != '1' && data[at-1] != '2' {
+			next := bytes.Index(data[at+1:], []byte(".lance"))
+			if next < 0 {
+				break
+			}
+			at += 1 + next
+		}
+		require.Positive(t, at)
+		data[at-1] ^= 1 // of the name of a data file
+		require.NoError(t, os.Remove(path))
+		require.NoError(t, os.WriteFile(path, data, 0o666))
+		require.NoError(t, os.Chtimes(path, info.ModTime(), info.ModTime()))
+	}
+	for _, info := range []*flight.FlightInfo{old, prepared} {
+		err := streamError(s.client, info)
+		require.Equal(t, codes.NotFound, status.Code(err), "%v", err)
+		require.ErrorContains(t, err, "made anew")
+	}
+	renewed, err := s.client.RenewFlightEndpoint(ctx, &flight.RenewFlightEndpointRequest{Endpoint: old.Endpoint[0]})
+	require.NoError(t, err)
+	require.Equal(t, codes.NotFound, status.Code(streamError(s.client, &flight.FlightInfo{Endpoint: []*flight.FlightEndpoint{renewed}})))
+	fresh, err := s.client.Execute(ctx, sql)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, rows(t, s.client, fresh))
+	again, err := stmt.Execute(ctx)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, rows(t, s.client, again))
+}
+
+// streamError is the error that the first stream of a FlightInfo ends with.
+func streamError(c *flightsql.Client, info *flight.FlightInfo) error {
+	r, err := c.DoGet(context.Background(), info.Endpoint[0].Ticket)
+	if err != nil {
+		return err
+	}
+	defer r.Release()
+	for r.Next() {
+	}
+	return r.Err()
 }
 
 func TestHandlesAreBounded(t *testing.T) {

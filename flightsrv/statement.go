@@ -28,7 +28,7 @@ var errDraining = fault.New(fault.Unavailable, "the server is shutting down")
 
 // prepare plans sql under the call's settings.
 func (s *Server) prepare(
-	ctx context.Context, sql string, settings map[string]string, pins map[string]uint64,
+	ctx context.Context, sql string, settings map[string]string, pins sqlplan.Pins,
 ) (*sqlplan.Prepared, error) {
 	if s.draining.Load() {
 		return nil, errDraining
@@ -83,7 +83,7 @@ func (s *Server) schemaResult(p *sqlplan.Prepared, err error) (*flight.SchemaRes
 func (s *Server) flightInfo(
 	ctx context.Context, p *sqlplan.Prepared, t *ticketpb.Ticket, desc *flight.FlightDescriptor,
 ) (*flight.FlightInfo, error) {
-	t.Pins, t.User = p.Pins(), userFrom(ctx)
+	t.Pins, t.User = sealPins(p.Pins()), userFrom(ctx)
 	var schema []byte
 	if p.IsQuery() {
 		schema = flight.SerializeSchema(p.Schema(), s.opts.Mem)
@@ -258,7 +258,7 @@ func (s *Server) streamTicket(t *ticketpb.Ticket, stream flight.FlightService_Do
 // runTicket plans a ticket's statement and sends what each execution yields.
 func (s *Server) runTicket(ctx context.Context, t *ticketpb.Ticket, stream flight.FlightService_DoGetServer) error {
 	start := time.Now()
-	p, runs, err := s.prepareBound(ctx, t.Sql, t.Settings, t.Pins, t.Parameters)
+	p, runs, err := s.prepareBound(ctx, t.Sql, t.Settings, pinsOf(t), t.Parameters)
 	if err != nil {
 		return err
 	}

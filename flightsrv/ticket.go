@@ -10,6 +10,7 @@ import (
 
 	"lanceflight/flightsrv/ticketpb"
 	"lanceflight/internal/fault"
+	"lanceflight/sqlplan"
 )
 
 // Layout of a sealed ticket, the statement_handle of a TicketStatementQuery:
@@ -22,7 +23,7 @@ import (
 // The content is readable by whoever holds the ticket (it is their own statement), but cannot be
 // changed: otherwise a ticket could name other table versions or another user.
 const (
-	ticketVersion = 1
+	ticketVersion = 2
 	macBytes      = sha256.Size
 
 	// MaxTicketBytes bounds a ticket: it travels in every FlightInfo and DoGet, and drivers keep
@@ -100,4 +101,24 @@ func (s *sealer) open(b []byte) (*ticketpb.Ticket, error) {
 		return nil, fault.New(fault.NotFound, "the ticket expired %s ago; run the statement again", (age - s.ttl).Round(time.Second))
 	}
 	return &t, nil
+}
+
+// sealPins puts the versions that a statement reads into the form of a ticket, pinsOf takes them out.
+func sealPins(pins sqlplan.Pins) map[string]*ticketpb.Pin {
+	out := make(map[string]*ticketpb.Pin, len(pins))
+	for name, p := range pins {
+		out[name] = &ticketpb.Pin{Version: p.Version, Digest: p.Digest}
+	}
+	return out
+}
+
+func pinsOf(t *ticketpb.Ticket) sqlplan.Pins {
+	if len(t.Pins) == 0 {
+		return nil
+	}
+	out := make(sqlplan.Pins, len(t.Pins))
+	for name, p := range t.Pins {
+		out[name] = sqlplan.Pin{Version: p.GetVersion(), Digest: p.GetDigest()}
+	}
+	return out
 }

@@ -11,6 +11,7 @@ import (
 
 	"lanceflight/flightsrv/ticketpb"
 	"lanceflight/internal/fault"
+	"lanceflight/sqlplan"
 )
 
 func testSealer(t testing.TB, key string) *sealer {
@@ -22,7 +23,7 @@ func testSealer(t testing.TB, key string) *sealer {
 func sampleTicket() *ticketpb.Ticket {
 	return &ticketpb.Ticket{
 		Sql: "SELECT 1", Parameters: []byte{1, 2, 3}, User: "ann",
-		Settings: map[string]string{"lance.nprobes": "7"}, Pins: map[string]uint64{"train": 3},
+		Settings: map[string]string{"lance.nprobes": "7"}, Pins: map[string]*ticketpb.Pin{"train": {Version: 3, Digest: 1<<63 + 5}},
 	}
 }
 
@@ -35,6 +36,8 @@ func TestTicketRoundTrip(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, cmp.Diff(want, got, protocmp.Transform()))
 	require.Len(t, got.Id, 16)
+	require.Equal(t, sqlplan.Pins{"train": {Version: 3, Digest: 1<<63 + 5}}, pinsOf(got))
+	require.Empty(t, cmp.Diff(want.Pins, sealPins(pinsOf(got)), protocmp.Transform()))
 
 	// A replica with the same key opens it, another server does not.
 	_, err = testSealer(t, "0123456789abcdef").open(b)

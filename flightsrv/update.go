@@ -99,7 +99,7 @@ func (s *Server) runUpdateTicket(
 			result, err = updateResult{}, fault.New(fault.Internal, "internal error: the server logged the details")
 		}
 	}()
-	p, runs, err := s.prepareBound(ctx, t.Sql, t.Settings, t.Pins, t.Parameters)
+	p, runs, err := s.prepareBound(ctx, t.Sql, t.Settings, pinsOf(t), t.Parameters)
 	if err != nil {
 		return updateResult{}, err
 	}

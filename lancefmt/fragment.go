@@ -91,6 +91,7 @@ func (f *Fragment) Snapshot() *Snapshot { return f.snapshot }
 
 type deletionKey struct {
 	store    storage.Store
+	made     uint64
 	name     string
 	fragment uint32
 	rows     int64
@@ -108,7 +109,7 @@ func (f *Fragment) Deleted(ctx context.Context) (*roaring.Bitmap, error) {
 		return nil, err
 	}
 	at.name = at.name[:len(at.name)-len(table.DeletionsDir)] + table.DeletionName(f.meta.ID, *d)
-	key := deletionKey{at.store, at.name, f.meta.ID, f.rows}
+	key := deletionKey{at.store, f.snapshot.made, at.name, f.meta.ID, f.rows}
 	p, err := get(ctx, f.snapshot.table.cache, key, func(ctx context.Context) (loaded[*roaring.Bitmap], error) {
 		deleted, err := table.ReadDeletions(ctx, at.store, at.name, *d, f.rows)
 		if err != nil {
@@ -125,6 +126,7 @@ func (f *Fragment) Deleted(ctx context.Context) (*roaring.Bitmap, error) {
 
 type readerKey struct {
 	store storage.Store
+	made  uint64
 	name  string
 	size  int64
 }
@@ -156,7 +158,8 @@ func (f *Fragment) openFile(ctx context.Context, d *table.DataFile) (p pinned[*f
 	if d.Legacy() {
 		size = -1 // pylance 0.30 to 12 counted legacy files before their footers were written
 	}
-	p, err = get(ctx, f.snapshot.table.cache, readerKey{at.store, at.name, size}, func(ctx context.Context) (loaded[*file.Reader], error) {
+	key := readerKey{at.store, f.snapshot.made, at.name, size}
+	p, err = get(ctx, f.snapshot.table.cache, key, func(ctx context.Context) (loaded[*file.Reader], error) {
 		o, err := at.store.Open(ctx, at.name, size)
 		if err != nil {
 			return loaded[*file.Reader]{}, err

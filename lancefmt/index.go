@@ -45,6 +45,9 @@ type Index struct {
 	// translation, for caches. Safe for concurrent use.
 	Remap    func(addr uint64) (now uint64, ok bool)
 	RemapKey string
+	// Generation counts how often the table was seen to have been made anew, for caches: a name of a file
+	// means one content only within a generation.
+	Generation uint64
 	// Err says why the files cannot be read; the rest of the description is valid.
 	Err error
 
@@ -63,7 +66,7 @@ func (x *Index) Store() storage.Store { return x.store }
 func newIndex(s *Snapshot, m *table.Index) *Index {
 	x := &Index{Name: m.Name, UUID: m.UUID, Fields: paths(s, m.Fields), Covering: paths(s, m.Covering), Kind: index.KindOf(m),
 		TypeURL: m.TypeURL, Details: m.Details, Fragments: m.Fragments, DatasetVersion: m.DatasetVersion,
-		IndexVersion: m.IndexVersion, CreatedAt: m.CreatedAt, Files: m.Files, Metadata: m.Metadata}
+		IndexVersion: m.IndexVersion, CreatedAt: m.CreatedAt, Files: m.Files, Metadata: m.Metadata, Generation: s.made}
 	at, err := s.folder(m.Base, table.IndicesDir)
 	if err != nil {
 		x.Err, x.store = fmt.Errorf("index %s: %w", x.Name, err), s.table.store

@@ -26,6 +26,7 @@ type Snapshot struct {
 	line      *line
 	manifest  *table.Manifest
 	file      string // of the manifest
+	made      uint64 // generation of the table, see table.Tracker
 	fragments []*Fragment
 	byID      map[uint32]*Fragment // nil if ids ascend in scan order
 	ambiguous *roaring.Bitmap      // stored ids that several fragments have; nil if there are none
@@ -73,7 +74,7 @@ func (t *Table) newSnapshot(ctx context.Context, l *line, f table.VersionFile) (
 	if err := m.Readable(); err != nil {
 		return nil, fmt.Errorf("table %s: %w", t.Name(), err)
 	}
-	s := &Snapshot{table: t, line: l, manifest: m, file: f.Name, fragments: make([]*Fragment, len(m.Fragments))}
+	s := &Snapshot{table: t, line: l, manifest: m, file: f.Name, made: l.tracker.Generation(), fragments: make([]*Fragment, len(m.Fragments))}
 	all := make([]Fragment, len(m.Fragments))
 	for i := range m.Fragments {
 		s.fragments[i] = &all[i]
@@ -185,6 +186,10 @@ func (s *Snapshot) Metadata() map[string]string { return maps.Clone(s.manifest.T
 
 // Manifest returns the decoded manifest. Do not change it.
 func (s *Snapshot) Manifest() *table.Manifest { return s.manifest }
+
+// Digest is a hash of the manifest's bytes. It tells the version from one of the same number of another
+// table, such as one that was made anew under the same path, also in another process.
+func (s *Snapshot) Digest() uint64 { return s.manifest.Digest }
 
 // Store returns the store whose root is that of the table.
 func (s *Snapshot) Store() storage.Store { return s.table.store }

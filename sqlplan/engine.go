@@ -79,19 +79,25 @@ type Session struct {
 	User     string            // for current_user
 }
 
+// Pins are versions of tables that a statement reads, see Prepared.Pins.
+type Pins = plan.Pins
+
+// Pin is one of them.
+type Pin = plan.Pin
+
 // Prepare parses and plans a statement. pins are versions to read, by the names of Prepared.Pins; nil
 // reads the current ones. Errors show the place in the text.
 //
 // A statement comes here several times in its life: when it is prepared, when it gets its ticket and when it
 // runs. If its plan is still there from the time before, and reads what it would read if it were made
 // now, it is taken again.
-func (e *Engine) Prepare(ctx context.Context, s Session, sql string, pins map[string]uint64) (*Prepared, error) {
+func (e *Engine) Prepare(ctx context.Context, s Session, sql string, pins Pins) (*Prepared, error) {
 	return e.prepareFor(ctx, s, sql, pins, nil)
 }
 
 // prepareFor is Prepare for values of which something is known.
 func (e *Engine) prepareFor(
-	ctx context.Context, s Session, sql string, pins map[string]uint64, values []bind.Bound,
+	ctx context.Context, s Session, sql string, pins Pins, values []bind.Bound,
 ) (*Prepared, error) {
 	key := planKeyOf(s, sql, values)
 	if p := e.plans.get(key); p != nil && p.plan.Common().UpToDate(ctx, e.cat, pins) {
@@ -105,7 +111,7 @@ func (e *Engine) prepareFor(
 }
 
 func (e *Engine) prepare(
-	ctx context.Context, s Session, sql string, pins map[string]uint64, values []bind.Bound,
+	ctx context.Context, s Session, sql string, pins Pins, values []bind.Bound,
 ) (*Prepared, error) {
 	session := settings.Session{Values: s.Settings, Version: e.opts.Version, User: s.User}
 	planned, err := e.bind(ctx, session, sql, pins, values)
@@ -131,7 +137,7 @@ func (e *Engine) prepare(
 
 // bind turns a statement's text into a plan that is not rewritten yet.
 func (e *Engine) bind(
-	ctx context.Context, session settings.Session, sql string, pins map[string]uint64, values []bind.Bound,
+	ctx context.Context, session settings.Session, sql string, pins Pins, values []bind.Bound,
 ) (plan.Plan, error) {
 	if e.testWrites != nil {
 		if w := e.testWrites(sql); w != nil {
@@ -174,7 +180,7 @@ func (p *Prepared) SQL() string { return p.sql }
 
 // Pins are the versions the statement reads, by the name of the table, with "@" and the version, tag or
 // time behind it if the statement names one.
-func (p *Prepared) Pins() map[string]uint64 {
+func (p *Prepared) Pins() Pins {
 	return maps.Clone(p.plan.Common().Pins)
 }
 

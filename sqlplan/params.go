@@ -37,7 +37,7 @@ func (p *Prepared) ParamSchema() *arrow.Schema {
 // (package bind). A value that the statement's type cannot hold, such as 10.5 beside a BIGINT, keeps its own
 // type. So the result may have another schema than Prepare told. recs are not retained.
 func (e *Engine) PrepareBound(
-	ctx context.Context, s Session, sql string, pins map[string]uint64, recs []arrow.RecordBatch,
+	ctx context.Context, s Session, sql string, pins Pins, recs []arrow.RecordBatch,
 ) (*Prepared, [][]expr.Literal, error) {
 	var values []bind.Bound
 	if len(recs) > 0 {

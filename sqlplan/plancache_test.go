@@ -48,7 +48,7 @@ func movableTable(t *testing.T) (e *engine, setVersions func(n int)) {
 
 func TestPlansAreReused(t *testing.T) {
 	e, setVersions := movableTable(t)
-	prepare := func(s sqlplan.Session, sql string, pins map[string]uint64) *sqlplan.Prepared {
+	prepare := func(s sqlplan.Session, sql string, pins sqlplan.Pins) *sqlplan.Prepared {
 		p, err := e.Prepare(context.Background(), s, sql, pins)
 		require.NoError(t, err)
 		return p
@@ -68,18 +68,18 @@ func TestPlansAreReused(t *testing.T) {
 
 	// A new version is seen at once; a ticket goes on reading the one before.
 	old := first.Pins()
-	require.Equal(t, map[string]uint64{"train": 4}, old)
+	require.Equal(t, map[string]uint64{"train": 4}, pinnedVersions(first))
 	first = prepare(none, sql, nil)
 	setVersions(6)
 	second := prepare(none, sql, nil)
 	require.NotSame(t, first, second)
-	require.Equal(t, map[string]uint64{"train": 6}, second.Pins())
+	require.Equal(t, map[string]uint64{"train": 6}, pinnedVersions(second))
 	require.Equal(t, old, prepare(none, sql, old).Pins())
-	require.Equal(t, map[string]uint64{"train": 6}, prepare(none, sql, nil).Pins())
+	require.Equal(t, map[string]uint64{"train": 6}, pinnedVersions(prepare(none, sql, nil)))
 	// So it is when versions go.
 	setVersions(5)
-	require.Equal(t, map[string]uint64{"train": 5}, prepare(none, sql, nil).Pins())
-	_, err := e.Prepare(context.Background(), none, sql, map[string]uint64{"train": 6})
+	require.Equal(t, map[string]uint64{"train": 5}, pinnedVersions(prepare(none, sql, nil)))
+	_, err := e.Prepare(context.Background(), none, sql, sqlplan.Pins{"train": {Version: 6}})
 	require.ErrorContains(t, err, "version 6")
 }
 

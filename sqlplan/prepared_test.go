@@ -146,6 +146,15 @@ func TestParamErrors(t *testing.T) {
 	require.ErrorContains(t, err, "the query vector is NULL")
 }
 
+// pinnedVersions are the numbers of the versions that a statement reads.
+func pinnedVersions(p *sqlplan.Prepared) map[string]uint64 {
+	versions := map[string]uint64{}
+	for name, pin := range p.Pins() {
+		versions[name] = pin.Version
+	}
+	return versions
+}
+
 // A Prepared, and its pins given to another Prepare, read the version that was current once.
 func TestPins(t *testing.T) {
 	dir := t.TempDir()
@@ -155,18 +164,18 @@ func TestPins(t *testing.T) {
 	p, err := e.Prepare(ctx, sqlplan.Session{},
 		`SELECT count(*) FROM t UNION ALL SELECT count(*) FROM t VERSION AS OF 'v1' UNION ALL SELECT count(*) FROM "t@2"`, nil)
 	require.NoError(t, err)
-	require.Equal(t, map[string]uint64{"t": 3, "t@v1": 1, "t@2": 2}, p.Pins())
+	require.Equal(t, map[string]uint64{"t": 3, "t@v1": 1, "t@2": 2}, pinnedVersions(p))
 	_, before, err := run(t, p)
 	require.NoError(t, err)
 
-	again, err := e.Prepare(ctx, sqlplan.Session{}, p.SQL(), map[string]uint64{"t": 1, "t@v1": 2, "t@2": 3})
+	again, err := e.Prepare(ctx, sqlplan.Session{}, p.SQL(), sqlplan.Pins{"t": {Version: 1}, "t@v1": {Version: 2}, "t@2": {Version: 3}})
 	require.NoError(t, err)
-	require.Equal(t, map[string]uint64{"t": 1, "t@v1": 2, "t@2": 3}, again.Pins())
+	require.Equal(t, map[string]uint64{"t": 1, "t@v1": 2, "t@2": 3}, pinnedVersions(again))
 	_, moved, err := run(t, again)
 	require.NoError(t, err)
 	require.Equal(t, []any{before[1][0], before[2][0], before[0][0]}, []any{moved[0][0], moved[1][0], moved[2][0]})
 
-	_, err = e.Prepare(ctx, sqlplan.Session{}, "SELECT * FROM t", map[string]uint64{"t": 99})
+	_, err = e.Prepare(ctx, sqlplan.Session{}, "SELECT * FROM t", sqlplan.Pins{"t": {Version: 99}})
 	require.True(t, fault.Is(err, fault.NotFound), "%v", err)
 }
 

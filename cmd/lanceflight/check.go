@@ -69,13 +69,17 @@ func runCheck(cmd *cobra.Command, args []string) error {
 	if format != "text" && format != "json" {
 		return fmt.Errorf("--format: %q is neither text nor json", format)
 	}
+	ref, err := refFlags(v)
+	if err != nil {
+		return err
+	}
 	ctx := cmd.Context()
 	t, err := lancefmt.Open(ctx, args[0], lancefmt.Options{AllowBases: v.GetStringSlice("allow-base")})
 	if err != nil {
 		return err
 	}
 	defer t.Close()
-	opts := check.Options{Ref: lancefmt.Ref{Version: v.GetUint64("version"), Tag: v.GetString("tag"), Branch: v.GetString("branch")},
+	opts := check.Options{Ref: ref,
 		Workers: v.GetInt("workers"), MaxProblems: v.GetInt("max-problems")}
 	stop := func() {}
 	if !v.GetBool("no-progress") {

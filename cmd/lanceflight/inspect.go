@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/viper"
 
 	"lanceflight/inspect"
 	"lanceflight/lancefmt"
@@ -45,6 +46,10 @@ func runInspect(cmd *cobra.Command, args []string) error {
 	if format != "text" && format != "json" {
 		return fmt.Errorf("--format: %q is neither text nor json", format)
 	}
+	ref, err := refFlags(v)
+	if err != nil {
+		return err
+	}
 	ctx := cmd.Context()
 	var report inspect.Report
 	if store, name, isFile := stores.FindObject(ctx, args[0]); isFile {
@@ -58,13 +63,21 @@ func runInspect(cmd *cobra.Command, args []string) error {
 			return err
 		}
 		defer t.Close()
-		ref := lancefmt.Ref{Version: v.GetUint64("version"), Tag: v.GetString("tag"), Branch: v.GetString("branch")}
 		report, err = topic(ctx, t, ref, args[1:], v.GetInt("lines"), v.GetBool("per-file"))
 		if err != nil {
 			return err
 		}
 	}
 	return write(cmd.OutOrStdout(), format, report)
+}
+
+// refFlags is the version that the flags name. --version 0 would mean the latest one in silence.
+func refFlags(v *viper.Viper) (lancefmt.Ref, error) {
+	ref := lancefmt.Ref{Version: v.GetUint64("version"), Tag: v.GetString("tag"), Branch: v.GetString("branch")}
+	if ref.Version == 0 && v.IsSet("version") {
+		return ref, fmt.Errorf("--version: there is no version 0; the first version of a table is 1")
+	}
+	return ref, nil
 }
 
 // topic makes the report that the arguments name.

@@ -34,6 +34,9 @@ type Info struct {
 	Name         string
 	SizeBytes    int64
 	LastModified time.Time
+	// Identity tells an object from another that had the name before, also where size and time are
+	// the same. It is comparable within one process only, and zero where the store knows nothing of the kind.
+	Identity uint64
 }
 
 // Store is a set of named objects below one root.

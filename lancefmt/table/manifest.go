@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zeebo/xxh3"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"lanceflight/internal/fault"
@@ -41,8 +42,9 @@ type Manifest struct {
 	NextRowID       uint64
 	TransactionFile string // below _transactions/
 
-	// SizeBytes is the size of the manifest file.
+	// SizeBytes is the size of the manifest file, Digest a hash of its bytes (XXH3, seed 0).
 	SizeBytes int64
+	Digest    uint64
 }
 
 // Fragment is a horizontal slice of the table.
@@ -162,7 +164,7 @@ func DecodeManifest(file []byte) (*Manifest, error) {
 		ReaderFlags: p.GetReaderFeatureFlags(), WriterFlags: p.GetWriterFeatureFlags(),
 		Config: p.GetConfig(), TableMetadata: p.GetTableMetadata(),
 		MaxFragmentID: p.GetMaxFragmentId(), NextRowID: p.GetNextRowId(),
-		TransactionFile: p.GetTransactionFile(), SizeBytes: int64(len(file)),
+		TransactionFile: p.GetTransactionFile(), SizeBytes: int64(len(file)), Digest: xxh3.Hash(file),
 	}
 	if t := p.GetTimestamp(); t != nil {
 		m.Timestamp = t.AsTime()

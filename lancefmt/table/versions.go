@@ -54,6 +54,7 @@ type Tracker struct {
 	mu     sync.Mutex
 	latest VersionFile
 	info   storage.Info
+	made   uint64    // how often the table was seen to have been made anew
 	folder time.Time // zero: unknown, list
 }
 
@@ -93,10 +94,37 @@ func (t *Tracker) Latest(ctx context.Context) (VersionFile, storage.Info, error)
 		if err != nil {
 			return VersionFile{}, storage.Info{}, err
 		}
+		if t.replacedBy(ctx, latest, info) {
+			t.made++
+		}
 		// The folder was looked at before the listing: a change in between shows next time.
 		t.latest, t.info, t.folder = latest, info, folder.LastModified
 		return latest, info, nil
 	}
+}
+
+// replacedBy reports whether the latest version that is there now is of another table than the one found
+// before, which was removed: versions went back, or the manifest found before is another file now.
+func (t *Tracker) replacedBy(ctx context.Context, latest VersionFile, info storage.Info) bool {
+	before := t.latest
+	switch {
+	case before.Version == 0:
+		return false
+	case latest.Version < before.Version:
+		return true
+	case latest.Name == before.Name:
+		return info != t.info
+	}
+	now, err := storage.Stat(ctx, t.store, before.Name) // it may have been cleaned up since
+	return err == nil && now != t.info
+}
+
+// Generation counts how often Latest saw that the table had been removed and made anew. Files below its
+// folder keep their names and contents within a generation.
+func (t *Tracker) Generation() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.made
 }
 
 func (t *Tracker) unchanged(ctx context.Context) bool {

@@ -22,7 +22,7 @@ type Env struct {
 	Session settings.Session
 	// Pins are versions to read instead of the current ones, by the names of plan.Shared.Pins; nil for a
 	// statement that is planned for the first time.
-	Pins map[string]uint64
+	Pins plan.Pins
 	// Bound is what is known of the values that are bound to the parameters, in their order; nil or short
 	// where nothing is, as when a statement is prepared.
 	Bound []Bound
@@ -46,7 +46,7 @@ func Bind(ctx context.Context, stmt parse.Statement, env Env) (plan.Plan, error)
 	for pass := 0; ; pass++ {
 		search := env.Session.SearchOptions()
 		b := &binder{
-			ctx: ctx, env: env, snaps: snaps, pins: map[string]uint64{}, hints: &search,
+			ctx: ctx, env: env, snaps: snaps, pins: plan.Pins{}, hints: &search,
 			paramTypes: types, paramPos: map[int]parse.Pos{},
 			cols: map[expr.ColID]plan.Col{}, colPos: map[expr.ColID]parse.Pos{},
 			search: map[expr.ColID]settings.SearchOptions{},
@@ -87,7 +87,7 @@ type binder struct {
 	ctx   context.Context
 	env   Env
 	snaps map[string]*lancefmt.Snapshot // by name in pins
-	pins  map[string]uint64
+	pins  plan.Pins
 	// sources are snaps with what they were found by; once is set by what makes a plan good for one use.
 	sources []plan.Source
 	once    bool

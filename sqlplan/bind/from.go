@@ -319,7 +319,10 @@ func (b *binder) snapshot(target catalog.Target, t *parse.NamedTable) (*lancefmt
 		key, pos = table+"@"+refText(ref), t.AsOf.Pos
 	default:
 		if as := b.env.Session.Get("lance.as_of"); as != "" {
-			ref = settingRef(as)
+			var err error
+			if ref, err = settingRef(as); err != nil {
+				return nil, fault.At(fault.KindOf(err), int(pos), "lance.as_of: %v", err)
+			}
 			key = table + "@" + refText(ref)
 		}
 	}
@@ -335,7 +338,7 @@ func (b *binder) snapshot(target catalog.Target, t *parse.NamedTable) (*lancefmt
 		}
 		b.snaps[key] = snap
 	}
-	b.pins[key] = snap.Version()
+	b.pins[key] = plan.Pin{Version: snap.Version(), Digest: snap.Digest()}
 	b.sources = append(b.sources, plan.Source{Name: b.qualified(t.Name), Ref: ref, Key: key, Snap: snap})
 	return snap, nil
 }
@@ -361,10 +364,11 @@ func asOf(a *parse.AsOf) (lancefmt.Ref, error) {
 			}
 			return lancefmt.Ref{Version: n}, nil
 		case *parse.String:
-			if v.Value == "" {
-				return lancefmt.Ref{}, invalid(v.Pos, "the name of the tag is empty")
+			ref, err := catalog.ParseRef(v.Value)
+			if err != nil {
+				return lancefmt.Ref{}, fault.At(fault.KindOf(err), int(v.Pos), "%v", err)
 			}
-			return catalog.ParseRef(v.Value), nil
+			return ref, nil
 		}
 		return lancefmt.Ref{}, unsupported(a.Value.Position(), "a version that is not a literal")
 	}
@@ -397,6 +401,9 @@ func parseTime(s string) (time.Time, bool) {
 	}
 	for _, layout := range timeLayouts {
 		if t, err := time.Parse(layout, s); err == nil {
+			if t.IsZero() {
+				t = t.Add(-1) // the zero time would mean the latest version
+			}
 			return t.UTC(), true
 		}
 	}
@@ -404,9 +411,9 @@ func parseTime(s string) (time.Time, bool) {
 }
 
 // settingRef reads the value of lance.as_of: version, timestamp or tag.
-func settingRef(s string) lancefmt.Ref {
+func settingRef(s string) (lancefmt.Ref, error) {
 	if t, ok := parseTime(s); ok {
-		return lancefmt.Ref{Time: t}
+		return lancefmt.Ref{Time: t}, nil
 	}
 	return catalog.ParseRef(s)
 }

@@ -181,7 +181,10 @@ func (c *Catalog) Resolve(ctx context.Context, name parse.TableName) (Target, er
 			short := base
 			short.Name = base.Name[:i]
 			if base.Name[i] == '@' {
-				t.Ref, t.HasRef = ParseRef(base.Name[i+1:]), true
+				if t.Ref, err = ParseRef(base.Name[i+1:]); err != nil {
+					return Target{}, fault.At(fault.KindOf(err), int(base.Pos), "%q: %v", base.Name, err)
+				}
+				t.HasRef = true
 			} else {
 				t.System = strings.ToLower(base.Name[i+1:])
 			}
@@ -196,12 +199,19 @@ func (c *Catalog) Resolve(ctx context.Context, name parse.TableName) (Target, er
 	return t, err
 }
 
-// ParseRef reads a version number or a tag.
-func ParseRef(s string) lancefmt.Ref {
+// ParseRef reads a version number or a tag. Version 0 is fault.InvalidArgument: it is no version of
+// any table, and the zero Ref would mean the latest one.
+func ParseRef(s string) (lancefmt.Ref, error) {
 	if n, err := strconv.ParseUint(s, 10, 64); err == nil {
-		return lancefmt.Ref{Version: n}
+		if n == 0 {
+			return lancefmt.Ref{}, fault.New(fault.InvalidArgument, "there is no version 0; the first version of a table is 1")
+		}
+		return lancefmt.Ref{Version: n}, nil
 	}
-	return lancefmt.Ref{Tag: s}
+	if s == "" {
+		return lancefmt.Ref{}, fault.New(fault.InvalidArgument, "the name of the tag is empty")
+	}
+	return lancefmt.Ref{Tag: s}, nil
 }
 
 // FindSchema returns the schema of tables that a name means, with or without a catalog before it.

@@ -16,13 +16,15 @@ import (
 	"lanceflight/vecindex/lanceidx"
 )
 
-// indexKey names an index: files below a uuid never change, but rows may have moved since.
+// indexKey names an index: files below a uuid never change as long as the table is the same, but rows may
+// have moved since.
 type indexKey struct {
 	store, dir, remap string
+	generation        uint64
 }
 
 func keyOf(idx *lancefmt.Index) indexKey {
-	return indexKey{store: idx.Store().URI(), dir: idx.Dir(), remap: idx.RemapKey}
+	return indexKey{store: idx.Store().URI(), dir: idx.Dir(), remap: idx.RemapKey, generation: idx.Generation}
 }
 
 // openIndexes keeps indices of one kind open, up to a number of bytes but at least the one used last. An

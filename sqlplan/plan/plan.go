@@ -32,9 +32,9 @@ type Shared struct {
 	// value fills a parameter slot. They fill slots len(Params)…, in order: each may use the slots
 	// before it.
 	Subplans []Subplan
-	// Pins are the versions of the snapshots that the plan reads, by table and reference as written
-	// in the statement ("train", "train@v1"); given to Bind again, the same snapshots are read.
-	Pins map[string]uint64
+	// Pins are the versions of the snapshots that the plan reads; given to Bind again, the same snapshots
+	// are read.
+	Pins Pins
 	// Sources are the same snapshots with the names they were found by.
 	Sources []Source
 	// Reusable says that the plan depends on the statement, the session and Sources alone, so that

@@ -17,12 +17,33 @@ type Source struct {
 	Snap *lancefmt.Snapshot
 }
 
-// Open opens the version that the source names, or the one that is pinned for it: tags move.
-func (s *Source) Open(ctx context.Context, t *lancefmt.Table, pins map[string]uint64) (*lancefmt.Snapshot, error) {
-	v, pinned := pins[s.Key]
+// Pin is a version of a table that a plan reads. A number alone does not say which: a table may be
+// removed and made anew under its path, and then has other versions of the same numbers.
+type Pin struct {
+	Version uint64
+	Digest  uint64 // Snapshot.Digest; 0 for whichever table is there
+}
+
+// Pins are the versions that a plan reads, by table and reference as written in the statement ("train",
+// "train@v1").
+type Pins map[string]Pin
+
+// Open opens the version that the source names, or the one that is pinned for it: tags move. A pin of a
+// table that was made anew since is fault.NotFound.
+func (s *Source) Open(ctx context.Context, t *lancefmt.Table, pins Pins) (*lancefmt.Snapshot, error) {
+	pin, pinned := pins[s.Key]
 	if !pinned {
 		return t.Snapshot(ctx, s.Ref)
 	}
+	snap, err := s.openPinned(ctx, t, pin.Version)
+	if err == nil && pin.Digest != 0 && snap.Digest() != pin.Digest {
+		return nil, fault.New(fault.NotFound, "version %d of table %s is not what it was when the statement got its ticket: "+
+			"the table was removed and made anew; run the statement again", pin.Version, t.Name())
+	}
+	return snap, err
+}
+
+func (s *Source) openPinned(ctx context.Context, t *lancefmt.Table, version uint64) (*lancefmt.Snapshot, error) {
 	branch := ""
 	if s.Ref.Tag != "" {
 		// The pin is a number, which counts on the branch that the tag is on.
@@ -34,13 +55,13 @@ func (s *Source) Open(ctx context.Context, t *lancefmt.Table, pins map[string]ui
 			return nil, err
 		}
 	}
-	return t.Snapshot(ctx, lancefmt.Ref{Version: v, Branch: branch})
+	return t.Snapshot(ctx, lancefmt.Ref{Version: version, Branch: branch})
 }
 
 // UpToDate reports whether Bind, called with the same statement, session and these pins now, would read the snapshots
 // that the plan reads: whether each name still leads to the same version of the same table. Where that cannot be told, it
 // is false, and Bind will say why.
-func (p *Shared) UpToDate(ctx context.Context, cat *catalog.Catalog, pins map[string]uint64) bool {
+func (p *Shared) UpToDate(ctx context.Context, cat *catalog.Catalog, pins Pins) bool {
 	for i := range p.Sources {
 		s := &p.Sources[i]
 		target, err := cat.Resolve(ctx, s.Name)

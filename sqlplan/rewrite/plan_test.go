@@ -49,7 +49,7 @@ func newPlanner(t *testing.T) *planner {
 	return &planner{cat: cat, indexes: cache, session: map[string]string{}}
 }
 
-func (p *planner) bind(sql string, pins map[string]uint64) (plan.Plan, error) {
+func (p *planner) bind(sql string, pins plan.Pins) (plan.Plan, error) {
 	stmt, err := parse.Parse(sql)
 	if err != nil {
 		return nil, fault.WithSQL(err, sql)

@@ -51,7 +51,7 @@ var table = []Setting{
 	{"lance.memory_limit", "0", "most memory of a statement: bytes, or a size such as 512MB; 0 is the server's limit",
 		checkBytes(1<<20, 1<<50)},
 	{"lance.as_of", "", "version number, tag or timestamp at which tables are read; empty is the latest version",
-		func(s string) (string, error) { return strings.TrimSpace(s), nil }},
+		checkAsOf},
 	{"lance.max_endpoints", "1", "endpoints that a result may be split into; only 1 is done", checkInt(1, 1)},
 }
 
@@ -80,6 +80,15 @@ func checkSchema(s string) (string, error) {
 		if strings.EqualFold(s, ours) {
 			return ours, nil
 		}
+	}
+	return s, nil
+}
+
+// checkAsOf accepts what may name a version; which of them there are, each table tells.
+func checkAsOf(s string) (string, error) {
+	s = strings.TrimSpace(s)
+	if s != "" && strings.Trim(s, "0") == "" {
+		return "", fault.New(fault.InvalidArgument, "there is no version 0; the first version of a table is 1")
 	}
 	return s, nil
 }

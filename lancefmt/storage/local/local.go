@@ -88,17 +88,9 @@ func (s *localStore) Open(ctx context.Context, name string, sizeBytes int64) (st
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.Open(full)
+	f, info, err := openRegular(full, name)
 	if err != nil {
-		return nil, osError("open", name, err)
-	}
-	info, err := f.Stat()
-	if err == nil && info.IsDir() {
-		err = &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
-	}
-	if err != nil {
-		f.Close()
-		return nil, osError("open", name, err)
+		return nil, err
 	}
 	size := info.Size()
 	if err := storage.CheckSize(name, size, sizeBytes); err != nil {
@@ -117,6 +109,47 @@ func (s *localStore) Open(ctx context.Context, name string, sizeBytes int64) (st
 		// Some file systems cannot map and an address space may be full: read instead.
 	}
 	return &fileObject{name: name, size: size, file: f}, nil
+}
+
+// openRegular opens a regular file. Anything else is refused: to open a FIFO waits for a writer, and to
+// open a device may do anything. The first look keeps devices unopened, the flag and the second look
+// are for what takes the file's place in between.
+func openRegular(full, name string) (f *os.File, info fs.FileInfo, err error) {
+	if info, err = os.Stat(full); err == nil {
+		err = regular(name, info)
+	}
+	if err != nil {
+		return nil, nil, osError("open", name, err)
+	}
+	if f, err = os.OpenFile(full, os.O_RDONLY|syscall.O_NONBLOCK, 0); err != nil {
+		return nil, nil, osError("open", name, err)
+	}
+	if info, err = f.Stat(); err == nil {
+		err = regular(name, info)
+	}
+	if err != nil {
+		f.Close()
+		return nil, nil, osError("open", name, err)
+	}
+	return f, info, nil
+}
+
+// regular refuses what is no regular file. For a store, a directory is not there.
+func regular(name string, info fs.FileInfo) error {
+	what := "something else"
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
+		return nil
+	case mode.IsDir():
+		return &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	case mode&fs.ModeNamedPipe != 0:
+		what = "a named pipe"
+	case mode&fs.ModeSocket != 0:
+		what = "a socket"
+	case mode&fs.ModeDevice != 0:
+		what = "a device"
+	}
+	return fault.Place(fault.Corruptf("it is %s, not a regular file", what), name, -1, -1, -1)
 }
 
 // RootModified implements storage.RootDater: the file system keeps the time of a directory.
@@ -141,7 +174,11 @@ func (s *localStore) Stat(ctx context.Context, name string) (storage.Info, error
 	if err != nil {
 		return storage.Info{}, osError("stat", name, err)
 	}
-	return storage.Info{Name: name, SizeBytes: info.Size(), LastModified: info.ModTime()}, nil
+	return infoOf(name, info), nil
+}
+
+func infoOf(name string, info fs.FileInfo) storage.Info {
+	return storage.Info{Name: name, SizeBytes: info.Size(), LastModified: info.ModTime(), Identity: identity(info)}
 }
 
 func (s *localStore) readDir(ctx context.Context, prefix string) ([]fs.DirEntry, error) {
@@ -189,7 +226,7 @@ func (s *localStore) List(ctx context.Context, prefix string) ([]storage.Info, [
 			dirs = append(dirs, name+"/")
 			continue
 		}
-		objects = append(objects, storage.Info{Name: name, SizeBytes: info.Size(), LastModified: info.ModTime()})
+		objects = append(objects, infoOf(name, info))
 	}
 	return objects, dirs, nil
 }
@@ -226,6 +263,9 @@ func (s *localStore) PutIfAbsent(ctx context.Context, name string, data []byte) 
 // osError gives an error of the operating system its kind. What is not known to be final is
 // Unavailable: a disk or a network may do better later, and reads are tried again.
 func osError(verb, name string, err error) error {
+	if fault.Is(err, fault.Corrupt) {
+		return err
+	}
 	kind := fault.Unavailable
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):

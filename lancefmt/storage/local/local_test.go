@@ -2,11 +2,13 @@ package local
 
 import (
 	"context"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -30,6 +32,55 @@ func TestConformance(t *testing.T) {
 				return s
 			})
 		})
+	}
+}
+
+// TestWhatIsNoFileIsRefused opens what would wait for a writer, or is no file at all.
+func TestWhatIsNoFileIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o600))
+	listener, err := net.Listen("unix", filepath.Join(dir, "socket"))
+	require.NoError(t, err)
+	defer listener.Close()
+	require.NoError(t, os.Symlink("/dev/null", filepath.Join(dir, "device")))
+	require.NoError(t, os.Symlink("fifo", filepath.Join(dir, "link")))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "folder"), 0o700))
+	s, err := Dir(dir)
+	require.NoError(t, err)
+	for name, what := range map[string]string{"fifo": "a named pipe", "socket": "a socket", "device": "a device", "link": "a named pipe"} {
+		_, err := s.Open(ctx, name, -1)
+		var corrupt *fault.CorruptError
+		require.ErrorAs(t, err, &corrupt, name)
+		require.Equal(t, name, corrupt.File)
+		require.Contains(t, corrupt.Msg, what)
+	}
+	_, err = s.Open(ctx, "folder", -1)
+	require.True(t, fault.Is(err, fault.NotFound), "%v", err)
+	// A named pipe where a folder is expected has nothing in it.
+	objects, _, err := s.List(ctx, "fifo/")
+	require.True(t, err == nil && len(objects) == 0 || fault.Is(err, fault.NotFound), "%v", err)
+}
+
+// A file that takes the place of another is told from it, also where size and time are the same.
+func TestIdentity(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	s, err := Dir(dir)
+	require.NoError(t, err)
+	at := time.Unix(1_700_000_000, 0)
+	var seen []storage.Info
+	for i := range 3 {
+		require.NoError(t, os.WriteFile(path, []byte{byte(i)}, 0o666))
+		require.NoError(t, os.Chtimes(path, at, at))
+		info, err := storage.Stat(ctx, s, "f")
+		require.NoError(t, err)
+		same, err := storage.Stat(ctx, s, "f")
+		require.NoError(t, err)
+		require.Equal(t, info, same)
+		require.NotContains(t, seen, info)
+		seen = append(seen, info)
+		require.NoError(t, os.Remove(path))
+		time.Sleep(20 * time.Millisecond) // the resolution of a file system's times
 	}
 }
 

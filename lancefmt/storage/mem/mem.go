@@ -26,11 +26,23 @@ type Store struct {
 type objects struct {
 	mu     sync.RWMutex
 	byName map[string]entry
+	puts   uint64 // so far
 }
 
 type entry struct {
 	data  []byte
 	mtime time.Time
+	id    uint64
+}
+
+// set puts an object, under the lock.
+func (o *objects) set(name string, data []byte) {
+	o.puts++
+	o.byName[name] = entry{data: data, mtime: time.Now(), id: o.puts}
+}
+
+func (e entry) info(name string) storage.Info {
+	return storage.Info{Name: name, SizeBytes: int64(len(e.data)), LastModified: e.mtime, Identity: e.id}
 }
 
 // New returns an empty store in memory. Buffers alias the bytes that were put.
@@ -94,7 +106,7 @@ func Publish(name string) (s *Store, withdraw func()) {
 func (s *Store) Put(name string, data []byte) {
 	s.objects.mu.Lock()
 	defer s.objects.mu.Unlock()
-	s.objects.byName[s.prefix+name] = entry{data: data, mtime: time.Now()}
+	s.objects.set(s.prefix+name, data)
 }
 
 // Delete removes an object, if it is there.
@@ -135,7 +147,7 @@ func (s *Store) Stat(ctx context.Context, name string) (storage.Info, error) {
 	if !ok {
 		return storage.Info{}, fault.New(fault.NotFound, "stat %s: no such object", name)
 	}
-	return storage.Info{Name: name, SizeBytes: int64(len(stored.data)), LastModified: stored.mtime}, nil
+	return stored.info(name), nil
 }
 
 // List implements storage.Store.
@@ -157,7 +169,7 @@ func (s *Store) List(ctx context.Context, prefix string) ([]storage.Info, []stri
 			dirs = append(dirs, name[len(s.prefix):len(base)+i+1])
 			continue
 		}
-		found = append(found, storage.Info{Name: name[len(s.prefix):], SizeBytes: int64(len(stored.data)), LastModified: stored.mtime})
+		found = append(found, stored.info(name[len(s.prefix):]))
 	}
 	slices.SortFunc(found, func(a, b storage.Info) int { return strings.Compare(a.Name, b.Name) })
 	slices.Sort(dirs)
@@ -177,6 +189,6 @@ func (s *Store) PutIfAbsent(ctx context.Context, name string, data []byte) error
 	if _, taken := s.objects.byName[s.prefix+name]; taken {
 		return fault.New(fault.AlreadyExists, "create %s: the object exists", name)
 	}
-	s.objects.byName[s.prefix+name] = entry{data: slices.Clone(data), mtime: time.Now()}
+	s.objects.set(s.prefix+name, slices.Clone(data))
 	return nil
 }
