@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -374,7 +375,7 @@ func tryFlip(files map[string][]byte, name string, at int, flip byte, want every
 	if strings.HasPrefix(name, "_versions/") {
 		for _, c := range got.columns {
 			if c.err != nil {
-				return "error: " + c.err.Error(), typed(c.err)
+				return "error: " + c.err.Error(), named(c.err, name)
 			}
 		}
 		return "read", nil
@@ -402,6 +403,8 @@ func tryFlip(files map[string][]byte, name string, at int, flip byte, want every
 					return outcome, fmt.Errorf("column %q: the place is wrong: %w", c.name, c.err)
 				}
 			}
+		case !textIsUTF8(c.values):
+			return outcome, fmt.Errorf("column %q has strings that are no UTF-8", c.name)
 		case c.values.Len() != w.values.Len():
 			return outcome, fmt.Errorf("column %q has %d rows instead of %d", c.name, c.values.Len(), w.values.Len())
 		case !array.Equal(c.values, w.values):
@@ -428,10 +431,51 @@ func named(err error, name string) error {
 	if err2 := typed(err); err2 != nil {
 		return err2
 	}
-	if !strings.Contains(err.Error(), name) && !strings.HasPrefix(name, "_versions/") {
+	text := err.Error()
+	if strings.HasPrefix(name, "_versions/") {
+		// A manifest that names other files is the damage of whichever of them is looked at.
+		if !strings.Contains(text, name) && !strings.Contains(text, "data/") && !strings.Contains(text, "_deletions/") {
+			return fmt.Errorf("it names no file: %w", err)
+		}
+		var ce *fault.CorruptError
+		if errors.As(err, &ce) && ce.File == name && ce.Offset < 0 {
+			return fmt.Errorf("it does not say where in %s: %w", name, err)
+		}
+		return nil
+	}
+	if !strings.Contains(text, name) {
 		return fmt.Errorf("it does not name %s: %w", name, err)
 	}
 	return nil
+}
+
+// textIsUTF8 looks at every string of an array, also of nested ones.
+func textIsUTF8(a arrow.Array) bool {
+	switch a := a.(type) {
+	case *array.String:
+		for i := range a.Len() {
+			if a.IsValid(i) && !utf8.ValidString(a.Value(i)) {
+				return false
+			}
+		}
+	case *array.LargeString:
+		for i := range a.Len() {
+			if a.IsValid(i) && !utf8.ValidString(a.Value(i)) {
+				return false
+			}
+		}
+	case *array.Dictionary:
+		return textIsUTF8(a.Dictionary())
+	case *array.Struct:
+		for i := range a.NumField() {
+			if !textIsUTF8(a.Field(i)) {
+				return false
+			}
+		}
+	case array.ListLike:
+		return textIsUTF8(a.ListValues())
+	}
+	return true
 }
 
 // countingAllocator knows how much was allocated at most at a time.

@@ -123,7 +123,24 @@ func (r *binaryReader) read(ctx context.Context, rows []encoding.Range, mem memo
 	if bitmap != nil {
 		defer bitmap.Release()
 	}
-	return array.NewData(r.dt, n, []*memory.Buffer{bitmap, offsets, values}, nil, nulls, 0), nil
+	data := array.NewData(r.dt, n, []*memory.Buffer{bitmap, offsets, values}, nil, nulls, 0)
+	if value, err := encoding.CheckText(data); err != nil {
+		data.Release()
+		return nil, r.placeValue(err, pieces, value)
+	}
+	return data, nil
+}
+
+// placeValue places an error about a value of a read in its page.
+func (r *binaryReader) placeValue(err error, pieces []piece, value int) error {
+	for _, p := range pieces {
+		if n := int(p.to - p.from); value >= n {
+			value -= n
+			continue
+		}
+		return r.place(err, p.page)
+	}
+	return r.place(err, -1)
 }
 
 // bytes returns the bytes of ranges in one buffer.

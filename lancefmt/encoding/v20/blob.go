@@ -61,6 +61,10 @@ func (r *blobReader) read(ctx context.Context, rows []encoding.Range, mem memory
 	if err != nil {
 		return nil, r.place(err, nil)
 	}
+	if err := r.checkText(data, rows); err != nil {
+		data.Release()
+		return nil, err
+	}
 	return data, nil
 }
 

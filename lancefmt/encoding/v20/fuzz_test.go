@@ -296,7 +296,7 @@ func readEverything(t testing.TB, data []byte) (first error) {
 	}
 	checked := memory.NewCheckedAllocator(memory.NewGoAllocator())
 	defer checked.AssertSize(t, 0)
-	for _, f := range fields {
+	for _, f := range asStored(fields) {
 		mem := &boundedAllocator{Allocator: checked, t: t, limit: 4 * (64<<20 + len(data)<<10)}
 		decoder, err := v20.NewReader(obj, cols, f)
 		if err == nil {

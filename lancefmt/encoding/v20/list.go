@@ -247,5 +247,10 @@ func (r *byteListReader) read(ctx context.Context, rows []encoding.Range, mem me
 		values = memory.SliceBuffer(values, off, items.Len())
 		defer values.Release()
 	}
-	return array.NewData(r.dt, data.Len(), []*memory.Buffer{data.Buffers()[0], data.Buffers()[1], values}, nil, data.NullN(), 0), nil
+	text := array.NewData(r.dt, data.Len(), []*memory.Buffer{data.Buffers()[0], data.Buffers()[1], values}, nil, data.NullN(), 0)
+	if err := r.list.checkText(text, rows); err != nil {
+		text.Release()
+		return nil, err
+	}
+	return text, nil
 }

@@ -225,6 +225,7 @@ func (p *pages) run(j *job, rows []encoding.Range, plan func(piece pageRows) err
 type column struct {
 	*pages
 	dt      arrow.DataType
+	text    bool            // dt is or has strings
 	buffers []storage.Range // of the column
 }
 
@@ -239,7 +240,7 @@ func openColumn(src encoding.Source, number int, col encoding.Column, dt arrow.D
 	if err != nil {
 		return nil, err
 	}
-	return &column{p, dt, col.BufRanges}, nil
+	return &column{p, dt, encoding.HasText(dt), col.BufRanges}, nil
 }
 
 // checkDimensions refuses fixed-size lists without items, whose number of rows nothing bounds.
@@ -285,7 +286,29 @@ func (c *column) read(ctx context.Context, rows []encoding.Range, mem memory.All
 	if err != nil {
 		return nil, c.place(err, nil)
 	}
+	if c.text {
+		if err := c.checkText(data, rows); err != nil {
+			data.Release()
+			return nil, err
+		}
+	}
 	return data, nil
+}
+
+// checkText refuses strings that are no UTF-8, with the page that they are in.
+func (p *pages) checkText(data arrow.ArrayData, rows []encoding.Range) error {
+	value, err := encoding.CheckText(data)
+	if err == nil {
+		return nil
+	}
+	if pieces, split := splitRows(rows, p.starts); split == nil {
+		for _, x := range pieces {
+			if value < x.at+x.n {
+				return p.place(err, &p.pages[x.page])
+			}
+		}
+	}
+	return p.place(err, nil)
 }
 
 // plan decodes rows to an out that the job owns.

@@ -21,6 +21,8 @@ type leaf struct {
 	src   encoding.Source
 	col   *encoding.Column
 	shape *shape
+	// text says that values are strings, or have some, and are looked at.
+	text bool
 	// nested says that a list, struct or map around the leaf wants the levels of its pages.
 	nested bool
 	pages  []pageState
@@ -44,7 +46,7 @@ func newLeaf(src encoding.Source, cols []encoding.Column, f encoding.Field, nest
 		return nil, err
 	}
 	col := &cols[f.Column]
-	return &leaf{src: src, col: col, shape: s, nested: nested, pages: make([]pageState, len(col.Pages))}, nil
+	return &leaf{src: src, col: col, shape: s, text: encoding.HasText(f.Type), nested: nested, pages: make([]pageState, len(col.Pages))}, nil
 }
 
 // part is what one read wants of one page. Rows are counted from the page's first.
@@ -56,6 +58,8 @@ type part struct {
 	// those in front of them.
 	bufs   int
 	before int
+	// end is the number of values of the read up to the end of this page.
+	end int
 }
 
 // split cuts rows, which ascend, into pages. A range may reach over several pages, and several
@@ -253,8 +257,41 @@ func (l *leaf) readWhat(ctx context.Context, rows []encoding.Range, w want, mem 
 		if err := p.page.decode(p.rows, bufs[p.before:p.before+p.bufs], out); err != nil {
 			return column{}, l.place(err, p.index)
 		}
+		p.end = out.values.n
 	}
-	return l.finish(out, expect)
+	if col, err = l.finish(out, expect); err != nil {
+		return column{}, err
+	}
+	if l.text && w == wantAll {
+		if err := l.checkText(col.data, parts); err != nil {
+			return column{}, err
+		}
+	}
+	return col, nil
+}
+
+// checkText refuses strings that are no UTF-8, with the page that they are in. It releases data then.
+func (l *leaf) checkText(data arrow.ArrayData, parts []part) error {
+	value, err := encoding.CheckText(data)
+	if err == nil {
+		return nil
+	}
+	data.Release()
+	for i := range parts {
+		if value < parts[i].end {
+			return l.placeBuffers(err, parts[i].index)
+		}
+	}
+	return l.place(err, -1)
+}
+
+// placeBuffers is place with the offset of the page's first buffer, for values that decode and are wrong.
+func (l *leaf) placeBuffers(err error, page int) error {
+	offset := int64(-1)
+	if bufs := l.col.Pages[page].BufRanges; len(bufs) > 0 {
+		offset = bufs[0].Offset
+	}
+	return fault.Place(err, "", l.col.Index, page, offset)
 }
 
 // alias returns the rows of a page as an array over the source's own bytes, where that is possible.
