@@ -71,7 +71,8 @@ func (s *Snapshot) base(id uint32) (*table.Base, error) {
 			return &s.manifest.Bases[i], nil
 		}
 	}
-	return nil, fault.Corruptf("a file lies in base path %d, which the manifest does not have", id)
+	err := fault.Corruptf("a file lies in base path %d, which the manifest does not have", id)
+	return nil, fault.Place(err, s.file, -1, -1, s.manifest.Offset)
 }
 
 // belowBase returns where a path below a base lies. Unlike folder it does not care whether the base

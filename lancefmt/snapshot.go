@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -69,10 +70,13 @@ func (t *Table) newSnapshot(ctx context.Context, l *line, f table.VersionFile) (
 		return nil, err
 	}
 	if m.Version != f.Version {
-		return nil, wrongVersion(f, m.Version)
+		return nil, wrongVersion(f, m.Version, m.Offset)
 	}
 	if err := m.Readable(); err != nil {
-		return nil, fmt.Errorf("table %s: %w", t.Name(), err)
+		if fault.Is(err, fault.Unsupported) {
+			err = fault.New(fault.Unsupported, "%s (%s of table %s)", strings.TrimPrefix(err.Error(), "not supported: "), f.Name, t.Name())
+		}
+		return nil, fault.Place(err, f.Name, -1, -1, m.Offset)
 	}
 	s := &Snapshot{table: t, line: l, manifest: m, file: f.Name, made: l.tracker.Generation(), fragments: make([]*Fragment, len(m.Fragments))}
 	all := make([]Fragment, len(m.Fragments))
@@ -81,7 +85,7 @@ func (t *Table) newSnapshot(ctx context.Context, l *line, f table.VersionFile) (
 		s.fragments[i].init(s, &m.Fragments[i])
 	}
 	if err := s.distinguish(); err != nil {
-		return nil, fault.Place(err, f.Name, -1, -1, -1)
+		return nil, fault.Place(err, f.Name, -1, -1, m.Offset)
 	}
 	for _, frag := range s.fragments {
 		if err := frag.resolveCounts(ctx); err != nil {
@@ -199,7 +203,7 @@ func (s *Snapshot) field(name string) (*table.Field, error) {
 	for _, f := range s.manifest.Schema.Fields {
 		if f.Name == name {
 			if f.Err != nil {
-				return nil, f.Err
+				return nil, fault.New(fault.KindOf(f.Err), "%w (%s)", f.Err, s.file)
 			}
 			return f, nil
 		}

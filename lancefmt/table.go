@@ -342,7 +342,7 @@ func (t *Table) summary(ctx context.Context, f table.VersionFile) (table.Summary
 	p, err := get(ctx, t.cache, summaryKey{info}, func(ctx context.Context) (loaded[table.Summary], error) {
 		s, err := table.ReadSummary(ctx, t.store, f.Name)
 		if err == nil && s.Version != f.Version {
-			err = wrongVersion(f, s.Version)
+			err = wrongVersion(f, s.Version, s.Offset)
 		}
 		return loaded[table.Summary]{value: s, cost: 256}, err
 	})
@@ -353,8 +353,9 @@ func (t *Table) summary(ctx context.Context, f table.VersionFile) (table.Summary
 	return p.value, nil
 }
 
-func wrongVersion(f table.VersionFile, version uint64) error {
-	return fault.Place(fault.Corruptf("the manifest is of version %d, its name of version %d", version, f.Version), f.Name, -1, -1, -1)
+func wrongVersion(f table.VersionFile, version uint64, offset int64) error {
+	err := fault.Corruptf("the manifest is of version %d, its name of version %d", version, f.Version)
+	return fault.Place(err, f.Name, -1, -1, offset)
 }
 
 // spans prints version numbers as "1 to 4, 7".

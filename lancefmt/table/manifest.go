@@ -3,6 +3,7 @@ package table
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"math"
 	"slices"
 	"strings"
@@ -43,8 +44,10 @@ type Manifest struct {
 	TransactionFile string // below _transactions/
 
 	// SizeBytes is the size of the manifest file, Digest a hash of its bytes (XXH3, seed 0).
+	// Offset is where the Manifest message stands in it, behind the sections.
 	SizeBytes int64
 	Digest    uint64
+	Offset    int64
 }
 
 // Fragment is a horizontal slice of the table.
@@ -138,9 +141,31 @@ func ReadManifest(ctx context.Context, store storage.Store, name string) (m *Man
 		return err
 	})
 	if err != nil {
-		return nil, fault.Place(err, name, -1, -1, -1)
+		return nil, inManifest(err, name, buffers[0].Bytes())
 	}
 	return m, nil
+}
+
+// inManifest names the manifest file in an error about its bytes, and the offset of the manifest in it
+// where the error knows no better one.
+func inManifest(err error, name string, file []byte) error {
+	if fault.Is(err, fault.Unsupported) {
+		return fault.New(fault.Unsupported, "manifest %s: %s", name, strings.TrimPrefix(err.Error(), "not supported: "))
+	}
+	return fault.Place(err, name, -1, -1, messageOffset(file))
+}
+
+// messageOffset returns where the Manifest message stands, by the footer. Where the footer is damaged, that is
+// the place.
+func messageOffset(file []byte) int64 {
+	n := int64(len(file))
+	if n < footerBytes {
+		return 0
+	}
+	if at := binary.LittleEndian.Uint64(file[n-footerBytes:]); at <= uint64(n-footerBytes) {
+		return int64(at)
+	}
+	return n - footerBytes
 }
 
 // DecodeManifest decodes the bytes of a manifest file. The bytes are not kept. Errors are
@@ -164,7 +189,7 @@ func DecodeManifest(file []byte) (*Manifest, error) {
 		ReaderFlags: p.GetReaderFeatureFlags(), WriterFlags: p.GetWriterFeatureFlags(),
 		Config: p.GetConfig(), TableMetadata: p.GetTableMetadata(),
 		MaxFragmentID: p.GetMaxFragmentId(), NextRowID: p.GetNextRowId(),
-		TransactionFile: p.GetTransactionFile(), SizeBytes: int64(len(file)), Digest: xxh3.Hash(file),
+		TransactionFile: p.GetTransactionFile(), SizeBytes: int64(len(file)), Digest: xxh3.Hash(file), Offset: messageOffset(file),
 	}
 	if t := p.GetTimestamp(); t != nil {
 		m.Timestamp = t.AsTime()
@@ -321,7 +346,8 @@ func storageVersion(p *tablepb.Manifest, fragments []Fragment) string {
 }
 
 // Readable returns fault.Unsupported if the rows of this version cannot be read: it needs a
-// feature, a file format or a storage version that this program does not know.
+// feature, a file format or a storage version that this program does not know. A storage version that
+// is none, as damage makes it, is a fault.CorruptError.
 func (m *Manifest) Readable() error {
 	if err := checkReaderFlags(m.ReaderFlags, m.WriterFlags); err != nil {
 		return err
@@ -330,7 +356,20 @@ func (m *Manifest) Readable() error {
 	case "0.1", "2.0", "2.1", "2.2", "2.3":
 		return nil
 	}
+	if !isVersion(m.StorageVersion) {
+		return fault.Corruptf("the storage version is %q, which is no version", m.StorageVersion)
+	}
 	return fault.New(fault.Unsupported, "storage version %s", m.StorageVersion)
+}
+
+// isVersion reports whether a text is two numbers with a dot between them, or a word such as "next".
+func isVersion(s string) bool {
+	major, minor, ok := strings.Cut(s, ".")
+	if !ok {
+		return s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz") == ""
+	}
+	number := func(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+	return number(major) && number(minor)
 }
 
 // HasStableRowIDs reports whether row ids differ from row addresses.

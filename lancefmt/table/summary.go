@@ -25,6 +25,7 @@ type Summary struct {
 	NumRows       int64 // -1 if the manifest does not say
 	DeletedRows   int64 // -1 if the manifest does not say
 	ManifestBytes int64
+	Offset        int64 // of the Manifest message in the file
 }
 
 // ReadSummary reads the summary of a version. It walks over the manifest without building messages:
@@ -44,12 +45,15 @@ func ReadSummary(ctx context.Context, store storage.Store, name string) (s Summa
 		s, err = Summarize(buffers[0].Bytes())
 		return err
 	})
-	return s, fault.Place(err, name, -1, -1, -1)
+	if err != nil {
+		err = inManifest(err, name, buffers[0].Bytes())
+	}
+	return s, err
 }
 
 // Summarize walks over the bytes of a manifest file.
 func Summarize(file []byte) (Summary, error) {
-	s := Summary{ManifestBytes: int64(len(file))}
+	s := Summary{ManifestBytes: int64(len(file)), Offset: messageOffset(file)}
 	message, err := manifestMessage(file)
 	if err != nil {
 		return s, err
