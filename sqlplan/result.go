@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/half"
 	"lanceflight/lancefmt/storage"
 	"lanceflight/sqlplan/catalog"
 	"lanceflight/sqlplan/plan"
@@ -113,7 +114,7 @@ func (c *converter) convert(ctx context.Context, a arrow.Array, to arrow.DataTyp
 			if a.IsNull(i) {
 				b.AppendNull()
 			} else {
-				b.Append(a.Value(i).Float32())
+				b.Append(half.Float32(a.Value(i)))
 			}
 		}
 		return b.NewArray(), nil

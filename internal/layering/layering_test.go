@@ -69,7 +69,7 @@ var floors = [][]string{
 	{"vecindex/distance"},
 	{"internal/gather", "internal/mmap", "internal/sample"},
 	{
-		"internal/cache", "internal/fault", "internal/hexdump", "internal/parallel", "internal/prefetch",
+		"internal/cache", "internal/fault", "internal/half", "internal/hexdump", "internal/parallel", "internal/prefetch",
 		"internal/recycle", "internal/sqlname",
 	},
 }

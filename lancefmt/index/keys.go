@@ -14,6 +14,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/decimal256"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/half"
 )
 
 // key is a value in a form that compares as Lance orders the column: a word for fixed-width values of
@@ -475,7 +476,7 @@ func (k *keys) appendWords(arr arrow.Array) error {
 		appendUints(k, a.Uint64Values())
 	case *array.Float16:
 		for _, v := range a.Values() {
-			k.words = append(k.words, floatKey(widen(v.Float32())).word)
+			k.words = append(k.words, floatKey(widen(half.Float32(v))).word)
 		}
 	case *array.Float32:
 		for _, v := range a.Float32Values() {

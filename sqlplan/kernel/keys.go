@@ -8,9 +8,9 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/float16"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/half"
 )
 
 // Order is how one column of a key sorts.
@@ -332,7 +332,7 @@ func normaliser(a arrow.Array) (f func(row int) uint64, width int, ok bool) {
 	case *array.Uint64:
 		return func(r int) uint64 { return a.Value(r) }, 8, true
 	case *array.Float16:
-		return func(r int) uint64 { return Float64Word(halfFloat(a.Value(r))) }, 8, true
+		return func(r int) uint64 { return Float64Word(half.Float64(a.Value(r))) }, 8, true
 	case *array.Float32:
 		return func(r int) uint64 { return Float64Word(float64(a.Value(r))) }, 8, true
 	case *array.Float64:
@@ -361,8 +361,6 @@ func normaliser(a arrow.Array) (f func(row int) uint64, width int, ok bool) {
 	}
 	return nil, 0, false
 }
-
-func halfFloat(n float16.Num) float64 { return float64(n.Float32()) }
 
 // nanWord is where every NaN sorts: above +Inf and equal to itself.
 const nanWord = 0xfff8_0000_0000_0000

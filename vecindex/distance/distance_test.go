@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/half"
 )
 
 // roundingBound bounds |computed − exact| of a float32 sum of n products whose magnitudes sum to
@@ -217,14 +218,14 @@ func halfValue(h uint16) float32 {
 func TestHalfConversionsOfAllBits(t *testing.T) {
 	for h := range 1 << 16 {
 		want := halfValue(uint16(h))
-		got := HalfToFloat(uint16(h))
+		got := half.FromBits(uint16(h))
 		if want != want {
 			require.True(t, got != got)
 			continue
 		}
 		// Compare bits: the sign of zero counts.
 		require.Equal(t, math.Float32bits(want), math.Float32bits(got), "%#x", h)
-		require.Equal(t, math.Float32bits(got), math.Float32bits(RoundToHalf(got)), "%#x", h)
+		require.Equal(t, math.Float32bits(got), math.Float32bits(half.Round(got)), "%#x", h)
 	}
 }
 
@@ -255,7 +256,7 @@ func TestWidenHalvesOfAllBitsAtEveryLength(t *testing.T) {
 func TestRoundToHalfTakesTheNearestAndTiesToEven(t *testing.T) {
 	var finite []float64 // ascending halves
 	for h := range 0x7c00 {
-		finite = append(finite, float64(HalfToFloat(uint16(h))))
+		finite = append(finite, float64(half.FromBits(uint16(h))))
 	}
 	for i := 1; i < len(finite); i++ {
 		lo, hi := finite[i-1], finite[i]
@@ -264,14 +265,14 @@ func TestRoundToHalfTakesTheNearestAndTiesToEven(t *testing.T) {
 		if i%2 == 0 {
 			even = hi
 		}
-		require.Equal(t, float32(even), RoundToHalf(mid), "between %v and %v", lo, hi)
-		require.Equal(t, float32(lo), RoundToHalf(math.Nextafter32(mid, 0)))
-		require.Equal(t, float32(hi), RoundToHalf(math.Nextafter32(mid, 1e9)))
-		require.Equal(t, -float32(hi), RoundToHalf(-math.Nextafter32(mid, 1e9)))
+		require.Equal(t, float32(even), half.Round(mid), "between %v and %v", lo, hi)
+		require.Equal(t, float32(lo), half.Round(math.Nextafter32(mid, 0)))
+		require.Equal(t, float32(hi), half.Round(math.Nextafter32(mid, 1e9)))
+		require.Equal(t, -float32(hi), half.Round(-math.Nextafter32(mid, 1e9)))
 	}
-	require.Equal(t, float32(65504), RoundToHalf(math.Nextafter32(65520, 0)))
-	require.True(t, math.IsInf(float64(RoundToHalf(65520)), 1))
-	require.True(t, math.IsInf(float64(RoundToHalf(float32(math.Inf(-1)))), -1))
+	require.Equal(t, float32(65504), half.Round(math.Nextafter32(65520, 0)))
+	require.True(t, math.IsInf(float64(half.Round(65520)), 1))
+	require.True(t, math.IsInf(float64(half.Round(float32(math.Inf(-1)))), -1))
 }
 
 func TestQueriesThatMakeNoSense(t *testing.T) {

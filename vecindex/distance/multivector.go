@@ -9,6 +9,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/float16"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/half"
 )
 
 // MaxQueryVectors bounds the vectors of one MultiQuery: late-interaction models have a few dozen, one for each token.
@@ -146,7 +147,7 @@ func (m *Multivectors) Vectors(row int) [][]float32 {
 			switch i := (start+k)*m.dim + j; {
 			case m.nulls && m.null(i):
 			case m.f16 != nil:
-				out[k][j] = m.f16[i].Float32()
+				out[k][j] = half.Float32(m.f16[i])
 			case m.f32 != nil:
 				out[k][j] = m.f32[i]
 			default:

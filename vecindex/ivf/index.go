@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/half"
 	"lanceflight/vecindex"
 	"lanceflight/vecindex/distance"
 )
@@ -63,7 +64,7 @@ func (x *index) prepare(query []float32) ([]float32, error) {
 	round := func() {
 		if x.model.Half {
 			for i, e := range v {
-				v[i] = distance.RoundToHalf(e)
+				v[i] = half.Round(e)
 			}
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"lanceflight/internal/fault"
-	"lanceflight/vecindex/distance"
+	"lanceflight/internal/half"
 	"lanceflight/vecindex/lanceidx/indexpb"
 )
 
@@ -50,7 +50,7 @@ func parseMatrix(t *indexpb.Tensor, what string) (matrix, error) {
 		copy(arrow.Float32Traits.CastToBytes(m.values), data) // both little endian
 	case indexpb.Tensor_FLOAT16:
 		for i := range m.values {
-			m.values[i] = distance.HalfToFloat(binary.LittleEndian.Uint16(data[2*i:]))
+			m.values[i] = half.FromBits(binary.LittleEndian.Uint16(data[2*i:]))
 		}
 	case indexpb.Tensor_FLOAT64:
 		for i := range m.values {

@@ -2,6 +2,7 @@ package quantize
 
 import (
 	"lanceflight/internal/fault"
+	"lanceflight/internal/half"
 	"lanceflight/internal/prefetch"
 	"lanceflight/vecindex/distance"
 )
@@ -203,7 +204,7 @@ func (s *pqScorer) subtract(rest, centroid []float32) {
 	}
 	if s.q.half {
 		for i, x := range rest {
-			rest[i] = distance.RoundToHalf(x)
+			rest[i] = half.Round(x)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/half"
 	"lanceflight/vecindex/distance"
 )
 
@@ -100,11 +101,11 @@ func TestPQDistancesAreThoseOfTheDecodedVectors(t *testing.T) {
 func TestPQOfHalvesRoundsTheResidual(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	book := randomVector(rng, 8<<8)
-	half, err := NewPQ(PQConfig{Dim: 8, SubVectors: 2, Bits: 8, Codebook: book, Half: true})
+	halves, err := NewPQ(PQConfig{Dim: 8, SubVectors: 2, Bits: 8, Codebook: book, Half: true})
 	require.NoError(t, err)
-	s := start(half, []float32{1, 2, 3, 4, 5, 6, 7, 8}).(*pqScorer)
+	s := start(halves, []float32{1, 2, 3, 4, 5, 6, 7, 8}).(*pqScorer)
 	s.Enter([]float32{1e-4, 0, 0, 0, 0, 0, 0, 0})
-	require.Equal(t, distance.RoundToHalf(1-1e-4), s.rest[0])
+	require.Equal(t, half.Round(1-1e-4), s.rest[0])
 	require.NotEqual(t, float32(1-1e-4), s.rest[0])
 }
 
@@ -191,7 +192,7 @@ func TestFlatTakesAllElementTypes(t *testing.T) {
 	const dim, n = 16, 10
 	values := randomVector(rng, dim*n)
 	for i := range values {
-		values[i] = distance.RoundToHalf(values[i]) // the same in every type
+		values[i] = half.Round(values[i]) // the same in every type
 	}
 	query := randomVector(rng, dim)
 	encode := map[arrow.Type]func(float32) []byte{

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/bits"
 
+	"lanceflight/internal/half"
 	"lanceflight/vecindex/distance"
 )
 
@@ -106,7 +107,7 @@ func (s *rqScorer) Enter(centroid []float32) {
 		}
 		if q.half {
 			for i, x := range s.rest {
-				s.rest[i] = distance.RoundToHalf(x)
+				s.rest[i] = half.Round(x)
 			}
 		}
 		s.prepare(s.rest)

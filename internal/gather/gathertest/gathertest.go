@@ -6,11 +6,12 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"lanceflight/internal/half"
+
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 	"github.com/apache/arrow-go/v18/arrow/decimal256"
-	"github.com/apache/arrow-go/v18/arrow/float16"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 )
 
@@ -80,7 +81,7 @@ func appendRandom(t testing.TB, b array.Builder, r *rand.Rand, nulls bool) {
 	case *array.Uint64Builder:
 		b.Append(uint64(small))
 	case *array.Float16Builder:
-		b.Append(float16.New(float32(floats[r.IntN(8)])))
+		b.Append(half.FromFloat64(floats[r.IntN(8)]))
 	case *array.Float32Builder:
 		b.Append(float32(floats[r.IntN(len(floats))]))
 	case *array.Float64Builder:

@@ -5,10 +5,10 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/float16"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/half"
 	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/kernel"
 )
@@ -104,7 +104,7 @@ func appendWord(b array.Builder, w uint64) error {
 	case *array.Uint64Builder:
 		b.Append(w)
 	case *array.Float16Builder:
-		b.Append(float16.New(float32(kernel.Float64FromWord(w))))
+		b.Append(half.FromFloat64(kernel.Float64FromWord(w)))
 	case *array.Float32Builder:
 		b.Append(float32(kernel.Float64FromWord(w)))
 	case *array.Float64Builder:

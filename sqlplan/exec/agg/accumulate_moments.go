@@ -9,6 +9,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/half"
 	"lanceflight/sqlplan/exec/op"
 )
 
@@ -133,7 +134,7 @@ func floatsOf(a arrow.Array) (func(r int) float64, bool) {
 	case *array.Float32:
 		return func(r int) float64 { return float64(a.Value(r)) }, true
 	case *array.Float16:
-		return func(r int) float64 { return float64(a.Value(r).Float32()) }, true
+		return func(r int) float64 { return half.Float64(a.Value(r)) }, true
 	case *array.Int8:
 		return func(r int) float64 { return float64(a.Value(r)) }, true
 	case *array.Int16:

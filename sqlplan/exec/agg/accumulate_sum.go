@@ -9,6 +9,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 
 	"lanceflight/internal/fault"
+	"lanceflight/internal/half"
 	"lanceflight/sqlplan/exec/op"
 	"lanceflight/sqlplan/expr"
 	"lanceflight/sqlplan/kernel"
@@ -355,7 +356,7 @@ func (s *floatSum) Add(in op.GroupInput) error {
 		addFloats(s, &in, a.Float32Values())
 	case *array.Float16:
 		in.Counted(func(r int, g int32) {
-			s.sums[g].add(float64(a.Value(r).Float32()))
+			s.sums[g].add(half.Float64(a.Value(r)))
 			s.n[g]++
 		})
 	default:

@@ -13,6 +13,7 @@ import (
 
 	"lanceflight/internal/fault"
 	"lanceflight/internal/gather"
+	"lanceflight/internal/half"
 	"lanceflight/sqlplan/expr/value"
 	"lanceflight/vecindex/distance"
 )
@@ -130,11 +131,15 @@ func castKernel(from, to arrow.DataType) (castFunc, bool) {
 		_, ok := castKernel(value.TypeFloat32, to)
 		return castVia(value.TypeFloat32), ok
 	case to.ID() == arrow.FLOAT16:
-		if from.ID() == arrow.FLOAT32 {
-			return castToHalf, true
+		switch from.ID() {
+		case arrow.FLOAT32:
+			return castFloatToHalf, true
+		case arrow.FLOAT64:
+			return castDoubleToHalf, true
 		}
-		_, ok := castKernel(from, value.TypeFloat32)
-		return castVia(value.TypeFloat32), ok
+		// Not by way of FLOAT, which would round twice.
+		_, ok := castKernel(from, value.TypeFloat64)
+		return castVia(value.TypeFloat64), ok
 	case (kf.Integer() || kf == value.KindFloat) && (kt.Integer() || kt == value.KindFloat):
 		return castNumber, true
 	case (kf.Integer() || kf == value.KindFloat) && kt == value.KindDecimal:
@@ -358,12 +363,15 @@ func castFromHalf(c *caster) (arrow.Array, error) {
 	return c.Finish(buf), nil
 }
 
-func castToHalf(c *caster) (arrow.Array, error) {
-	x := value.NumsOf[float32](c.Args[0])
+func castFloatToHalf(c *caster) (arrow.Array, error)  { return castToHalf(c, half.FromFloat32) }
+func castDoubleToHalf(c *caster) (arrow.Array, error) { return castToHalf(c, half.FromFloat64) }
+
+func castToHalf[T float32 | float64](c *caster, narrow func(T) float16.Num) (arrow.Array, error) {
+	x := value.NumsOf[T](c.Args[0])
 	buf, out := value.NewFixed[float16.Num](c.Mem(), c.N)
 	for i := range out {
 		v := x.At(i)
-		out[i] = float16.New(v)
+		out[i] = narrow(v)
 		if out[i].IsInf() && v-v == 0 && !c.Null(i) {
 			if err := c.fails(i, fmt.Sprint(v)); err != nil {
 				buf.Release()

@@ -102,7 +102,7 @@ func textToFloat(c *caster) (arrow.Array, error) {
 	x := value.TextsOf(c.Args[0])
 	switch c.to.ID() {
 	case arrow.FLOAT16:
-		return castVia(value.TypeFloat32)(c)
+		return castVia(value.TypeFloat64)(c)
 	case arrow.FLOAT32:
 		return fill(c, func(i int, out *float32) bool {
 			f, ok := ScanFloat(x.Str(i), 32)

@@ -5,11 +5,11 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/bitutil"
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
-	"github.com/apache/arrow-go/v18/arrow/float16"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"lanceflight/internal/fault"
 	"lanceflight/internal/gather"
+	"lanceflight/internal/half"
 )
 
 // ValueAt is row i in the Go type that Literal documents.
@@ -39,7 +39,7 @@ func ValueAt(arr arrow.Array, i int) (any, error) {
 	case *array.Uint64:
 		return a.Value(i), nil
 	case *array.Float16:
-		return float64(a.Value(i).Float32()), nil
+		return half.Float64(a.Value(i)), nil
 	case *array.Float32:
 		return float64(a.Value(i)), nil
 	case *array.Float64:
@@ -259,7 +259,7 @@ func AppendValue(b array.Builder, v any) error {
 	case float64:
 		switch b := b.(type) {
 		case *array.Float16Builder:
-			b.Append(float16.New(float32(v)))
+			b.Append(half.FromFloat64(v))
 		case *array.Float32Builder:
 			b.Append(float32(v))
 		case *array.Float64Builder:

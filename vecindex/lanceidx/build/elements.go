@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/float16"
 
+	"lanceflight/internal/half"
 	"lanceflight/vecindex/distance"
 )
 
@@ -86,7 +87,7 @@ func normalize(v []float32, half bool) bool {
 
 func roundToHalf(v []float32) {
 	for j, x := range v {
-		v[j] = distance.RoundToHalf(x)
+		v[j] = half.Round(x)
 	}
 }
 
@@ -115,7 +116,7 @@ func putFloats(dst []byte, v []float32, t arrow.Type) {
 		copy(dst, arrow.Float32Traits.CastToBytes(v))
 	case arrow.FLOAT16:
 		for j, x := range v {
-			binary.LittleEndian.PutUint16(dst[2*j:], halfBits(x))
+			binary.LittleEndian.PutUint16(dst[2*j:], half.FromFloat32(x).Uint16())
 		}
 	case arrow.FLOAT64:
 		for j, x := range v {
@@ -126,19 +127,4 @@ func putFloats(dst []byte, v []float32, t arrow.Type) {
 			dst[j] = byte(x)
 		}
 	}
-}
-
-// halfBits narrows a number that RoundToHalf leaves as it is; arrow-go's float16.New is wrong for subnormals.
-func halfBits(x float32) uint16 {
-	b := math.Float32bits(distance.RoundToHalf(x))
-	sign, mag := uint16(b>>16&0x8000), b&0x7fffffff
-	switch {
-	case mag > 0x7f800000:
-		return sign | 0x7e00
-	case mag >= 0x47800000:
-		return sign | 0x7c00
-	case mag < 0x38800000: // multiples of 2^-24
-		return sign | uint16(math.Float32frombits(mag)*0x1p24)
-	}
-	return sign | uint16((mag-0x38000000)>>13)
 }
