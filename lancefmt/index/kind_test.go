@@ -44,6 +44,51 @@ func TestKindOf(t *testing.T) {
 	require.Equal(t, "VECTOR", index.KindOf(&table.Index{TypeURL: "/lance.index.pb.VectorIndexDetails", Details: []byte{0xff}}))
 }
 
+// FuzzVectorDetails reads the details of a vector index: any bytes are one of the kinds of vector indices, and bytes of a
+// message say which.
+func FuzzVectorDetails(f *testing.F) {
+	for _, m := range []*tablepb.VectorKind{
+		{}, {Compression: &tablepb.VectorKind_Pq{}}, {Compression: &tablepb.VectorKind_Sq{}}, {Compression: &tablepb.VectorKind_Rq{}},
+		{Compression: &tablepb.VectorKind_Flat{}, Hnsw: &tablepb.VectorKind_Present{}},
+	} {
+		data, err := proto.Marshal(m)
+		require.NoError(f, err)
+		f.Add(data)
+	}
+	if dir, ok := fixtures.Dir(); ok {
+		store, err := local.Dir(dir)
+		require.NoError(f, err)
+		manifests, err := filepath.Glob(filepath.Join(dir, "vector_*.lance", "_versions", "*.manifest"))
+		require.NoError(f, err)
+		for _, path := range manifests {
+			name, err := filepath.Rel(dir, path)
+			require.NoError(f, err)
+			m, err := table.ReadManifest(f.Context(), store, filepath.ToSlash(name))
+			require.NoError(f, err)
+			for i := range m.Indexes {
+				f.Add(m.Indexes[i].Details)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, details []byte) {
+		name := index.KindOf(&table.Index{TypeURL: "/lance.index.pb.VectorIndexDetails", Details: details})
+		kind, ok := index.Find(name)
+		require.True(t, ok, name)
+		require.True(t, kind.Vector, name)
+		m := new(tablepb.VectorKind)
+		if proto.Unmarshal(details, m) != nil {
+			require.Equal(t, "VECTOR", name)
+			return
+		}
+		require.Equal(t, m.GetHnsw() != nil && m.GetCompression() != nil, strings.Contains(name, "HNSW"), name)
+		require.Equal(t, m.GetCompression() == nil, name == "VECTOR", name)
+		// What is left out of a message that was read does not change what it says.
+		data, err := proto.Marshal(m)
+		require.NoError(t, err)
+		require.Equal(t, name, index.KindOf(&table.Index{TypeURL: "/lance.index.pb.VectorIndexDetails", Details: data}))
+	})
+}
+
 // TestKindsOfFixtures compares the kinds that manifests name with what pylance calls them.
 func TestKindsOfFixtures(t *testing.T) {
 	compared := 0

@@ -10,6 +10,7 @@ import (
 	"lanceflight/lancefmt/encoding/v23"
 	"lanceflight/lancefmt/pb/enc21pb"
 	"lanceflight/lancefmt/pb/enc23pb"
+	"lanceflight/lancefmt/storage"
 )
 
 // Summary tells the encoding of a page in one line: its layout, and in it the codecs of values,
@@ -17,16 +18,17 @@ import (
 // Numbers are bits. It reads no buffer; an encoding that makes no sense is named as what it is.
 func Summary(p *encoding.Page) string {
 	if isPlanar(p) {
-		return planarSummary(p.Encoding)
+		return planarSummary(p)
 	}
 	var layout enc21pb.PageLayout
 	if err := proto.Unmarshal(p.Encoding, &layout); err != nil {
 		return "undecodable"
 	}
-	return layoutSummary(&layout, 0)
+	return layoutSummary(&layout, p.BufRanges, 0)
 }
 
-func layoutSummary(layout *enc21pb.PageLayout, depth int) string {
+// layoutSummary looks at the buffers' lengths, because a constant page keeps a long value in one.
+func layoutSummary(layout *enc21pb.PageLayout, bufs []storage.Range, depth int) string {
 	if depth > maxCodecDepth {
 		return "…"
 	}
@@ -52,29 +54,31 @@ func layoutSummary(layout *enc21pb.PageLayout, depth int) string {
 		what := "null"
 		if l.ConstantLayout.InlineValue != nil {
 			what = fmt.Sprintf("value of %d bytes", len(l.ConstantLayout.GetInlineValue()))
+		} else if n := len(bufs); n == 1 || n == 3 { // see constantPage
+			what = fmt.Sprintf("value in a buffer of %d bytes", bufs[0].Length)
 		}
 		parts := []string{what}
 		return "constant(" + strings.Join(append(parts,
 			levelSummary(l.ConstantLayout.GetRepCompression(), l.ConstantLayout.GetDefCompression())...), ", ") + ")"
 	case *enc21pb.PageLayout_BlobLayout:
-		return "blob(" + layoutSummary(l.BlobLayout.GetInnerLayout(), depth+1) + ")"
+		return "blob(" + layoutSummary(l.BlobLayout.GetInnerLayout(), bufs, depth+1) + ")"
 	}
 	return "none"
 }
 
 // planarSummary is Summary for a page of 2.3: of sparse structure its layers, rows first.
-func planarSummary(b []byte) string {
-	l, err := v23.Parse(b)
+func planarSummary(p *encoding.Page) string {
+	l, err := v23.Parse(p.Encoding)
 	switch {
 	case err != nil:
 		return "undecodable"
 	case l.Dense != nil:
-		return layoutSummary(l.Dense, 0)
+		return layoutSummary(l.Dense, p.BufRanges, 0)
 	}
 	var values string
 	switch v := l.Values.GetCodec().(type) {
 	case *enc23pb.ValuePlane_Chunked:
-		values = layoutSummary(&enc21pb.PageLayout{Layout: &enc21pb.PageLayout_MiniBlockLayout{MiniBlockLayout: v23.Chunked(v.Chunked, nil)}}, 0)
+		values = layoutSummary(&enc21pb.PageLayout{Layout: &enc21pb.PageLayout_MiniBlockLayout{MiniBlockLayout: v23.Chunked(v.Chunked, nil)}}, nil, 0)
 	case *enc23pb.ValuePlane_Zipped:
 		values = "fullzip(" + codecSummary(v.Zipped.GetCompression(), 0) + ")"
 	case *enc23pb.ValuePlane_Constant:
