@@ -44,7 +44,8 @@ var damageLog = flag.String("damage.log", "", "file for the outcome of every fli
 //	a column's metadata             the same for descriptions that nothing else repeats (a list that may be NULL, not empty),
 //	                                else an error that names the file
 //	the rest of a data file         be an error that names the file
-//	a manifest                      change names, types and metadata, or be an error; row counts stay
+//	a manifest                      change names, types and metadata, or be an error that names a file; row counts stay
+//	                                where one bit was flipped
 //	a deletion file                 delete other rows, as many; or be an error that names the file
 //	a tag or a hint                 be an error of that tag; rows stay
 //
@@ -378,6 +379,9 @@ func tryFlip(files map[string][]byte, name string, at int, flip byte, want every
 				return "error: " + c.err.Error(), named(c.err, name)
 			}
 		}
+		if got.live != want.live && flip&(flip-1) == 0 {
+			return "rows", fmt.Errorf("%d rows instead of %d", got.live, want.live)
+		}
 		return "read", nil
 	}
 	if got.live != want.live {
@@ -434,7 +438,7 @@ func named(err error, name string) error {
 	text := err.Error()
 	if strings.HasPrefix(name, "_versions/") {
 		// A manifest that names other files is the damage of whichever of them is looked at.
-		if !strings.Contains(text, name) && !strings.Contains(text, "data/") && !strings.Contains(text, "_deletions/") {
+		if !strings.Contains(text, name) && !strings.Contains(text, "data/") && !strings.Contains(text, ".lance") && !strings.Contains(text, "_deletions/") {
 			return fmt.Errorf("it names no file: %w", err)
 		}
 		var ce *fault.CorruptError

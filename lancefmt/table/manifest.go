@@ -184,6 +184,14 @@ func DecodeManifest(file []byte) (*Manifest, error) {
 	if err := unmarshal(message, p, "manifest"); err != nil {
 		return nil, err
 	}
+	if err := wellTyped(p); err != nil {
+		return nil, err
+	}
+	for _, f := range p.GetFields() {
+		if err := wellTyped(f); err != nil {
+			return nil, err
+		}
+	}
 	m := &Manifest{
 		Version: p.GetVersion(), Branch: p.GetBranch(),
 		ReaderFlags: p.GetReaderFeatureFlags(), WriterFlags: p.GetWriterFeatureFlags(),
@@ -264,6 +272,14 @@ func checkDeletedCounts(fragments []Fragment) error {
 // ids or overlays; others are decoded by fragmentDecoder.
 func fragmentOf(p *tablepb.DataFragment) (Fragment, error) {
 	f := Fragment{ID: uint32(p.GetId()), PhysicalRows: int64(p.GetPhysicalRows())}
+	if err := wellTyped(p); err != nil {
+		return f, err
+	}
+	if d := p.GetDeletionFile(); d != nil {
+		if err := wellTyped(d); err != nil {
+			return f, err
+		}
+	}
 	for _, q := range p.GetFiles() {
 		file, err := dataFileOf(q, f.ID)
 		if err != nil {
@@ -303,6 +319,9 @@ func fragmentOf(p *tablepb.DataFragment) (Fragment, error) {
 }
 
 func dataFileOf(q *tablepb.DataFile, fragment uint32) (DataFile, error) {
+	if err := wellTyped(q); err != nil {
+		return DataFile{}, err
+	}
 	if q.GetFileSizeBytes() > math.MaxInt64 {
 		return DataFile{}, fault.Corruptf("data file %q of fragment %d claims %d bytes", q.GetPath(), fragment, q.GetFileSizeBytes())
 	}
