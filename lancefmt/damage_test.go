@@ -438,7 +438,7 @@ func named(err error, name string) error {
 	text := err.Error()
 	if strings.HasPrefix(name, "_versions/") {
 		// A manifest that names other files is the damage of whichever of them is looked at.
-		if !strings.Contains(text, name) && !strings.Contains(text, "data/") && !strings.Contains(text, ".lance") && !strings.Contains(text, "_deletions/") {
+		if !slices.ContainsFunc([]string{name, "data/", ".lance", "_deletions/"}, func(s string) bool { return strings.Contains(text, s) }) {
 			return fmt.Errorf("it names no file: %w", err)
 		}
 		var ce *fault.CorruptError

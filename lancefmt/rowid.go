@@ -96,7 +96,7 @@ func (f *Fragment) placed(err error) error {
 	if err == nil {
 		return nil
 	}
-	err = fault.Place(err, f.snapshot.file, -1, -1, -1)
+	err = fault.Place(err, f.snapshot.file, -1, -1, f.snapshot.manifest.Offset)
 	return fmt.Errorf("version %d, fragment %d: %w", f.snapshot.Version(), f.meta.ID, err)
 }
 

@@ -78,7 +78,8 @@ func planarSummary(p *encoding.Page) string {
 	var values string
 	switch v := l.Values.GetCodec().(type) {
 	case *enc23pb.ValuePlane_Chunked:
-		values = layoutSummary(&enc21pb.PageLayout{Layout: &enc21pb.PageLayout_MiniBlockLayout{MiniBlockLayout: v23.Chunked(v.Chunked, nil)}}, nil, 0)
+		chunked := &enc21pb.PageLayout_MiniBlockLayout{MiniBlockLayout: v23.Chunked(v.Chunked, nil)}
+		values = layoutSummary(&enc21pb.PageLayout{Layout: chunked}, nil, 0)
 	case *enc23pb.ValuePlane_Zipped:
 		values = "fullzip(" + codecSummary(v.Zipped.GetCompression(), 0) + ")"
 	case *enc23pb.ValuePlane_Constant:
