@@ -233,14 +233,15 @@ func (s *Server) GetFlightInfoSqlInfo(
 	return s.metadataInfo(desc, schema_ref.SqlInfo)
 }
 
-// DoGetSqlInfo answers the codes asked for, all of them if none is named. Codes nobody registered are
-// left out: arrow-go's own version fails the whole call on the first, and ADBC asks for such.
+// DoGetSqlInfo answers the codes asked for, and if none is named, those that every client knows. Codes
+// nobody registered are left out: arrow-go's own version fails the whole call on the first, and ADBC asks
+// for such.
 func (s *Server) DoGetSqlInfo(
 	ctx context.Context, cmd flightsql.GetSqlInfo,
 ) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	codes := cmd.GetInfo()
 	if len(codes) == 0 {
-		codes = sortedKeys(s.info)
+		codes = slices.DeleteFunc(sortedKeys(s.info), func(code uint32) bool { return !inFirstProtocol(code) })
 	}
 	b := array.NewRecordBuilder(s.opts.Mem, schema_ref.SqlInfo)
 	defer b.Release()

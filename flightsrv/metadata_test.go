@@ -1,9 +1,12 @@
 package flightsrv
 
 import (
+	"context"
+	"slices"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql/schema_ref"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
@@ -63,7 +66,7 @@ func TestSqlInfo(t *testing.T) {
 	require.EqualValues(t, len(info), rec.NumRows())
 	require.Less(t, codes[len(codes)-1], uint32(10_000))
 
-	// flight-sql-clients.md, hard edge 8.
+	// The members that the getters of the JDBC driver cast to.
 	want := map[string][][2]uint32{
 		"string": {{0, 1}, {504, 504}, {513, 514}, {529, 531}},
 		"bool": {{3, 3}, {515, 516}, {518, 521}, {523, 524}, {527, 527}, {532, 532}, {536, 537}, {539, 539},
@@ -82,6 +85,36 @@ func TestSqlInfo(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A client that names no code gets those that the oldest driver knows: the JDBC drivers of Arrow 10 to 16.1
+// stop reading at the first other one. A client that asks for a code gets it.
+func TestSqlInfoForOldDrivers(t *testing.T) {
+	s := startServer(t, Options{})
+	ask := func(codes ...flightsql.SqlInfo) (got []uint32) {
+		info, err := s.client.GetSqlInfo(context.Background(), codes)
+		require.NoError(t, err)
+		rdr, err := s.client.DoGet(context.Background(), info.Endpoint[0].Ticket)
+		require.NoError(t, err)
+		defer rdr.Release()
+		for rdr.Next() {
+			got = append(got, rdr.RecordBatch().Column(0).(*array.Uint32).Values()...)
+		}
+		require.NoError(t, rdr.Err())
+		return slices.Clone(got)
+	}
+	// The enumeration SqlInfo of the driver of Arrow 10.0.0.
+	var first []uint32
+	for _, r := range [][2]uint32{{0, 9}, {100, 101}, {500, 576}} {
+		for code := r[0]; code <= r[1]; code++ {
+			first = append(first, code)
+		}
+	}
+	require.Equal(t, first, ask(), "every code of the first driver, and no other")
+	ingestion, ingestInTransaction := flightsql.SqlInfoFlightSqlServerBulkIngestion,
+		flightsql.SqlInfoFlightSqlServerIngestTransactionsSupported
+	require.Equal(t, []uint32{10, 11, 0}, ask(ingestion, ingestInTransaction, flightsql.SqlInfoFlightSqlServerName))
+	require.Empty(t, ask(9_999), "a code that nobody registered is left out")
 }
 
 func kindOf(v any) string {

@@ -26,8 +26,7 @@ const (
 
 // sqlInfo is what GetSqlInfo answers, by code. The Go type decides the union member, and the JDBC driver
 // casts without looking: SQL_MAX_* and the default isolation are int64, bit masks int32. A code that it
-// reads and we leave out is a NullPointerException there, so all of the 500s are here. Codes from
-// 10,000 on must not appear: the driver rejects the whole reply.
+// reads and we leave out is a NullPointerException there, so all of the 500s are here.
 func sqlInfo(version string) map[uint32]any {
 	info := map[flightsql.SqlInfo]any{
 		flightsql.SqlInfoFlightSqlServerName:                        "lanceflight",
@@ -128,6 +127,19 @@ func sqlInfo(version string) map[uint32]any {
 		out[uint32(code)] = v
 	}
 	return out
+}
+
+// inFirstProtocol tells the codes of the SqlInfo enumeration as it was when the first JDBC driver was
+// released (Arrow 10), without those that came later. A reply to a client that names no code holds only
+// these. The JDBC driver asks that way, and puts each code into a map whose keys are the constants of the
+// enumeration that it was built with. A code that it does not know has no constant, which ends the reading
+// there, and each getter of DatabaseMetaData that needs a later code fails. Drivers up to 16.1 do not know
+// the codes 10 and 11. Later codes go to those who ask for them.
+func inFirstProtocol(code uint32) bool {
+	return code <= uint32(flightsql.SqlInfoFlightSqlServerCancel) ||
+		code == uint32(flightsql.SqlInfoFlightSqlServerStatementTimeout) ||
+		code == uint32(flightsql.SqlInfoFlightSqlServerTransactionTimeout) ||
+		code >= uint32(flightsql.SqlInfoDDLCatalog) && code <= uint32(flightsql.SqlInfoStoredFunctionsUsingCallSyntaxSupported)
 }
 
 // functionsOf lists the functions of a JDBC category. Vector functions count as numeric, so that GUIs
