@@ -1,6 +1,7 @@
 package flightsrv
 
 import (
+	"cmp"
 	"context"
 	"regexp"
 	"slices"
@@ -13,12 +14,16 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql/schema_ref"
 
 	"lanceflight/internal/sqlname"
+	"lanceflight/sqlplan"
 	"lanceflight/sqlplan/catalog"
-	"lanceflight/sqlplan/expr"
 )
 
-// tableType is the one kind of table there is; filters for BASE TABLE, as Grafana sends, find it too.
-const tableType = "TABLE"
+// The types of tables, in the words of JDBC. PostgreSQL's driver says SYSTEM VIEW for information_schema
+// too, by which GUIs keep it apart from the user's own tables and views.
+const (
+	viewType  = "SYSTEM VIEW"
+	tableType = "TABLE"
+)
 
 // metadataInfo answers GetFlightInfo for a catalog command: the ticket is the command itself.
 func (s *Server) metadataInfo(desc *flight.FlightDescriptor, schema *arrow.Schema) (*flight.FlightInfo, error) {
@@ -61,20 +66,20 @@ func (s *Server) DoGetDBSchemas(
 ) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	b := array.NewRecordBuilder(s.opts.Mem, schema_ref.DBSchemas)
 	defer b.Release()
-	schema := likePattern(cmd.GetDBSchemaFilterPattern())
+	var all []string
 	if inCatalog(cmd.GetCatalog()) {
 		names, err := s.catalog.Schemas(ctx)
 		if err != nil {
 			return nil, nil, err
 		}
-		names = append(slices.Clone(names), catalog.InformationSchema)
-		slices.Sort(names)
-		for _, name := range names {
-			if schema.MatchString(name) {
-				b.Field(0).(*array.StringBuilder).Append(catalog.CatalogName)
-				b.Field(1).(*array.StringBuilder).Append(name)
-			}
-		}
+		all = append(slices.Clone(names), catalog.InformationSchema)
+		slices.Sort(all)
+	}
+	for _, name := range inAnyCase(all, func(fold bool) func(string) bool {
+		return likePattern(cmd.GetDBSchemaFilterPattern(), fold).MatchString
+	}) {
+		b.Field(0).(*array.StringBuilder).Append(catalog.CatalogName)
+		b.Field(1).(*array.StringBuilder).Append(name)
 	}
 	return oneBatch(ctx, b.NewRecordBatch())
 }
@@ -88,8 +93,8 @@ func (s *Server) GetFlightInfoTables(
 	return s.metadataInfo(desc, schema_ref.Tables)
 }
 
-// DoGetTables lists the served tables, ordered by name. A table that cannot be opened is listed without
-// its columns rather than hiding all others.
+// DoGetTables lists the served tables and the views of information_schema. A table that cannot be opened
+// is listed without its columns rather than hiding all others.
 func (s *Server) DoGetTables(
 	ctx context.Context, cmd flightsql.GetTables,
 ) (*arrow.Schema, <-chan flight.StreamChunk, error) {
@@ -99,63 +104,103 @@ func (s *Server) DoGetTables(
 	}
 	b := array.NewRecordBuilder(s.opts.Mem, schema)
 	defer b.Release()
-	pattern := likePattern(cmd.GetTableNameFilterPattern())
-	schemas := likePattern(cmd.GetDBSchemaFilterPattern())
-	if inCatalog(cmd.GetCatalog()) && wantsTables(cmd.GetTableTypes()) {
-		entries, err := s.catalog.Entries(ctx)
-		if err != nil {
-			return nil, nil, err
+	tables, err := s.listTables(ctx, cmd)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, t := range tables {
+		for i, v := range []string{catalog.CatalogName, t.schema, t.name, t.kind} {
+			b.Field(i).(*array.StringBuilder).Append(v)
 		}
-		for _, e := range entries {
-			if !schemas.MatchString(e.Schema) || !pattern.MatchString(e.Name) {
-				continue
-			}
-			for i, v := range []string{catalog.CatalogName, e.Schema, e.Name, tableType} {
-				b.Field(i).(*array.StringBuilder).Append(v)
-			}
-			if cmd.GetIncludeSchema() {
-				b.Field(4).(*array.BinaryBuilder).Append(flight.SerializeSchema(s.tableSchema(ctx, e), s.opts.Mem))
-			}
+		if cmd.GetIncludeSchema() {
+			b.Field(4).(*array.BinaryBuilder).Append(flight.SerializeSchema(s.tableSchema(ctx, t), s.opts.Mem))
 		}
 	}
 	return oneBatch(ctx, b.NewRecordBatch())
 }
 
-// tableSchema returns a table's columns as its queries return them, with the metadata that getColumns
-// reads: type name, precision, scale.
-func (s *Server) tableSchema(ctx context.Context, e catalog.Entry) *arrow.Schema {
-	p, err := s.prepare(ctx, "SELECT * FROM "+sqlname.Quote(e.Schema)+"."+sqlname.Quote(e.Name), nil, nil)
-	if err != nil {
-		s.log.Warn("cannot describe table", "schema", e.Schema, "table", e.Name, "error", err)
-		return arrow.NewSchema(nil, nil)
+// listedTable is a row of GetTables.
+type listedTable struct{ schema, name, kind string }
+
+// listTables returns the tables and views that a GetTables asks for, ordered as byName and then by schema
+// and name.
+func (s *Server) listTables(ctx context.Context, cmd flightsql.GetTables) ([]listedTable, error) {
+	if !inCatalog(cmd.GetCatalog()) {
+		return nil, nil
 	}
-	fields := make([]arrow.Field, p.Schema().NumFields())
-	for i, f := range p.Schema().Fields() {
-		b := flightsql.NewColumnMetadataBuilder()
-		b.CatalogName(catalog.CatalogName).SchemaName(e.Schema).TableName(e.Name)
-		b.TypeName(expr.TypeName(f.Type)).IsAutoIncrement(false).IsReadOnly(true).IsSearchable(true)
-		b.IsCaseSensitive(arrow.IsBaseBinary(f.Type.ID()))
-		if precision, scale, ok := precisionOf(f.Type); ok {
-			b.Precision(precision).Scale(scale)
+	var all []listedTable
+	if wantsType(cmd.GetTableTypes(), viewType) {
+		for _, name := range sqlplan.InformationSchemaViews() {
+			all = append(all, listedTable{catalog.InformationSchema, name, viewType})
 		}
-		f.Metadata = b.Metadata()
-		fields[i] = f
 	}
-	return arrow.NewSchema(fields, nil)
+	if wantsType(cmd.GetTableTypes(), tableType, "BASE TABLE") { // as Grafana asks
+		entries, err := s.catalog.Entries(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			all = append(all, listedTable{e.Schema, e.Name, tableType})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b listedTable) int {
+		return cmp.Or(strings.Compare(a.schema, b.schema), strings.Compare(a.name, b.name))
+	})
+	all = slices.Compact(all) // a name that two directories hold
+	found := inAnyCase(all, func(fold bool) func(listedTable) bool {
+		schema, name := likePattern(cmd.GetDBSchemaFilterPattern(), fold), likePattern(cmd.GetTableNameFilterPattern(), fold)
+		return func(t listedTable) bool { return schema.MatchString(t.schema) && name.MatchString(t.name) }
+	})
+	if pattern := cmd.GetTableNameFilterPattern(); pattern != nil && !strings.Contains(*pattern, "%") {
+		slices.SortStableFunc(found, byName(*pattern))
+	}
+	return found, nil
 }
 
-// precisionOf returns the decimal digits of a number type.
-func precisionOf(t arrow.DataType) (precision, scale int32, ok bool) {
-	switch t := t.(type) {
-	case arrow.DecimalType:
-		return t.GetPrecision(), t.GetScale(), true
+// byName orders the answers to a client that looks a table up by its name. flightsql-dbapi, for one, passes
+// the name on without escapes, so that each _ in it matches any character, and reads the first row only. So
+// the table of exactly this name comes first, and one that SQL finds without a schema before a view of
+// information_schema.
+func byName(name string) func(a, b listedTable) int {
+	rank := func(t listedTable) (n int) {
+		if t.name != name {
+			n += 2
+		}
+		if t.schema != catalog.SchemaName {
+			n++
+		}
+		return n
 	}
-	digits := map[arrow.Type]int32{
-		arrow.INT8: 3, arrow.UINT8: 3, arrow.INT16: 5, arrow.UINT16: 5, arrow.INT32: 10, arrow.UINT32: 10,
-		arrow.INT64: 19, arrow.UINT64: 20, arrow.FLOAT16: 4, arrow.FLOAT32: 7, arrow.FLOAT64: 15,
+	return func(a, b listedTable) int { return rank(a) - rank(b) }
+}
+
+// inAnyCase returns those of all that match, and if none does, those that match without regard to case,
+// as names without quotes do in SQL.
+func inAnyCase[T any](all []T, matches func(fold bool) func(T) bool) []T {
+	for _, fold := range []bool{false, true} {
+		match := matches(fold)
+		var found []T
+		for _, x := range all {
+			if match(x) {
+				found = append(found, x)
+			}
+		}
+		if len(found) > 0 {
+			return found
+		}
 	}
-	precision, ok = digits[t.ID()]
-	return precision, 0, ok
+	return nil
+}
+
+// tableSchema returns a table's columns as its queries return them, with the metadata that getColumns
+// reads: type name, precision, scale.
+func (s *Server) tableSchema(ctx context.Context, t listedTable) *arrow.Schema {
+	p, err := s.prepare(ctx, "SELECT * FROM "+sqlname.Quote(t.schema)+"."+sqlname.Quote(t.name), nil, nil)
+	if err != nil {
+		s.log.Warn("cannot describe table", "table", t.name, "error", err)
+		return arrow.NewSchema(nil, nil)
+	}
+	return p.Schema()
 }
 
 func (s *Server) GetFlightInfoTableTypes(_ context.Context, desc *flight.FlightDescriptor) (*flight.FlightInfo, error) {
@@ -165,7 +210,7 @@ func (s *Server) GetFlightInfoTableTypes(_ context.Context, desc *flight.FlightD
 func (s *Server) DoGetTableTypes(ctx context.Context) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	b := array.NewRecordBuilder(s.opts.Mem, schema_ref.TableTypes)
 	defer b.Release()
-	b.Field(0).(*array.StringBuilder).Append(tableType)
+	b.Field(0).(*array.StringBuilder).AppendValues([]string{viewType, tableType}, nil)
 	return oneBatch(ctx, b.NewRecordBatch())
 }
 
@@ -307,10 +352,13 @@ func inCatalog(name *string) bool {
 	return name == nil || strings.EqualFold(*name, catalog.CatalogName)
 }
 
-func wantsTables(types []string) bool {
+// wantsType reports whether a filter for types of tables lets one through that has these names.
+func wantsType(types []string, names ...string) bool {
 	for _, t := range types {
-		if strings.EqualFold(t, tableType) || strings.EqualFold(t, "BASE TABLE") {
-			return true
+		for _, name := range names {
+			if strings.EqualFold(t, name) {
+				return true
+			}
 		}
 	}
 	return len(types) == 0
@@ -318,12 +366,16 @@ func wantsTables(types []string) bool {
 
 // likePattern compiles a metadata filter: % is any text, _ any character, and a backslash escapes, as
 // SqlInfo SEARCH_STRING_ESCAPE declares; without the escape, a driver that passes a name on as it is
-// still finds it, since _ matches itself. nil and "" let everything through.
-func likePattern(pattern *string) *regexp.Regexp {
+// still finds it, since _ matches itself. nil and "" let everything through. With fold, letters match in any
+// case.
+func likePattern(pattern *string, fold bool) *regexp.Regexp {
 	if pattern == nil || *pattern == "" {
 		return regexp.MustCompile("")
 	}
 	var b strings.Builder
+	if fold {
+		b.WriteString("(?i)")
+	}
 	b.WriteString("(?s)^")
 	escaped := false
 	for _, r := range *pattern {

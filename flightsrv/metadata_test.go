@@ -3,13 +3,18 @@ package flightsrv
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql/schema_ref"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
+
+	"lanceflight/sqlplan/catalog"
 )
 
 func TestLikePattern(t *testing.T) {
@@ -35,17 +40,22 @@ func TestLikePattern(t *testing.T) {
 		{"gr__e", "große", true},
 		{"gr___", "größe", true},
 	} {
-		require.Equal(t, c.match, likePattern(&c.pattern).MatchString(c.name), "%q on %q", c.pattern, c.name)
+		require.Equal(t, c.match, likePattern(&c.pattern, false).MatchString(c.name), "%q on %q", c.pattern, c.name)
+	}
+	for _, name := range []string{"Train", "TRAIN", "train"} {
+		pattern := "tr_IN"
+		require.True(t, likePattern(&pattern, true).MatchString(name), name)
+		require.False(t, likePattern(&pattern, false).MatchString(name), name)
 	}
 	empty := ""
-	require.True(t, likePattern(nil).MatchString("x"))
-	require.True(t, likePattern(&empty).MatchString("x"))
+	require.True(t, likePattern(nil, false).MatchString("x"))
+	require.True(t, likePattern(&empty, false).MatchString("x"))
 }
 
 func FuzzLikePattern(f *testing.F) {
 	f.Add("a%_\\", "abc")
 	f.Fuzz(func(t *testing.T, pattern, name string) {
-		likePattern(&pattern).MatchString(name)
+		likePattern(&pattern, true).MatchString(name)
 	})
 }
 
@@ -151,5 +161,205 @@ func TestXdbcTypes(t *testing.T) {
 	require.EqualValues(t, len(xdbcTypes), rec.NumRows())
 	for i, f := range schema_ref.XdbcTypeInfo.Fields() {
 		require.True(t, f.Nullable || rec.Column(i).NullN() == 0, "%s holds NULL", f.Name)
+	}
+}
+
+// tables asks GetTables and returns its rows as schema.name type, and the schemas of the tables if they
+// are included.
+func tables(t *testing.T, c *flightsql.Client, opts *flightsql.GetTablesOpts) (listed []string, schemas []*arrow.Schema) {
+	t.Helper()
+	info, err := c.GetTables(context.Background(), opts)
+	require.NoError(t, err)
+	rdr, err := c.DoGet(context.Background(), info.Endpoint[0].Ticket)
+	require.NoError(t, err)
+	defer rdr.Release()
+	for rdr.Next() {
+		rec := rdr.RecordBatch()
+		text := func(col, row int) string { return rec.Column(col).(*array.String).Value(row) }
+		for row := range int(rec.NumRows()) {
+			require.Equal(t, "lance", text(0, row))
+			listed = append(listed, text(1, row)+"."+text(2, row)+" "+text(3, row))
+			if opts.IncludeSchema {
+				s, err := flight.DeserializeSchema(rec.Column(4).(*array.Binary).Value(row), memory.DefaultAllocator)
+				require.NoError(t, err)
+				schemas = append(schemas, s)
+			}
+		}
+	}
+	require.NoError(t, rdr.Err())
+	return listed, schemas
+}
+
+func TestGetTables(t *testing.T) {
+	s := startServer(t, Options{})
+	views := []string{
+		"information_schema.columns SYSTEM VIEW", "information_schema.key_column_usage SYSTEM VIEW",
+		"information_schema.schemata SYSTEM VIEW", "information_schema.table_constraints SYSTEM VIEW",
+		"information_schema.tables SYSTEM VIEW", "information_schema.views SYSTEM VIEW",
+	}
+	train := []string{"main.train TABLE"}
+	pattern := func(s string) *string { return &s }
+	for _, c := range []struct {
+		opts flightsql.GetTablesOpts
+		want []string
+	}{
+		{flightsql.GetTablesOpts{}, append(slices.Clone(views), train...)},
+		{flightsql.GetTablesOpts{TableNameFilterPattern: pattern("%")}, append(slices.Clone(views), train...)},
+		{flightsql.GetTablesOpts{Catalog: pattern("LANCE"), TableNameFilterPattern: pattern("TRAIN")}, train},
+		{flightsql.GetTablesOpts{TableNameFilterPattern: pattern("Tr%")}, train},
+		{flightsql.GetTablesOpts{DbSchemaFilterPattern: pattern("MAIN"), TableNameFilterPattern: pattern("train")}, train},
+		{flightsql.GetTablesOpts{DbSchemaFilterPattern: pattern("MAIN"), TableNameFilterPattern: pattern("tables")}, nil},
+		{flightsql.GetTablesOpts{DbSchemaFilterPattern: pattern("INFORMATION\\_SCHEMA")}, views},
+		{
+			flightsql.GetTablesOpts{DbSchemaFilterPattern: pattern("information_schema"), TableNameFilterPattern: pattern("TABLES")},
+			views[4:5],
+		},
+		{flightsql.GetTablesOpts{TableNameFilterPattern: pattern("TRAI\\_")}, nil},
+		{flightsql.GetTablesOpts{Catalog: pattern("elsewhere")}, nil},
+		{flightsql.GetTablesOpts{Catalog: pattern("")}, nil},
+		{flightsql.GetTablesOpts{TableTypes: []string{"table"}}, train},
+		{flightsql.GetTablesOpts{TableTypes: []string{"Base Table"}}, train},
+		{flightsql.GetTablesOpts{TableTypes: []string{"system view"}}, views},
+		{flightsql.GetTablesOpts{TableTypes: []string{"VIEW", "LOCAL TEMPORARY"}}, nil},
+		{flightsql.GetTablesOpts{TableTypes: []string{"VIEW", "TABLE"}}, train},
+	} {
+		got, _ := tables(t, s.client, &c.opts)
+		require.Equal(t, c.want, got, "%+v", c.opts)
+		c.opts.IncludeSchema = true
+		got, _ = tables(t, s.client, &c.opts)
+		require.Equal(t, c.want, got, "%+v", c.opts)
+	}
+
+	// The schema of a table is that of its rows, whichever table it is.
+	got, schemas := tables(t, s.client, &flightsql.GetTablesOpts{IncludeSchema: true})
+	for i, name := range got {
+		name, _, _ = strings.Cut(name, " ")
+		want, err := s.client.GetExecuteSchema(context.Background(), "SELECT * FROM "+name)
+		require.NoError(t, err)
+		schema, err := flight.DeserializeSchema(want.Schema, memory.DefaultAllocator)
+		require.NoError(t, err)
+		require.True(t, schemas[i].Equal(schema), name)
+		require.Equal(t, withMetadata(schema), withMetadata(schemas[i]), name)
+	}
+}
+
+// What information_schema says of tables, GetTables says too.
+func TestInformationSchemaListsWhatGetTablesLists(t *testing.T) {
+	s := startServer(t, Options{})
+	listed, schemas := tables(t, s.client, &flightsql.GetTablesOpts{IncludeSchema: true})
+	kinds := map[string]string{"SYSTEM VIEW": "VIEW", "TABLE": "BASE TABLE"}
+	var wantTables, wantColumns []string
+	for i, row := range listed {
+		name, kind, _ := strings.Cut(row, " ")
+		wantTables = append(wantTables, name+" "+kinds[kind])
+		for _, f := range schemas[i].Fields() {
+			typeName, _ := f.Metadata.GetValue("ARROW:FLIGHT:SQL:TYPE_NAME")
+			wantColumns = append(wantColumns, name+"."+f.Name+" "+typeName)
+		}
+	}
+	require.Equal(t, wantTables, texts(t, s.client,
+		"SELECT table_schema || '.' || table_name || ' ' || table_type AS t FROM information_schema.tables ORDER BY t"))
+	require.Equal(t, wantColumns, texts(t, s.client, `SELECT table_schema || '.' || table_name || '.' || column_name || ' ' || data_type
+		FROM information_schema.columns ORDER BY table_schema, table_name, ordinal_position`))
+	require.Equal(t, wantTables[:6], texts(t, s.client,
+		"SELECT table_schema || '.' || table_name || ' VIEW' AS t FROM information_schema.views ORDER BY t"))
+}
+
+// texts returns the first column of a statement's result.
+func texts(t *testing.T, c *flightsql.Client, sql string) (out []string) {
+	t.Helper()
+	info, err := c.Execute(context.Background(), sql)
+	require.NoError(t, err)
+	rdr, err := c.DoGet(context.Background(), info.Endpoint[0].Ticket)
+	require.NoError(t, err)
+	defer rdr.Release()
+	for rdr.Next() {
+		col := rdr.RecordBatch().Column(0).(*array.String)
+		for i := range col.Len() {
+			out = append(out, strings.Clone(col.Value(i)))
+		}
+	}
+	require.NoError(t, rdr.Err())
+	return out
+}
+
+// Clients that look a table up by its name read the first row.
+func TestTablesByName(t *testing.T) {
+	for name, want := range map[string]string{"a_b": "main.a_b", "columns": "main.columns", "views": "information_schema.views"} {
+		all := []listedTable{
+			{catalog.InformationSchema, "columns", viewType}, {catalog.InformationSchema, "views", viewType},
+			{catalog.SchemaName, "aAb", tableType}, {catalog.SchemaName, "a_b", tableType}, {catalog.SchemaName, "columns", tableType},
+		}
+		slices.SortStableFunc(all, byName(name))
+		require.Equal(t, want, all[0].schema+"."+all[0].name)
+	}
+}
+
+func TestSchemasInAnyCase(t *testing.T) {
+	s := startServer(t, Options{})
+	for pattern, want := range map[string][]string{
+		"": {"information_schema", "main"}, "%": {"information_schema", "main"}, "main": {"main"}, "MAIN": {"main"},
+		"Inf%": {"information_schema"}, "other": nil,
+	} {
+		info, err := s.client.GetDBSchemas(context.Background(), &flightsql.GetDBSchemasOpts{DbSchemaFilterPattern: &pattern})
+		require.NoError(t, err)
+		rdr, err := s.client.DoGet(context.Background(), info.Endpoint[0].Ticket)
+		require.NoError(t, err)
+		var got []string
+		for rdr.Next() {
+			for i := range int(rdr.RecordBatch().NumRows()) {
+				got = append(got, rdr.RecordBatch().Column(1).(*array.String).Value(i))
+			}
+		}
+		require.NoError(t, rdr.Err())
+		require.Equal(t, want, got, pattern)
+		rdr.Release()
+	}
+}
+
+// withMetadata is the metadata of each field of a schema.
+func withMetadata(s *arrow.Schema) (out []map[string]string) {
+	for _, f := range s.Fields() {
+		out = append(out, f.Metadata.ToMap())
+	}
+	return out
+}
+
+// Every schema that a client can get of a statement has the same metadata: some drivers read one, some
+// another.
+func TestSchemasOfAStatementHaveTheirMetadata(t *testing.T) {
+	s := startServer(t, Options{})
+	ctx := context.Background()
+	sql := "SELECT key, CAST(key AS DECIMAL(10,2)) AS d, caption FROM train LIMIT 3"
+	stmt, err := s.client.Prepare(ctx, sql)
+	require.NoError(t, err)
+	defer stmt.Close(ctx)
+	want := withMetadata(stmt.DatasetSchema())
+	require.Equal(t, "10", want[1]["ARROW:FLIGHT:SQL:PRECISION"])
+	require.Equal(t, "2", want[1]["ARROW:FLIGHT:SQL:SCALE"])
+	require.Equal(t, "train", want[2]["ARROW:FLIGHT:SQL:TABLE_NAME"])
+
+	prepared, err := stmt.Execute(ctx)
+	require.NoError(t, err)
+	direct, err := s.client.Execute(ctx, sql)
+	require.NoError(t, err)
+	ofText, err := s.client.GetExecuteSchema(ctx, sql)
+	require.NoError(t, err)
+	ofHandle, err := stmt.GetSchema(ctx)
+	require.NoError(t, err)
+	for _, raw := range [][]byte{prepared.Schema, direct.Schema, ofText.Schema, ofHandle.Schema} {
+		got, err := flight.DeserializeSchema(raw, memory.DefaultAllocator)
+		require.NoError(t, err)
+		require.Equal(t, want, withMetadata(got))
+	}
+	for _, info := range []*flight.FlightInfo{prepared, direct} {
+		rdr, err := s.client.DoGet(ctx, info.Endpoint[0].Ticket)
+		require.NoError(t, err)
+		require.Equal(t, want, withMetadata(rdr.Schema()))
+		for rdr.Next() {
+			require.Equal(t, want, withMetadata(rdr.RecordBatch().Schema()))
+		}
+		require.NoError(t, rdr.Err())
+		rdr.Release()
 	}
 }

@@ -67,6 +67,9 @@ func NewEngineForTest(cat *catalog.Catalog, o Options, writes func(sql string) *
 	return e
 }
 
+// InformationSchemaViews are the names of the views of information_schema, in order.
+func InformationSchemaViews() []string { return bind.ViewNames() }
+
 // Close frees the cached indices. Streams still open end first.
 func (e *Engine) Close() error {
 	e.plans.clear()

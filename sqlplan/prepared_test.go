@@ -29,20 +29,64 @@ func prepare(t *testing.T, e *engine, sql string) *sqlplan.Prepared {
 	return p
 }
 
+// What drivers read of a column, which Flight SQL puts into the metadata of its field.
 func TestSchemaMetadata(t *testing.T) {
 	e := newEngine(t, map[string]string{"train": "laion_v2_2"})
-	p := prepare(t, e, `SELECT key AS k, width + 1 AS w, img_emb FROM train`)
-	require.True(t, p.IsQuery())
-	s := p.Schema()
-	require.Equal(t, "k", s.Field(0).Name)
-	for key, want := range map[string]string{
-		"ARROW:FLIGHT:SQL:TABLE_NAME": "train", "ARROW:FLIGHT:SQL:SCHEMA_NAME": "main", "ARROW:FLIGHT:SQL:CATALOG_NAME": "lance",
-	} {
-		got, ok := s.Field(0).Metadata.GetValue(key)
-		require.True(t, ok, key)
-		require.Equal(t, want, got)
+	of := func(catalog, schema, table string) map[string]string {
+		return map[string]string{"CATALOG_NAME": catalog, "SCHEMA_NAME": schema, "TABLE_NAME": table}
 	}
-	require.Zero(t, s.Field(1).Metadata.Len(), "computed columns come from no table")
+	is := func(m map[string]string, typeName, caseSensitive string, precisionAndScale ...string) map[string]string {
+		m["TYPE_NAME"], m["IS_CASE_SENSITIVE"] = typeName, caseSensitive
+		m["IS_AUTO_INCREMENT"], m["IS_READ_ONLY"], m["IS_SEARCHABLE"] = "0", "1", "1"
+		if len(precisionAndScale) > 0 {
+			m["PRECISION"], m["SCALE"] = precisionAndScale[0], precisionAndScale[1]
+		}
+		return m
+	}
+	train := func() map[string]string { return of("lance", "main", "train") }
+	none := func() map[string]string { return map[string]string{} }
+	for _, c := range []struct {
+		sql  string
+		want map[string]string
+	}{
+		{"SELECT key AS k FROM train", is(train(), "BIGINT", "0", "19", "0")},
+		{"SELECT x.caption FROM train x ORDER BY key LIMIT 1", is(train(), "VARCHAR", "1")},
+		{"SELECT similarity FROM train", is(train(), "DOUBLE", "0", "15", "0")},
+		{"SELECT image FROM train", is(train(), "BLOB", "0")},
+		{"SELECT img_emb FROM train", is(train(), "FLOAT[768]", "0")},
+		// What is computed comes from no table.
+		{"SELECT CAST(width AS INTEGER) + 1 FROM train", is(none(), "INTEGER", "0", "10", "0")},
+		{"SELECT CAST(width AS DECIMAL(10,2)) FROM train", is(none(), "DECIMAL(10,2)", "0", "10", "2")},
+		{"SELECT -1.250", is(none(), "DECIMAL(4,3)", "0", "4", "3")},
+		{"SELECT max(CAST(width AS DECIMAL(12,3))) FROM train", is(none(), "DECIMAL(12,3)", "0", "12", "3")},
+		{"SELECT l2_distance(img_emb, img_emb) FROM train", is(none(), "FLOAT", "0", "7", "0")},
+		{"SELECT CAST(1 AS TINYINT)", is(none(), "TINYINT", "0", "3", "0")},
+		{"SELECT CAST(1 AS SMALLINT)", is(none(), "SMALLINT", "0", "5", "0")},
+		{"SELECT width > 5 FROM train", is(none(), "BOOLEAN", "0", "1", "0")},
+		{"SELECT DATE '2024-02-29'", is(none(), "DATE", "0", "10", "0")},
+		{"SELECT TIMESTAMP '2024-02-29 00:00:00'", is(none(), "TIMESTAMP", "0", "26", "6")},
+		{"SELECT CAST('2024-02-29 00:00:00' AS TIMESTAMP_S)", is(none(), "TIMESTAMP_S", "0", "19", "0")},
+		{"SELECT CAST('2024-02-29 00:00:00' AS TIMESTAMP_NS)", is(none(), "TIMESTAMP_NS", "0", "29", "9")},
+		{"SELECT TIME '10:00:00'", is(none(), "TIME", "0", "15", "6")},
+		{"SELECT NULL", is(none(), "NULL", "0")},
+		{"SELECT table_name FROM information_schema.tables t", is(of("lance", "information_schema", "tables"), "VARCHAR", "1")},
+		{`SELECT version FROM "train$versions"`, is(of("lance", "main", "train$versions"), "BIGINT", "0", "19", "0")},
+	} {
+		p := prepare(t, e, c.sql)
+		require.True(t, p.IsQuery())
+		got := map[string]string{}
+		for i, key := range p.Schema().Field(0).Metadata.Keys() {
+			if key == "lance:distance" {
+				continue
+			}
+			name, ok := strings.CutPrefix(key, "ARROW:FLIGHT:SQL:")
+			require.True(t, ok, "%s: %s", c.sql, key)
+			got[name] = p.Schema().Field(0).Metadata.Values()[i]
+		}
+		require.Equal(t, c.want, got, c.sql)
+	}
+	s := prepare(t, e, `SELECT key AS k, width + 1 AS w, img_emb FROM train`).Schema()
+	require.Equal(t, "k", s.Field(0).Name)
 	require.Equal(t, "fixed_size_list<item: float32, nullable>[768]", s.Field(2).Type.String())
 }
 

@@ -13,31 +13,19 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/internal/half"
 	"lanceflight/lancefmt/storage"
-	"lanceflight/sqlplan/catalog"
 	"lanceflight/sqlplan/plan"
-)
-
-// Keys of field metadata that JDBC's ResultSetMetaData reads. REMARKS would replace the label.
-const (
-	catalogNameKey = "ARROW:FLIGHT:SQL:CATALOG_NAME"
-	schemaNameKey  = "ARROW:FLIGHT:SQL:SCHEMA_NAME"
-	tableNameKey   = "ARROW:FLIGHT:SQL:TABLE_NAME"
 )
 
 // distanceKey is our own key: of a column of distances it says whether they are exact or may be estimates.
 const distanceKey = "lance:distance"
 
-// resultSchema is what clients see of a plan's columns: plain types, where each column comes from, and the
+// resultSchema is what clients see of a plan's columns: plain types, what drivers read about them, and the
 // accuracy of distances, which are those of all columns or nil.
 func resultSchema(cols []plan.Col, distances []plan.Accuracy) *arrow.Schema {
 	fields := make([]arrow.Field, len(cols))
 	for i, c := range cols {
-		fields[i] = arrow.Field{Name: c.Name, Type: plan.ResultType(c.Type), Nullable: c.Nullable}
-		if c.Table != "" {
-			fields[i].Metadata = arrow.NewMetadata(
-				[]string{catalogNameKey, schemaNameKey, tableNameKey},
-				[]string{catalog.CatalogName, c.Schema, c.Table})
-		}
+		t := plan.ResultType(c.Type)
+		fields[i] = arrow.Field{Name: c.Name, Type: t, Nullable: c.Nullable, Metadata: columnMetadata(c, t)}
 		if i < len(distances) && distances[i] != plan.NoDistance {
 			m := fields[i].Metadata
 			fields[i].Metadata = arrow.NewMetadata(

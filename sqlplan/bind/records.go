@@ -57,6 +57,14 @@ func (b *binder) records(name string, cols []column, rows func(context.Context) 
 	return n
 }
 
+// nameTable says that the columns of n are those of a table, or of a view.
+func (b *binder) nameTable(n *plan.Records, schema, table string) {
+	for i := range n.Out {
+		n.Out[i].Schema, n.Out[i].Table, n.Out[i].Source = schema, table, n.Out[i].Name
+		b.cols[n.Out[i].ID] = n.Out[i]
+	}
+}
+
 func buildRecords(mem memory.Allocator, schema *arrow.Schema, rows [][]any) (arrow.RecordBatch, error) {
 	b := array.NewRecordBuilder(mem, schema)
 	defer b.Release()

@@ -23,6 +23,7 @@ func (b *binder) systemTable(target catalog.Target, t *parse.NamedTable) (plan.N
 	if err != nil {
 		return nil, nil, err
 	}
+	b.nameTable(n, target.Schema, n.Name)
 	rel := &relation{name: t.Name.Table.Name, catalog: catalog.CatalogName, schema: target.Schema, cols: n.Out}
 	if t.Alias.Name != "" {
 		rel = &relation{name: t.Alias.Name, cols: n.Out}
