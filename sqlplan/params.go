@@ -154,7 +154,8 @@ func boundKey(values []bind.Bound) string {
 
 // ParamsFromRecord reads parameter values from one row of a batch: one column per parameter, in order,
 // whatever their names. Values of other types are converted where SQL's CAST would; vectors may be
-// fixed-size lists, lists, large lists, text or little-endian float32 bytes. rec is not retained.
+// lists of any layout, text or little-endian float32 bytes. A row of a union has the type that it has
+// chosen. Dictionaries, run ends and views are what they stand for. rec is not retained.
 func (e *Engine) ParamsFromRecord(p *Prepared, rec arrow.RecordBatch, row int) ([]expr.Literal, error) {
 	wanted := p.plan.Common().Params
 	if int(rec.NumCols()) != len(wanted) {
@@ -166,7 +167,7 @@ func (e *Engine) ParamsFromRecord(p *Prepared, rec arrow.RecordBatch, row int) (
 	out := make([]expr.Literal, len(wanted))
 	for i, info := range wanted {
 		err := storage.Guard(func() error {
-			l, err := expr.LiteralAt(rec.Column(i), row)
+			l, err := expr.BoundLiteral(rec.Column(i), row)
 			if err != nil {
 				return err
 			}

@@ -76,10 +76,35 @@ func (p *Param) String() string {
 	return "$" + strconv.Itoa(p.Slot+1)
 }
 
-// LiteralAt returns row i of an array as a constant of the array's type. Values are copied.
+// LiteralAt returns row i of an array as a constant of the array's type, or of the type that the row has
+// where the array is a union. Values are copied.
 func LiteralAt(arr arrow.Array, i int) (Literal, error) {
+	arr, i, err := value.Chosen(arr, i)
+	if err != nil {
+		return Literal{}, err
+	}
 	v, err := value.ValueAt(arr, i)
-	return Literal{Value: v, T: arr.DataType()}, err
+	return Literal{Value: v, T: value.ConstantType(arr.DataType())}, err
+}
+
+// BoundLiteral is LiteralAt for an array that a client has bound. Decimals in 256 bits, with which no
+// expression computes, become such of 128 bits if they have up to 38 digits.
+func BoundLiteral(arr arrow.Array, i int) (Literal, error) {
+	arr, i, err := value.Chosen(arr, i)
+	if err != nil {
+		return Literal{}, err
+	}
+	d, ok := arr.(*array.Decimal256)
+	if !ok || d.IsNull(i) {
+		return LiteralAt(arr, i)
+	}
+	const digits = 38
+	t := d.DataType().(*arrow.Decimal256Type)
+	unscaled := d.Value(i).BigInt()
+	if t.Scale > digits || len(new(big.Int).Abs(unscaled).String()) > digits {
+		return Literal{}, fault.New(fault.Unsupported, "the value %s, a decimal of more than %d digits", d.ValueStr(i), digits)
+	}
+	return Literal{Value: decimal128.FromBigInt(unscaled), T: &arrow.Decimal128Type{Precision: digits, Scale: t.Scale}}, nil
 }
 
 // HasValues says whether expressions compute with values of type t.

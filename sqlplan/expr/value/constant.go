@@ -65,6 +65,10 @@ func ValueAt(arr arrow.Array, i int) (any, error) {
 		return a.Value(i), nil
 	case *array.Decimal128:
 		return a.Value(i), nil
+	case *array.Decimal32:
+		return decimal128.FromI64(int64(a.Value(i))), nil
+	case *array.Decimal64:
+		return decimal128.FromI64(int64(a.Value(i))), nil
 	case *array.String:
 		return cloneText(a.Value(i)), nil
 	case *array.LargeString:
@@ -79,6 +83,8 @@ func ValueAt(arr arrow.Array, i int) (any, error) {
 		return append([]byte{}, a.Value(i)...), nil
 	case *array.FixedSizeBinary:
 		return append([]byte{}, a.Value(i)...), nil
+	case *array.RunEndEncoded:
+		return ValueAt(a.Values(), a.GetPhysicalIndex(i))
 	case *array.Dictionary:
 		return ValueAt(a.Dictionary(), a.GetValueIndex(i))
 	case array.ExtensionArray:
