@@ -200,34 +200,34 @@ func TestGetTables(t *testing.T) {
 	train := []string{"main.train TABLE"}
 	pattern := func(s string) *string { return &s }
 	for _, c := range []struct {
-		opts flightsql.GetTablesOpts
+		opts *flightsql.GetTablesOpts
 		want []string
 	}{
-		{flightsql.GetTablesOpts{}, append(slices.Clone(views), train...)},
-		{flightsql.GetTablesOpts{TableNameFilterPattern: pattern("%")}, append(slices.Clone(views), train...)},
-		{flightsql.GetTablesOpts{Catalog: pattern("LANCE"), TableNameFilterPattern: pattern("TRAIN")}, train},
-		{flightsql.GetTablesOpts{TableNameFilterPattern: pattern("Tr%")}, train},
-		{flightsql.GetTablesOpts{DbSchemaFilterPattern: pattern("MAIN"), TableNameFilterPattern: pattern("train")}, train},
-		{flightsql.GetTablesOpts{DbSchemaFilterPattern: pattern("MAIN"), TableNameFilterPattern: pattern("tables")}, nil},
-		{flightsql.GetTablesOpts{DbSchemaFilterPattern: pattern("INFORMATION\\_SCHEMA")}, views},
+		{&flightsql.GetTablesOpts{}, append(slices.Clone(views), train...)},
+		{&flightsql.GetTablesOpts{TableNameFilterPattern: pattern("%")}, append(slices.Clone(views), train...)},
+		{&flightsql.GetTablesOpts{Catalog: pattern("LANCE"), TableNameFilterPattern: pattern("TRAIN")}, train},
+		{&flightsql.GetTablesOpts{TableNameFilterPattern: pattern("Tr%")}, train},
+		{&flightsql.GetTablesOpts{DbSchemaFilterPattern: pattern("MAIN"), TableNameFilterPattern: pattern("train")}, train},
+		{&flightsql.GetTablesOpts{DbSchemaFilterPattern: pattern("MAIN"), TableNameFilterPattern: pattern("tables")}, nil},
+		{&flightsql.GetTablesOpts{DbSchemaFilterPattern: pattern("INFORMATION\\_SCHEMA")}, views},
 		{
-			flightsql.GetTablesOpts{DbSchemaFilterPattern: pattern("information_schema"), TableNameFilterPattern: pattern("TABLES")},
+			&flightsql.GetTablesOpts{DbSchemaFilterPattern: pattern("information_schema"), TableNameFilterPattern: pattern("TABLES")},
 			views[4:5],
 		},
-		{flightsql.GetTablesOpts{TableNameFilterPattern: pattern("TRAI\\_")}, nil},
-		{flightsql.GetTablesOpts{Catalog: pattern("elsewhere")}, nil},
-		{flightsql.GetTablesOpts{Catalog: pattern("")}, nil},
-		{flightsql.GetTablesOpts{TableTypes: []string{"table"}}, train},
-		{flightsql.GetTablesOpts{TableTypes: []string{"Base Table"}}, train},
-		{flightsql.GetTablesOpts{TableTypes: []string{"system view"}}, views},
-		{flightsql.GetTablesOpts{TableTypes: []string{"VIEW", "LOCAL TEMPORARY"}}, nil},
-		{flightsql.GetTablesOpts{TableTypes: []string{"VIEW", "TABLE"}}, train},
+		{&flightsql.GetTablesOpts{TableNameFilterPattern: pattern("TRAI\\_")}, nil},
+		{&flightsql.GetTablesOpts{Catalog: pattern("elsewhere")}, nil},
+		{&flightsql.GetTablesOpts{Catalog: pattern("")}, nil},
+		{&flightsql.GetTablesOpts{TableTypes: []string{"table"}}, train},
+		{&flightsql.GetTablesOpts{TableTypes: []string{"Base Table"}}, train},
+		{&flightsql.GetTablesOpts{TableTypes: []string{"system view"}}, views},
+		{&flightsql.GetTablesOpts{TableTypes: []string{"VIEW", "LOCAL TEMPORARY"}}, nil},
+		{&flightsql.GetTablesOpts{TableTypes: []string{"VIEW", "TABLE"}}, train},
 	} {
-		got, _ := tables(t, s.client, &c.opts)
-		require.Equal(t, c.want, got, "%+v", c.opts)
+		got, _ := tables(t, s.client, c.opts)
+		require.Equal(t, c.want, got, "%v", c.opts)
 		c.opts.IncludeSchema = true
-		got, _ = tables(t, s.client, &c.opts)
-		require.Equal(t, c.want, got, "%+v", c.opts)
+		got, _ = tables(t, s.client, c.opts)
+		require.Equal(t, c.want, got, "%v", c.opts)
 	}
 
 	// The schema of a table is that of its rows, whichever table it is.

@@ -6,7 +6,10 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
+	flightpb "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	"lanceflight/internal/fault"
 )
@@ -26,15 +29,28 @@ func (s *service) DoPut(stream flight.FlightService_DoPutServer) error {
 	if err := checkHeader(first.GetDataHeader()); err != nil {
 		return err
 	}
+	var cmd anypb.Any
+	binds := proto.Unmarshal(first.GetFlightDescriptor().GetCmd(), &cmd) == nil &&
+		cmd.MessageIs((*flightpb.CommandPreparedStatementQuery)(nil))
 	// The dispatch is no more than a pair of pointers, so that each call has one with a bound of its own.
 	dispatch := flightsql.NewFlightServerWithAllocator(s.srv, newBoundedAllocator(int64(s.srv.opts.MaxReceiveBytes)))
-	return dispatch.DoPut(&begunPut{FlightService_DoPutServer: stream, first: first})
+	return dispatch.DoPut(&begunPut{FlightService_DoPutServer: stream, first: first, silent: binds})
 }
 
-// begunPut is a stream whose first message was read already, and is read once more.
+// begunPut is a stream whose first message was read already, and is read once more. A silent one sends no
+// result. That of binding parameters would only repeat the handle, which Flight SQL allows to leave out,
+// and the JDBC drivers 15 and 16 do not free it: closing a connection then fails.
 type begunPut struct {
 	flight.FlightService_DoPutServer
-	first *flight.FlightData
+	first  *flight.FlightData
+	silent bool
+}
+
+func (b *begunPut) Send(result *flight.PutResult) error {
+	if b.silent {
+		return nil
+	}
+	return b.FlightService_DoPutServer.Send(result)
 }
 
 func (b *begunPut) Recv() (*flight.FlightData, error) {

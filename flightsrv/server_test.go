@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -357,4 +359,47 @@ func TestDrainingServerRefusesStatements(t *testing.T) {
 	s.draining.Store(true)
 	_, err := s.client.Execute(context.Background(), "SELECT 1")
 	require.Equal(t, codes.Unavailable, status.Code(err))
+}
+
+// A client may bind values of several types as one union, as flightsql-dbapi binds every value: each row
+// has its own type, through DoPut, the ticket and DoGet.
+func TestUnionParameters(t *testing.T) {
+	s := startServer(t, Options{})
+	ctx := context.Background()
+	stmt, err := s.client.Prepare(ctx, "SELECT key FROM train WHERE key = ? AND caption LIKE ?")
+	require.NoError(t, err)
+	defer stmt.Close(ctx)
+	dt := arrow.DenseUnionOf([]arrow.Field{
+		{Name: "i", Type: arrow.PrimitiveTypes.Int64, Nullable: true}, {Name: "s", Type: arrow.BinaryTypes.String, Nullable: true},
+	}, []arrow.UnionTypeCode{0, 1})
+	schema := arrow.NewSchema([]arrow.Field{{Name: "param_0", Type: dt}, {Name: "param_1", Type: dt}}, nil)
+	params, _, err := array.RecordFromJSON(memory.DefaultAllocator, schema, strings.NewReader(
+		`[{"param_0": [0, 3], "param_1": [1, "%"]}, {"param_0": [1, "7"], "param_1": [1, "%"]}, {"param_0": [0, null], "param_1": [1, "%"]}]`))
+	require.NoError(t, err)
+	defer params.Release()
+	stmt.SetParameters(params)
+	info, err := stmt.Execute(ctx)
+	require.NoError(t, err)
+	require.EqualValues(t, 2, rows(t, s.client, info))
+
+	// No result is sent: drivers of Arrow 15 and 16 do not free it, and cannot close their connection then.
+	desc, err := s.client.Client.GetFlightInfo(ctx, info.FlightDescriptor)
+	require.NoError(t, err)
+	put, err := s.client.Client.DoPut(ctx)
+	require.NoError(t, err)
+	w := flight.NewRecordWriter(put, ipc.WithSchema(schema))
+	w.SetFlightDescriptor(desc.FlightDescriptor)
+	require.NoError(t, w.Write(params))
+	require.NoError(t, w.Close())
+	require.NoError(t, put.CloseSend())
+	_, err = put.Recv()
+	require.Equal(t, io.EOF, err)
+
+	bad, _, err := array.RecordFromJSON(memory.DefaultAllocator, schema, strings.NewReader(`[{"param_0": [1, "x"], "param_1": [1, "%"]}]`))
+	require.NoError(t, err)
+	defer bad.Release()
+	stmt.SetParameters(bad)
+	_, err = stmt.Execute(ctx)
+	require.Equal(t, codes.InvalidArgument, status.Code(err))
+	require.ErrorContains(t, err, "parameter $1: cannot cast 'x' to BIGINT")
 }
