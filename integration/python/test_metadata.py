@@ -25,20 +25,32 @@ def test_get_objects(sample):
         assert len(table["table_columns"]) == 17
 
 
-@pytest.mark.parametrize("pattern, found", [("tr%", True), ("trai_", True), ("TRAIN", False), ("", True), ("x%", False), (r"trai\_", False), (r"%\%", False)])
+@pytest.mark.parametrize("pattern, found", [("tr%", True), ("trai_", True), ("TRAIN", True), ("TR%", True), ("", True), ("x%", False), (r"trai\_", False), (r"%\%", False)])
 def test_table_name_patterns(sample, pattern, found):
     with sample.adbc() as conn:
         got = objects(conn, depth="tables", table_name_filter=pattern)
-        tables = [t for c in got for s in c["catalog_db_schemas"] for t in s["db_schema_tables"] or []]
+        tables = [t for c in got for s in c["catalog_db_schemas"] if s["db_schema_name"] == "main" for t in s["db_schema_tables"] or []]
         assert bool(tables) == found
 
 
-@pytest.mark.parametrize("types, found", [(["TABLE"], True), (["table"], True), (["BASE TABLE"], True), (["VIEW"], False)])
+@pytest.mark.parametrize("types, found", [(["TABLE"], True), (["table"], True), (["BASE TABLE"], True), (["VIEW"], False), (["system view"], True)])
 def test_table_types(sample, types, found):
     with sample.adbc() as conn:
-        assert conn.adbc_get_table_types() == ["TABLE"]
+        assert conn.adbc_get_table_types() == ["SYSTEM VIEW", "TABLE"]
         got = objects(conn, depth="tables", table_types_filter=types)
         assert bool([t for c in got for s in c["catalog_db_schemas"] for t in s["db_schema_tables"] or []]) == found
+
+
+def test_get_objects_lists_information_schema(sample):
+    with sample.adbc() as conn:
+        [catalog] = objects(conn, depth="all")
+        [schema] = [s for s in catalog["catalog_db_schemas"] if s["db_schema_name"] == "information_schema"]
+        views = {t["table_name"]: t for t in schema["db_schema_tables"]}
+        assert {t["table_type"] for t in views.values()} == {"SYSTEM VIEW"}
+        for name, view in views.items():
+            assert [c["column_name"] for c in view["table_columns"]] == sample.query(f"SELECT * FROM information_schema.{name}").column_names
+        listed = sample.query("SELECT table_name FROM information_schema.tables WHERE table_schema = 'information_schema'")
+        assert set(listed.column(0).to_pylist()) == set(views)
 
 
 def test_get_table_schema(sample):
@@ -66,6 +78,13 @@ def test_result_columns_name_their_table(sample):
     field = sample.query("SELECT key FROM train LIMIT 1").schema.field("key")
     assert field.metadata.get(b"ARROW:FLIGHT:SQL:TABLE_NAME") == b"train"
     assert b"ARROW:FLIGHT:SQL:REMARKS" not in field.metadata
+
+
+def test_result_columns_tell_precision_and_scale(sample):
+    [field] = sample.query("SELECT CAST(key AS DECIMAL(10,2)) AS d FROM train LIMIT 1").schema
+    told = {k.decode().removeprefix("ARROW:FLIGHT:SQL:"): v.decode() for k, v in field.metadata.items()}
+    assert told == {"TYPE_NAME": "DECIMAL(10,2)", "PRECISION": "10", "SCALE": "2", "IS_AUTO_INCREMENT": "0",
+                    "IS_CASE_SENSITIVE": "0", "IS_READ_ONLY": "1", "IS_SEARCHABLE": "1"}
 
 
 def xdbc_types(server, data_type=None):

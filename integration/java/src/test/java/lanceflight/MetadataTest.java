@@ -81,7 +81,7 @@ class MetadataTest {
       DatabaseMetaData m = c.getMetaData();
       assertEquals(List.of("lance"), strings(m.getCatalogs(), "TABLE_CAT"));
       assertTrue(strings(m.getSchemas(), "TABLE_SCHEM").contains("main"));
-      assertEquals(List.of("TABLE"), strings(m.getTableTypes(), "TABLE_TYPE"));
+      assertEquals(List.of("SYSTEM VIEW", "TABLE"), strings(m.getTableTypes(), "TABLE_TYPE"));
       List<String> tables = strings(m.getTables("lance", "main", "%", null), "TABLE_NAME");
       assertTrue(tables.contains("laion_v2_2"));
       assertEquals(tables.stream().sorted().toList(), tables);
@@ -89,6 +89,14 @@ class MetadataTest {
       assertEquals(List.of("laion_v2_2"), strings(m.getTables("lance", "main", "laion\\_v2\\_2", new String[] {"TABLE"}), "TABLE_NAME"));
       assertEquals(List.of(), strings(m.getTables("lance", "main", "laion_v2_2", new String[] {"VIEW"}), "TABLE_NAME"));
       assertEquals(List.of(), strings(m.getTables("elsewhere", null, "%", null), "TABLE_NAME"));
+      // What finds nothing is tried in any case, as names without quotes are in SQL.
+      assertEquals(List.of("laion_v2_2"), strings(m.getTables("LANCE", "MAIN", "LAION\\_V2\\_2", new String[] {"table"}), "TABLE_NAME"));
+      assertEquals(17, strings(m.getColumns("LANCE", "MAIN", "LAION\\_V2\\_2", null), "COLUMN_NAME").size());
+      assertEquals(List.of("main"), strings(m.getSchemas("LANCE", "MAIN"), "TABLE_SCHEM"));
+      List<String> views = strings(m.getTables(null, "information_schema", "%", new String[] {"SYSTEM VIEW"}), "TABLE_NAME");
+      assertEquals(List.of("columns", "key_column_usage", "schemata", "table_constraints", "tables", "views"), views);
+      assertEquals(views, strings(m.getTables(null, "INFORMATION_SCHEMA", null, null), "TABLE_NAME"));
+      assertTrue(strings(m.getColumns(null, "information_schema", "tables", null), "COLUMN_NAME").contains("table_type"));
     }
   }
 
@@ -119,6 +127,36 @@ class MetadataTest {
       }
     }
     assertEquals(want, got);
+  }
+
+  /** Precision and scale as declared, which is where Spark reads the type of a decimal from. */
+  @Test
+  void resultsTellPrecisionAndScale() throws SQLException {
+    try (Connection c = Tables.connect(); java.sql.Statement s = c.createStatement();
+        ResultSet r = s.executeQuery("SELECT CAST(key AS DECIMAL(10,2)) AS d, key, caption, similarity,"
+            + " CAST('2024-02-29 10:00:00' AS TIMESTAMP) AS t FROM laion_v2_2 ORDER BY key LIMIT 1")) {
+      int[][] want = {{10, 2}, {19, 0}, {0, 0}, {15, 0}, {26, 6}};
+      java.sql.ResultSetMetaData m = r.getMetaData();
+      for (int i = 0; i < want.length; i++) {
+        assertEquals(want[i][0], m.getPrecision(i + 1), m.getColumnLabel(i + 1));
+        assertEquals(want[i][1], m.getScale(i + 1), m.getColumnLabel(i + 1));
+        assertTrue(m.isReadOnly(i + 1));
+        assertTrue(m.isSearchable(i + 1));
+        assertFalse(m.isAutoIncrement(i + 1));
+        assertEquals(i == 2, m.isCaseSensitive(i + 1));
+      }
+      assertEquals("laion_v2_2", m.getTableName(2));
+      assertEquals("main", m.getSchemaName(2));
+      assertEquals("lance", m.getCatalogName(2));
+      assertTrue(r.next());
+      assertEquals(2, r.getBigDecimal(1).scale());
+    }
+    try (Connection c = Tables.connect(); ResultSet r = c.getMetaData().getColumns(null, "main", "laion\\_v2\\_2", "key")) {
+      assertTrue(r.next());
+      assertEquals(19, r.getInt("COLUMN_SIZE"));
+      assertEquals(0, r.getInt("DECIMAL_DIGITS"));
+      assertEquals("BIGINT", r.getString("TYPE_NAME"));
+    }
   }
 
   @Test
