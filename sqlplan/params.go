@@ -125,7 +125,7 @@ func changed(recs []arrow.RecordBatch, i int, t arrow.DataType) bool {
 		for row := range int(rec.NumRows()) {
 			kept := true
 			err := storage.Guard(func() error {
-				l, err := expr.LiteralAt(rec.Column(i), row)
+				l, err := expr.BoundLiteral(rec.Column(i), row)
 				if err == nil {
 					kept = expr.KeepsValue(l, t)
 				}
