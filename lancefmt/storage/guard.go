@@ -3,6 +3,7 @@ package storage
 import (
 	"runtime/debug"
 
+	"lanceflight/internal/fault"
 	"lanceflight/internal/mmap"
 )
 
@@ -38,4 +39,17 @@ func Guard(fn func() error) (err error) {
 		}
 	}()
 	return fn()
+}
+
+// Contain runs fn below Guard and turns any other panic of fn into an error too, so that a bug, or
+// damage that a decoder did not expect, ends one piece of work and not the process. doing says what
+// the work was, as in "query execution". The error of a panic is fault.Internal: it has doing, the
+// value of the panic and the stack.
+func Contain(doing string, fn func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fault.New(fault.Internal, "internal error in %s: %v\n%s", doing, p, debug.Stack())
+		}
+	}()
+	return Guard(fn)
 }

@@ -10,6 +10,7 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/index"
+	"lanceflight/lancefmt/storage"
 	"lanceflight/vecindex"
 	"lanceflight/vecindex/lanceidx"
 )
@@ -103,7 +104,7 @@ func (c *Cache) doubts(ctx context.Context, snap *lancefmt.Snapshot, seg *lancef
 	}
 	c.auditing.Lock() // a comparison holds up to 128 MiB, and the next one may find its result
 	defer c.auditing.Unlock()
-	err = guarded(func() error {
+	err = storage.Contain("comparing an index with its column", func() error {
 		found, err := snap.AuditIndex(ctx, seg, auditor, open, memory.DefaultAllocator)
 		for _, f := range open {
 			if wrong := found[f.ID()]; err == nil {

@@ -9,6 +9,7 @@ import (
 	"lanceflight/internal/cache"
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/index"
+	"lanceflight/lancefmt/storage"
 	"lanceflight/sqlplan/question"
 )
 
@@ -75,7 +76,7 @@ func (c *Cache) estimateSegment(
 	ctx context.Context, snap *lancefmt.Snapshot, about *question.Index, seg *lancefmt.Index,
 	p index.Predicate, covered *roaring.Bitmap,
 ) (e question.Estimate, err error) {
-	err = guarded(func() error {
+	err = storage.Contain("reading an index", func() error {
 		x, release, err := c.OpenScalar(ctx, snap, about, seg)
 		if err != nil {
 			return err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,7 +15,6 @@ import (
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt"
 	"lanceflight/lancefmt/index"
-	"lanceflight/lancefmt/storage"
 	"lanceflight/sqlplan/question"
 	"lanceflight/vecindex"
 	"lanceflight/vecindex/calibrate"
@@ -137,14 +135,4 @@ func Recoverable(ctx context.Context, err error) bool {
 		return !errors.Is(err, context.Canceled)
 	}
 	return false
-}
-
-// guarded runs what reads an index, and turns a fault of mapped memory and a panic into errors.
-func guarded(read func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fault.New(fault.Internal, "internal error in reading an index: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return storage.Guard(read)
 }

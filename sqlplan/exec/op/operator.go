@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"runtime/debug"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -168,13 +167,8 @@ func (b *Base) Pull(ctx context.Context, next func(context.Context) (arrow.Recor
 }
 
 // Guard runs fn, turning a fault of mapped memory and a panic into errors.
-func Guard(fn func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fault.New(fault.Internal, "internal error in query execution: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return storage.Guard(fn)
+func Guard(fn func() error) error {
+	return storage.Contain("query execution", fn)
 }
 
 // Each drives op with every worker it can use: in parallel where op splits, else from one goroutine.
