@@ -43,3 +43,25 @@ func TestRangeSearch(t *testing.T) {
 		}
 	}
 }
+
+// An alias stands for one expression in every clause that uses it. A subquery in it is run once, so that
+// a condition on the alias is one on the distance that is sorted by, and becomes the range of the search.
+func TestRangeSearchByAlias(t *testing.T) {
+	e := newEngine(t, map[string]string{"l2": "vector_ivf_flat_l2"})
+	const query = "(SELECT vec FROM l2 WHERE key = 5)"
+	const search = "SELECT key, vec <-> " + query + " AS d FROM l2 WHERE d < 1 AND key % 2 = 0 ORDER BY d LIMIT 1000"
+	const spelt = "SELECT key FROM (SELECT key, vec <-> " + query + " AS d FROM l2 OFFSET 0) WHERE d < 1 AND key % 2 = 0 ORDER BY d, key"
+	want, _, err := keysOf(t, e, spelt, sqlplan.Session{})
+	require.NoError(t, err)
+	require.NotEmpty(t, want)
+	for _, useIndex := range []string{"true", "false"} {
+		s := sqlplan.Session{Settings: map[string]string{"lance.use_index": useIndex, "lance.nprobes": "1000"}}
+		got, _, err := keysOf(t, e, "SELECT key FROM ("+search+") ORDER BY d, key", s)
+		require.NoError(t, err)
+		require.Equal(t, want, got, "index %s", useIndex)
+		_, rows, err := e.rows(t, "EXPLAIN "+search, s)
+		require.NoError(t, err)
+		require.Contains(t, rows[0][1], "range=_distance")
+		require.Len(t, rows, 2, "the plan and one subquery")
+	}
+}

@@ -49,7 +49,7 @@ func Bind(ctx context.Context, stmt parse.Statement, env Env) (plan.Plan, error)
 			ctx: ctx, env: env, snaps: snaps, pins: plan.Pins{}, hints: &search,
 			paramTypes: types, paramPos: map[int]parse.Pos{},
 			cols: map[expr.ColID]plan.Col{}, colPos: map[expr.ColID]parse.Pos{},
-			search: map[expr.ColID]settings.SearchOptions{},
+			search: map[expr.ColID]settings.SearchOptions{}, scalars: map[scalarAt]expr.Param{},
 		}
 		planned, err := b.statement(stmt)
 		if err != nil {
@@ -96,7 +96,8 @@ type binder struct {
 	params   int
 	slots    int // handed out by newSlot
 	subplans []plan.Subplan
-	now      *expr.Param // the time of the statement, once something has asked for it
+	now      *expr.Param             // the time of the statement, once something has asked for it
+	scalars  map[scalarAt]expr.Param // the values of scalar subqueries bound so far
 	// paramTypes are the types the pass before found; nil or short where nothing is known.
 	paramTypes []arrow.DataType
 	paramPos   map[int]parse.Pos // where a parameter stands last, by slot

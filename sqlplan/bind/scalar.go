@@ -707,9 +707,21 @@ func (b *binder) index(e *parse.Index, c exprCtx) (expr.Expr, error) {
 	return x, place(err, e.Pos)
 }
 
+// scalarAt names a scalar subquery: a place in the statement, and the scope that it is bound in.
+type scalarAt struct {
+	at    *parse.Subquery
+	scope *scope
+}
+
 // subquery binds a scalar subquery. It is run once, before the statement, and its value is a
-// parameter.
+// parameter. An expression may be bound several times, as one with an alias is for each clause that
+// uses the alias. Its subqueries have one value there, so they are bound and run once, and the clauses
+// hold equal expressions.
 func (b *binder) subquery(e *parse.Subquery, c exprCtx) (expr.Expr, error) {
+	at := scalarAt{e, c.scope}
+	if p, ok := b.scalars[at]; ok {
+		return &p, nil
+	}
 	ctes, hints := b.ctes, b.hints
 	q, err := b.query(e.Query, c.scope)
 	b.ctes, b.hints = ctes, hints
@@ -722,7 +734,9 @@ func (b *binder) subquery(e *parse.Subquery, c exprCtx) (expr.Expr, error) {
 	slot := b.newSlot()
 	t := q.cols[0].Type
 	b.subplans = append(b.subplans, plan.Subplan{Slot: slot, Root: q.node, Type: t})
-	return &expr.Param{Slot: slot, T: t}, nil
+	p := expr.Param{Slot: slot, T: t}
+	b.scalars[at] = p
+	return &p, nil
 }
 
 // call binds a function call.
