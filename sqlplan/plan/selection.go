@@ -38,34 +38,23 @@ func QuestionColumns(read []ScanCol) []question.Column {
 	return out
 }
 
-// SelectionOf returns the selection of a node that has one, else nil. It is the node's own; do not change it.
-func SelectionOf(n Node) *Selection {
-	switch n := n.(type) {
-	case *Scan:
-		return &n.Selection
-	case *VectorSearch:
-		return &n.Selection
-	}
-	return nil
-}
-
 // MapSelections replaces the selection of every node below n that has one and a filter in it. f gets a copy, which it may change, and the
 // node that it belongs to.
 func MapSelections(n Node, f func(s *Selection, of Node)) Node {
 	return MapNodes(n, func(n Node) Node {
-		s := SelectionOf(n)
-		if s == nil || s.Filter == nil {
-			return n
-		}
 		switch n := n.(type) {
 		case *Scan:
-			c := *n
-			f(&c.Selection, n)
-			return &c
+			if n.Filter != nil {
+				c := *n
+				f(&c.Selection, n)
+				return &c
+			}
 		case *VectorSearch:
-			c := *n
-			f(&c.Selection, n)
-			return &c
+			if n.Filter != nil {
+				c := *n
+				f(&c.Selection, n)
+				return &c
+			}
 		}
 		return n
 	})
