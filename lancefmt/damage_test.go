@@ -333,7 +333,7 @@ func pageTable(t *testing.T, data []byte, columns int, top map[int]string) (out 
 	return out
 }
 
-// flipLimits bound what reading a damaged table of some kilobytes may cost.
+// flipSeconds and flipBytes bound what reading a damaged table of some kilobytes may cost.
 const (
 	flipSeconds = 20
 	flipBytes   = 64 << 20 // allocated in all, by one read of everything

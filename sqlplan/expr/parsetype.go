@@ -9,8 +9,8 @@ import (
 	"lanceflight/sqlplan/expr/value"
 )
 
-// typeNames are the SQL names of types without arguments; the first of each group in the comment of
-// unknownType is the one to advise.
+// typeNames are the SQL names of types without arguments. Types that take some, and those that SQL has
+// and this server does not, are in scalarType.
 var typeNames = map[string]arrow.DataType{
 	"BOOLEAN": value.TypeBool, "BOOL": value.TypeBool, "LOGICAL": value.TypeBool,
 	"TINYINT": arrow.PrimitiveTypes.Int8, "INT1": arrow.PrimitiveTypes.Int8,

@@ -136,7 +136,7 @@ type calibrationKey struct {
 	table    string
 	version  uint64
 	branch   string
-	segments string // their indexKeys
+	segments string // the indexKey of each
 	column   string
 	k        int
 	vectors  int // of a query over lists of vectors, or 0

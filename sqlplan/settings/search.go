@@ -58,7 +58,7 @@ func (o *SearchOptions) Set(name, value string) error {
 
 var searchOptionNames = []string{"nprobes", "max_nprobes", "refine_factor", "ef", "min_recall", "use_index", "fast_search"}
 
-// parseSearchOptions reads 'nprobes=20, refine_factor=10' over the given options.
+// Parse reads 'nprobes=20, refine_factor=10' over the given options.
 func (o *SearchOptions) Parse(text string) error {
 	for _, item := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ';' }) {
 		if strings.TrimSpace(item) == "" {

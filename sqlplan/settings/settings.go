@@ -18,7 +18,7 @@ type Setting struct {
 	check   func(string) (string, error)
 }
 
-// settings is the one list of names, in the order SHOW ALL prints them.
+// table is the one list of names, in the order SHOW ALL prints them.
 var table = []Setting{
 	{"catalog", catalog.CatalogName, "current catalog", oneOf(catalog.CatalogName)},
 	{"schema", catalog.SchemaName, "current schema", checkSchema},
@@ -177,10 +177,10 @@ func checkBytes(lo, hi int64) func(string) (string, error) {
 	}
 }
 
-// Settings returns the list of all settings.
+// All returns the list of all settings.
 func All() []Setting { return slices.Clone(table) }
 
-// settingNames are the names of all settings.
+// Names are the names of all settings.
 func Names() []string {
 	names := make([]string, len(table))
 	for i, s := range table {
@@ -189,7 +189,7 @@ func Names() []string {
 	return names
 }
 
-// FindSetting returns the setting with a name, in any case; "search_path" and "database" are the
+// Find returns the setting with a name, in any case; "search_path" and "database" are the
 // names other tools give to schema and catalog. An unknown name is fault.InvalidArgument with the
 // nearest names.
 func Find(name string) (Setting, error) {

@@ -9,7 +9,7 @@ import (
 // RowsAhead answers nodes of the right side for several rows of a left batch at a time, before the right side runs for them.
 type RowsAhead interface {
 	// Answers are those for a row of a left batch of so many rows, by node. Rows are asked for in order; operators find the answers
-	// in Env.ahead.
+	// in Env.Ahead.
 	Answers(ctx context.Context, row, rows int) (map[plan.Node]any, error)
 	// Drop forgets all answers, at the end of a left batch.
 	Drop()
@@ -18,7 +18,7 @@ type RowsAhead interface {
 // NewRowsAhead makes what works ahead for a join, whose right side has the given shape; nil = nothing does.
 type NewRowsAhead func(n *plan.LateralJoin, shape Operator, join LateralRows) RowsAhead
 
-// LateralRows is what a rowsAhead may use of its join.
+// LateralRows is what a RowsAhead may use of its join.
 type LateralRows struct {
 	Env   *Env
 	Share *Share

@@ -40,20 +40,20 @@ type Operator interface {
 }
 
 // Parallel is implemented by operators whose batches may be consumed by several goroutines at once.
-// Such an operator, once open, is driven either by Next or by one call of each, not both.
+// Such an operator, once open, is driven either by Next or by one call of Each, not both.
 type Parallel interface {
 	Operator
 	// Each calls fn for every batch and returns when all calls have returned. Calls come from up to
 	// Env.Workers goroutines; worker, in [0, Env.Workers), is unique among the calls under way, so
-	// it can index per-worker state. fn borrows the batch: each releases it when fn returns. What fn
+	// it can index per-worker state. fn borrows the batch: Each releases it when fn returns. What fn
 	// retains of it must be released before the operator is closed.
-	// Returning errStop ends the run without an error; any other error ends it with that error.
+	// Returning ErrStop ends the run without an error; any other error ends it with that error.
 	Each(ctx context.Context, fn EachFunc) error
-	// Splits reports whether each would really run in parallel; if not, Next is as good.
+	// Splits reports whether Each would really run in parallel; if not, Next is as good.
 	Splits() bool
 }
 
-// EachFunc consumes one batch, see parallel.
+// EachFunc consumes one batch, see Parallel.
 type EachFunc func(ctx context.Context, worker int, at Position, b arrow.RecordBatch) error
 
 // Position orders rows as Next would return them: the first row of a batch has the batch's position,
@@ -63,7 +63,7 @@ type Position int64
 // MorselPosition is the position of row n of morsel m.
 func MorselPosition(m int, n int64) Position { return Position(int64(m)<<32 | n&0xffffffff) }
 
-// ErrStop ends an each run early and is not reported.
+// ErrStop is what an EachFunc returns to end a run of Each early; it is not reported.
 var ErrStop = errors.New("enough rows")
 
 // Env is what the operators of one execution share.
@@ -78,7 +78,7 @@ type Env struct {
 	// SpillDir is where sorts put runs that exceed the budget; "" = the system's temporary directory.
 	SpillDir string
 
-	// Ahead are the answers of nodes that were found for several rows of a lateral join at once, see rowsAhead.
+	// Ahead are the answers of nodes that were found for several rows of a lateral join at once, see RowsAhead.
 	Ahead map[plan.Node]any
 }
 
@@ -180,7 +180,7 @@ func Each(ctx context.Context, op Operator, fn EachFunc) error {
 	return EachInOrder(ctx, op, fn)
 }
 
-// EachInOrder is each with one worker, which sees the batches in order.
+// EachInOrder is Each with one worker, which sees the batches in order.
 func EachInOrder(ctx context.Context, op Operator, fn EachFunc) error {
 	var at Position
 	for {

@@ -22,7 +22,7 @@ import (
 //	                           └─sort──> temporary file ──> k-way merge ──> output
 //
 // A single key of a fixed width is sorted by radix over normalised words, others by the bytes of
-// kernel.Keys. With a Limit, topK is used instead (topk.go).
+// kernel.Keys. With a Limit, topKOp is used instead (topk.go).
 type sortOp struct {
 	op.Base
 	keys  *sortKeys

@@ -20,7 +20,7 @@ import (
 // input, so the result is that of a stable sort, however many workers there were.
 //
 // Only rows that enter a heap are copied; a heap's copies are compacted when most of them have
-// been displaced. Beyond heapMax rows the whole input is sorted instead, which can spill.
+// been displaced. Beyond HeapMax rows the whole input is sorted instead, which can spill.
 type topKOp struct {
 	op.Base
 	node  *plan.Sort
@@ -37,6 +37,7 @@ type topKOp struct {
 	ready  bool
 }
 
+// HeapMax is the largest k for which heaps are kept.
 const HeapMax = 1 << 16
 
 func newTopK(n *plan.Sort, env *op.Env, in op.Operator, keys *sortKeys) op.Operator {

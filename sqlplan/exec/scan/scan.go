@@ -325,7 +325,7 @@ func (s *ScanOp) Each(ctx context.Context, fn op.EachFunc) error {
 	})
 }
 
-// drive cuts fragments into morsels and has all workers call fn for them, until it returns errStop.
+// drive cuts fragments into morsels and has all workers call fn for them, until it returns op.ErrStop.
 func (s *ScanOp) drive(ctx context.Context, frags []*lancefmt.Fragment, fn func(ctx context.Context, worker, n int, m morsel) error) error {
 	c := s.newCutter(frags)
 	var mu sync.Mutex

@@ -26,7 +26,7 @@ func (s exactSource) giveUp(_ context.Context, _ *Run, _ *Request, err error) er
 // decoding and comparing, and are so large that what a piece costs, some 14 µs, does not count.
 const exactBatchBytes = 2 << 20
 
-// candidates implements searchSource. Each vector is read once for all queries.
+// candidates implements source. Each vector is read once for all queries.
 func (s exactSource) candidates(ctx context.Context, r *Run, req *Request) ([][]vecindex.Hit, error) {
 	scan, err := r.scan(req, s, req.Selection.Filter, req.vectorCols())
 	if err != nil {

@@ -120,7 +120,7 @@ func (v *VectorSearchOp) batch(hits []vecindex.Hit, addrs []uint64) (arrow.Recor
 	return op.MakeBatch(v.Schema, cols, int64(len(hits)))
 }
 
-// Follow implements rowStandIn: it remembers the search of the last row, whose recall can be estimated.
+// Follow implements op.RowStandIn: it remembers the search of the last row, whose recall can be estimated.
 func (v *VectorSearchOp) Follow(row op.Operator) {
 	from := row.(*VectorSearchOp)
 	last := from.last // of a join inside of this one

@@ -29,7 +29,7 @@ func NewRun(env *op.Env, snap *lancefmt.Snapshot, stats *op.OpStats, what string
 	return &Run{env: env, Counters: stats, Share: op.NewShare(env, stats, what), fetch: scan.NewFetcher(env, snap, stats)}
 }
 
-// searchSource is a part of a table that is searched in one way.
+// source is a part of a table that is searched in one way.
 type source interface {
 	// candidates returns the nearest rows of the source for each query of a request, ascending, at distances of the metric's own scale.
 	candidates(ctx context.Context, r *Run, req *Request) ([][]vecindex.Hit, error)

@@ -136,7 +136,7 @@ func (s *segmentSource) audit(ctx context.Context, cache *indexes.Cache, r *Run,
 	return nil
 }
 
-// candidates implements searchSource. Two ways lead through an index. Several queries go together, so that codes come from memory once
+// candidates implements source. Two ways lead through an index. Several queries go together, so that codes come from memory once
 // for all that probe their partition. One query has all workers to itself, which share its heap. The vectors of a list go that way
 // too, side by side: they are few, and each wants so many entries that it mostly takes further rounds of probing.
 func (s *segmentSource) candidates(ctx context.Context, r *Run, req *Request) (out [][]vecindex.Hit, err error) {

@@ -9,9 +9,9 @@ import (
 )
 
 // searchWindows answers the vector searches on the right side of a lateral join for a window of rows of its left side at a time, before
-// the right side runs for the first of them. It implements rowsAhead.
+// the right side runs for the first of them. It implements op.RowsAhead.
 //
-//	left rows ──vectors──> one request ──> an outcome for each row ──Env──> vectorSearchOp of the row's right side
+//	left rows ──vectors──> one request ──> an outcome for each row ──Env──> VectorSearchOp of the row's right side
 type searchWindows []*searchWindow
 
 // searchWindow has the answers of one search. A window that does not fit the statement's memory is halved. A row whose vector or bound
@@ -59,7 +59,7 @@ func findSearch(op op.Operator, n *plan.VectorSearch) *VectorSearchOp {
 	return nil
 }
 
-// Answers implements rowsAhead.
+// Answers implements op.RowsAhead.
 func (all searchWindows) Answers(ctx context.Context, row, rows int) (map[plan.Node]any, error) {
 	var out map[plan.Node]any
 	for _, w := range all {
@@ -78,7 +78,7 @@ func (all searchWindows) Answers(ctx context.Context, row, rows int) (map[plan.N
 	return out, nil
 }
 
-// Drop implements rowsAhead.
+// Drop implements op.RowsAhead.
 func (all searchWindows) Drop() {
 	for _, w := range all {
 		w.drop()

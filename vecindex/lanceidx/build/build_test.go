@@ -120,7 +120,7 @@ func open(t *testing.T, store storage.Store, dir string) vecindex.Index {
 	return x
 }
 
-// exactKeys are the k nearest rows by float64.
+// exactHits are the k nearest rows by float64.
 func exactHits(t *testing.T, h *held, metric vecindex.Metric, query []float32, k int) []vecindex.Hit {
 	q, err := vecindex.NewQuery(metric, query)
 	require.NoError(t, err)
