@@ -78,8 +78,10 @@ func (o *SearchOptions) Parse(text string) error {
 // SearchOptions are the knobs of one search; zero values mean the session's defaults were applied
 // by the binder already, except where 0 is meaningful.
 type SearchOptions struct {
-	NProbes      int
-	MaxNProbes   int // 0 = four times NProbes where a filter leaves few rows, all where it leaves too few
+	NProbes int
+	// MaxNProbes bounds how far a search goes on behind NProbes while it has too few rows, with a filter or without.
+	// 0 = four times NProbes for the rows that a filter leaves, and all while there are too few.
+	MaxNProbes   int
 	RefineFactor int // 0 = none: distances are the quantizer's estimates
 	EF           int
 	MinRecall    float64 // 0 = none; else NProbes, RefineFactor and EF are chosen to reach it

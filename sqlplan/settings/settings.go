@@ -25,7 +25,8 @@ var table = []Setting{
 	{"statement_timeout", "0", "longest run time of a statement: milliseconds, or a duration such as 30s; 0 is none", checkTimeout},
 	{"lance.nprobes", "20", "partitions of a vector index to search", checkInt(1, 1<<20)},
 	{"lance.max_nprobes", "0",
-		"most partitions to search where a filter leaves few rows; 0 is four times nprobes, " +
+		"most partitions to go on to where the first nprobes have too few rows, with a filter or without; " +
+			"below nprobes it has no effect; 0 is four times nprobes for the rows that a filter leaves, " +
 			"and all while there are fewer rows than wanted",
 		checkInt(0, 1<<20)},
 	{"lance.refine_factor", "10",

@@ -173,7 +173,8 @@ type segmentAsk struct {
 	verify bool
 }
 
-// widenProbes bounds what a filter adds to a search: so many times nprobes, unless max_nprobes says otherwise.
+// widenProbes bounds what a filter adds to a search: so many times nprobes. With max_nprobes it adds nothing, and the search goes on only
+// while it has too few rows.
 const widenProbes = 4
 
 func (s *segmentSource) params(ctx context.Context, r *Run, req *Request) (ask segmentAsk, err error) {
