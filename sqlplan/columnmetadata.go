@@ -2,6 +2,7 @@ package sqlplan
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -13,6 +14,9 @@ import (
 // Keys of field metadata, as Flight SQL defines them (FlightSql.proto, "Column Metadata"). The values of IS
 // keys are 1 and 0. The key REMARKS is not here: on a result it replaces the label of the column in JDBC.
 const (
+	flightSQLPrefix = "ARROW:FLIGHT:SQL:"
+	extensionPrefix = "ARROW:extension:"
+
 	catalogNameKey     = "ARROW:FLIGHT:SQL:CATALOG_NAME"
 	schemaNameKey      = "ARROW:FLIGHT:SQL:SCHEMA_NAME"
 	tableNameKey       = "ARROW:FLIGHT:SQL:TABLE_NAME"
@@ -25,12 +29,20 @@ const (
 	isSearchableKey    = "ARROW:FLIGHT:SQL:IS_SEARCHABLE"
 )
 
-// columnMetadata is what clients read of a column of a result beside its Arrow type t. JDBC's
+// columnMetadata is what clients read of a column of a result beside its Arrow type t: what the table's
+// field says, such as the name of an extension type, and what Flight SQL defines. JDBC's
 // ResultSetMetaData and getColumns have no other source for precision and scale, and Spark takes a decimal
 // for DECIMAL(38,18) where they are zero. What comes from no table names none.
 func columnMetadata(c plan.Col, t arrow.DataType) arrow.Metadata {
 	keys, values := make([]string, 0, 10), make([]string, 0, 10)
 	add := func(key, value string) { keys, values = append(keys, key), append(values, value) }
+	for i, key := range c.Metadata.Keys() {
+		// An extension type is one of its storage, which a half float, a dictionary or a view is no more.
+		changed := strings.HasPrefix(key, extensionPrefix) && !arrow.TypeEqual(c.Type, t)
+		if !changed && !strings.HasPrefix(key, flightSQLPrefix) {
+			add(key, c.Metadata.Values()[i])
+		}
+	}
 	if c.Table != "" {
 		add(catalogNameKey, catalog.CatalogName)
 		add(schemaNameKey, c.Schema)

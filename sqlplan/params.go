@@ -7,6 +7,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/extensions"
 
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt/storage"
@@ -17,13 +18,17 @@ import (
 
 // ParamSchema describes the statement's parameters: fields "1", "2", … with the types that the
 // statement gives them. A parameter that nothing in the statement decides is utf8. Timestamps are in
-// milliseconds: the JDBC driver writes milliseconds into a timestamp of any unit.
+// milliseconds: the JDBC driver writes milliseconds into a timestamp of any unit. A UUID is asked for as
+// text, which every driver can bind.
 func (p *Prepared) ParamSchema() *arrow.Schema {
 	fields := make([]arrow.Field, len(p.plan.Common().Params))
 	for i, info := range p.plan.Common().Params {
 		t := plan.ResultType(info.Type)
-		if ts, ok := t.(*arrow.TimestampType); ok {
-			t = &arrow.TimestampType{Unit: arrow.Millisecond, TimeZone: ts.TimeZone}
+		switch x := t.(type) {
+		case *arrow.TimestampType:
+			t = &arrow.TimestampType{Unit: arrow.Millisecond, TimeZone: x.TimeZone}
+		case *extensions.UUIDType:
+			t = arrow.BinaryTypes.String
 		}
 		fields[i] = arrow.Field{Name: strconv.Itoa(i + 1), Type: t, Nullable: true}
 	}

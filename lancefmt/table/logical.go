@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/extensions"
 
 	"lanceflight/internal/fault"
 	"lanceflight/lancefmt/file"
@@ -18,6 +19,8 @@ const (
 	jsonName          = "arrow.json" // lance.json where it is stored
 	blobV2Name        = "lance.blob.v2"
 	blobKey           = "lance-encoding:blob"
+	uuidName          = "arrow.uuid"
+	uuidStorage       = "fixed_size_binary:16"
 )
 
 // maxDepth bounds the nesting of schemas.
@@ -83,7 +86,15 @@ func (f *Field) arrowType() (arrow.DataType, error) {
 	if err != nil {
 		return nil, fault.New(fault.Unsupported, "the logical type %q", f.LogicalType)
 	}
+	if f.uuid() {
+		return extensions.NewUUIDType(), nil
+	}
 	return t, nil
+}
+
+// uuid reports whether the field is of Arrow's extension type arrow.uuid, which has no parameters.
+func (f *Field) uuid() bool {
+	return f.LogicalType == uuidStorage && f.Metadata[extensionName] == uuidName && f.Metadata[extensionMetadata] == ""
 }
 
 func (f *Field) String() string { return fmt.Sprintf("field %d (%s %s)", f.ID, f.Name, f.LogicalType) }

@@ -26,9 +26,10 @@ type Field struct {
 	Err  error
 }
 
-// Arrow returns the field as Arrow has it. Blobs are bytes there, not the extension type.
+// Arrow returns the field as Arrow has it. Blobs are bytes there, not the extension type. Of a UUID the
+// type itself says that it is an extension. The names of other extension types are in the metadata.
 func (f *Field) Arrow() arrow.Field {
-	if f.BlobV2() {
+	if f.BlobV2() || f.uuid() {
 		rest := maps.Clone(f.Metadata)
 		delete(rest, extensionName)
 		delete(rest, extensionMetadata)

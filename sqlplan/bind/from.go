@@ -423,22 +423,22 @@ func (b *binder) scan(snap *lancefmt.Snapshot, target catalog.Target) (*plan.Sca
 	selection := plan.Selection{Snap: snap, Name: target.Path(), Selectivity: -1}
 	n := &plan.Scan{Selection: selection, Limit: -1, EstimatedRows: -1, Search: *b.hints}
 	rel := &relation{}
-	add := func(source string, t arrow.DataType, nullable bool) plan.Col {
+	add := func(source string, t arrow.DataType, nullable bool, metadata arrow.Metadata) plan.Col {
 		c := b.newCol(source, t, nullable)
-		c.Schema, c.Table, c.Source = target.Schema, target.Name, source
+		c.Schema, c.Table, c.Source, c.Metadata = target.Schema, target.Name, source, metadata
 		b.cols[c.ID] = c
 		n.Read = append(n.Read, plan.ScanCol{Col: c, Source: source})
 		n.Out = append(n.Out, c)
 		return c
 	}
 	for _, f := range snap.Schema().Fields() {
-		rel.cols = append(rel.cols, add(f.Name, f.Type, f.Nullable))
+		rel.cols = append(rel.cols, add(f.Name, f.Type, f.Nullable, f.Metadata))
 	}
 	for _, system := range []string{plan.RowIDColumn, plan.RowAddrColumn} {
-		rel.hidden = append(rel.hidden, add(system, arrow.PrimitiveTypes.Uint64, false))
+		rel.hidden = append(rel.hidden, add(system, arrow.PrimitiveTypes.Uint64, false, arrow.Metadata{}))
 	}
 	for _, lineage := range []string{plan.CreatedAtColumn, plan.UpdatedAtColumn} {
-		rel.hidden = append(rel.hidden, add(lineage, arrow.PrimitiveTypes.Uint64, true))
+		rel.hidden = append(rel.hidden, add(lineage, arrow.PrimitiveTypes.Uint64, true, arrow.Metadata{}))
 	}
 	return n, rel
 }

@@ -283,7 +283,17 @@ func (b *binder) union(terms []bound, s *parse.SetOp) (*plan.Union, error) {
 			}
 			projects[i] = append(projects[i], plan.NamedExpr{Expr: column[i], Col: c})
 		}
-		u.Out = append(u.Out, b.newCol(first.Name, t, null))
+		out := b.newCol(first.Name, t, null)
+		// Columns that all say the same of themselves, such as that they hold JSON, say it together.
+		same := true
+		for _, term := range terms {
+			same = same && arrow.TypeEqual(term.cols[col].Type, t) && term.cols[col].Metadata.Equal(first.Metadata)
+		}
+		if same {
+			out.Metadata = first.Metadata
+			b.cols[out.ID] = out
+		}
+		u.Out = append(u.Out, out)
 	}
 	for i, t := range terms {
 		u.In = append(u.In, &plan.Project{Input: t.node, Exprs: projects[i]})

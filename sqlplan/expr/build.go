@@ -287,7 +287,8 @@ func splitIn(x Expr, items []Expr, not bool) (Expr, error) {
 		value.KindBinary,
 		value.KindDate,
 		value.KindTime,
-		value.KindTimestamp:
+		value.KindTimestamp,
+		value.KindUUID:
 		hashable = true
 	}
 	for _, it := range items {

@@ -96,7 +96,7 @@ func TestTypeNamesReadBack(t *testing.T) {
 		"DECIMAL takes a precision from 1 to 38 and a scale from 0 to the precision, not (39,0)": {"DECIMAL", []int{39}, nil},
 		"the array size -1 is not between 1 and 1048576":                                         {"FLOAT", nil, []int{-1}},
 		"the array size 1073741824 is not between 1 and 1048576":                                 {"FLOAT", nil, []int{1 << 30}},
-		"not supported: the type UUID":                                                           {"UUID", nil, nil},
+		"not supported: the type HUGEINT":                                                        {"HUGEINT", nil, nil},
 		"VECTOR takes its number of dimensions, from 1 to 1048576: VECTOR(768)":                  {"VECTOR", nil, nil},
 		"TIMESTAMP takes a precision from 0 to 9, not 12":                                        {"TIMESTAMP", []int{12}, nil},
 		"the type DATE takes no arguments":                                                       {"DATE", []int{3}, nil},

@@ -56,7 +56,7 @@ func fastColumn(t arrow.DataType) bool {
 		return value.BitWidth(t) > 16
 	case value.KindDate:
 		return t.ID() == arrow.DATE32
-	case value.KindBinary:
+	case value.KindBinary, value.KindUUID:
 		return true
 	}
 	return false
@@ -84,7 +84,7 @@ func (n *compareNode) bind(f *frame) (b compare.Bound, usable bool, err error) {
 	}
 	b.Op = n.op
 	switch value.KindOf(n.col.t) {
-	case value.KindText, value.KindBinary:
+	case value.KindText, value.KindBinary, value.KindUUID:
 		switch v := l.Value.(type) {
 		case string:
 			b.Value = []byte(v)

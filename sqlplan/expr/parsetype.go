@@ -30,6 +30,7 @@ var typeNames = map[string]arrow.DataType{
 	"TIMESTAMP_S": &arrow.TimestampType{Unit: arrow.Second}, "TIMESTAMP_MS": &arrow.TimestampType{Unit: arrow.Millisecond},
 	"TIMESTAMP_US": value.TypeTimestamp, "TIMESTAMP_NS": &arrow.TimestampType{Unit: arrow.Nanosecond},
 	"DATETIME": value.TypeTimestamp,
+	"UUID":     value.TypeUUID,
 }
 
 // ParseType turns a SQL type into an Arrow type. name is upper case; args are those in parentheses,
@@ -121,7 +122,7 @@ func scalarType(name string, args []int, tz bool) (arrow.DataType, error) {
 			return arrow.FixedSizeListOf(int32(args[0]), arrow.FixedWidthTypes.Float16), nil
 		}
 		return arrow.FixedSizeListOf(int32(args[0]), value.TypeFloat32), nil
-	case "HUGEINT", "UHUGEINT", "UUID", "BIT", "VARBIT", "ENUM", "UNION", "MONEY", "XML", "JSONB":
+	case "HUGEINT", "UHUGEINT", "BIT", "VARBIT", "ENUM", "UNION", "MONEY", "XML", "JSONB":
 		return nil, fault.New(fault.Unsupported, "the type %s", name)
 	}
 	t, ok := typeNames[name]

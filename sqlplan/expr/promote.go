@@ -152,6 +152,8 @@ func common(a, b arrow.DataType) (arrow.DataType, bool) {
 		return commonNumber(a, b, ka, kb), true
 	case ka == value.KindDate && kb == value.KindTimestamp:
 		return b, true
+	case kb == value.KindUUID && (ka == value.KindText || ka == value.KindBinary):
+		return b, true
 	case ka != kb:
 		return nil, false
 	}
@@ -297,7 +299,7 @@ func implicit(from, to arrow.DataType) bool {
 		case value.KindDecimal:
 			f, t := from.(*arrow.Decimal128Type), to.(*arrow.Decimal128Type)
 			return f.Scale <= t.Scale && f.Precision-f.Scale <= t.Precision-t.Scale
-		case value.KindText, value.KindBinary, value.KindDate, value.KindTime, value.KindTimestamp, value.KindInterval, value.KindBool:
+		case value.KindText, value.KindBinary, value.KindDate, value.KindTime, value.KindTimestamp, value.KindInterval, value.KindBool, value.KindUUID:
 			return true
 		case value.KindList:
 			f, fixedF := from.(*arrow.FixedSizeListType)

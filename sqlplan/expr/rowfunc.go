@@ -29,7 +29,7 @@ func RowArgsOf(c *value.KernelCall) *RowArgs {
 	}
 	for i, v := range c.Args {
 		switch t := v.Arr.DataType(); value.KindOf(t) {
-		case value.KindText, value.KindBinary:
+		case value.KindText, value.KindBinary, value.KindUUID:
 			a.Texts[i] = value.TextsOf(v)
 		case value.KindBool:
 			a.bools[i] = value.BoolsOf(v)

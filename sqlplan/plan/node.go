@@ -19,7 +19,9 @@ type Col struct {
 	Nullable bool
 	// Schema, Table, Source: where the column comes from, for metadata of result fields; may be empty.
 	Schema, Table, Source string
-	Metadata              arrow.Metadata
+	// Metadata is that of the table's field: the name of an extension type, and whatever its writer put
+	// there.
+	Metadata arrow.Metadata
 }
 
 // Node is a relational operator. Columns are its output, in order.

@@ -2,10 +2,11 @@ package plan
 
 import (
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/extensions"
 )
 
 // ResultType is the type that a client sees for values of type t: half floats become floats,
-// dictionary, run-end and view layouts plain ones, extension types their storage, so that every
+// dictionary, run-end and view layouts plain ones, extension types but UUID their storage, so that every
 // stock driver can read them (the JDBC driver knows no half floats, list views or run ends).
 func ResultType(t arrow.DataType) arrow.DataType {
 	field := func(f arrow.Field) arrow.Field {
@@ -17,6 +18,8 @@ func ResultType(t arrow.DataType) arrow.DataType {
 		return ResultType(t.ValueType)
 	case *arrow.RunEndEncodedType:
 		return ResultType(t.Encoded())
+	case *extensions.UUIDType:
+		return t
 	case arrow.ExtensionType:
 		return ResultType(t.StorageType())
 	case *arrow.ListType:

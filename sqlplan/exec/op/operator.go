@@ -207,7 +207,9 @@ func EachInOrder(ctx context.Context, op Operator, fn EachFunc) error {
 func SchemaOf(cols []plan.Col) *arrow.Schema {
 	fields := make([]arrow.Field, len(cols))
 	for i, c := range cols {
-		fields[i] = arrow.Field{Name: c.Name, Type: c.Type, Nullable: c.Nullable, Metadata: c.Metadata}
+		// What a column says of itself is for clients. Inside, the name of an extension type would make
+		// Arrow's IPC reader give another type than the spilled column had.
+		fields[i] = arrow.Field{Name: c.Name, Type: c.Type, Nullable: c.Nullable}
 	}
 	return arrow.NewSchema(fields, nil)
 }

@@ -115,6 +115,9 @@ func castKernel(from, to arrow.DataType) (castFunc, bool) {
 		_, ok := castKernel(from, t.ValueType)
 		return castDictionary, ok
 	case arrow.ExtensionType:
+		if value.KindOf(t) == value.KindUUID && value.KindOf(from) == value.KindText {
+			return castTextToUUID, true
+		}
 		_, ok := castKernel(from, t.StorageType())
 		return castExtension, ok
 	}
@@ -150,7 +153,7 @@ func castKernel(from, to arrow.DataType) (castFunc, bool) {
 		return castToBool, true
 	case kf == value.KindBool && kt.Numeric():
 		return castFromBool, true
-	case kf == value.KindBinary && kt == value.KindBinary:
+	case (kf == value.KindBinary || kf == value.KindUUID) && kt == value.KindBinary:
 		return castBytes, true
 	case kf == value.KindBinary && kt == value.KindList:
 		return castBytesToVector, arrow.IsFloating(value.PlainType(value.ElemOf(to)).ID())
@@ -595,6 +598,9 @@ func castToText(c *caster) (arrow.Array, error) {
 	case value.KindBinary:
 		x := value.TextsOf(v)
 		write = func(b []byte, i int) []byte { return appendHex(b, x.At(i)) }
+	case value.KindUUID:
+		x := value.TextsOf(v)
+		write = func(b []byte, i int) []byte { return append(b, value.FormatUUID(x.At(i))...) }
 	case value.KindDate:
 		if c.from.ID() == arrow.DATE32 {
 			x := Int64s(v)

@@ -220,6 +220,8 @@ func SQLText(v any, t arrow.DataType) string {
 		return "TIMESTAMP " + text()
 	case value.KindInterval:
 		return "INTERVAL " + text()
+	case value.KindUUID:
+		return "CAST('" + value.FormatUUID(v.([]byte)) + "' AS UUID)"
 	case value.KindText:
 		return text()
 	}

@@ -114,7 +114,7 @@ func chunkPair(op Op, c *value.KernelCall) (func(row, n int) uint64, error) {
 		}, nil
 	}
 	switch value.KindOf(x.Arr.DataType()) {
-	case value.KindText, value.KindBinary:
+	case value.KindText, value.KindBinary, value.KindUUID:
 		tx, ty := value.TextsOf(x), value.TextsOf(y)
 		if y.Scalar && !x.Scalar {
 			c := ty.At(0)

@@ -297,7 +297,7 @@ type itemTable interface {
 // finder makes a table for strings and numbers, nil for other types.
 func finder(want, have arrow.Array) itemTable {
 	switch k := value.KindOf(want.DataType()); {
-	case k == value.KindText || k == value.KindBinary:
+	case k == value.KindText || k == value.KindBinary || k == value.KindUUID:
 		return &textTable{want: value.TextsOf(value.Vec{Arr: want}), have: value.TextsOf(value.Vec{Arr: have}), at: map[string]int{}}
 	case k.Integer() || k == value.KindFloat || k == value.KindDate || k == value.KindTimestamp:
 		return &numberTable{want: want, have: have, at: map[any]int{}}

@@ -5,6 +5,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/bitutil"
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
+	"github.com/apache/arrow-go/v18/arrow/extensions"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"lanceflight/internal/fault"
@@ -292,6 +293,11 @@ func AppendValue(b array.Builder, v any) error {
 			b.Append(v)
 		case *array.BinaryViewBuilder:
 			b.Append(v)
+		case *extensions.UUIDBuilder:
+			if len(v) != uuidBytes {
+				return fault.New(fault.InvalidArgument, "a UUID has %d bytes, not %d", uuidBytes, len(v))
+			}
+			b.AppendBytes([uuidBytes]byte(v))
 		case *array.FixedSizeBinaryBuilder:
 			if t := b.Type().(*arrow.FixedSizeBinaryType); len(v) != t.ByteWidth {
 				return fault.New(fault.InvalidArgument, "the value has %d bytes, but %d are needed", len(v), t.ByteWidth)

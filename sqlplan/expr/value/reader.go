@@ -85,6 +85,10 @@ func TextsOf(v Vec) Texts {
 		t.width = d.DataType().(*arrow.FixedSizeBinaryType).ByteWidth
 		t.start = d.Offset()
 		t.Data = bufs[1].Bytes()
+	case arrow.EXTENSION: // a UUID
+		t.width = uuidBytes
+		t.start = d.Offset()
+		t.Data = bufs[1].Bytes()
 	}
 	return t
 }

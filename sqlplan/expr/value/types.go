@@ -9,6 +9,7 @@ import (
 	"lanceflight/internal/sqlname"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/extensions"
 )
 
 // Kind groups Arrow types that SQL treats alike.
@@ -27,7 +28,8 @@ const (
 	KindTime
 	KindTimestamp
 	KindInterval // calendar intervals and durations
-	KindList     // lists, large lists, fixed-size lists
+	KindUUID
+	KindList // lists, large lists, fixed-size lists
 	KindStruct
 	KindMap
 	KindOther
@@ -56,6 +58,8 @@ func PlainType(t arrow.DataType) arrow.DataType {
 			t = x.ValueType
 		case *arrow.RunEndEncodedType:
 			t = x.Encoded()
+		case *extensions.UUIDType:
+			return t // a type of its own in SQL
 		case arrow.ExtensionType:
 			t = x.StorageType()
 		default:
@@ -67,6 +71,10 @@ func PlainType(t arrow.DataType) arrow.DataType {
 // KindOf classifies a plain type; see plain.
 func KindOf(t arrow.DataType) Kind {
 	switch t.ID() {
+	case arrow.EXTENSION:
+		if _, ok := t.(*extensions.UUIDType); ok {
+			return KindUUID
+		}
 	case arrow.NULL:
 		return KindNull
 	case arrow.BOOL:
@@ -164,6 +172,8 @@ func TypeName(t arrow.DataType) string {
 	switch t := t.(type) {
 	case nil:
 		return "UNKNOWN"
+	case *extensions.UUIDType:
+		return "UUID"
 	case *arrow.DictionaryType, *arrow.RunEndEncodedType, arrow.ExtensionType:
 		return TypeName(PlainType(t))
 	case *arrow.Decimal128Type:

@@ -1,8 +1,9 @@
 package value
 
 import (
-	"lanceflight/internal/fault"
 	"unsafe"
+
+	"lanceflight/internal/fault"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
