@@ -14,7 +14,8 @@ import (
 func TestDistanceMetadataIsInEverySchema(t *testing.T) {
 	s := startServer(t, Options{})
 	ctx := t.Context()
-	const search = "SELECT /*+ refine_factor(F) */ key, img_emb <-> (SELECT img_emb FROM train WHERE key = 42) AS d FROM train ORDER BY d LIMIT 5"
+	const search = "SELECT /*+ refine_factor(F) */ key, img_emb <-> (SELECT img_emb FROM train WHERE key = 42) AS d " +
+		"FROM train ORDER BY d LIMIT 5"
 	for _, c := range []struct{ sql, want string }{
 		{strings.Replace(search, "F", "0", 1), " estimate"},
 		{strings.Replace(search, "F", "10", 1), " exact"},

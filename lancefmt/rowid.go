@@ -91,6 +91,20 @@ func (f *Fragment) rowVersions(ctx context.Context, what lineage) (*table.Versio
 	return p.value, nil
 }
 
+// checkRowVersions looks at the sequences that the manifest holds itself, also where nobody asks for
+// them: a fragment whose other fields were taken for such a sequence, after a bit of a tag flipped, has
+// lost what they said, its deletions for example.
+func (f *Fragment) checkRowVersions() error {
+	for _, what := range []lineage{createdAt, updatedAt} {
+		if stored := what.of(f.meta); stored.Stored() && !stored.Spilled {
+			if _, err := table.DecodeVersions(stored.Inline, f.rows); err != nil {
+				return f.placed(err)
+			}
+		}
+	}
+	return nil
+}
+
 // placed names fragment and manifest in an error about what the manifest says.
 func (f *Fragment) placed(err error) error {
 	if err == nil {

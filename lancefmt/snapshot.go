@@ -91,6 +91,9 @@ func (t *Table) newSnapshot(ctx context.Context, l *line, f table.VersionFile) (
 		if err := frag.resolveCounts(ctx); err != nil {
 			return nil, err
 		}
+		if err := frag.checkRowVersions(); err != nil {
+			return nil, err
+		}
 		s.rows += frag.rows - frag.deleted
 	}
 	if err := s.readIndexes(ctx); err != nil {

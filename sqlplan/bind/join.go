@@ -159,17 +159,22 @@ func mergedValue(kind plan.JoinKind, m usingPair) (expr.Expr, error) {
 		return l, nil
 	}
 	either, err := expr.NewCall("coalesce", []expr.Expr{l, r})
-	if err != nil {
-		return nil, err
+	if kind == plan.FullJoin {
+		return either, err
 	}
-	t := either.Type()
-	switch {
-	case kind == plan.FullJoin:
-		return either, nil
-	case kind == plan.RightJoin, kind == plan.InnerJoin && !arrow.TypeEqual(l.Type(), t) && arrow.TypeEqual(r.Type(), t):
-		return expr.Coerce(r, t)
+	side := l
+	if err == nil && kind == plan.InnerJoin && !arrow.TypeEqual(l.Type(), either.Type()) && arrow.TypeEqual(r.Type(), either.Type()) ||
+		kind == plan.RightJoin {
+		side = r
 	}
-	return expr.Coerce(l, t)
+	if err == nil {
+		if converted, err := expr.Coerce(side, either.Type()); err == nil {
+			return converted, nil
+		}
+	}
+	// No type holds all values of both: decimals that compare may need more than 38 digits together. What
+	// one side has is right for it.
+	return side, nil
 }
 
 // nullableIf marks columns of the side of an outer join that may have no partner.

@@ -299,7 +299,8 @@ func implicit(from, to arrow.DataType) bool {
 		case value.KindDecimal:
 			f, t := from.(*arrow.Decimal128Type), to.(*arrow.Decimal128Type)
 			return f.Scale <= t.Scale && f.Precision-f.Scale <= t.Precision-t.Scale
-		case value.KindText, value.KindBinary, value.KindDate, value.KindTime, value.KindTimestamp, value.KindInterval, value.KindBool, value.KindUUID:
+		case value.KindText, value.KindBinary, value.KindDate, value.KindTime, value.KindTimestamp, value.KindInterval, value.KindBool,
+			value.KindUUID:
 			return true
 		case value.KindList:
 			f, fixedF := from.(*arrow.FixedSizeListType)

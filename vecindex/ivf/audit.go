@@ -41,7 +41,7 @@ func (x *index) probe() []float32 {
 	r := rand.New(rand.NewPCG(1, 2))
 	out := make([]float32, x.Dim())
 	for i := range out {
-		if out[i] = 2*r.Float32() - 1; x.model.Bytes {
+		if out[i] = float32(2*r.Float64() - 1); x.model.Bytes {
 			out[i] = float32(r.IntN(256))
 		}
 	}
