@@ -156,7 +156,7 @@ func TestDeepParameters(t *testing.T) {
 	stmt, err := s.client.Prepare(ctx, "SELECT CAST(? AS VARCHAR)")
 	require.NoError(t, err)
 	for depth, want := range map[int]codes.Code{3: codes.OK, 500: codes.InvalidArgument, 60_000: codes.ResourceExhausted} {
-		typ := arrow.DataType(arrow.PrimitiveTypes.Int64)
+		var typ arrow.DataType = arrow.PrimitiveTypes.Int64
 		for range depth {
 			typ = arrow.ListOf(typ)
 		}

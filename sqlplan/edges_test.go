@@ -135,7 +135,7 @@ func TestEdgeValues(t *testing.T) {
 
 func compareEdge(t *testing.T, how string, c edgeCall, got *string, err error, used map[string]bool) {
 	t.Helper()
-	problem := ""
+	var problem string
 	switch {
 	case err != nil && c.refused == "":
 		problem = "error: " + strings.SplitN(err.Error(), "\n", 2)[0]

@@ -56,7 +56,7 @@ func TestAllHalvesBothWays(t *testing.T) {
 // TestMiddles narrows what lies between each half and the next, exactly in the middle and as little beside it as the
 // wider type can tell.
 func TestMiddles(t *testing.T) {
-	for h := uint16(0); h < 0x7c00; h++ {
+	for h := range uint16(0x7c00) {
 		low, high := exact(h), exact(h+1)
 		if h == 0x7bff {
 			high = 65536 // from its middle on, infinity is nearer

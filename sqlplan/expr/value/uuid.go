@@ -19,7 +19,7 @@ func ParseUUID(text string) (u [16]byte, ok bool) {
 		text = text[1 : n-1]
 	}
 	digits := 0
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		c := text[i]
 		var v byte
 		switch {
