@@ -411,7 +411,7 @@ func scanInterval(s, unit string) (arrow.MonthDayNanoInterval, bool) {
 	if unit != "" {
 		bare = strings.ToLower(unit)
 	}
-	ago := false
+	ago, seenBare := false, false
 	for p.Spaces(); !p.Done(); p.Spaces() {
 		if p.Accept('@') {
 			continue
@@ -443,7 +443,7 @@ func scanInterval(s, unit string) (arrow.MonthDayNanoInterval, bool) {
 		case p.peek() == '-' && p.I > start: // years-months
 			p.I++
 			m, ok := p.Number(1, 2)
-			if !ok || m > 11 {
+			if !ok || m > 11 || !p.Done() && p.peek() != ' ' && p.peek() != '\t' { // "2024-03-05" is a date
 				return arrow.MonthDayNanoInterval{}, false
 			}
 			v.add(sign*n, 0, intervalUnits["year"])
@@ -469,6 +469,10 @@ func scanInterval(s, unit string) (arrow.MonthDayNanoInterval, bool) {
 			name = bare
 			if p.clockAhead() { // "1 12:30:00"
 				name = "day"
+			} else if seenBare { // "1 2 3" does not say what each number counts.
+				return arrow.MonthDayNanoInterval{}, false
+			} else {
+				seenBare = true
 			}
 		}
 		u, ok := intervalUnits[name]
