@@ -54,7 +54,10 @@ func TestDecimalsAnswerAsPostgreSQL(t *testing.T) {
 
 	e := newEngineOver(t, t.TempDir(), sqlplan.Options{})
 	checked, refused := 0, 0
-	for lines.Scan() {
+	for pair := 0; lines.Scan(); pair++ {
+		if leftOut(pair, 20) {
+			continue
+		}
 		var p decimalPair
 		require.NoError(t, json.Unmarshal(lines.Bytes(), &p))
 		for i, template := range head.Templates {
@@ -95,6 +98,9 @@ func TestDecimalsAnswerAsPostgreSQL(t *testing.T) {
 	}
 	require.NoError(t, lines.Err())
 	t.Logf("%d answers, of which %d need more than 38 digits", checked, refused)
+	if testing.Short() {
+		return
+	}
 	require.Greater(t, checked, 15000)
 	require.Less(t, refused, checked/10)
 }

@@ -113,7 +113,10 @@ func fillTemplate(template string, args []string) string {
 func TestEdgeValues(t *testing.T) {
 	e := newEngineOver(t, "testdata/edges", sqlplan.Options{})
 	used := map[string]bool{}
-	for _, template := range readEdges(t) {
+	for i, template := range readEdges(t) {
+		if leftOut(i, 20) {
+			continue
+		}
 		if template.zone != "" {
 			compareZoned(t, e, template, used)
 			continue
@@ -129,7 +132,7 @@ func TestEdgeValues(t *testing.T) {
 		}
 	}
 	for _, d := range edgeDifferences {
-		require.True(t, used[d.reason], "no call differs for the reason that %s", d.reason)
+		require.True(t, testing.Short() || used[d.reason], "no call differs for the reason that %s", d.reason)
 	}
 }
 

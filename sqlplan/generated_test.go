@@ -76,7 +76,10 @@ func TestGeneratedStatements(t *testing.T) {
 	statements := readGenerated(t)
 	require.GreaterOrEqual(t, len(statements), 3000)
 	used := map[string]bool{}
-	for _, s := range statements {
+	for i, s := range statements {
+		if leftOut(i, 20) {
+			continue
+		}
 		problem := differs(t, e, s)
 		if reason := acceptedDifferences[s.sql]; reason != "" {
 			used[s.sql] = true

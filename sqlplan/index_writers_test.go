@@ -50,7 +50,11 @@ func TestIndicesOfReleases(t *testing.T) {
 			require.NoError(t, json.Unmarshal(text, &tables))
 			e := newEngineOver(t, filepath.Dir(path), sqlplan.Options{})
 			used, checked := 0, 0
-			for name, table := range tables {
+			for i, name := range slices.Sorted(maps.Keys(tables)) {
+				if leftOut(i, 10) {
+					continue
+				}
+				table := tables[name]
 				if bad := wrongAnswers(e, name, table, all); len(bad) > 0 {
 					t.Errorf("%s: %d wrong answers\n%s", name, len(bad), strings.Join(bad, "\n"))
 				}

@@ -36,7 +36,7 @@ func TestRowsWithoutDistance(t *testing.T) {
 		for _, column := range []string{"v", "f", "h", "w"} {
 			for _, f := range distanceForms {
 				for i, query := range []string{"[0.5, -1, 0.25, 2]", "[0, 0, 0, 0]", "(SELECT %[1]s FROM %[2]s WHERE k = 40)"} {
-					if i == 2 && column != "v" || i == 1 && column == "h" {
+					if i == 2 && column != "v" || i == 1 && column == "h" || testing.Short() && column != "v" {
 						continue // the columns differ in type alone
 					}
 					if strings.Contains(query, "%") {

@@ -32,7 +32,10 @@ func TestPairsOfTypesAnswerAsPostgreSQL(t *testing.T) {
 	e := newEngineOver(t, t.TempDir(), sqlplan.Options{})
 	used := make([]int, len(typeDepartures))
 	same := 0
-	for lines.Scan() {
+	for pair := 0; lines.Scan(); pair++ {
+		if leftOut(pair, 20) {
+			continue
+		}
 		var p decimalPair
 		require.NoError(t, json.Unmarshal(lines.Bytes(), &p))
 		for i, template := range head.Templates {
@@ -71,6 +74,9 @@ func TestPairsOfTypesAnswerAsPostgreSQL(t *testing.T) {
 		}
 	}
 	require.NoError(t, lines.Err())
+	if testing.Short() {
+		return
+	}
 	for i, n := range used {
 		require.NotZero(t, n, "nothing departs for the reason that %s", typeDepartures[i].reason)
 	}
