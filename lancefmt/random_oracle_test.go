@@ -275,8 +275,8 @@ func differsInNamesOnly(a, b arrow.DataType) bool {
 }
 
 func typesAlike(a, b arrow.DataType) bool {
-	if e, ok := a.(arrow.ExtensionType); ok { // our schemas say so in the field's metadata
-		a = e.StorageType()
+	if e, ok := a.(arrow.ExtensionType); ok && b.ID() != arrow.EXTENSION {
+		a = e.StorageType() // of all but UUID our schemas say so in the field's metadata
 	}
 	switch a.ID() { // Lance stores no views
 	case arrow.STRING_VIEW:

@@ -1,6 +1,6 @@
 """Writes types.jsonl.gz: what PostgreSQL answers to every operator over every pair of SQL types.
 
-    python types.py | gzip -9n > types.jsonl.gz
+    python type_pairs.py | gzip -9n > types.jsonl.gz
 
 psql is on PATH; PGHOST, PGPORT and PGUSER name a scratch server. Each line has one pair of constants as
 SQL text, in PostgreSQL's words and in ours, and per template the answer as text, null for NULL, or "error".
