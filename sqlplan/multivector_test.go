@@ -35,6 +35,8 @@ type multivectorCase struct {
 	NProbes, Refine      int
 	IDs                  []int64
 	Distances            []string
+
+	infinite bool // pylance's answer had rows at an infinite distance, in the places of others
 }
 
 // The operators of the metrics, and Lance's _distance from their value for a query of n vectors.
@@ -53,6 +55,19 @@ func readMultivectorCases(t *testing.T, dir string) (cases []multivectorCase) {
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(text, &cases))
 	require.NotEmpty(t, cases)
+	// pylance finds rows at an infinite distance where it has no index. Here such a row has no distance.
+	for i := range cases {
+		c := &cases[i]
+		ids, distances := c.IDs, c.Distances
+		c.IDs, c.Distances = nil, nil
+		for n, text := range distances {
+			if d, err := strconv.ParseFloat(text, 64); err != nil || !math.IsInf(d, 0) {
+				c.IDs, c.Distances = append(c.IDs, ids[n]), append(c.Distances, text)
+			} else {
+				c.infinite = true
+			}
+		}
+	}
 	return cases
 }
 
@@ -113,6 +128,9 @@ func (c multivectorCase) run(t *testing.T, e *engine, s sqlplan.Session, k int) 
 func (c multivectorCase) check(t *testing.T, hits []multivectorHit, tolerance float64) {
 	t.Helper()
 	sql, _ := c.sql(len(c.IDs))
+	if c.infinite {
+		hits = hits[:min(len(hits), len(c.IDs))]
+	}
 	require.Len(t, hits, len(c.IDs), sql)
 	near := func(a, b float64) bool { return a == b || math.Abs(a-b) <= tolerance*(1+math.Abs(b)) }
 	want := make([]float64, len(c.IDs))

@@ -103,9 +103,15 @@ func (q *Query) Float32(dst []float32, values []float32, stride int) {
 	}
 }
 
-// dotOf is 1 − x·y. An infinite product yields NaN: it would be the nearest of all, and a vector with an
-// infinite element is in no index.
-func dotOf(xy float32) float32 { return 1 - xy - xy*0 }
+// dotOf is 1 − x·y. A product of +∞ yields NaN: it would be the nearest of all, and a vector with an
+// infinite element is in no index. One of −∞ stays the farthest of all, which other vectors of a list
+// may be nearer than.
+func dotOf(xy float32) float32 {
+	if d := 1 - xy; d >= -math.MaxFloat32 {
+		return d
+	}
+	return float32(math.NaN())
+}
 
 // cosine32 is Float32 under Cosine, a few rows at a time so that their norms stay on the stack.
 func (q *Query) cosine32(dst, values []float32, stride int) {
@@ -162,10 +168,12 @@ func (q *Query) Float64(dst []float32, values []float64, stride int) {
 	}
 }
 
-// dotOfDouble is dotOf of a product in double precision; NaN if a float32 does not hold it.
+// dotOfDouble is dotOf of a product in double precision.
 func dotOfDouble(xy float64) float32 {
-	d := float32(1 - xy)
-	return d - d*0
+	if d := float32(1 - xy); d >= -math.MaxFloat32 {
+		return d
+	}
+	return float32(math.NaN())
 }
 
 // Uint8 is Float32 for rows of bytes: Hamming counts bits, the other metrics take the bytes as
